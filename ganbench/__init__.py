@@ -1,0 +1,120 @@
+"""ganbench: benchmark GANs with plugins, and compare what comes out.
+
+The names here are the public interface. They are imported on first use, so that ``import ganbench`` costs nothing and needs no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganbench.data.source import ArraySource, DataContext, Dataset, ImageSource
+    from ganbench.errors import (
+        ConfigError,
+        DataError,
+        GanbenchError,
+        PluginError,
+        RunFailed,
+        UsageError,
+        WeightsError,
+    )
+    from ganbench.metrics.protocol import Extractor, ExtractorContext, Features, FeatureSet, Metric
+    from ganbench.metrics.value import MetricValue
+    from ganbench.plugin.marker import hookimpl
+    from ganbench.results.record import Evaluation, RunRecord
+    from ganbench.spec import (
+        API_VERSION,
+        ArchitectureSpec,
+        DatasetSpec,
+        ExtractorSpec,
+        ImageShape,
+        LossSpec,
+        MetricSpec,
+        NoOptions,
+        Quantity,
+        RecipeSpec,
+    )
+    from ganbench.training.algorithm import Algorithm, AlgorithmContext
+    from ganbench.training.networks import Networks
+    from ganbench.training.objective import Discriminate, Objective, Penalty
+
+_HOMES = {
+    "ganbench.data.source": ("ArraySource", "DataContext", "Dataset", "ImageSource"),
+    "ganbench.errors": ("ConfigError", "DataError", "GanbenchError", "PluginError", "RunFailed", "UsageError", "WeightsError"),
+    "ganbench.metrics.protocol": ("Extractor", "ExtractorContext", "FeatureSet", "Features", "Metric"),
+    "ganbench.metrics.value": ("MetricValue",),
+    "ganbench.plugin.marker": ("hookimpl",),
+    "ganbench.results.record": ("Evaluation", "RunRecord"),
+    "ganbench.spec": (
+        "API_VERSION",
+        "ArchitectureSpec",
+        "DatasetSpec",
+        "ExtractorSpec",
+        "ImageShape",
+        "LossSpec",
+        "MetricSpec",
+        "NoOptions",
+        "Quantity",
+        "RecipeSpec",
+    ),
+    "ganbench.training.algorithm": ("Algorithm", "AlgorithmContext"),
+    "ganbench.training.networks": ("Networks",),
+    "ganbench.training.objective": ("Discriminate", "Objective", "Penalty"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "API_VERSION",
+    "Algorithm",
+    "AlgorithmContext",
+    "ArchitectureSpec",
+    "ArraySource",
+    "ConfigError",
+    "DataContext",
+    "DataError",
+    "Dataset",
+    "DatasetSpec",
+    "Discriminate",
+    "Evaluation",
+    "Extractor",
+    "ExtractorContext",
+    "ExtractorSpec",
+    "FeatureSet",
+    "Features",
+    "GanbenchError",
+    "ImageShape",
+    "ImageSource",
+    "LossSpec",
+    "Metric",
+    "MetricSpec",
+    "MetricValue",
+    "Networks",
+    "NoOptions",
+    "Objective",
+    "Penalty",
+    "PluginError",
+    "Quantity",
+    "RecipeSpec",
+    "RunFailed",
+    "RunRecord",
+    "UsageError",
+    "WeightsError",
+    "hookimpl",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("ganbench")
+    if name in _HOME_OF:
+        return getattr(importlib.import_module(_HOME_OF[name]), name)
+    raise AttributeError(f"module 'ganbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return [*__all__, "__version__"]

@@ -1,0 +1,176 @@
+"""Running a session from the command line: signals, logging, progress, and what is printed at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from ganbench.cli.progress import make_reporter
+from ganbench.config.resolve import Resolved
+from ganbench.errors import Interrupted
+from ganbench.plugin.manager import PluginManager
+from ganbench.results.store import RunDirectory
+from ganbench.training.session import Session, run_directory_name
+
+if TYPE_CHECKING:
+    from ganbench.metrics.naming import PlannedMetric
+    from ganbench.results.record import RunRecord
+
+RESULTS = Path("results/runs")
+"""Where runs go by default, below the working directory."""
+
+
+class StopSignal:
+    """Ctrl-C or SIGTERM: before training it ends the program; in training the first asks for a checkpoint, the second kills."""
+
+    def __init__(self) -> None:
+        self.training = False
+        self.requested = False
+
+    def __call__(self) -> bool:
+        """Tell whether training should stop."""
+        return self.requested
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Handle the signals inside the block."""
+        handled = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self._handle) for number in handled}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self.training:
+            raise KeyboardInterrupt
+        self.requested = True
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_DFL)
+        click.echo("ganbench: stopping after this step and saving; Ctrl-C again kills", err=True)
+
+
+def execute_new(
+    resolved: Resolved,
+    planned: tuple[PlannedMetric, ...],
+    manager: PluginManager,
+    *,
+    out: Path | None,
+    quiet: bool,
+    as_json: bool,
+    debug: bool,
+) -> int:
+    """Run from the start and return the exit code."""
+
+    def choose(dataset_name: str) -> RunDirectory:
+        config = resolved.config
+        if out is not None:
+            return RunDirectory.at(out)
+        return RunDirectory.create(RESULTS, name=config.name, dataset=dataset_name, seed=config.training.seed)
+
+    if out is not None:
+        RunDirectory.check_free(out)
+    return _execute(resolved, planned, manager, lambda s: s.run_new(choose), quiet=quiet, as_json=as_json, debug=debug)
+
+
+def execute_resumed(
+    directory: RunDirectory,
+    resolved: Resolved,
+    planned: tuple[PlannedMetric, ...],
+    manager: PluginManager,
+    *,
+    force: bool,
+    quiet: bool,
+    as_json: bool,
+    debug: bool,
+) -> int:
+    """Go on with a run and return the exit code."""
+    return _execute(
+        resolved, planned, manager, lambda s: s.run_resumed(directory, force=force), quiet=quiet, as_json=as_json, debug=debug
+    )
+
+
+def _execute(
+    resolved: Resolved,
+    planned: tuple[PlannedMetric, ...],
+    manager: PluginManager,
+    run: Callable[[Session], RunRecord],
+    *,
+    quiet: bool,
+    as_json: bool,
+    debug: bool,
+) -> int:
+    stop = StopSignal()
+    reporter = make_reporter(quiet=quiet, on_started=lambda _: setattr(stop, "training", True))
+    with _logging(debug, reporter.message), stop.listening():
+        session = Session(resolved, planned, manager, reporter, stop)
+        try:
+            with reporter:
+                record = run(session)
+        except Interrupted as error:
+            where = run_directory_name(session.directory.path)
+            raise Interrupted(str(error), hint=f"go on with: ganbench run --resume {where}") from error
+        except Exception:
+            logging.getLogger("ganbench").debug("the run failed", exc_info=True)
+            raise
+    _print_result(record, session.directory, as_json=as_json)
+    return 0 if record.status == "complete" else 3
+
+
+@contextlib.contextmanager
+def _logging(debug: bool, say: Callable[[str], None]) -> Iterator[None]:
+    """Send warnings to stderr as one line each, and everything to the run's log once there is one."""
+    root = logging.getLogger()
+    handler = _LineHandler(say)
+    handler.setLevel(logging.DEBUG if debug else logging.WARNING)
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("ganbench").setLevel(logging.DEBUG)
+    logging.captureWarnings(True)
+    warnings.simplefilter("once")
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        root.removeHandler(handler)
+        root.setLevel(before)
+
+
+class _LineHandler(logging.Handler):
+    """Prints records as ``warning: text``."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__()
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name != "py.warnings":  # other libraries' warnings belong in the log, not on the screen
+            self._say(f"{record.levelname.lower()}: {' '.join(record.getMessage().split())}")
+
+
+def _print_result(record: RunRecord, directory: RunDirectory, *, as_json: bool) -> None:
+    """Print the record or the table on stdout, then one sentence."""
+    from ganbench.cli.sentence import result_sentence
+
+    sentence = result_sentence(record, run_directory_name(directory.path))
+    if as_json:
+        from ganbench.results.serialise import to_json
+
+        click.echo(to_json(record))
+        click.echo(sentence, err=True)
+        return
+    from ganbench.results.terminal import print_records
+
+    print_records([record], file=sys.stdout)
+    click.echo(sentence)

@@ -1,0 +1,147 @@
+"""The command ``ganbench``: subcommands that are imported when they are called, and errors that are one line.
+
+Nothing heavy is imported here: ``--help`` and completion stay below a fifth of a second.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from ganbench.errors import GanbenchError, did_you_mean
+
+_COMMANDS = {
+    "run": ("ganbench.cli.run", "Train one configuration and print its throughput and FID table."),
+    "table": ("ganbench.cli.table", "Compare finished runs in one table."),
+    "show": ("ganbench.cli.show", "Show everything that is known of one run."),
+    "plugins": ("ganbench.cli.plugins", "List plugins, or show one with its options."),
+    "doctor": ("ganbench.cli.doctor", "Check this machine: devices, plugins, data, weights, folders."),
+    "completion": ("ganbench.cli.completion", "Print the completion script of a shell."),
+}
+
+
+@dataclass(slots=True)
+class Invocation:
+    """What the options before the subcommand say."""
+
+    off: tuple[str, ...] = ()
+    """Plugins switched off by ``-p no:NAME``."""
+    debug: bool = False
+
+
+class LazyGroup(click.Group):
+    """A group whose subcommands are modules with a ``command``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of use."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the one that is wanted."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(_COMMANDS[cmd_name][0]).command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Add a suggestion to click's message."""
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"unknown command {args[0]!r}; {did_you_mean(args[0], list(_COMMANDS))}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
+
+def switched_off(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Read ``-p no:NAME``."""
+    for value in values:
+        if not value.startswith("no:") or len(value) == 3:
+            raise click.BadParameter(f"write no:NAME to switch a plugin off (got {value!r})")
+    return tuple(value[3:] for value in values)
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"ganbench {version('ganbench')}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off; may be repeated.")
+@click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version and exit.")
+@click.pass_context
+def cli(ctx: click.Context, off: tuple[str, ...], debug: bool) -> None:
+    """Benchmark GANs: which one, with which loss, on which data, on this machine; how fast, and how good.
+
+    \b
+    ganbench run --plugin dcgan            train on digits, print the table
+    ganbench plugins list                  what can be run
+    ganbench table                         all runs below ./results/runs
+
+    Exit codes: 0 ok, 1 a gate failed, 2 usage, 3 a run failed, 4 not comparable, 5 nothing to compare, 130 interrupted.
+    """
+    ctx.obj = Invocation(off=off, debug=debug)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; never shows a traceback without ``--debug``."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    try:
+        result: Any = cli.main(args=arguments, prog_name="ganbench", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _report(error, debug)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+
+
+def _report(error: Exception, debug: bool) -> int:
+    """Print one line and return the exit code."""
+    if debug and not isinstance(error, (click.ClickException, click.Abort, click.exceptions.Exit)):
+        logging.getLogger("ganbench").error("traceback", exc_info=error)
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.Abort):
+        _say("interrupted")
+        return 130
+    if isinstance(error, click.ClickException):
+        _say(error.format_message())
+        return 2
+    if isinstance(error, GanbenchError):
+        _say(str(error))
+        return error.exit_code
+    logging.getLogger("ganbench").debug("unexpected error", exc_info=error)
+    _say(f"unexpected {type(error).__name__}: {error}; --debug shows where, and a report is welcome")
+    return 3
+
+
+def _say(message: str) -> None:
+    """Print one line to stderr, whatever the message holds."""
+    click.echo("ganbench: " + " ".join(message.split()), err=True)
+
+
+def entry() -> None:
+    """Run as a console script."""
+    sys.exit(main())

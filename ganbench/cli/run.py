@@ -1,0 +1,197 @@
+"""``ganbench run``: flags to layers of settings, layers to a configuration, and a session that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ganbench.cli.main import Invocation, switched_off
+from ganbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from ganbench.config.resolve import Resolved
+    from ganbench.metrics.naming import PlannedMetric
+    from ganbench.plugin.manager import PluginManager
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FLAG_PATHS = {
+    "loss": "loss.name",
+    "dataset": "dataset.name",
+    "kimg": "training.total_kimg",
+    "batch_size": "training.batch_size",
+    "seed": "training.seed",
+    "device": "training.device",
+    "precision": "training.precision",
+    "threads": "training.threads",
+    "deterministic": "training.deterministic",
+    "data_root": "data.root",
+    "extractor_weights": "evaluation.extractor_weights",
+}
+
+
+def _options(function: F) -> F:
+    """Add the options, grouped as a stranger would look for them."""
+    for option in reversed(
+        [
+            click.option("--plugin", metavar="NAME", help="Architecture or recipe: NAME, dist:NAME or ./file.py:Name."),
+            click.option("--loss", metavar="NAME", help="Adversarial loss.  [default: logistic]"),
+            click.option("--dataset", metavar="NAME", help="Dataset.  [default: digits]"),
+            click.option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin; loss.KEY or dataset.KEY where unclear."),
+            click.option("--metric", "metrics", multiple=True, metavar="NAME", help="fid10k, fd5k_digits, ...  [default: the dataset's]"),
+            click.option("--no-eval", is_flag=True, help="Measure speed only."),
+            click.option("--kimg", metavar="N", help="Budget in thousands of real images."),
+            click.option("--batch-size", metavar="N", help="Real images in a discriminator step."),
+            click.option("--seed", metavar="N", help="Seed of weights, latents and data order."),
+            click.option("--device", metavar="DEV", help="auto, cpu, cuda or cuda:N."),
+            click.option("--precision", metavar="P", help="fp32 or bf16."),
+            click.option("--threads", metavar="N", help="CPU threads; 0 measures the best count."),
+            click.option("--deterministic", is_flag=True, default=None, help="Only deterministic algorithms."),
+            click.option("--data-root", metavar="DIR", help="Folder of datasets.  [env: GANBENCH_DATA]"),
+            click.option("--extractor-weights", metavar="FILE", help="Weights of the Inception network."),
+            click.option("--config", "config_file", type=click.Path(path_type=Path), metavar="FILE", help="Settings from a TOML file."),
+            click.option("--set", "settings", multiple=True, metavar="A.B=C", help="Any setting by its path."),
+            click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run directory; must be new or empty."),
+            click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an unfinished run."),
+            click.option("--force", is_flag=True, help="With --resume: go on although a plugin's source has changed."),
+            click.option("--dry-run", is_flag=True, help="Print the resolved configuration with the origin of each value."),
+            click.option("--json", "as_json", is_flag=True, help="Print the record as JSON on stdout, and nothing else there."),
+            click.option("--quiet", is_flag=True, help="No progress on stderr."),
+            click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off."),
+            click.option("--debug", is_flag=True, help="Show tracebacks and debug messages."),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+@click.command("run")
+@_options
+@click.pass_obj
+def command(invocation: Invocation, /, **flags: Any) -> int:
+    """Train one configuration by the standard protocol and print its throughput and FID table.
+
+    \b
+    ganbench run --plugin dcgan
+    ganbench run --plugin dcgan --dataset fashion-mnist --loss hinge --kimg 500 --seed 1
+    ganbench run --plugin ./my_gan.py:MyGAN -o latent_dim=64
+    ganbench run --resume results/runs/RUN
+
+    The first line on stderr names the run directory; the last line of the output is the result in one sentence.
+    """
+    from ganbench.plugin.manager import PluginManager
+
+    debug = invocation.debug or flags["debug"]
+    manager = PluginManager(off=(*invocation.off, *flags["off"]))
+    if flags["resume"] is not None:
+        return _resume(flags, manager, debug)
+    resolved = resolve_flags(flags, manager)
+    planned = plan_metrics(resolved, manager)
+    if flags["dry_run"]:
+        click.echo(describe(resolved, planned))
+        return 0
+    from ganbench.cli.execute import execute_new
+
+    return execute_new(resolved, planned, manager, out=flags["out"], quiet=flags["quiet"], as_json=flags["as_json"], debug=debug)
+
+
+def resolve_flags(flags: dict[str, Any], manager: PluginManager) -> Resolved:
+    """Turn the flags into a resolved configuration.
+
+    Raises:
+        UsageError: whatever is wrong with them.
+    """
+    from ganbench.config.resolve import Layer, resolve
+    from ganbench.config.toml import read_settings
+
+    layers, name = [], flags["plugin"]
+    if flags["config_file"] is not None:
+        settings = read_settings(flags["config_file"])
+        own_name = settings.pop("name", None)
+        name = name or own_name or settings.get("architecture.name")
+        layers.append(Layer(origin=str(flags["config_file"]), settings=settings))
+    if not name:
+        known = sorted({r.spec.name for kind in ("architecture", "recipe") for r in manager.specs(kind)})
+        raise UsageError("which GAN? --plugin is missing", hint=f"known: {', '.join(known)}")
+    given = {path: flags[flag] for flag, path in _FLAG_PATHS.items() if flags[flag] is not None}
+    if flags["metrics"] and flags["no_eval"]:
+        raise UsageError("--metric and --no-eval contradict each other", hint="give one of them")
+    if flags["metrics"]:
+        given["evaluation.metrics"] = tuple(m for one in flags["metrics"] for m in one.split(",") if m)
+    if flags["no_eval"]:
+        given["evaluation.metrics"] = ()
+    layers.append(Layer(origin="command line", settings=given))
+    layers.append(Layer(origin="command line", settings=_pairs("--set", flags["settings"])))
+    return resolve(manager, str(name), layers, _pairs("-o", flags["options"]))
+
+
+def _pairs(flag: str, values: tuple[str, ...]) -> dict[str, str]:
+    """Read KEY=VALUE arguments."""
+    pairs: dict[str, str] = {}
+    for value in values:
+        key, equals, text = value.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{flag} wants KEY=VALUE (got {value!r})")
+        pairs[key.strip()] = text.strip()
+    return pairs
+
+
+def plan_metrics(resolved: Resolved, manager: PluginManager) -> tuple[PlannedMetric, ...]:
+    """Return the metrics of a run: named ones, the dataset's own, or none.
+
+    Raises:
+        ConfigError: an unknown name, or a name that its extractor may not bear.
+    """
+    from ganbench.metrics.naming import plan
+    from ganbench.spec import DatasetSpec
+
+    spec = resolved.dataset.spec
+    assert isinstance(spec, DatasetSpec)
+    names = resolved.config.evaluation.metrics
+    if names == ("auto",):
+        names = spec.metrics
+    if names == ("none",):
+        names = ()
+    return plan(names, manager, default_extractor=spec.extractor)
+
+
+def describe(resolved: Resolved, planned: tuple[PlannedMetric, ...]) -> str:
+    """Return the configuration as TOML lines with the origin of each value behind it."""
+    from ganbench.config.resolve import flatten
+
+    lines, section = [f"# metrics: {', '.join(p.name for p in planned) or 'none'}"], ""
+    for path, value in flatten(resolved.config).items():
+        parent, _, leaf = path.rpartition(".")
+        if parent != section:
+            section = parent
+            lines += ["", f"[{section}]"]
+        origin = resolved.origins.get(path, "default")
+        lines.append(f"{_toml(leaf, value):<44} # {origin}")
+    return "\n".join(lines)
+
+
+def _toml(leaf: str, value: object) -> str:
+    from ganbench.config.toml import dump_settings
+
+    return dump_settings({leaf: value}).strip().replace("\n", " ") if value is not None else f"# {leaf} is unset"
+
+
+def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
+    """Go on with a run; its own config.toml decides everything."""
+    allowed = {"resume", "force", "quiet", "as_json", "debug", "off"}
+    extra = sorted(name for name, value in flags.items() if name not in allowed and value not in (None, (), False))
+    if extra:
+        raise UsageError(f"--resume takes the run's own configuration; --{extra[0].replace('_', '-')} cannot be given with it")
+    from ganbench.cli.execute import execute_resumed
+    from ganbench.results.store import RunDirectory
+
+    directory = RunDirectory.open(flags["resume"])
+    own = dict.fromkeys(flags) | {"config_file": directory.config, "options": (), "settings": (), "metrics": (), "no_eval": False}
+    resolved = resolve_flags(own, manager)
+    planned = plan_metrics(resolved, manager)
+    return execute_resumed(
+        directory, resolved, planned, manager, force=flags["force"], quiet=flags["quiet"], as_json=flags["as_json"], debug=debug
+    )

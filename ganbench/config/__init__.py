@@ -1,0 +1,1 @@
+"""The configuration of a run: frozen dataclasses, where each value came from, and TOML."""

@@ -1,0 +1,174 @@
+"""From layers of settings to one RunConfig, remembering where each value came from.
+
+Lowest to highest: built-in defaults, the architecture's, the dataset's, the recipe's, the configuration file, the command line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganbench.config.model import PLUGIN_SECTIONS, SECTIONS, PluginChoice, RunConfig
+from ganbench.config.values import build, field_types
+from ganbench.errors import ConfigError, did_you_mean
+from ganbench.plugin.factory import Registered
+from ganbench.plugin.manager import PluginManager
+from ganbench.spec import ArchitectureSpec, DatasetSpec, RecipeSpec
+
+DEFAULTS = {"loss.name": "logistic", "dataset.name": "digits"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layer:
+    """Settings with one origin: ``training.seed = 3`` from ``command line``."""
+
+    origin: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resolved:
+    """A configuration with everything that the harness needs to act on it."""
+
+    config: RunConfig
+    architecture: Registered
+    loss: Registered
+    dataset: Registered
+    recipe: Registered | None
+    origins: Mapping[str, str]
+    """Configuration path to the layer that set it; paths that are absent have their default."""
+    overridden: tuple[str, ...] = field(default=())
+    """Paths that the recipe fixes and that something above it changed."""
+
+
+def resolve(manager: PluginManager, name: str, layers: Iterable[Layer], bare_options: Mapping[str, str] | None = None) -> Resolved:
+    """Resolve a run.
+
+    Args:
+        manager: the plugins.
+        name: what ``--plugin`` got: an architecture, a recipe, or ``./file.py:Name``.
+        layers: the user's settings, lowest first, by configuration path (``training.seed``, ``loss.name``, ``loss.options.r1_gamma``).
+        bare_options: ``-o key=value``; a key without a section belongs to the architecture, or else to the one plugin that has it.
+
+    Raises:
+        ConfigError: unknown paths, wrong values.
+        PluginError: unknown or broken plugins.
+    """
+    user = list(layers)
+    model = manager.find("model", name)
+    recipe = model if isinstance(model.spec, RecipeSpec) else None
+    recipe_layer = _recipe_layer(recipe)
+    own = {"architecture.name": _architecture_of(recipe) if recipe else name}
+    merged = _merge([Layer(origin="default", settings=DEFAULTS | own), *recipe_layer, *user])[0]
+    names = {section: str(merged[f"{section}.name"]) for section in PLUGIN_SECTIONS}
+    plugins = {section: manager.find(section, chosen) for section, chosen in names.items()}
+    architecture, loss, dataset = plugins["architecture"], plugins["loss"], plugins["dataset"]
+    user.append(Layer(origin="command line", settings=_scope_options(bare_options or {}, plugins)))
+    recipe_layer = _with_resolution(recipe_layer, recipe, dataset)
+    below = [Layer(origin="default", settings=DEFAULTS), *_plugin_defaults(architecture, dataset), *recipe_layer]
+    values, origins = _merge([*below, *user])
+    fixed = set(recipe_layer[0].settings) if recipe_layer else set()
+    changed = {path for layer in user for path, value in layer.settings.items() if path in fixed and value != recipe_layer[0].settings[path]}
+    config = _build(name, names, values, plugins)
+    return Resolved(
+        config=config,
+        architecture=architecture,
+        loss=loss,
+        dataset=dataset,
+        recipe=recipe,
+        origins=origins,
+        overridden=tuple(sorted(changed)),
+    )
+
+
+def _architecture_of(recipe: Registered) -> str:
+    assert isinstance(recipe.spec, RecipeSpec)
+    own = recipe.spec.architecture
+    return own if ":" in own else f"{recipe.distribution}:{own}"
+
+
+def _recipe_layer(recipe: Registered | None) -> list[Layer]:
+    if recipe is None or not isinstance(recipe.spec, RecipeSpec):
+        return []
+    return [Layer(origin=f"recipe {recipe.spec.name}", settings=dict(recipe.spec.settings))]
+
+
+def _with_resolution(layers: list[Layer], recipe: Registered | None, dataset: Registered) -> list[Layer]:
+    """Add the recipe's resolution where the dataset can choose its own; elsewhere the images are what they are."""
+    if recipe is None or not isinstance(recipe.spec, RecipeSpec) or not recipe.spec.resolution:
+        return layers
+    if "resolution" not in field_types(dataset.spec.options):
+        return layers
+    return [Layer(origin=layers[0].origin, settings={**layers[0].settings, "dataset.options.resolution": recipe.spec.resolution})]
+
+
+def _plugin_defaults(architecture: Registered, dataset: Registered) -> list[Layer]:
+    layers = []
+    for one in (architecture, dataset):
+        if isinstance(one.spec, (ArchitectureSpec, DatasetSpec)) and one.spec.defaults:
+            layers.append(Layer(origin=f"{one.spec.kind} {one.spec.name}", settings=dict(one.spec.defaults)))
+    return layers
+
+
+def _merge(layers: Iterable[Layer]) -> tuple[dict[str, Any], dict[str, str]]:
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for layer in layers:
+        for path, value in layer.settings.items():
+            values[path] = value
+            origins[path] = layer.origin
+    return values, origins
+
+
+def _scope_options(options: Mapping[str, str], plugins: Mapping[str, Registered]) -> dict[str, str]:
+    """Give each ``-o key=value`` its section: the architecture's if it has that option, else the one plugin that does."""
+    scoped: dict[str, str] = {}
+    for key, value in options.items():
+        section, dot, name = key.partition(".")
+        if dot:
+            if section not in plugins:
+                raise ConfigError(f"-o {key}: unknown section {section!r}", hint="say architecture, loss or dataset")
+            scoped[f"{section}.options.{name}"] = value
+            continue
+        owners = [s for s, p in plugins.items() if key in field_types(p.spec.options)]
+        if not owners:
+            known = sorted({n for p in plugins.values() for n in field_types(p.spec.options)})
+            raise ConfigError(f"-o {key}: no plugin of this run has this option", hint=did_you_mean(key, known))
+        if len(owners) > 1 and "architecture" not in owners:
+            raise ConfigError(f"-o {key}: more than one plugin has it", hint=" or ".join(f"say -o {s}.{key}=..." for s in owners))
+        scoped[f"{owners[0]}.options.{key}"] = value
+    return scoped
+
+
+def _build(name: str, names: Mapping[str, str], values: Mapping[str, Any], plugins: Mapping[str, Registered]) -> RunConfig:
+    sections: dict[str, dict[str, Any]] = {s: {} for s in (*SECTIONS, *PLUGIN_SECTIONS)}
+    for path, value in values.items():
+        section, _, rest = path.partition(".")
+        if section in SECTIONS and rest:
+            sections[section][rest] = value
+        elif section in PLUGIN_SECTIONS and rest.startswith("options."):
+            sections[section][rest.removeprefix("options.")] = value
+        elif not (section in PLUGIN_SECTIONS and rest == "name"):
+            known = [*SECTIONS, *PLUGIN_SECTIONS]
+            raise ConfigError(f"unknown setting {path!r}", hint=did_you_mean(section, known))
+    choices = {s: PluginChoice(name=names[s], options=build(p.spec.options, sections[s], s)) for s, p in plugins.items()}
+    built = {s: build(cls, sections[s], s) for s, cls in SECTIONS.items()}
+    return RunConfig(name=name, **choices, **built)
+
+
+def flatten(config: RunConfig) -> dict[str, Any]:
+    """Return every value of a configuration by path, in the order of the dataclasses."""
+    flat: dict[str, Any] = {"name": config.name}
+    for section in PLUGIN_SECTIONS:
+        choice: PluginChoice = getattr(config, section)
+        flat[f"{section}.name"] = choice.name
+        options: Any = choice.options
+        for f in dataclasses.fields(options):
+            flat[f"{section}.options.{f.name}"] = getattr(options, f.name)
+    for section in SECTIONS:
+        value = getattr(config, section)
+        for f in dataclasses.fields(value):
+            flat[f"{section}.{f.name}"] = getattr(value, f.name)
+    return flat

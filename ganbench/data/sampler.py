@@ -1,0 +1,129 @@
+"""Where a training step gets its real images: one protocol, two samplers, equal batches.
+
+Shapes: n images in a batch, C channels, H = W = resolution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ganbench.data.source import ArraySource, ImageSource
+from ganbench.errors import DataError
+
+SamplerState = dict[str, int]
+"""What a checkpoint keeps of a sampler: ``position``, and ``seed`` and ``num_images`` to recognise the stream by."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Real images on the device."""
+
+    images: Tensor
+    """``[n, C, H, W]`` float32 in [-1, 1]; strides as the sampler's ``channels_last`` says."""
+    labels: Tensor | None
+    """``[n]`` int64 on the same device; None for a dataset without labels."""
+
+
+class Sampler(Protocol):
+    """The endless stream of real images. Equal seeds give equal batches, wherever the images lie."""
+
+    @property
+    def position(self) -> int:
+        """Images drawn so far."""
+        ...
+
+    def next(self, count: int) -> Batch:
+        """Return the next ``count`` images; the host never waits for the device here.
+
+        Raises:
+            ganbench.errors.DataError: a file that cannot be read any more, by name.
+        """
+        ...
+
+    def state_dict(self) -> SamplerState:
+        """Return what a checkpoint needs to go on with the next image."""
+        ...
+
+    def load_state_dict(self, state: SamplerState) -> None:
+        """Go to the position of a checkpoint.
+
+        Raises:
+            ganbench.errors.DataError: the checkpoint is of another stream (seed or number of images).
+        """
+        ...
+
+    def close(self) -> None:
+        """End the workers; the sampler is not used after this."""
+        ...
+
+
+def make_sampler(
+    source: ImageSource,
+    *,
+    batch_size: int,
+    seed: int,
+    device: torch.device | str = "cpu",
+    channels_last: bool = False,
+    horizontal_flip: bool = False,
+    workers: int | None = None,
+    position: int = 0,
+) -> Sampler:
+    """Return the sampler that suits a source: resident on the device, or streaming.
+
+    Args:
+        source: the train split.
+        batch_size: images that ``next`` will be asked for; another count works too, a streaming sampler then copies once more.
+        seed: of the order and of the flips.
+        device: where the batches are wanted.
+        channels_last: memory format of the batches.
+        horizontal_flip: whether each image drawn is mirrored with probability 1/2.
+        workers: decoding processes of a streaming sampler, 0 for none; None for one less than the CPUs, at most 4.
+        position: images drawn before, as after a resume.
+
+    Raises:
+        ValueError: batch_size below 1, or workers or position below 0.
+    """
+    from ganbench.data.index_stream import IndexStream
+    from ganbench.data.resident import ResidentSampler
+    from ganbench.data.streaming import StreamingSampler, default_workers
+
+    workers = default_workers() if workers is None else workers
+    for name, value, least in (("batch_size", batch_size, 1), ("workers", workers, 0), ("position", position, 0)):
+        if value < least:
+            raise ValueError(f"{name} must be {least} or more (got {value})")
+    if isinstance(source, ArraySource):
+        stream = IndexStream(source.num_images, seed=seed, horizontal_flip=horizontal_flip, device=device)
+        return ResidentSampler(source, stream, device=device, channels_last=channels_last, position=position)
+    return StreamingSampler(
+        source,
+        IndexStream(source.num_images, seed=seed, horizontal_flip=horizontal_flip),
+        batch_size=batch_size,
+        device=device,
+        channels_last=channels_last,
+        workers=workers,
+        position=position,
+    )
+
+
+def sampler_state(position: int, *, seed: int, num_images: int) -> SamplerState:
+    """Return the state of either sampler."""
+    return {"position": position, "seed": seed, "num_images": num_images}
+
+
+def position_in(state: SamplerState, *, seed: int, num_images: int) -> int:
+    """Return the position in a saved state.
+
+    Raises:
+        ganbench.errors.DataError: the state is of another stream.
+    """
+    for field, here in (("seed", seed), ("num_images", num_images)):
+        if state[field] != here:
+            raise DataError(
+                f"the checkpoint's sampler has {field} {state[field]}, this run has {here}",
+                hint="resume with the data and the seed that the run began with",
+            )
+    return state["position"]

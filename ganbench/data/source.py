@@ -1,0 +1,120 @@
+"""What a dataset plugin returns: two splits of uint8 images behind one narrow protocol.
+
+Shapes: N images, C channels, H = W = resolution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from ganbench.spec import ImageShape
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataContext:
+    """What the harness gives a dataset's factory."""
+
+    data_root: Path | None = None
+    """``--data-root`` or ``GANBENCH_DATA``; None where neither is set."""
+    download: bool = True
+    """Whether the network may be asked."""
+    resident_limit_mib: float = 2048.0
+    """Largest split, decoded to uint8, that is kept in memory; a larger one must stream."""
+
+
+@runtime_checkable
+class ImageSource(Protocol):
+    """One split: random access to uint8 images.
+
+    ``read`` must be a pure function of the index, safe to call from several worker processes.
+    """
+
+    @property
+    def num_images(self) -> int:
+        """N."""
+        ...
+
+    @property
+    def labels(self) -> Tensor | None:
+        """``[N]`` int64 on the CPU, or None."""
+        ...
+
+    @property
+    def content_hash(self) -> str:
+        """sha256 over shape, pixels and labels in order; equal content has an equal hash, wherever it lies."""
+        ...
+
+    @property
+    def is_resident(self) -> bool:
+        """Whether ``read`` is a slice of one tensor in memory (then the source is an :class:`ArraySource`)."""
+        ...
+
+    def read(self, indices: Tensor) -> Tensor:
+        """Return images ``[len(indices), C, H, W]`` uint8 on the CPU; ``indices`` is int64 ``[n]``."""
+        ...
+
+
+class ArraySource:
+    """A split that fits in memory.
+
+    Args:
+        images: ``[N, C, H, W]`` uint8 in [0, 255].
+        labels: ``[N]`` int64, or None.
+
+    Raises:
+        ValueError: wrong dtype, rank, size or label count.
+    """
+
+    is_resident = True
+
+    def __init__(self, images: Tensor, labels: Tensor | None = None) -> None:
+        if images.dtype != torch.uint8 or images.ndim != 4:
+            raise ValueError(f"images must be uint8 [N, C, H, W] (got {images.dtype} {list(images.shape)})")
+        if images.shape[0] == 0:
+            raise ValueError("images must hold at least one image (got 0)")
+        if images.shape[2] != images.shape[3]:
+            raise ValueError(f"images must be square (got {images.shape[2]}x{images.shape[3]})")
+        if labels is not None and (labels.dtype != torch.int64 or labels.shape != images.shape[:1]):
+            raise ValueError(f"labels must be int64 [{images.shape[0]}], one for each image (got {labels.dtype} {list(labels.shape)})")
+        self.images = images.contiguous()
+        self.labels = labels
+        self._content_hash = ""
+
+    @property
+    def num_images(self) -> int:
+        """N."""
+        return int(self.images.shape[0])
+
+    @property
+    def content_hash(self) -> str:
+        """sha256 over shape, pixels and labels, computed once."""
+        if not self._content_hash:
+            from ganbench.data.content import hash_arrays
+
+            self._content_hash = hash_arrays(self.images, self.labels)
+        return self._content_hash
+
+    def read(self, indices: Tensor) -> Tensor:
+        """Return the images at ``indices``."""
+        return self.images[indices]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dataset:
+    """What a dataset's factory returns."""
+
+    name: str
+    """How tables call it: ``digits``, ``folder:faces``."""
+    shape: ImageShape
+    train: ImageSource
+    test: ImageSource | None = None
+    """Held-out images, where the dataset has them."""
+    class_names: tuple[str, ...] = ()
+    """One for each class; empty without labels."""
+    notes: tuple[str, ...] = ()
+    """What the user should know about this copy (files left out, where it was found), one line each."""

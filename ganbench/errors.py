@@ -1,0 +1,97 @@
+"""Every error that ganbench raises on purpose, with the exit code that the command line gives it.
+
+::
+
+    GanbenchError                 3
+    |-- UsageError                2   a flag, a file or a plugin that the user can mend
+    |   |-- ConfigError           2   a configuration value
+    |   |-- PluginError           2   a plugin that is unknown, broken or in conflict
+    |   |-- DataError             2   a dataset that is missing, damaged or of the wrong form
+    |   `-- WeightsError          2   extractor weights that are missing or damaged
+    |-- RunFailed                 3   a run that began and could not go on
+    |   |-- Diverged              3   NaN, Inf or exploding logits
+    |   `-- StorageError          3   the disk is full or not writable
+    |-- NotComparable             4   records under unlike keys
+    |-- NothingToCompare          5   no record to show
+    `-- Interrupted             130   Ctrl-C; what was done is kept
+"""
+
+from __future__ import annotations
+
+
+class GanbenchError(Exception):
+    """The root: one line that says what, why and what to do.
+
+    Args:
+        what: what is wrong, with the value got and the values allowed.
+        hint: what to do about it; printed after the message. May be empty.
+    """
+
+    exit_code = 3
+
+    def __init__(self, what: str, *, hint: str = "") -> None:
+        super().__init__(what if not hint else f"{what}; {hint}")
+        self.what = what
+        self.hint = hint
+
+
+class UsageError(GanbenchError):
+    """Something that the user can mend: a flag, a file, a name."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A configuration value that is unknown or out of range."""
+
+
+class PluginError(UsageError):
+    """A plugin that is unknown, that failed to load, or whose name is taken twice."""
+
+
+class DataError(UsageError):
+    """A dataset that is missing, damaged or of the wrong form."""
+
+
+class WeightsError(UsageError):
+    """Extractor weights that are missing, damaged or of another format."""
+
+
+class RunFailed(GanbenchError):
+    """A run that began and could not go on; everything up to then is kept."""
+
+
+class Diverged(RunFailed):
+    """Training produced NaN, Inf or exploding logits."""
+
+
+class StorageError(RunFailed):
+    """A file could not be written: the disk is full or not writable."""
+
+
+class NotComparable(GanbenchError):
+    """Records whose keys differ."""
+
+    exit_code = 4
+
+
+class NothingToCompare(GanbenchError):
+    """No record where at least one was asked for."""
+
+    exit_code = 5
+
+
+class Interrupted(GanbenchError):
+    """Ctrl-C; a checkpoint and a partial record were kept."""
+
+    exit_code = 130
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """Return a hint with the closest known name, or with all of them when none is close."""
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(sorted(known))}" if known else "none is available"

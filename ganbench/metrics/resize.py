@@ -1,0 +1,78 @@
+"""How images are brought to the size and the channels that a feature network expects; each choice belongs to a preprocessing id.
+
+Shapes: N images, C channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+GREY_WEIGHTS = (0.299, 0.587, 0.114)
+"""ITU-R BT.601 luma of red, green and blue, as Pillow's ``convert("L")``."""
+
+
+def check_images(images: Tensor) -> None:
+    """Make sure that a feature network was given what it can take.
+
+    Args:
+        images: ``[N, C, H, W]`` uint8 in [0, 255], C of 1 or 3.
+
+    Raises:
+        ValueError: another dtype, rank or number of channels.
+    """
+    if images.dtype != torch.uint8 or images.ndim != 4:
+        raise ValueError(f"images must be uint8 [N, C, H, W] (got {images.dtype} {list(images.shape)})")
+    if images.shape[1] not in (1, 3):
+        raise ValueError(f"images must have 1 or 3 channels (got {images.shape[1]})")
+
+
+def to_grey(images: Tensor) -> Tensor:
+    """Return ``[N, 1, H, W]`` float32 in [0, 255]: grey as it is, colour by :data:`GREY_WEIGHTS`.
+
+    Args:
+        images: ``[N, C, H, W]`` uint8 in [0, 255], C of 1 or 3.
+
+    Raises:
+        ValueError: another dtype, rank or number of channels.
+    """
+    check_images(images)
+    if images.shape[1] == 1:
+        return images.float()
+    weights = torch.tensor(GREY_WEIGHTS, device=images.device).view(1, 3, 1, 1)
+    return (images.float() * weights).sum(1, keepdim=True)
+
+
+def to_colour(images: Tensor) -> Tensor:
+    """Return ``[N, 3, H, W]`` uint8: colour as it is, grey repeated.
+
+    Args:
+        images: ``[N, C, H, W]`` uint8 in [0, 255], C of 1 or 3.
+
+    Raises:
+        ValueError: another dtype, rank or number of channels.
+    """
+    check_images(images)
+    return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+
+
+def resize_antialiased(images: Tensor, resolution: int, *, mode: Literal["bilinear", "bicubic"]) -> Tensor:
+    """Resize with a low-pass filter, as Pillow does, and clip what a bicubic kernel overshoots.
+
+    Agrees with Pillow's resize of float images to 6e-3 grey levels.
+
+    Args:
+        images: ``[N, C, H, W]`` float in [0, 255].
+        resolution: H and W wanted, in pixels.
+        mode: the kernel.
+
+    Returns:
+        ``[N, C, resolution, resolution]`` float in [0, 255].
+    """
+    if images.shape[-2:] == (resolution, resolution):
+        return images
+    resized = interpolate(images, size=(resolution, resolution), mode=mode, align_corners=False, antialias=True)
+    return resized.clamp(0, 255)

@@ -1,0 +1,155 @@
+"""From a registered spec to the object that it names: imports happen here, and only when a run needs them."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ganbench.errors import GanbenchError, PluginError, did_you_mean
+from ganbench.spec import KINDS, NoOptions, PluginIdentity, PluginSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Registered:
+    """A spec and where it came from."""
+
+    spec: PluginSpec
+    distribution: str
+    version: str
+
+    @property
+    def space(self) -> str:
+        """The name space of the name: architectures and recipes share one, because ``--plugin`` takes either."""
+        return "model" if self.spec.kind in ("architecture", "recipe") else self.spec.kind
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """(name space, distribution, name)."""
+        return (self.space, self.distribution, self.spec.name)
+
+    def load(self) -> Callable[..., Any]:
+        """Import the factory.
+
+        Raises:
+            PluginError: the module cannot be imported, or has no such attribute.
+        """
+        return load_attribute(self.spec.factory, owner=f"{self.spec.kind} {self.spec.name!r} of {self.distribution}")
+
+    def build(self, *arguments: Any) -> Any:
+        """Import the factory and call it.
+
+        Raises:
+            PluginError: the factory failed in a way that is not one of ganbench's own errors.
+        """
+        factory = self.load()
+        try:
+            return factory(*arguments)
+        except GanbenchError:
+            raise
+        except ValueError as error:
+            raise PluginError(f"{self.spec.kind} {self.spec.name!r}: {error}") from error
+        except Exception as error:
+            where = f"{self.spec.kind} {self.spec.name!r} of {self.distribution}"
+            raise PluginError(f"{where} failed to build: {type(error).__name__}: {error}", hint="--debug shows where") from error
+
+    def identity(self) -> PluginIdentity:
+        """Return what a record says of this plugin."""
+        name, kind = self.spec.name, self.spec.kind
+        code = source_hash(self.spec.factory) if self.spec.factory else ""
+        return PluginIdentity(kind=kind, name=name, distribution=self.distribution, version=self.version, source_hash=code)
+
+
+def load_attribute(target: str, *, owner: str) -> Callable[..., Any]:
+    """Import ``"module:attribute"``.
+
+    Raises:
+        PluginError: it cannot be imported; names ``owner``.
+    """
+    module_name, _, attribute = target.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PluginError(f"{owner} cannot be imported: {type(error).__name__}: {error}", hint="--debug shows where") from error
+    if not hasattr(module, attribute):
+        raise PluginError(f"{owner}: module {module_name} has no {attribute!r}")
+    return getattr(module, attribute)  # type: ignore[no-any-return]
+
+
+def source_hash(factory: str) -> str:
+    """Return sha256 over the Python sources of the factory's top-level package (or its one file).
+
+    First-party packages of the harness itself are hashed like anyone's, so a changed kernel or loss is a changed plugin.
+    """
+    top = factory.partition(":")[0].partition(".")[0]
+    spec = sys.modules[top].__spec__ if top in sys.modules else importlib.util.find_spec(top)
+    if spec is None or spec.origin is None:
+        return ""
+    origin = Path(spec.origin)
+    files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(str(file.relative_to(origin.parent)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def register_from_file(kind: str, target: str) -> Registered:
+    """Return the plugin that ``./file.py:Name`` means: a spec, or a callable with the signature of the kind's factory.
+
+    A callable may carry a frozen dataclass ``Options``.
+
+    Raises:
+        PluginError: no such file or name, the file fails to run, or the object is of another kind.
+    """
+    path_text, _, name = target.rpartition(":")
+    if not path_text or not name:
+        raise PluginError(f"a plugin in a file needs a name (got {target!r})", hint="write ./my_gan.py:MyGAN")
+    path = Path(path_text)
+    if not path.is_file():
+        raise PluginError(f"no such plugin file: {path}")
+    module = _run_file(path)
+    if not hasattr(module, name):
+        public = [n for n in vars(module) if not n.startswith("_")]
+        raise PluginError(f"{path} has no {name!r}", hint=did_you_mean(name, public))
+    spec = _spec_of(kind, getattr(module, name), name, path, module.__name__)
+    return Registered(spec=spec, distribution=f"file:{path.name}", version="")
+
+
+def _run_file(path: Path) -> ModuleType:
+    """Execute a plugin file as a module of its own."""
+    module_name = f"ganbench_file_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    module_spec = importlib.util.spec_from_file_location(module_name, path)
+    if module_spec is None or module_spec.loader is None:
+        raise PluginError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(module_spec)
+    sys.modules[module_name] = module
+    try:
+        module_spec.loader.exec_module(module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        del sys.modules[module_name]
+        raise PluginError(f"{path} cannot be imported: {type(error).__name__}: {error}", hint="--debug shows where") from error
+    return module
+
+
+def _spec_of(kind: str, found: object, name: str, path: Path, module_name: str) -> PluginSpec:
+    """Turn what a plugin file holds under a name into a spec of the wanted kind."""
+    if isinstance(found, PluginSpec):
+        if found.kind != kind:
+            raise PluginError(f"{path}:{name} is a {found.kind}, not a {kind}")
+        own = found.factory.partition(":")
+        return replace(found, factory=f"{module_name}:{own[2]}") if own[0] == path.stem else found
+    if not callable(found):
+        raise PluginError(f"{path}:{name} is neither a spec nor callable (got {type(found).__name__})")
+    summary = (getattr(found, "__doc__", None) or f"from {path.name}").strip().splitlines()[0]
+    options = getattr(found, "Options", NoOptions)
+    return KINDS[kind](name=name.lower(), summary=summary, factory=f"{module_name}:{name}", options=options)

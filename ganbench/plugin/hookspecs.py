@@ -1,0 +1,51 @@
+"""The hooks that a plugin may implement. Every name begins with ``ganbench_``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganbench.plugin.marker import hookspec
+
+if TYPE_CHECKING:
+    from ganbench.config.model import RunConfig
+    from ganbench.results.record import Evaluation, RunRecord
+    from ganbench.spec import Spec
+
+
+@hookspec
+def ganbench_register() -> Iterable[Spec]:  # type: ignore[empty-body]
+    """Return the specs of this distribution.
+
+    Called once at start-up, also for ``--help`` and shell completion: it must be cheap and must not import torch. An empty iterable means
+    that the plugin only implements other hooks.
+    """
+
+
+@hookspec
+def ganbench_environment() -> Mapping[str, str] | None:
+    """Return facts about the machine or the job (scheduler id, image tag) for the record's notes.
+
+    Called once, before the run directory is made. None means nothing to add.
+    """
+
+
+@hookspec
+def ganbench_before_run(config: RunConfig, directory: Path) -> None:
+    """See the resolved configuration and the run directory before the first step (again on resume)."""
+
+
+@hookspec
+def ganbench_after_step(images_seen: int, generator_steps: int) -> None:
+    """Follow every iteration. Looked up once; costs nothing when nobody implements it. It must not synchronise the device."""
+
+
+@hookspec
+def ganbench_after_evaluation(evaluation: Evaluation) -> None:
+    """See each evaluation, off the training clock."""
+
+
+@hookspec
+def ganbench_after_run(record: RunRecord) -> None:
+    """See the record after it was written, whatever its status."""

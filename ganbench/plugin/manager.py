@@ -1,0 +1,225 @@
+"""Discovery and isolated loading of plugins.
+
+A plugin that fails in any way becomes one :class:`PluginStatus` with its cause; the others still work. Nothing is shadowed: a name that two
+distributions register is a conflict, and both stay reachable as ``distribution:name``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import io
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pluggy
+
+from ganbench.errors import PluginError, did_you_mean
+from ganbench.plugin import hookspecs
+from ganbench.plugin.factory import Registered, register_from_file
+from ganbench.spec import API_VERSION, KINDS, PluginSpec
+
+logger = logging.getLogger(__name__)
+
+GROUP = "ganbench"
+HOME = "ganbench"
+"""The distribution of the first-party plugins; GANBENCH_PLUGINS does not leave it out."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PluginStatus:
+    """What became of one entry point."""
+
+    entry: str
+    distribution: str
+    version: str
+    status: Literal["ok", "failed", "off"]
+    cause: str = ""
+    """Why it is not in use, or what is odd about it; one line."""
+    num_specs: int = 0
+
+
+class PluginManager:
+    """All plugins of this environment.
+
+    Args:
+        off: names given by ``-p no:NAME``: entry points, distributions or registered names.
+        only: distributions or entry points to load besides ganbench's own; None for all. Defaults to ``GANBENCH_PLUGINS``.
+    """
+
+    def __init__(self, *, off: Iterable[str] = (), only: Iterable[str] | None = None) -> None:
+        self._off = frozenset(off)
+        self._only = _only_from_environment() if only is None else frozenset(only)
+        self._pluggy = pluggy.PluginManager(GROUP)
+        self._pluggy.add_hookspecs(hookspecs)
+        self._silenced: set[str] = set()
+        self.statuses: list[PluginStatus] = []
+        self.registered: list[Registered] = []
+        for entry in _entry_points():
+            self._load(entry)
+        self._check_names()
+
+    def _load(self, entry: importlib.metadata.EntryPoint) -> None:
+        """Load one entry point; whatever it does wrong ends in its status."""
+        distribution = entry.dist.name if entry.dist else "unknown"
+        version = entry.dist.version if entry.dist else ""
+
+        def note(status: Literal["ok", "failed", "off"], cause: str = "", num_specs: int = 0) -> None:
+            self.statuses.append(
+                PluginStatus(
+                    entry=entry.name, distribution=distribution, version=version, status=status, cause=cause, num_specs=num_specs
+                )
+            )
+
+        names = {entry.name, distribution}
+        if names & self._off:
+            return note("off", "switched off by -p no:")
+        if self._only is not None and distribution != HOME and not names & self._only:
+            return note("off", "not named in GANBENCH_PLUGINS")
+        printed = io.StringIO()
+        key = f"{distribution}:{entry.name}"
+        try:
+            with contextlib.redirect_stdout(printed):
+                specs = self._register(key, entry)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            logger.debug("plugin %s failed", key, exc_info=True)
+            self._forget(key)
+            return note("failed", _one_line(error))
+        for spec in specs:
+            if spec.name not in self._off:
+                self.registered.append(Registered(spec=spec, distribution=distribution, version=version))
+        return note("ok", "printed to stdout while loading (held back)" if printed.getvalue() else "", len(specs))
+
+    def _register(self, key: str, entry: importlib.metadata.EntryPoint) -> list[PluginSpec]:
+        """Import, check and register one plugin; return its specs."""
+        plugin = entry.load()
+        api = getattr(plugin, "GANBENCH_API_VERSION", API_VERSION)
+        if api != API_VERSION:
+            raise PluginError(f"made for plugin API {api!r}, this is API {API_VERSION}", hint="install a matching release")
+        self._pluggy.register(plugin, name=key)
+        self._pluggy.check_pending()
+        specs: list[PluginSpec] = []
+        for implementation in self._pluggy.hook.ganbench_register.get_hookimpls():
+            if implementation.plugin_name == key:
+                specs = _checked(implementation.function())
+        if not self._pluggy.get_hookcallers(plugin):
+            raise PluginError("implements no hook", hint="mark its functions with @ganbench.hookimpl")
+        return specs
+
+    def _forget(self, key: str) -> None:
+        """Take a half-registered plugin out again."""
+        if self._pluggy.has_plugin(key):
+            self._pluggy.unregister(name=key)
+
+    def _check_names(self) -> None:
+        """A distribution that registers one name twice loses that name: which of the two was meant cannot be said."""
+        seen: dict[tuple[str, str, str], int] = {}
+        for one in self.registered:
+            seen[one.key] = seen.get(one.key, 0) + 1
+        for (space, distribution, name), count in seen.items():
+            if count > 1:
+                self.registered = [r for r in self.registered if r.key != (space, distribution, name)]
+                cause = f"registers the {space} {name!r} {count} times; none of them is used"
+                self.statuses.append(PluginStatus(entry=name, distribution=distribution, version="", status="failed", cause=cause))
+
+    def specs(self, kind: str) -> list[Registered]:
+        """Return everything registered of one kind, by name."""
+        return sorted((r for r in self.registered if r.spec.kind == kind), key=lambda r: (r.spec.name, r.distribution))
+
+    def conflicts(self, one: Registered) -> list[Registered]:
+        """Return the plugins of other distributions that have the same name in the same name space."""
+        return [r for r in self.registered if r is not one and r.space == one.space and r.spec.name == one.spec.name]
+
+    def find(self, kind: str, name: str) -> Registered:
+        """Return the plugin that a user's ``NAME``, ``distribution:NAME`` or ``./file.py:Name`` means.
+
+        ``kind`` is one of the kinds, or ``model`` for what ``--plugin`` takes: an architecture or a recipe.
+
+        Raises:
+            PluginError: unknown, in conflict, failed to load, or not loadable from that file.
+        """
+        if ".py:" in name or name.endswith(".py"):
+            return register_from_file("architecture" if kind == "model" else kind, name)
+        candidates = [r for r in self.registered if kind in (r.spec.kind, r.space)]
+        distribution, _, bare = name.rpartition(":")
+        matches = [r for r in candidates if r.spec.name == bare and distribution in ("", r.distribution)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            choices = " or ".join(f"{r.distribution}:{bare}" for r in matches)
+            raise PluginError(f"{kind} {bare!r} is registered by {len(matches)} distributions", hint=f"say {choices}")
+        raise PluginError(f"unknown {_noun(kind)} {name!r}", hint=self._hint(name, candidates))
+
+    def _hint(self, name: str, candidates: list[Registered]) -> str:
+        """Say what else there is, and that a plugin that failed may be the one that was meant."""
+        hint = did_you_mean(name, sorted({r.spec.name for r in candidates}))
+        bare = name.split(":")[0]
+        for status in self.statuses:
+            if status.status != "ok" and bare in (status.entry, status.distribution):
+                return f"the plugin {status.entry!r} of {status.distribution} is {status.status}: {status.cause}"
+        return hint
+
+    def implementations(self, hook: str) -> list[pluggy.HookImpl]:
+        """Return the implementations of a behaviour hook, so that a hot loop can look them up once."""
+        caller: pluggy.HookCaller = getattr(self._pluggy.hook, hook)
+        return caller.get_hookimpls()
+
+    def call(self, hook: str, **arguments: Any) -> Iterator[Any]:
+        """Call a behaviour hook; yield what is not None. One that raises is named in a warning and not called again."""
+        for implementation in self.implementations(hook):
+            key = f"{implementation.plugin_name}:{hook}"
+            if key in self._silenced:
+                continue
+            try:
+                result = implementation.function(*(arguments[a] for a in implementation.argnames))
+            except Exception as error:
+                self._silenced.add(key)
+                logger.warning("plugin %s: %s raised %s; it is not called again", implementation.plugin_name, hook, _one_line(error))
+                continue
+            if result is not None:
+                yield result
+
+    def metric_specs(self) -> Mapping[str, Registered]:
+        """Return metrics by name."""
+        return {r.spec.name: r for r in self.specs("metric")}
+
+
+def _only_from_environment() -> frozenset[str] | None:
+    value = os.environ.get("GANBENCH_PLUGINS")
+    return None if value is None else frozenset(part.strip() for part in value.split(",") if part.strip())
+
+
+def _entry_points() -> list[importlib.metadata.EntryPoint]:
+    """Return the group's entry points, one for each (distribution, name), in a stable order."""
+    unique = {(e.dist.name if e.dist else "", e.name): e for e in importlib.metadata.entry_points(group=GROUP)}
+    return [unique[key] for key in sorted(unique, key=lambda k: (k[0] != HOME, k))]
+
+
+def _checked(returned: object) -> list[PluginSpec]:
+    """Make sure that a hook returned specs.
+
+    Raises:
+        PluginError: it returned something else.
+    """
+    if isinstance(returned, PluginSpec) or not isinstance(returned, Iterable):
+        raise PluginError(f"ganbench_register must return a list of specs (got {type(returned).__name__})")
+    specs = list(returned)
+    for spec in specs:
+        if not isinstance(spec, tuple(KINDS.values())):
+            raise PluginError(f"ganbench_register must return specs (got a {type(spec).__name__})", hint="see ganbench.spec")
+    return specs
+
+
+def _noun(kind: str) -> str:
+    return "architecture or recipe" if kind == "model" else kind
+
+
+def _one_line(error: BaseException) -> str:
+    """Return the exception as one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,119 @@
+"""Files that are either the old one or the whole new one, whatever happens in between.
+
+A file is written to a temporary name in its own folder, flushed, synced and renamed; then the folder is synced. What the operating system
+refuses (a full disk, a quota, a read-only mount) becomes one :class:`ganbench.errors.StorageError` that says how to go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ganbench.errors import StorageError
+
+_TEMPORARY_SUFFIX = ".ganbench-tmp"
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file by ``data``, all or nothing.
+
+    Args:
+        path: the file; its folder must exist.
+        data: the whole new content.
+
+    Raises:
+        StorageError: the disk is full or not writable; the old file is untouched.
+    """
+    with open_atomic(path) as file:
+        file.write(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file by ``text`` in UTF-8, all or nothing; see :func:`write_bytes`."""
+    write_bytes(path, text.encode())
+
+
+@contextlib.contextmanager
+def open_atomic(path: Path) -> Iterator[BinaryIO]:
+    """Yield a binary file that takes the place of ``path`` when the block ends without an error.
+
+    Args:
+        path: the file to write; its folder must exist.
+
+    Raises:
+        StorageError: the disk is full or not writable; the old file is untouched and nothing is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{_TEMPORARY_SUFFIX}")
+    with storage_errors(path):
+        try:
+            with temporary.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` of the block into a :class:`StorageError` about ``path``.
+
+    Libraries that write for us (torch.save) raise their own error while handling ours, so the chain of causes is searched too.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:
+        cause = _operating_system_error(error)
+        if cause is None:
+            raise
+        raise StorageError(f"cannot write {path}: {cause.strerror or cause}", hint=_hint(path, cause)) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside a folder survive a power cut, on file systems that allow it."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete the temporary files that killed writers left below a folder. Call it only while nobody else writes there."""
+    for path in folder.rglob(f".*{_TEMPORARY_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _operating_system_error(error: BaseException | None) -> OSError | None:
+    """Return the nearest ``OSError`` with a number in the chain of causes."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno is not None:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _hint(path: Path, error: OSError) -> str:
+    """Return what to do, naming the run that ``path`` belongs to."""
+    run = next((parent for parent in path.parents[:2] if (parent / "config.toml").exists()), None)
+    then = f"`ganbench run --resume {run}`" if run else "try again"
+    if error.errno in _NO_SPACE:
+        return f"free space, then {then}"
+    if error.errno in _NOT_WRITABLE:
+        return f"make it writable, then {then}"
+    return f"mend that, then {then}"

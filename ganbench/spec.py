@@ -1,0 +1,172 @@
+"""What a plugin registers: small frozen descriptions, never classes of networks.
+
+A spec names a ``factory`` ("module:attribute") that is imported only when a run needs it, so that listing a hundred plugins imports none
+of them. Registration modules must not import torch, numpy or anything as heavy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+API_VERSION = 1
+"""The version of everything in this file and of the hooks; a plugin module may state its own as ``GANBENCH_API_VERSION``."""
+
+Setting = tuple[str, "bool | int | float | str | tuple[str, ...]"]
+"""A configuration path and its value, as ``--set path=value`` would give it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoOptions:
+    """The options of a plugin that has none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageShape:
+    """The images that a dataset delivers and that an architecture must produce."""
+
+    resolution: int
+    """Height and width in pixels."""
+    image_channels: int
+    """1 for grey, 3 for colour."""
+    num_classes: int = 0
+    """0 for images without labels."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PluginSpec:
+    """What all kinds have in common. Register one of its subclasses."""
+
+    kind: ClassVar[str] = "plugin"
+
+    name: str
+    """Lower case, digits and hyphens; what the user types."""
+    summary: str
+    """One line for ``ganbench plugins list``."""
+    factory: str = ""
+    """``"package.module:attribute"``, imported when a run needs it. See each kind for the signature."""
+    options: type = NoOptions
+    """A frozen dataclass; its fields are the ``-o key=value`` options, their docstrings or comments the help."""
+    paper: str = ""
+    """Authors, year and arXiv address, where there is one."""
+
+    def __post_init__(self) -> None:
+        if not self.name or self.name != self.name.lower() or not all(c.isalnum() or c in "-_" for c in self.name):
+            raise ValueError(f"a plugin's name is lower case letters, digits and hyphens (got {self.name!r})")
+        if self.kind != "recipe" and self.factory.count(":") != 1:
+            raise ValueError(f"{self.name}: factory must be 'module:attribute' (got {self.factory!r})")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArchitectureSpec(PluginSpec):
+    """A generator and a discriminator. ``factory(options, shape: ImageShape) -> ganbench.Networks``."""
+
+    kind: ClassVar[str] = "architecture"
+
+    resolutions: tuple[int, ...] = ()
+    """The resolutions it can be built for; empty for any."""
+    conditional: bool = False
+    """Whether it can use labels."""
+    algorithm: str = "ganbench.training.adversarial:AdversarialAlgorithm"
+    """``"module:attribute"`` of the mathematics of one iteration; see :class:`ganbench.training.algorithm.Algorithm`."""
+    defaults: tuple[Setting, ...] = ()
+    """Settings that suit it, below everything that the user says."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecipeSpec(PluginSpec):
+    """A named, sourced bundle of architecture, loss, optimizers and budget; ``--plugin NAME`` takes it like an architecture."""
+
+    kind: ClassVar[str] = "recipe"
+
+    architecture: str = ""
+    """The name of the architecture that it configures."""
+    resolution: int = 0
+    """The resolution that the source trains at; given to a dataset that can choose its own. 0 for any."""
+    settings: tuple[Setting, ...] = ()
+    """Everything else that the source fixes, as configuration paths."""
+    deviations: tuple[str, ...] = ()
+    """Where this differs from its source, one sentence each."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LossSpec(PluginSpec):
+    """An adversarial objective. ``factory(options) -> ganbench.Objective``."""
+
+    kind: ClassVar[str] = "loss"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetSpec(PluginSpec):
+    """A dataset. ``factory(options, context: ganbench.DataContext) -> ganbench.Dataset``."""
+
+    kind: ClassVar[str] = "dataset"
+
+    metrics: tuple[str, ...] = ()
+    """The metrics of a run that names none, for instance ``("fd5k_digits",)``; empty for none."""
+    extractor: str = "inception"
+    """The extractor of a metric whose name holds none."""
+    defaults: tuple[Setting, ...] = ()
+    """Settings that suit it (budget, cadence), below everything that the user says."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quantity:
+    """One number that a metric yields."""
+
+    name: str
+    """Family name as it stands in a metric's full name: ``fd``, ``precision``."""
+    label: str
+    """As a table's heading shows it: ``FD``, ``precision``."""
+    higher_is_better: bool
+    inception_name: str = ""
+    """The name that is allowed only under the verified Inception network: ``fid``. Empty where there is only one name."""
+    inception_label: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MetricSpec(PluginSpec):
+    """A metric on features. ``factory(options) -> ganbench.Metric``.
+
+    ``name`` is the family (``fd``); ``inception_name`` (``fid``) is how it is called under the Inception network. The user writes
+    ``<family><count>[_<extractor>]``: ``fid10k``, ``fd5k_digits``.
+    """
+
+    kind: ClassVar[str] = "metric"
+
+    inception_name: str = ""
+    quantities: tuple[Quantity, ...] = ()
+    """In the order in which ``Metric.compute`` returns them; the first is the one that runs are ranked by."""
+    default_count: int = 10_000
+    """Generated images where the name gives no count."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExtractorSpec(PluginSpec):
+    """A feature network. ``factory(options, context: ganbench.ExtractorContext) -> ganbench.Extractor``."""
+
+    kind: ClassVar[str] = "extractor"
+
+    inception: bool = False
+    """Whether the names FID, KID and IS may be used for it."""
+    needs_weights: bool = False
+    """Whether the weights must be found or downloaded."""
+
+
+Spec = ArchitectureSpec | RecipeSpec | LossSpec | DatasetSpec | MetricSpec | ExtractorSpec
+
+KINDS: dict[str, type[PluginSpec]] = {
+    cls.kind: cls for cls in (ArchitectureSpec, RecipeSpec, LossSpec, DatasetSpec, MetricSpec, ExtractorSpec)
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PluginIdentity:
+    """Which code a run used, for the record."""
+
+    kind: str
+    name: str
+    distribution: str
+    version: str
+    source_hash: str = ""
+    """sha256 over the sources of the factory's top-level package (or file)."""

@@ -1,0 +1,86 @@
+"""The seam between the mathematics of an iteration and the way it is executed.
+
+An algorithm is a few parameterless phases over tensors that it owns (networks, optimizer state, sampler, random streams), and a plan that says which
+phases make up an iteration. A runner may call a phase, capture it as a CUDA graph, or compile it; it cannot tell the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ganbench.config.model import RunConfig
+from ganbench.data.sampler import Sampler
+from ganbench.spec import ImageShape
+from ganbench.training.networks import Networks
+from ganbench.training.objective import Objective
+
+Phase = Callable[[], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlgorithmContext:
+    """What the harness gives an algorithm."""
+
+    config: RunConfig
+    networks: Networks
+    objective: Objective
+    sampler: Sampler
+    shape: ImageShape
+    train_labels: Tensor | None
+    """All labels of the train split ``[N]`` int64: the distribution that generated labels are drawn from."""
+    device: torch.device
+
+
+class Algorithm(Protocol):
+    """One iteration of training."""
+
+    images_per_iteration: int
+    """Real images that one iteration shows to the discriminator, on average over the plan."""
+
+    def plan(self, iteration: int) -> tuple[str, ...]:
+        """Return the names of the phases of this iteration, in order. Runs on the host and reads no tensor."""
+        ...
+
+    def phases(self) -> Mapping[str, Phase]:
+        """Return the phases by name. A phase must not synchronise the device."""
+        ...
+
+    def images_shown(self, iteration: int) -> int:
+        """Return how many real images this iteration shows to the discriminator."""
+        ...
+
+    def set_progress(self, images_seen: int) -> None:
+        """Move schedules to this point; called on the host before each iteration."""
+        ...
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        """Return every network by name, the averaged copies too."""
+        ...
+
+    def evaluated_generator(self) -> nn.Module:
+        """Return the network that evaluation samples from, in evaluation mode."""
+        ...
+
+    def read_statistics(self) -> dict[str, float]:
+        """Return the means since the last call and start anew; this synchronises.
+
+        Keys: discriminator_loss, generator_loss, real_logits, fake_logits, abs_logits, penalty.
+        """
+        ...
+
+    def trajectory(self) -> Tensor:
+        """Return the losses of the first iterations, ``[n, 2]`` float32 on the CPU; this synchronises."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that a resumed run needs for the same bits: tensors, numbers and strings only."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state_dict` returned."""
+        ...

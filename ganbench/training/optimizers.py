@@ -1,0 +1,70 @@
+"""Optimizers with the learning rate in a device tensor, so that a captured step follows a schedule without being captured again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from ganbench.config.model import OptimizerConfig
+
+
+def build_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter], device: torch.device) -> torch.optim.Optimizer:
+    """Build an optimizer whose state and learning rate live on the device.
+
+    Adam is the fused implementation on both devices. RMSprop follows torch: eps is added after the root.
+    """
+    learning_rate = torch.tensor(config.learning_rate, dtype=torch.float32, device=device)
+    on_gpu = device.type == "cuda"
+    if config.kind == "adam":
+        return torch.optim.Adam(
+            parameters,
+            lr=learning_rate,
+            betas=(config.beta1, config.beta2),
+            eps=config.eps,
+            weight_decay=config.weight_decay,
+            fused=True,
+            capturable=on_gpu,
+        )
+    return torch.optim.RMSprop(
+        parameters,
+        lr=learning_rate,
+        alpha=config.rmsprop_alpha,
+        eps=config.eps,
+        weight_decay=config.weight_decay,
+        capturable=on_gpu,
+        foreach=on_gpu,
+    )
+
+
+class LearningRate:
+    """A schedule over images that writes into the optimizer's learning-rate tensor.
+
+    Args:
+        config: kind, start and base rate.
+        optimizer: its first parameter group is scheduled.
+        total_kimg: where the schedule reaches 0.
+    """
+
+    def __init__(self, config: OptimizerConfig, optimizer: torch.optim.Optimizer, total_kimg: float) -> None:
+        self._config = config
+        self._optimizer = optimizer
+        self._total_images = total_kimg * 1000
+        self._start_images = min(config.schedule_start_kimg * 1000, self._total_images)
+
+    def value(self, images_seen: int) -> float:
+        """Return the learning rate at this point of training."""
+        config = self._config
+        length = self._total_images - self._start_images
+        if config.schedule == "constant" or length <= 0:
+            return config.learning_rate
+        done = min(max((images_seen - self._start_images) / length, 0.0), 1.0)
+        factor = 1.0 - done if config.schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
+        return config.learning_rate * factor
+
+    def set_progress(self, images_seen: int) -> None:
+        """Write the rate for the next iteration; a constant schedule does nothing."""
+        if self._config.schedule != "constant":
+            self._optimizer.param_groups[0]["lr"].fill_(self.value(images_seen))

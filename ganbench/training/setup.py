@@ -1,0 +1,227 @@
+"""From a resolved configuration to everything that a trainer needs: device, data, networks, algorithm, evaluator."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ganbench.cache import cache_directory
+from ganbench.config.model import RunConfig
+from ganbench.config.resolve import Resolved
+from ganbench.data.sampler import make_sampler
+from ganbench.data.source import DataContext, Dataset
+from ganbench.errors import ConfigError, PluginError
+from ganbench.metrics.evaluator import Evaluator
+from ganbench.metrics.naming import PlannedMetric
+from ganbench.metrics.protocol import Extractor, ExtractorContext
+from ganbench.metrics.reference_cache import ReferenceCache
+from ganbench.plugin.factory import load_attribute
+from ganbench.plugin.manager import PluginManager
+from ganbench.spec import ArchitectureSpec, ImageShape
+from ganbench.training.algorithm import Algorithm, AlgorithmContext
+from ganbench.training.networks import Networks
+from ganbench.training.objective import Objective
+from ganbench.training.seeding import seed_everything
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Materials:
+    """What a run is made of, built and checked."""
+
+    config: RunConfig
+    resolved: Resolved
+    device: torch.device
+    dataset: Dataset
+    networks: Networks
+    algorithm: Algorithm
+    evaluator: Evaluator | None
+    planned: tuple[PlannedMetric, ...]
+
+
+def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[PlannedMetric, ...]) -> Materials:
+    """Build everything, cheapest checks first.
+
+    Raises:
+        UsageError: whatever the user or a plugin got wrong.
+    """
+    config = resolved.config
+    device = choose_device(config.training.device)
+    set_numerics(config, device)
+    extractors = _build_extractors(config, manager, planned, device)
+    dataset = _build_dataset(resolved)
+    networks = _build_networks(resolved, dataset.shape, device)
+    objective: Objective = resolved.loss.build(config.loss.options)
+    check_independence(objective, networks.discriminator)
+    sampler = make_sampler(
+        dataset.train,
+        batch_size=config.training.batch_size,
+        seed=config.training.seed,
+        device=device,
+        channels_last=config.training.channels_last,
+        horizontal_flip=config.training.horizontal_flip,
+        workers=config.training.workers,
+    )
+    assert isinstance(resolved.architecture.spec, ArchitectureSpec)
+    algorithm_class = load_attribute(resolved.architecture.spec.algorithm, owner=f"the algorithm of {config.name!r}")
+    algorithm: Algorithm = algorithm_class(
+        AlgorithmContext(
+            config=config,
+            networks=networks,
+            objective=objective,
+            sampler=sampler,
+            shape=dataset.shape,
+            train_labels=dataset.train.labels,
+            device=device,
+        )
+    )
+    evaluator = None
+    if planned:
+        evaluator = Evaluator(
+            planned,
+            {p.name: manager.find("metric", p.spec.name).build(p.spec.options()) for p in planned},
+            extractors,
+            dataset,
+            device=str(device),
+            batch_size=config.evaluation.batch_size,
+            cache=ReferenceCache(cache_directory()),
+        )
+        evaluator.prepare()
+    return Materials(
+        config=config,
+        resolved=resolved,
+        device=device,
+        dataset=dataset,
+        networks=networks,
+        algorithm=algorithm,
+        evaluator=evaluator,
+        planned=planned,
+    )
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Return the device that a configuration asks for.
+
+    Raises:
+        ConfigError: there is no such GPU.
+    """
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(wanted)
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise ConfigError(f"training.device is {wanted!r}, and torch sees {count} GPUs", hint="use --device cpu or auto")
+    return device
+
+
+def set_numerics(config: RunConfig, device: torch.device) -> None:
+    """Set torch's global switches to what the record will say."""
+    training = config.training
+    if training.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(training.deterministic)
+    torch.backends.cudnn.benchmark = training.cudnn_benchmark and not training.deterministic
+    torch.backends.cudnn.deterministic = training.deterministic
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = training.tf32
+        torch.backends.cudnn.allow_tf32 = training.tf32
+
+
+def _build_dataset(resolved: Resolved) -> Dataset:
+    config = resolved.config
+    root = config.data.root or os.environ.get("GANBENCH_DATA", "")
+    context = DataContext(
+        data_root=Path(root).expanduser() if root else None,
+        download=config.data.download,
+        resident_limit_mib=config.data.resident_limit_mib,
+    )
+    dataset: Dataset = resolved.dataset.build(config.dataset.options, context)
+    if not isinstance(dataset, Dataset):
+        raise PluginError(f"dataset {config.dataset.name!r} must return a ganbench.Dataset (got {type(dataset).__name__})")
+    if dataset.train.num_images < config.training.batch_size:
+        raise ConfigError(
+            f"training.batch_size is {config.training.batch_size}, and {dataset.name} has {dataset.train.num_images} train images",
+            hint="use a smaller --batch-size",
+        )
+    return dataset
+
+
+def _build_networks(resolved: Resolved, shape: ImageShape, device: torch.device) -> Networks:
+    """Build, check and place the networks.
+
+    Raises:
+        ConfigError: the resolution is not one of the architecture's.
+        PluginError: the networks do not keep to the contract.
+    """
+    config, spec = resolved.config, resolved.architecture.spec
+    assert isinstance(spec, ArchitectureSpec)
+    if spec.resolutions and shape.resolution not in spec.resolutions:
+        allowed = ", ".join(map(str, spec.resolutions))
+        raise ConfigError(
+            f"{spec.name} cannot be built for {shape.resolution}x{shape.resolution} images (it can for {allowed})",
+            hint="choose a resolution with -o dataset.resolution=N",
+        )
+    seed_everything(config.training.seed)
+    networks: Networks = resolved.architecture.build(config.architecture.options, shape)
+    check_networks(spec.name, networks, shape)
+    layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
+    for module in (networks.generator, networks.discriminator, *networks.extra.values()):
+        module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        module.train()
+    return networks
+
+
+@torch.no_grad()
+def check_networks(name: str, networks: Networks, shape: ImageShape) -> None:
+    """Try the contract on two samples before anything is trained.
+
+    Raises:
+        PluginError: a wrong type, a failing forward, or a wrong shape.
+    """
+    if not isinstance(networks, Networks):
+        raise PluginError(f"architecture {name!r} must return ganbench.Networks (got {type(networks).__name__})")
+    labels = torch.zeros(2, dtype=torch.int64) if networks.conditional else None
+    networks.generator.eval()
+    networks.discriminator.eval()
+    try:
+        images = networks.generator(torch.zeros(2, networks.latent_dim), labels)
+        logits = networks.discriminator(images, labels)
+    except Exception as error:
+        raise PluginError(f"architecture {name!r} fails on two samples: {type(error).__name__}: {error}") from error
+    wanted = [2, shape.image_channels, shape.resolution, shape.resolution]
+    if list(images.shape) != wanted:
+        raise PluginError(f"the generator of {name!r} makes images {list(images.shape)}, the dataset needs {wanted}")
+    if logits.ndim < 1 or logits.shape[0] != 2:
+        raise PluginError(f"the discriminator of {name!r} returns logits {list(logits.shape)}; the first size must be the batch's, 2")
+
+
+def check_independence(objective: Objective, discriminator: nn.Module) -> None:
+    """Refuse a penalty on single samples where batch statistics couple them (Gulrajani et al. 2017, section 4).
+
+    Raises:
+        ConfigError: such a pair.
+    """
+    coupled = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in discriminator.modules())
+    names = [p.name for p in objective.penalties if p.needs_independent_samples]
+    if coupled and names:
+        raise ConfigError(
+            f"the penalty {names[0]} takes gradients by sample, and the discriminator has batch norm, which couples samples",
+            hint="use a discriminator without it (dcgan: -o discriminator_norm=none)",
+        )
+
+
+def _build_extractors(
+    config: RunConfig, manager: PluginManager, planned: tuple[PlannedMetric, ...], device: torch.device
+) -> dict[str, Extractor]:
+    """Build each extractor that a metric needs, once."""
+    weights = Path(config.evaluation.extractor_weights).expanduser() if config.evaluation.extractor_weights else None
+    context = ExtractorContext(device=str(device), weights=weights, download=config.data.download)
+    built: dict[str, Extractor] = {}
+    for name in dict.fromkeys(p.extractor_name for p in planned):
+        registered = manager.find("extractor", name)
+        built[name] = registered.build(registered.spec.options(), context)
+    return built

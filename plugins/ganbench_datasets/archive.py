@@ -1,0 +1,58 @@
+"""Finding a dataset that is published as one archive: unpacked in a candidate folder, packed in one, or on the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from torchvision.datasets.utils import extract_archive
+
+from ganbench.data.source import DataContext
+from ganbench.errors import DataError
+from ganbench_datasets.location import candidate_folders, download, download_folder, one_line, require_checksum
+
+
+class Archived(Protocol):
+    """What torchvision's classes for such datasets state."""
+
+    base_folder: str
+    filename: str
+    tgz_md5: str
+    url: str
+
+
+def locate(name: str, kind: type[Archived], context: DataContext) -> Path:
+    """Return the folder that holds ``kind.base_folder``.
+
+    An archive that was put there by hand is checked and unpacked into the cache.
+
+    Raises:
+        DataError: damaged, or nowhere and not to be had.
+    """
+    folders = candidate_folders(name, context)
+    for folder in folders:
+        if (folder / kind.base_folder).is_dir():
+            return folder
+    for folder in folders:
+        if (folder / kind.filename).is_file():
+            return _unpack(folder / kind.filename, kind.tgz_md5, download_folder(name))
+    files = (kind.filename,)
+    return download(name, files, context, lambda folder: _fetch(kind, folder))
+
+
+def _fetch(kind: type[Archived], folder: Path) -> None:
+    from torchvision.datasets.utils import download_and_extract_archive
+
+    download_and_extract_archive(kind.url, str(folder), filename=kind.filename, md5=kind.tgz_md5)
+
+
+def _unpack(archive: Path, md5: str, target: Path) -> Path:
+    require_checksum(archive, md5)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        extract_archive(str(archive), str(target))
+    except Exception as error:  # tarfile, zlib and the file system each have their own
+        raise DataError(
+            f"{archive} cannot be unpacked into {target} ({one_line(error)})", hint="unpack it by hand next to itself"
+        ) from error
+    return target

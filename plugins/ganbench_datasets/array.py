@@ -1,0 +1,140 @@
+"""uint8 images in a .npy or .npz file; what does not fit is read from the file slice by slice.
+
+Shapes: N images, C channels, H = W = resolution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ganbench.data.source import ArraySource, DataContext, Dataset, ImageSource
+from ganbench.errors import DataError
+from ganbench.spec import ImageShape
+from ganbench_datasets.array_labels import find_labels
+from ganbench_datasets.array_layout import image_layout
+from ganbench_datasets.holdout import hold_out
+from ganbench_datasets.npy_stream import NpyHeader, NpySource, read_header
+from ganbench_datasets.options import ArrayOptions
+
+Labels = NDArray[np.int64]
+_EXPECTED = "images must be uint8 [N, H, W, C] or [N, C, H, W]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The array before anything is decided about it."""
+
+    path: Path
+    header: NpyHeader
+    pixels: NDArray[np.uint8] | None
+    """None for an array that stays in its file."""
+    labels: Labels | None
+
+
+def build(options: ArrayOptions, context: DataContext) -> Dataset:
+    """Return the images of ``options.path``.
+
+    Raises:
+        ganbench.errors.DataError: missing, damaged, or of another dtype, rank or shape.
+    """
+    path = Path(options.path).expanduser()
+    if not path.is_file():
+        raise DataError(f"array: path must be a .npy or .npz file (got {options.path!r})", hint="give it with -o path=FILE")
+    limit = context.resident_limit_mib * 2**20
+    found = _open_npz(path, options, limit) if path.suffix.lower() == ".npz" else _open_npy(path, options, limit)
+    channels_last = image_layout(found.header.shape, options.layout)
+    num_images, *rest = found.header.shape
+    train, test = hold_out(num_images, options.test_fraction)
+    labels = found.labels
+    num_classes = 0 if labels is None else int(labels.max()) + 1
+    return Dataset(
+        name=f"array:{path.stem}",
+        shape=ImageShape(resolution=rest[1], image_channels=rest[2] if channels_last else rest[0], num_classes=num_classes),
+        train=_source(found, train, channels_last),
+        test=_source(found, test, channels_last) if len(test) else None,
+        class_names=tuple(map(str, range(num_classes))),
+    )
+
+
+def _open_npy(path: Path, options: ArrayOptions, limit: float) -> _Found:
+    header = read_header(path)
+    _check(path, header)
+    labels = find_labels(path, options.labels, header.shape[0], None)
+    if header.num_bytes > limit:
+        if header.fortran_order:
+            raise DataError(f"{path} is in Fortran order and too large to be held in memory", hint="save it with numpy.ascontiguousarray")
+        return _Found(path, header, None, labels)
+    return _Found(path, header, _load(path), labels)
+
+
+def _open_npz(path: Path, options: ArrayOptions, limit: float) -> _Found:
+    arrays = _load_archive(path)
+    key = options.key or _image_key(path, arrays)
+    if key not in arrays:
+        raise DataError(f"{path} has no array {key!r}", hint=f"it has {', '.join(sorted(arrays))}; choose with -o key=NAME")
+    pixels = _member(path, arrays, key)
+    header = NpyHeader(pixels.shape, pixels.dtype, 0, False)
+    _check(path, header)
+    if header.num_bytes > limit:
+        size = f"{header.num_bytes / 2**20:.0f} MiB, more than the {limit / 2**20:.0f} MiB that are kept in memory"
+        raise DataError(f"{path}: an .npz file cannot be streamed and {key!r} has {size}", hint="save the images as .npy")
+    return _Found(path, header, pixels, find_labels(path, options.labels, header.shape[0], arrays))
+
+
+def _image_key(path: Path, arrays: np.lib.npyio.NpzFile) -> str:
+    """Return the one array of four dimensions."""
+    keys = [key for key in arrays if _member(path, arrays, key).ndim == 4]
+    if len(keys) != 1:
+        raise DataError(f"{path} has {len(keys)} arrays of four dimensions", hint=f"choose of {', '.join(sorted(arrays))} with -o key=NAME")
+    return keys[0]
+
+
+def _load(path: Path) -> NDArray[np.uint8]:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is damaged or truncated: {str(error).splitlines()[0][:120]}", hint="write it again") from error
+
+
+def _load_archive(path: Path) -> np.lib.npyio.NpzFile:
+    import zipfile
+
+    try:
+        arrays = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is not an .npz file or is truncated", hint="write it again with numpy.savez") from error
+    if not isinstance(arrays, np.lib.npyio.NpzFile):
+        raise DataError(f"{path} is not an .npz file", hint="rename it to .npy")
+    return arrays
+
+
+def _member(path: Path, arrays: np.lib.npyio.NpzFile, key: str) -> NDArray[np.uint8]:
+    import zipfile
+    import zlib
+
+    try:
+        return np.asarray(arrays[key])
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: array {key!r} is damaged or holds Python objects", hint="write it again as uint8") from error
+
+
+def _check(path: Path, header: NpyHeader) -> None:
+    if header.dtype.hasobject:
+        raise DataError(f"{path} holds Python objects; {_EXPECTED}", hint="such a file could run code when it is read")
+    if header.dtype != np.uint8:
+        raise DataError(f"{path}: {_EXPECTED} (got {header.dtype})", hint="scale to 0..255 and convert with .round().astype('uint8')")
+    if len(header.shape) != 4 or 0 in header.shape:
+        raise DataError(f"{path}: {_EXPECTED}, none of them 0 (got shape {list(header.shape)})", hint="reshape it")
+
+
+def _source(found: _Found, ids: NDArray[np.int32], channels_last: bool) -> ImageSource:
+    labels = None if found.labels is None else torch.from_numpy(found.labels[ids])
+    if found.pixels is None:
+        return NpySource(found.path, found.header, ids, channels_last, labels)
+    images = torch.from_numpy(np.ascontiguousarray(found.pixels[ids]))
+    return ArraySource(images.permute(0, 3, 1, 2) if channels_last else images, labels)

@@ -1,0 +1,139 @@
+"""One image file to uint8 pixels: every mode that Pillow reads, upright, square, antialiased.
+
+A file that cannot be decoded raises :class:`UndecodableError` with a reason of a few words; nothing else leaves :meth:`Decoder.decode`.
+Shapes: C channels, H = W = resolution.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+SUFFIXES = frozenset(
+    (
+        b".png",
+        b".jpg",
+        b".jpeg",
+        b".jpe",
+        b".jfif",
+        b".bmp",
+        b".gif",
+        b".webp",
+        b".tif",
+        b".tiff",
+        b".ppm",
+        b".pgm",
+        b".pbm",
+        b".pnm",
+        b".tga",
+    )
+)
+"""What an image file's name ends in, in lower case."""
+_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "WEBP", "TIFF", "PPM", "TGA")  # none that starts another program, as EPS does
+_BACKGROUNDS = {"white": 255, "grey": 128, "black": 0}
+_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N")
+
+
+class UndecodableError(Exception):
+    """Why a file is not an image that can be used: ``truncated``, ``empty file``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoder:
+    """How files become pixels."""
+
+    resolution: int
+    """H."""
+    channels: int
+    """1 or 3."""
+    crop: str = "center"
+    """center or none; see the options of ``folder``."""
+    background: str = "white"
+    """What stands behind transparent pixels."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return (self.channels, self.resolution, self.resolution)
+
+    def decode(self, path: bytes) -> tuple[NDArray[np.uint8], bool]:
+        """Return the pixels of a file.
+
+        Args:
+            path: as the file system has it.
+
+        Returns:
+            ``[C, H, W]`` uint8, and whether the image is smaller than that and was enlarged.
+
+        Raises:
+            UndecodableError: with the reason.
+        """
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123 - a bytes path, which may not be text
+                data = file.read()
+            if not data:
+                raise UndecodableError("empty file")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what matters raises; the rest is about metadata
+                return self._decode(data)
+        except UndecodableError:
+            raise
+        except Image.DecompressionBombError as error:
+            raise UndecodableError("more pixels than Pillow allows") from error
+        except UnidentifiedImageError as error:
+            raise UndecodableError("not an image") from error
+        except Exception as error:  # a damaged file makes Pillow's decoders raise nearly anything
+            raise UndecodableError(_reason(error)) from error
+
+    def _decode(self, data: bytes) -> tuple[NDArray[np.uint8], bool]:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            image.load()
+            upright = _eight_bit(ImageOps.exif_transpose(image), image.format)
+            square = self._resize(self._flatten(upright))
+            enlarged = min(image.size) < self.resolution
+        pixels = np.asarray(square)
+        return (pixels[None] if self.channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))), enlarged
+
+    def _flatten(self, image: Image.Image) -> Image.Image:
+        mode = "L" if self.channels == 1 else "RGB"
+        if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+            level = _BACKGROUNDS[self.background]
+            behind = Image.new("RGBA", image.size, (level, level, level, 255))
+            image = Image.alpha_composite(behind, image.convert("RGBA"))
+        return image if image.mode == mode else image.convert("RGB").convert(mode)
+
+    def _resize(self, image: Image.Image) -> Image.Image:
+        if image.size == (self.resolution, self.resolution):
+            return image
+        width, height = image.size
+        box = (0, 0, width, height)
+        if self.crop == "center":
+            side = min(width, height)
+            left, top = (width - side) // 2, (height - side) // 2
+            box = (left, top, left + side, top + side)
+        return image.resize((self.resolution, self.resolution), Image.Resampling.BICUBIC, box=box)
+
+
+def _eight_bit(image: Image.Image, file_format: str | None) -> Image.Image:
+    """Scale 16-bit grey to 8 bits (Pillow's own conversion clips it); other modes are 8-bit already or cannot be scaled."""
+    if image.mode in _SIXTEEN_BIT or (image.mode == "I" and file_format in ("PNG", "PPM")):
+        wide = np.asarray(image).astype(np.int64)
+        return Image.fromarray(((wide.clip(0, 65535) + 128) // 257).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise UndecodableError("32-bit pixels, whose range is not known")
+    return image
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).lower()
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno).lower()
+    if "truncated" in text or "unexpected end" in text or "broken data stream" in text or "incomplete" in text:
+        return "truncated"
+    return f"damaged: {str(error).splitlines()[0][:80]}" if text else f"damaged: {type(error).__name__}"

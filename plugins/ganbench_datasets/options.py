@@ -1,0 +1,148 @@
+"""The options of each dataset; the text under a field is its help. Nothing here imports torch or numpy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ValueError(f"{name} must be {least} or more (got {value})")
+
+
+def _fraction(value: float) -> None:
+    if not 0 <= value < 1:
+        raise ValueError(f"test_fraction must be at least 0 and below 1 (got {value})")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DigitsOptions:
+    """Options of ``digits``."""
+
+    resolution: int = 16
+    """Height and width in pixels, 8 or more; the 8x8 originals are enlarged bicubically."""
+
+    def __post_init__(self) -> None:
+        _at_least("resolution", self.resolution, 8)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SyntheticOptions:
+    """Options of ``synthetic``."""
+
+    resolution: int = 32
+    """Height and width in pixels."""
+    channels: int = 3
+    """1 for grey, 3 for colour, or any other number."""
+    num_images: int = 10_000
+    """Images in the train split."""
+    num_classes: int = 0
+    """Classes, evenly many images of each; 0 for no labels."""
+    seed: int = 0
+    """Seed of the pixels, 0 or more."""
+
+    def __post_init__(self) -> None:
+        for name in ("resolution", "channels", "num_images"):
+            _at_least(name, getattr(self, name), 1)
+        for name in ("num_classes", "seed"):
+            _at_least(name, getattr(self, name), 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MnistOptions:
+    """Options of ``mnist`` and ``fashion-mnist``."""
+
+    resolution: int = 32
+    """Height and width in pixels; 28 is the original."""
+    fit: Literal["pad", "resize"] = "pad"
+    """How 28 pixels become that many: a black frame around them, or an antialiased bilinear resize."""
+
+    def __post_init__(self) -> None:
+        _at_least("resolution", self.resolution, 1)
+        if self.fit == "pad" and self.resolution < 28:
+            raise ValueError(f"resolution must be 28 or more with fit=pad (got {self.resolution}); fit=resize makes images smaller")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CifarOptions:
+    """Options of ``cifar10`` and ``cifar100``."""
+
+    resolution: int = 32
+    """Height and width in pixels; 32 is the original, anything else an antialiased bilinear resize."""
+
+    def __post_init__(self) -> None:
+        _at_least("resolution", self.resolution, 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stl10Options:
+    """Options of ``stl10``."""
+
+    resolution: int = 48
+    """Height and width in pixels; 96 is the original, 48 what SNGAN (Miyato et al., 2018) and later papers train on."""
+    split: Literal["unlabeled", "train"] = "unlabeled"
+    """What is trained on: 100,000 images without labels, as in those papers, or 5,000 in 10 classes."""
+
+    def __post_init__(self) -> None:
+        _at_least("resolution", self.resolution, 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CelebaOptions:
+    """Options of ``celeba``."""
+
+    resolution: int = 64
+    """Height and width in pixels, after a centre crop of 178x178 as in pytorch/examples."""
+
+    def __post_init__(self) -> None:
+        _at_least("resolution", self.resolution, 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FolderOptions:
+    """Options of ``folder``."""
+
+    path: str
+    """The directory; every folder below it is searched, hidden ones left out."""
+    resolution: int = 64
+    """Height and width in pixels that every image is brought to."""
+    channels: Literal["3", "1"] = "3"
+    """3 for colour, 1 for grey; images of the other kind are converted."""
+    crop: Literal["center", "none"] = "center"
+    """center cuts the largest square from the middle; none squeezes the whole image into the square."""
+    background: Literal["white", "black", "grey"] = "white"
+    """What stands behind transparent pixels."""
+    labels: bool = False
+    """Whether the first-level subfolders are classes."""
+    test_fraction: float = 0.0
+    """Part of the images that is held out as test split, chosen by a fixed seed; 0 trains on all."""
+    on_error: Literal["skip", "fail"] = "skip"
+    """What an image that cannot be decoded does: left out and named in the notes, or the end of the run."""
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise ValueError("path must name a directory (got ''); give it with -o path=DIR")
+        _at_least("resolution", self.resolution, 1)
+        _fraction(self.test_fraction)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArrayOptions:
+    """Options of ``array``."""
+
+    path: str
+    """A .npy or .npz file of uint8 images, [N, H, W, C] or [N, C, H, W], H = W, C of 1 or 3."""
+    key: str = ""
+    """Which array of an .npz file holds the images; not needed where only one has four dimensions."""
+    labels: str = ""
+    """A .npy file of integers [N], or a key of the .npz file (labels and y are found without this); none for no labels."""
+    layout: Literal["auto", "nhwc", "nchw"] = "auto"
+    """Where the channels stand; needed only when the shape allows both."""
+    test_fraction: float = 0.0
+    """Part of the images that is held out as test split, chosen by a fixed seed; 0 trains on all."""
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise ValueError("path must name a .npy or .npz file (got ''); give it with -o path=FILE")
+        _fraction(self.test_fraction)

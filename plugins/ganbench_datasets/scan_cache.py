@@ -1,0 +1,54 @@
+"""What a scan of a large dataset found, kept in the cache: the next run need not decode everything again."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ganbench.cache import cache_directory
+from ganbench.errors import StorageError
+from ganbench.results.atomic import write_text
+
+_VERSION = 1
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scan:
+    """What is known of a split after every image was read once."""
+
+    content_hash: str
+    failures: tuple[tuple[int, str], ...] = ()
+    """Number and reason of each file that cannot be decoded."""
+    num_enlarged: int = 0
+
+
+def scan_key(*parts: object) -> str:
+    """Return the name of a scan: sha256 over everything that its result depends on."""
+    return hashlib.sha256(json.dumps([_VERSION, *parts], default=str).encode()).hexdigest()
+
+
+def load_scan(key: str) -> Scan | None:
+    """Return what was kept under a key; None where there is nothing or it is damaged."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        kept = json.loads(_path(key).read_text())
+        failures = tuple((int(index), str(reason)) for index, reason in kept["failures"])
+        return Scan(content_hash=str(kept["content_hash"]), failures=failures, num_enlarged=int(kept["num_enlarged"]))
+    return None
+
+
+def keep_scan(key: str, scan: Scan) -> None:
+    """Keep a result; a cache that cannot be written costs only the time of the next scan."""
+    try:
+        _path(key).parent.mkdir(parents=True, exist_ok=True)
+        write_text(_path(key), json.dumps(asdict(scan)))
+    except (OSError, StorageError) as error:
+        _log.warning("the scan of the dataset is not kept: %s", error)
+
+
+def _path(key: str) -> Path:
+    return cache_directory() / "scans" / f"{key}.json"

@@ -1,0 +1,106 @@
+"""DCGAN (Radford et al. 2016, https://arxiv.org/abs/1511.06434) for any power-of-two resolution, and two published recipes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ganbench.plugin import hookimpl
+from ganbench.spec import ArchitectureSpec, RecipeSpec
+
+PAPER = "Radford et al. 2016, https://arxiv.org/abs/1511.06434"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DCGANOptions:
+    """Options of both networks; the defaults are pytorch/examples' networks at any resolution."""
+
+    latent_dim: int = 100
+    """Length of z, drawn from N(0, 1)."""
+    generator_width: int = 64
+    """Channels of the generator at half the resolution; doubled with each halving."""
+    discriminator_width: int = 64
+    """Channels of the discriminator at half the resolution; doubled with each halving."""
+    conditional: bool = False
+    """Use labels: one-hot beside z, and as constant planes beside the image (Mirza and Osindero 2014)."""
+    base_resolution: Literal[2, 4] = 4
+    """Resolution of the generator's first feature map and of the discriminator's last."""
+    discriminator_kernel: Literal[3, 4, 5] = 4
+    """Kernel of the discriminator's strided convolutions."""
+    discriminator_norm: Literal["batch", "none"] = "batch"
+    """Normalisation in the discriminator; none for a loss that takes gradients by sample."""
+    norm_after_activation: bool = False
+    """Put the discriminator's normalisation behind the activation instead of before it."""
+    head: Literal["conv", "linear"] = "conv"
+    """Last layer of the discriminator: a convolution over the last feature map without bias, or a linear layer with one."""
+
+    def __post_init__(self) -> None:
+        for name in ("latent_dim", "generator_width", "discriminator_width"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more (got {getattr(self, name)})")
+
+
+@hookimpl
+def ganbench_register() -> list[ArchitectureSpec | RecipeSpec]:
+    """Return the architecture and its recipes."""
+    adam = tuple(
+        (f"{network}_optimizer.{name}", value)
+        for network in ("generator", "discriminator")
+        for name, value in (("kind", "adam"), ("learning_rate", 2e-4), ("beta1", 0.5), ("eps", 1e-8))
+    )
+    return [
+        ArchitectureSpec(
+            name="dcgan",
+            summary="DCGAN for any power-of-two resolution from 8, conditional or not",
+            factory="ganbench_dcgan.networks:build",
+            options=DCGANOptions,
+            paper=PAPER,
+            resolutions=tuple(2**k for k in range(3, 11)),
+            conditional=True,
+        ),
+        RecipeSpec(
+            name="dcgan-64",
+            summary="DCGAN at 64x64 as pytorch/examples trains it",
+            paper=f"{PAPER}; pytorch/examples dcgan/main.py",
+            architecture="dcgan",
+            resolution=64,
+            settings=(
+                ("loss.name", "logistic"),
+                ("training.batch_size", 64),
+                ("training.d_steps", 1),
+                ("training.shared_fakes", True),
+                ("training.ema_halflife_kimg", 0.0),
+                *adam,
+                ("generator_optimizer.beta2", 0.999),
+                ("discriminator_optimizer.beta2", 0.999),
+            ),
+            deviations=(
+                "the budget is ganbench's default: the source trains 25 epochs of whatever it is given",
+                "incomplete last batches do not occur: the sampler runs across epoch borders",
+            ),
+        ),
+        RecipeSpec(
+            name="dcgan-32",
+            summary="DCGAN at 32x32 as pytorch-gan-collections trains it on CIFAR-10 (FID 42.72 there)",
+            paper=f"{PAPER}; w86763777/pytorch-gan-collections source/models/dcgan.py",
+            architecture="dcgan",
+            resolution=32,
+            settings=(
+                ("loss.name", "logistic"),
+                ("architecture.options.generator_width", 128),
+                ("architecture.options.base_resolution", 2),
+                ("architecture.options.discriminator_kernel", 5),
+                ("architecture.options.norm_after_activation", True),
+                ("architecture.options.head", "linear"),
+                ("training.batch_size", 128),
+                ("training.total_kimg", 12_800.0),
+                ("training.d_steps", 1),
+                ("training.shared_fakes", False),
+                ("training.ema_halflife_kimg", 0.0),
+                *adam,
+                ("generator_optimizer.beta2", 0.9),
+                ("discriminator_optimizer.beta2", 0.9),
+            ),
+            deviations=("the source also averages the generator (decay 0.9999) and reports both; here the raw one is evaluated",),
+        ),
+    ]

@@ -1,0 +1,113 @@
+"""DCGAN's networks (Radford et al. 2016, https://arxiv.org/abs/1511.06434).
+
+At 64x64 with the defaults they are pytorch/examples' dcgan/main.py: the same layers, order, initialisation and parameter counts (3,576,704 and
+2,765,568 for three channels). Other resolutions add or drop levels. Channels stop doubling at 16 times the width.
+
+Shapes: N images, L the length of z, K classes, C, H, W an image.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from ganbench import ImageShape, Networks
+from ganbench_dcgan import DCGANOptions
+
+
+def channel_widths(resolution: int, base_resolution: int, width: int) -> list[int]:
+    """Return the channels of the feature maps from half the resolution down to the base: 64, 128, 256, 512 for 64 and 4."""
+    levels = int(math.log2(resolution // base_resolution))
+    return [min(width * 2**level, 16 * width) for level in range(levels)]
+
+
+class Generator(nn.Module):
+    """``[N, L]`` latents to ``[N, C, H, W]`` images in [-1, 1]."""
+
+    def __init__(self, options: DCGANOptions, shape: ImageShape) -> None:
+        super().__init__()
+        self.num_classes = shape.num_classes if options.conditional else 0
+        widths = channel_widths(shape.resolution, options.base_resolution, options.generator_width)[::-1]
+        base = options.base_resolution
+        layers: list[nn.Module] = [
+            nn.ConvTranspose2d(options.latent_dim + self.num_classes, widths[0], base, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(inplace=True),
+        ]
+        for before, after in zip(widths, widths[1:], strict=False):
+            layers += [
+                nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(inplace=True),
+            ]
+        layers += [nn.ConvTranspose2d(widths[-1], shape.image_channels, 4, stride=2, padding=1, bias=False), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return images."""
+        if self.num_classes:
+            assert labels is not None
+            latents = torch.cat([latents, one_hot(labels, self.num_classes).to(latents.dtype)], dim=1)
+        images: Tensor = self.layers(latents[:, :, None, None])
+        return images
+
+
+class Discriminator(nn.Module):
+    """``[N, C, H, W]`` images to ``[N]`` logits."""
+
+    def __init__(self, options: DCGANOptions, shape: ImageShape) -> None:
+        super().__init__()
+        self.num_classes = shape.num_classes if options.conditional else 0
+        widths = channel_widths(shape.resolution, options.base_resolution, options.discriminator_width)
+        channels = [shape.image_channels + self.num_classes, *widths]
+        kernel = options.discriminator_kernel
+        layers: list[nn.Module] = []
+        for level, (before, after) in enumerate(zip(channels, widths, strict=False)):
+            layers.append(nn.Conv2d(before, after, kernel, stride=2, padding=(kernel - 1) // 2, bias=options.head == "linear"))
+            activation = nn.LeakyReLU(0.2, inplace=not options.norm_after_activation)
+            norm = [nn.BatchNorm2d(after)] if level > 0 and options.discriminator_norm == "batch" else []
+            layers += [activation, *norm] if options.norm_after_activation else [*norm, activation]
+        base = options.base_resolution
+        if options.head == "conv":
+            layers.append(nn.Conv2d(widths[-1], 1, base, bias=False))
+        else:
+            layers += [nn.Flatten(), nn.Linear(widths[-1] * base * base, 1)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return logits."""
+        if self.num_classes:
+            assert labels is not None
+            planes = one_hot(labels, self.num_classes).to(images.dtype)[:, :, None, None]
+            images = torch.cat([images, planes.expand(-1, -1, *images.shape[2:])], dim=1)
+        logits: Tensor = self.layers(images).flatten()
+        return logits
+
+
+def initialise(module: nn.Module) -> None:
+    """Convolutions and linear layers from N(0, 0.02), batch-norm gains from N(1, 0.02), biases 0 (section 4; pytorch/examples weights_init)."""
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+    if getattr(module, "bias", None) is not None:
+        nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+
+
+def build(options: DCGANOptions, shape: ImageShape) -> Networks:
+    """Build both networks.
+
+    Raises:
+        ValueError: ``conditional`` without labels in the dataset.
+    """
+    if options.conditional and shape.num_classes == 0:
+        raise ValueError("conditional needs labels, and this dataset has none; use -o conditional=false")
+    generator, discriminator = Generator(options, shape), Discriminator(options, shape)
+    generator.apply(initialise)
+    discriminator.apply(initialise)
+    return Networks(
+        generator=generator, discriminator=discriminator, latent_dim=options.latent_dim, conditional=options.conditional
+    )

@@ -1,0 +1,71 @@
+"""The metrics that come with ganbench, registered like anyone's. Their arithmetic is in ``ganbench.metrics``."""
+
+from ganbench.metrics.options import ClassifierScoreOptions, DensityCoverageOptions, KernelDistanceOptions, PrecisionRecallOptions
+from ganbench.plugin import hookimpl
+from ganbench.spec import MetricSpec, Quantity
+
+FRECHET = MetricSpec(
+    name="fd",
+    inception_name="fid",
+    summary="Fréchet distance between Gaussian fits of the features (FID under Inception)",
+    factory="ganbench.metrics.frechet:build_frechet",
+    paper="Heusel et al., 2017, https://arxiv.org/abs/1706.08500",
+    quantities=(Quantity(name="fd", label="FD", higher_is_better=False, inception_name="fid", inception_label="FID"),),
+)
+
+KERNEL = MetricSpec(
+    name="kd",
+    inception_name="kid",
+    summary="kernel distance: squared MMD with a cubic kernel (KID under Inception)",
+    factory="ganbench.metrics.kernel_distance:build_kernel_distance",
+    options=KernelDistanceOptions,
+    paper="Binkowski et al., 2018, https://arxiv.org/abs/1801.01401",
+    quantities=(
+        Quantity(name="kd", label="KD", higher_is_better=False, inception_name="kid", inception_label="KID"),
+        Quantity(name="kd_std", label="KD std", higher_is_better=False, inception_name="kid_std", inception_label="KID std"),
+        Quantity(name="kd_full", label="KD full", higher_is_better=False, inception_name="kid_full", inception_label="KID full"),
+    ),
+)
+
+CLASSIFIER = MetricSpec(
+    name="cs",
+    inception_name="is",
+    summary="classifier score: how sure and how varied the classes are (Inception Score under Inception)",
+    factory="ganbench.metrics.classifier_score:build_classifier_score",
+    options=ClassifierScoreOptions,
+    paper="Salimans et al., 2016, https://arxiv.org/abs/1606.03498",
+    quantities=(
+        Quantity(name="cs", label="CS", higher_is_better=True, inception_name="is", inception_label="IS"),
+        Quantity(name="cs_std", label="CS std", higher_is_better=False, inception_name="is_std", inception_label="IS std"),
+    ),
+)
+
+PRECISION_RECALL = MetricSpec(
+    name="pr",
+    summary="precision and recall by nearest-neighbour balls",
+    factory="ganbench.metrics.precision_recall:build_precision_recall",
+    options=PrecisionRecallOptions,
+    paper="Kynkaanniemi et al., 2019, https://arxiv.org/abs/1904.06991",
+    quantities=(
+        Quantity(name="precision", label="precision", higher_is_better=True),
+        Quantity(name="recall", label="recall", higher_is_better=True),
+    ),
+)
+
+DENSITY_COVERAGE = MetricSpec(
+    name="dc",
+    summary="density and coverage by nearest-neighbour balls",
+    factory="ganbench.metrics.density_coverage:build_density_coverage",
+    options=DensityCoverageOptions,
+    paper="Naeem et al., 2020, https://arxiv.org/abs/2002.09797",
+    quantities=(
+        Quantity(name="density", label="density", higher_is_better=True),
+        Quantity(name="coverage", label="coverage", higher_is_better=True),
+    ),
+)
+
+
+@hookimpl
+def ganbench_register() -> list[MetricSpec]:
+    """Register the five metrics."""
+    return [FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL, DENSITY_COVERAGE]
