@@ -6,7 +6,7 @@ of them. Registration modules must not import torch, numpy or anything as heavy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import ClassVar
 
 API_VERSION = 1
@@ -55,6 +55,8 @@ class PluginSpec:
             raise ValueError(f"a plugin's name is lower case letters, digits and hyphens (got {self.name!r})")
         if self.kind != "recipe" and self.factory.count(":") != 1:
             raise ValueError(f"{self.name}: factory must be 'module:attribute' (got {self.factory!r})")
+        if not (isinstance(self.options, type) and is_dataclass(self.options)):
+            raise ValueError(f"{self.name}: options must be a dataclass (got {self.options!r})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,6 +153,8 @@ class ExtractorSpec(PluginSpec):
     """Whether the names FID, KID and IS may be used for it."""
     needs_weights: bool = False
     """Whether the weights must be found or downloaded."""
+    variant: str = ""
+    """How the same network with another preprocessing is told apart in labels: ``clean`` gives ``FID(clean)``; empty for the plain one."""
 
 
 Spec = ArchitectureSpec | RecipeSpec | LossSpec | DatasetSpec | MetricSpec | ExtractorSpec

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from ganbench.metrics.naming import PlannedMetric
     from ganbench.results.record import RunRecord
 
-RESULTS = Path("results/runs")
-"""Where runs go by default, below the working directory."""
-
 
 class StopSignal:
     """Ctrl-C or SIGTERM: before training it ends the program; in training the first asks for a checkpoint, the second kills."""
@@ -75,11 +72,9 @@ def execute_new(
     def choose(dataset_name: str) -> RunDirectory:
         config = resolved.config
         if out is not None:
-            return RunDirectory.at(out)
-        return RunDirectory.create(RESULTS, name=config.name, dataset=dataset_name, seed=config.training.seed)
+            return RunDirectory.create_at(out)
+        return RunDirectory.create(name=config.name, dataset=dataset_name, seed=config.training.seed)
 
-    if out is not None:
-        RunDirectory.check_free(out)
     return _execute(resolved, planned, manager, lambda s: s.run_new(choose), quiet=quiet, as_json=as_json, debug=debug)
 
 

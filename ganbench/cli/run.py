@@ -89,7 +89,7 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
     if flags["resume"] is not None:
         return _resume(flags, manager, debug)
     resolved = resolve_flags(flags, manager)
-    planned = plan_metrics(resolved, manager)
+    planned = planned_metrics(resolved, manager)
     if flags["dry_run"]:
         click.echo(describe(resolved, planned))
         return 0
@@ -139,14 +139,14 @@ def _pairs(flag: str, values: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def plan_metrics(resolved: Resolved, manager: PluginManager) -> tuple[PlannedMetric, ...]:
+def planned_metrics(resolved: Resolved, manager: PluginManager) -> tuple[PlannedMetric, ...]:
     """Return the metrics of a run: named ones, the dataset's own, or none.
 
     Raises:
         ConfigError: an unknown name, or a name that its extractor may not bear.
     """
-    from ganbench.metrics.naming import plan
-    from ganbench.spec import DatasetSpec
+    from ganbench.metrics.naming import plan_metrics
+    from ganbench.spec import DatasetSpec, ExtractorSpec, MetricSpec
 
     spec = resolved.dataset.spec
     assert isinstance(spec, DatasetSpec)
@@ -155,7 +155,9 @@ def plan_metrics(resolved: Resolved, manager: PluginManager) -> tuple[PlannedMet
         names = spec.metrics
     if names == ("none",):
         names = ()
-    return plan(names, manager, default_extractor=spec.extractor)
+    metrics = {r.spec.name: r.spec for r in manager.specs("metric") if isinstance(r.spec, MetricSpec)}
+    extractors = {r.spec.name: r.spec for r in manager.specs("extractor") if isinstance(r.spec, ExtractorSpec)}
+    return plan_metrics(names, metrics, extractors, spec.extractor)
 
 
 def describe(resolved: Resolved, planned: tuple[PlannedMetric, ...]) -> str:
@@ -188,10 +190,10 @@ def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
     from ganbench.cli.execute import execute_resumed
     from ganbench.results.store import RunDirectory
 
-    directory = RunDirectory.open(flags["resume"])
-    own = dict.fromkeys(flags) | {"config_file": directory.config, "options": (), "settings": (), "metrics": (), "no_eval": False}
-    resolved = resolve_flags(own, manager)
-    planned = plan_metrics(resolved, manager)
-    return execute_resumed(
-        directory, resolved, planned, manager, force=flags["force"], quiet=flags["quiet"], as_json=flags["as_json"], debug=debug
-    )
+    with RunDirectory.resume(flags["resume"]) as directory:
+        own = dict.fromkeys(flags) | {"config_file": directory.config_path, "options": (), "settings": (), "metrics": (), "no_eval": False}
+        resolved = resolve_flags(own, manager)
+        planned = planned_metrics(resolved, manager)
+        return execute_resumed(
+            directory, resolved, planned, manager, force=flags["force"], quiet=flags["quiet"], as_json=flags["as_json"], debug=debug
+        )

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganbench.config.model import PLUGIN_SECTIONS, SECTIONS, PluginChoice, RunConfig
-from ganbench.config.values import build, field_types
+from ganbench.config.values import build, coerce, field_types
 from ganbench.errors import ConfigError, did_you_mean
 from ganbench.plugin.factory import Registered
-from ganbench.plugin.manager import PluginManager
+from ganbench.plugin.manager import HOME, PluginManager
 from ganbench.spec import ArchitectureSpec, DatasetSpec, RecipeSpec
 
 DEFAULTS = {"loss.name": "logistic", "dataset.name": "digits"}
@@ -60,39 +60,81 @@ def resolve(manager: PluginManager, name: str, layers: Iterable[Layer], bare_opt
     model = manager.find("model", name)
     recipe = model if isinstance(model.spec, RecipeSpec) else None
     recipe_layer = _recipe_layer(recipe)
-    own = {"architecture.name": _architecture_of(recipe) if recipe else name}
-    merged = _merge([Layer(origin="default", settings=DEFAULTS | own), *recipe_layer, *user])[0]
-    names = {section: str(merged[f"{section}.name"]) for section in PLUGIN_SECTIONS}
+    names = _plugin_names(manager, name, recipe, user)
     plugins = {section: manager.find(section, chosen) for section, chosen in names.items()}
-    architecture, loss, dataset = plugins["architecture"], plugins["loss"], plugins["dataset"]
+    if recipe is None and plugins["architecture"] != model:
+        message = f"--plugin names the architecture {name!r}, and the settings name {names['architecture']!r}"
+        raise ConfigError(message, hint="leave one of them out")
+    replaced = {s for s, own in _plugin_names(manager, name, recipe, []).items() if manager.find(s, own) != plugins[s]}
     user.append(Layer(origin="command line", settings=_scope_options(bare_options or {}, plugins)))
-    recipe_layer = _with_resolution(recipe_layer, recipe, dataset)
-    below = [Layer(origin="default", settings=DEFAULTS), *_plugin_defaults(architecture, dataset), *recipe_layer]
-    values, origins = _merge([*below, *user])
-    fixed = set(recipe_layer[0].settings) if recipe_layer else set()
-    changed = {path for layer in user for path, value in layer.settings.items() if path in fixed and value != recipe_layer[0].settings[path]}
+    recipe_layer = _with_resolution(recipe_layer, recipe, plugins["dataset"])
+    below = [*_plugin_defaults(plugins["architecture"], plugins["dataset"]), *_without_options_of(replaced, recipe_layer)]
+    values, origins = _merge([Layer(origin="default", settings=DEFAULTS), *below, *user])
+    origins.setdefault("architecture.name", recipe_layer[0].origin if recipe_layer else "--plugin")
     config = _build(name, names, values, plugins)
     return Resolved(
         config=config,
-        architecture=architecture,
-        loss=loss,
-        dataset=dataset,
+        architecture=plugins["architecture"],
+        loss=plugins["loss"],
+        dataset=plugins["dataset"],
         recipe=recipe,
         origins=origins,
-        overridden=tuple(sorted(changed)),
+        overridden=_overridden(config, plugins, replaced, recipe_layer),
     )
 
 
-def _architecture_of(recipe: Registered) -> str:
-    assert isinstance(recipe.spec, RecipeSpec)
-    own = recipe.spec.architecture
-    return own if ":" in own else f"{recipe.distribution}:{own}"
+def _plugin_names(manager: PluginManager, name: str, recipe: Registered | None, user: list[Layer]) -> dict[str, str]:
+    """Return the name of each section's plugin: the user's last word, else the recipe's, else the default."""
+    said, _ = _merge(user)
+    names = {"architecture.name": name, **DEFAULTS}
+    home = dict.fromkeys(names, HOME)
+    if recipe is not None and isinstance(recipe.spec, RecipeSpec):
+        own = {"architecture.name": recipe.spec.architecture, **dict(recipe.spec.settings)}
+        for path in names.keys() & own.keys():
+            names[path], home[path] = str(own[path]), recipe.distribution
+    chosen = {}
+    for section in PLUGIN_SECTIONS:
+        path = f"{section}.name"
+        chosen[section] = str(said[path]) if path in said else _unambiguous(manager, section, names[path], home[path])
+    return chosen
+
+
+def _unambiguous(manager: PluginManager, section: str, name: str, home: str) -> str:
+    """Say which one a default or a recipe means where two distributions have that name: its own distribution's, or ganbench's."""
+    owners = {r.distribution for r in manager.specs(section) if r.spec.name == name}
+    meant = [owner for owner in (home, HOME) if owner in owners]
+    return f"{meant[0]}:{name}" if len(owners) > 1 and meant else name
 
 
 def _recipe_layer(recipe: Registered | None) -> list[Layer]:
     if recipe is None or not isinstance(recipe.spec, RecipeSpec):
         return []
     return [Layer(origin=f"recipe {recipe.spec.name}", settings=dict(recipe.spec.settings))]
+
+
+def _without_options_of(replaced: set[str], layers: list[Layer]) -> list[Layer]:
+    """Leave out a recipe's options for a plugin that the user replaced by another; only the resolution means the same everywhere."""
+
+    def stays(path: str) -> bool:
+        section, _, rest = path.partition(".")
+        return section not in replaced or not rest.startswith("options.") or path == "dataset.options.resolution"
+
+    return [Layer(origin=one.origin, settings={p: v for p, v in one.settings.items() if stays(p)}) for one in layers]
+
+
+def _overridden(config: RunConfig, plugins: Mapping[str, Registered], replaced: set[str], layers: list[Layer]) -> tuple[str, ...]:
+    """Return the paths that a recipe fixes and whose value is another in the end."""
+    final = flatten(config)
+    changed = {f"{section}.name" for section in replaced} if layers else set()
+    for path, value in layers[0].settings.items() if layers else ():
+        section, _, rest = path.partition(".")
+        if rest == "name" and section in PLUGIN_SECTIONS:
+            continue
+        options = plugins[section].spec.options if section in plugins else SECTIONS[section]
+        annotation = field_types(options).get(rest.removeprefix("options."))
+        if path not in final or final[path] != coerce(value, annotation, path):
+            changed.add(path)
+    return tuple(sorted(changed))
 
 
 def _with_resolution(layers: list[Layer], recipe: Registered | None, dataset: Registered) -> list[Layer]:
@@ -151,11 +193,20 @@ def _build(name: str, names: Mapping[str, str], values: Mapping[str, Any], plugi
         elif section in PLUGIN_SECTIONS and rest.startswith("options."):
             sections[section][rest.removeprefix("options.")] = value
         elif not (section in PLUGIN_SECTIONS and rest == "name"):
-            known = [*SECTIONS, *PLUGIN_SECTIONS]
-            raise ConfigError(f"unknown setting {path!r}", hint=did_you_mean(section, known))
-    choices = {s: PluginChoice(name=names[s], options=build(p.spec.options, sections[s], s)) for s, p in plugins.items()}
+            raise ConfigError(f"unknown setting {path!r}", hint=_closest_path(path, plugins))
+    choices: dict[str, Any] = {s: PluginChoice(name=names[s], options=build(p.spec.options, sections[s], s)) for s, p in plugins.items()}
     built = {s: build(cls, sections[s], s) for s, cls in SECTIONS.items()}
     return RunConfig(name=name, **choices, **built)
+
+
+def _closest_path(path: str, plugins: Mapping[str, Registered]) -> str:
+    """Say which setting may have been meant: one with the same last part, else the most similar one."""
+    known = [f"{s}.{name}" for s, cls in SECTIONS.items() for name in field_types(cls)]
+    for section, plugin in plugins.items():
+        known += [f"{section}.name", *(f"{section}.options.{name}" for name in field_types(plugin.spec.options))]
+    ends = [k for k in known if k.endswith("." + path.rpartition(".")[2])]
+    hint = did_you_mean(path, ends or known)
+    return hint if "mean" in hint else f"did you mean {ends[0]!r}?" if ends else f"tables: {', '.join([*SECTIONS, *PLUGIN_SECTIONS])}"
 
 
 def flatten(config: RunConfig) -> dict[str, Any]:

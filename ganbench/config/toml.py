@@ -44,17 +44,15 @@ def _walk(tree: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
 
 
 def dump_settings(settings: Mapping[str, Any], comment: str = "") -> str:
-    """Write settings by path as TOML text. None is left out: TOML has no such value, and it is the default where it is allowed."""
+    """Write settings by path as TOML text. None, which TOML does not have, is written as ``"none"``, which reads back as None."""
     import tomli_w
 
     tree: dict[str, Any] = {}
     for path, value in settings.items():
-        if value is None:
-            continue
         *parents, leaf = path.split(".")
         node = tree
         for parent in parents:
             node = node.setdefault(parent, {})
-        node[leaf] = list(value) if isinstance(value, tuple) else value
+        node[leaf] = "none" if value is None else list(value) if isinstance(value, tuple) else value
     head = "".join(f"# {line}\n" for line in comment.splitlines())
     return head + tomli_w.dumps(tree)

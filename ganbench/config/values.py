@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import types
 import typing
@@ -15,8 +16,17 @@ _FALSE = {"false", "no", "off", "0"}
 
 
 def field_types(cls: type) -> dict[str, Any]:
-    """Return the resolved annotation of each field of a dataclass."""
-    hints = typing.get_type_hints(cls)
+    """Return the resolved annotation of each field of a dataclass.
+
+    Raises:
+        ConfigError: an annotation names something that cannot be found.
+    """
+    try:
+        hints = typing.get_type_hints(cls)
+    except Exception as error:  # a plugin's annotations may name what cannot be found at run time
+        raise ConfigError(
+            f"the option types of {cls.__name__} cannot be read: {error}", hint="import them outside TYPE_CHECKING"
+        ) from error
     return {f.name: hints[f.name] for f in dataclasses.fields(cls)}
 
 
@@ -25,7 +35,7 @@ def coerce(value: Any, annotation: Any, path: str) -> Any:
 
     Args:
         value: a string from a flag, or a native TOML value.
-        annotation: bool, int, float, str, Literal, Optional, or tuple[T, ...].
+        annotation: bool, int, float, str, Literal, Optional, tuple[T, ...] or tuple[T, U].
         path: the configuration path, for the message.
 
     Raises:
@@ -48,17 +58,21 @@ def coerce(value: Any, annotation: Any, path: str) -> Any:
 
 
 def _coerce_union(value: Any, annotation: Any, path: str) -> Any:
-    if value is None or (isinstance(value, str) and value.lower() in ("none", "")):
-        if type(None) in get_args(annotation):
-            return None
-    error: ConfigError | None = None
-    for member in get_args(annotation):
-        if member is not type(None):
-            try:
-                return coerce(value, member, path)
-            except ConfigError as one:
-                error = error or one
-    raise error or ConfigError(f"{path} cannot be {value!r}")
+    members = [m for m in get_args(annotation) if m is not type(None)]
+    if len(members) < len(get_args(annotation)) and _says_none(value, members):
+        return None
+    errors = []
+    for member in members:
+        try:
+            return coerce(value, member, path)
+        except ConfigError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def _says_none(value: Any, members: list[Any]) -> bool:
+    """Tell whether a value stands for None: ``none``, or nothing at all where an empty text is not a value of its own."""
+    return value is None or (isinstance(value, str) and (value.lower() == "none" or (value == "" and str not in members)))
 
 
 def _coerce_literal(value: Any, annotation: Any, path: str) -> Any:
@@ -75,7 +89,12 @@ def _coerce_tuple(value: Any, annotation: Any, path: str) -> Any:
         value = [part.strip() for part in value.split(",") if part.strip()]
     if not isinstance(value, (list, tuple)):
         raise ConfigError(f"{path} must be a list (got {value!r})")
-    return tuple(coerce(v, get_args(annotation)[0], path) for v in value)
+    members = get_args(annotation)
+    if len(members) == 2 and members[1] is Ellipsis:
+        members = members[:1] * len(value)
+    if len(members) != len(value):
+        raise ConfigError(f"{path} must be a list of {len(members)} values (got {len(value)})")
+    return tuple(coerce(v, member, path) for v, member in zip(value, members, strict=True))
 
 
 def _as_bool(value: Any) -> bool | None:
@@ -88,8 +107,14 @@ def _as_bool(value: Any) -> bool | None:
 def _as_int(value: Any) -> int | None:
     if isinstance(value, bool):
         return None
-    if isinstance(value, int):
-        return value
+    try:
+        return int(value) if isinstance(value, (int, str)) else _whole(value)
+    except ValueError:
+        return _whole(value)
+
+
+def _whole(value: Any) -> int | None:
+    """Read ``1e5`` and ``64.0``."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -134,23 +159,58 @@ def build(cls: type, values: dict[str, Any], path: str) -> Any:
         return cls(**typed)
     except ValueError as error:
         raise ConfigError(f"{path}.{error}") from error
+    except Exception as error:  # a plugin's own validation that fails in another way
+        raise ConfigError(f"{path}: the options were refused: {type(error).__name__}: {error}") from error
 
 
-def describe_fields(cls: type) -> list[tuple[str, str, str, str]]:
-    """Return (name, type, default, help) of each field; the help is the string literal that stands under the field."""
-    helps = _field_docstrings(cls)
-    types_ = field_types(cls)
-    rows = []
-    for f in dataclasses.fields(cls):
-        default = "required" if f.default is dataclasses.MISSING else "" if f.default == "" else str(f.default)
-        rows.append((f.name, _type_name(types_[f.name]), default, helps.get(f.name, "")))
-    return rows
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class FieldDescription:
+    """One option, as help shows it."""
+
+    name: str
+    type: str
+    default: str
+    """As ``-o`` would take it; empty for an option without one."""
+    help: str
+
+
+def describe_fields(cls: type) -> list[FieldDescription]:
+    """Describe each field; the help is the string literal that stands under it in the source.
+
+    Raises:
+        ConfigError: an annotation names something that cannot be found.
+    """
+    helps, annotations = _field_docstrings(cls), field_types(cls)
+    return [
+        FieldDescription(name=f.name, type=_type_name(annotations[f.name]), default=_default_text(f), help=helps.get(f.name, ""))
+        for f in dataclasses.fields(cls)
+    ]
+
+
+def _default_text(field: dataclasses.Field[Any]) -> str:
+    if field.default_factory is not dataclasses.MISSING:
+        return _value_text(field.default_factory())
+    return "" if field.default is dataclasses.MISSING else _value_text(field.default)
+
+
+def _value_text(value: Any) -> str:
+    """Write a value as a flag takes it: true, none, a,b."""
+    if isinstance(value, tuple):
+        return ",".join(map(_value_text, value)) or '""'
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return str(value) or '""'
 
 
 def _type_name(annotation: Any) -> str:
-    if get_origin(annotation) is Literal:
-        return "|".join(map(str, get_args(annotation)))
-    return getattr(annotation, "__name__", str(annotation)) if get_origin(annotation) is None else str(annotation)
+    origin, members = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return "|".join(map(_value_text, members))
+    if origin in (Union, types.UnionType):
+        return "|".join("none" if m is type(None) else _type_name(m) for m in members)
+    if origin is tuple:
+        return ",".join("..." if m is Ellipsis else _type_name(m) for m in members)
+    return getattr(annotation, "__name__", str(annotation))
 
 
 def _field_docstrings(cls: type) -> dict[str, str]:
@@ -166,7 +226,7 @@ def _field_docstrings(cls: type) -> dict[str, str]:
         except (OSError, TypeError, SyntaxError):
             continue
         body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
-        for field_node, text in zip(body, body[1:], strict=False):
+        for field_node, text in itertools.pairwise(body):
             if isinstance(field_node, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
                 found[getattr(field_node.target, "id", "")] = " ".join(str(text.value.value).split())
     return found

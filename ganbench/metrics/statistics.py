@@ -149,7 +149,11 @@ class FeatureStatistics:
         return self._complete().mean.to("cpu", copy=True)
 
     def covariance(self, ddof: int = 1) -> Tensor:
-        """Return the covariance, ``[D, D]`` float64 on the CPU.
+        """Return the covariance, ``[D, D]`` float64 on the CPU; see :meth:`mean_and_covariance`."""
+        return self.mean_and_covariance(ddof)[1]
+
+    def mean_and_covariance(self, ddof: int = 1) -> tuple[Tensor, Tensor]:
+        """Return the mean, ``[D]``, and the covariance, ``[D, D]``, float64 on the CPU.
 
         Args:
             ddof: what is subtracted from N in the divisor.
@@ -159,7 +163,8 @@ class FeatureStatistics:
         """
         if self.count <= ddof:
             raise ConfigError(f"a covariance needs at least {ddof + 1} images (got {self.count}); evaluate more images")
-        return self._complete().scatter.to("cpu", copy=True) / (self.count - ddof)
+        moments = self._complete()
+        return moments.mean.to("cpu", copy=True), (moments.scatter / (self.count - ddof)).cpu()
 
     @property
     def is_small(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
@@ -23,6 +24,8 @@ class Registered:
     spec: PluginSpec
     distribution: str
     version: str
+    entry: str = ""
+    """The entry point that registered it; empty for a file."""
 
     @property
     def space(self) -> str:
@@ -50,12 +53,14 @@ class Registered:
         """
         factory = self.load()
         try:
-            return factory(*arguments)
+            # stdout carries results, so whatever a plugin prints goes to stderr.
+            with contextlib.redirect_stdout(sys.stderr):
+                return factory(*arguments)
         except GanbenchError:
             raise
         except ValueError as error:
             raise PluginError(f"{self.spec.kind} {self.spec.name!r}: {error}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             where = f"{self.spec.kind} {self.spec.name!r} of {self.distribution}"
             raise PluginError(f"{where} failed to build: {type(error).__name__}: {error}", hint="--debug shows where") from error
 
@@ -74,14 +79,18 @@ def load_attribute(target: str, *, owner: str) -> Callable[..., Any]:
     """
     module_name, _, attribute = target.partition(":")
     try:
-        module = importlib.import_module(module_name)
+        with contextlib.redirect_stdout(sys.stderr):
+            module = importlib.import_module(module_name)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         raise PluginError(f"{owner} cannot be imported: {type(error).__name__}: {error}", hint="--debug shows where") from error
     if not hasattr(module, attribute):
         raise PluginError(f"{owner}: module {module_name} has no {attribute!r}")
-    return getattr(module, attribute)  # type: ignore[no-any-return]
+    found: Callable[..., Any] = getattr(module, attribute)
+    if not callable(found):
+        raise PluginError(f"{owner}: {target} is not callable (got {type(found).__name__})")
+    return found
 
 
 def source_hash(factory: str) -> str:
@@ -104,7 +113,7 @@ def source_hash(factory: str) -> str:
 def register_from_file(kind: str, target: str) -> Registered:
     """Return the plugin that ``./file.py:Name`` means: a spec, or a callable with the signature of the kind's factory.
 
-    A callable may carry a frozen dataclass ``Options``.
+    A callable may carry a frozen dataclass ``Options``. ``kind`` may be ``model``: an architecture or a recipe.
 
     Raises:
         PluginError: no such file or name, the file fails to run, or the object is of another kind.
@@ -124,15 +133,23 @@ def register_from_file(kind: str, target: str) -> Registered:
 
 
 def _run_file(path: Path) -> ModuleType:
-    """Execute a plugin file as a module of its own."""
-    module_name = f"ganbench_file_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    """Execute a plugin file as a module of its own; the same content is executed once."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PluginError(f"cannot read {path}: {error.strerror}") from error
+    digest = hashlib.sha256(str(path.resolve()).encode() + b"\0" + content).hexdigest()
+    module_name = f"ganbench_file_{path.stem}_{digest[:12]}"
+    if module_name in sys.modules:
+        return sys.modules[module_name]
     module_spec = importlib.util.spec_from_file_location(module_name, path)
     if module_spec is None or module_spec.loader is None:
         raise PluginError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[module_name] = module
     try:
-        module_spec.loader.exec_module(module)
+        with contextlib.redirect_stdout(sys.stderr):
+            module_spec.loader.exec_module(module)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -143,13 +160,17 @@ def _run_file(path: Path) -> ModuleType:
 
 def _spec_of(kind: str, found: object, name: str, path: Path, module_name: str) -> PluginSpec:
     """Turn what a plugin file holds under a name into a spec of the wanted kind."""
+    kinds = ("architecture", "recipe") if kind == "model" else (kind,)
     if isinstance(found, PluginSpec):
-        if found.kind != kind:
-            raise PluginError(f"{path}:{name} is a {found.kind}, not a {kind}")
+        if found.kind not in kinds:
+            raise PluginError(f"{path}:{name} is a {found.kind}, not a {' or '.join(kinds)}")
         own = found.factory.partition(":")
         return replace(found, factory=f"{module_name}:{own[2]}") if own[0] == path.stem else found
     if not callable(found):
         raise PluginError(f"{path}:{name} is neither a spec nor callable (got {type(found).__name__})")
     summary = (getattr(found, "__doc__", None) or f"from {path.name}").strip().splitlines()[0]
     options = getattr(found, "Options", NoOptions)
-    return KINDS[kind](name=name.lower(), summary=summary, factory=f"{module_name}:{name}", options=options)
+    try:
+        return KINDS[kinds[0]](name=name.lower(), summary=summary, factory=f"{module_name}:{name}", options=options)
+    except ValueError as error:
+        raise PluginError(f"{path}:{name}: {error}") from error

@@ -11,6 +11,7 @@ import importlib.metadata
 import io
 import logging
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,19 +28,23 @@ logger = logging.getLogger(__name__)
 GROUP = "ganbench"
 HOME = "ganbench"
 """The distribution of the first-party plugins; GANBENCH_PLUGINS does not leave it out."""
+_OFF = "switched off by -p no:"
+_HEAVY = frozenset({"torch", "numpy"})
+
+Outcome = Literal["ok", "failed", "off"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PluginStatus:
-    """What became of one entry point."""
+    """What became of one entry point, or of one registered name that is not used."""
 
     entry: str
+    """The entry point's name, or the registered name."""
     distribution: str
     version: str
-    status: Literal["ok", "failed", "off"]
+    status: Outcome
     cause: str = ""
     """Why it is not in use, or what is odd about it; one line."""
-    num_specs: int = 0
 
 
 class PluginManager:
@@ -48,6 +53,9 @@ class PluginManager:
     Args:
         off: names given by ``-p no:NAME``: entry points, distributions or registered names.
         only: distributions or entry points to load besides ganbench's own; None for all. Defaults to ``GANBENCH_PLUGINS``.
+
+    Raises:
+        PluginError: ``off`` holds a name that nothing has.
     """
 
     def __init__(self, *, off: Iterable[str] = (), only: Iterable[str] | None = None) -> None:
@@ -61,26 +69,23 @@ class PluginManager:
         for entry in _entry_points():
             self._load(entry)
         self._check_names()
+        self._check_switches()
 
     def _load(self, entry: importlib.metadata.EntryPoint) -> None:
         """Load one entry point; whatever it does wrong ends in its status."""
-        distribution = entry.dist.name if entry.dist else "unknown"
-        version = entry.dist.version if entry.dist else ""
+        distribution, version = _origin(entry)
 
-        def note(status: Literal["ok", "failed", "off"], cause: str = "", num_specs: int = 0) -> None:
-            self.statuses.append(
-                PluginStatus(
-                    entry=entry.name, distribution=distribution, version=version, status=status, cause=cause, num_specs=num_specs
-                )
-            )
+        def note(status: Outcome, cause: str = "", name: str = entry.name) -> None:
+            self.statuses.append(PluginStatus(entry=name, distribution=distribution, version=version, status=status, cause=cause))
 
         names = {entry.name, distribution}
         if names & self._off:
-            return note("off", "switched off by -p no:")
+            return note("off", _OFF)
         if self._only is not None and distribution != HOME and not names & self._only:
             return note("off", "not named in GANBENCH_PLUGINS")
         printed = io.StringIO()
         key = f"{distribution}:{entry.name}"
+        light = _HEAVY - set(sys.modules)
         try:
             with contextlib.redirect_stdout(printed):
                 specs = self._register(key, entry)
@@ -90,10 +95,13 @@ class PluginManager:
             logger.debug("plugin %s failed", key, exc_info=True)
             self._forget(key)
             return note("failed", _one_line(error))
+        note("ok", _oddities(printed.getvalue(), sorted(light & set(sys.modules))))
         for spec in specs:
-            if spec.name not in self._off:
-                self.registered.append(Registered(spec=spec, distribution=distribution, version=version))
-        return note("ok", "printed to stdout while loading (held back)" if printed.getvalue() else "", len(specs))
+            if spec.name in self._off:
+                note("off", _OFF, spec.name)
+            else:
+                self.registered.append(Registered(spec=spec, distribution=distribution, version=version, entry=entry.name))
+        return None
 
     def _register(self, key: str, entry: importlib.metadata.EntryPoint) -> list[PluginSpec]:
         """Import, check and register one plugin; return its specs."""
@@ -118,14 +126,26 @@ class PluginManager:
 
     def _check_names(self) -> None:
         """A distribution that registers one name twice loses that name: which of the two was meant cannot be said."""
-        seen: dict[tuple[str, str, str], int] = {}
+        counts: dict[tuple[str, str, str], int] = {}
         for one in self.registered:
-            seen[one.key] = seen.get(one.key, 0) + 1
-        for (space, distribution, name), count in seen.items():
-            if count > 1:
-                self.registered = [r for r in self.registered if r.key != (space, distribution, name)]
-                cause = f"registers the {space} {name!r} {count} times; none of them is used"
-                self.statuses.append(PluginStatus(entry=name, distribution=distribution, version="", status="failed", cause=cause))
+            counts[one.key] = counts.get(one.key, 0) + 1
+        twice = {r.key: r for r in self.registered if counts[r.key] > 1}
+        self.registered = [r for r in self.registered if r.key not in twice]
+        for (space, distribution, name), one in twice.items():
+            cause = f"registers the {space} {name!r} {counts[one.key]} times; none of them is used"
+            self.statuses.append(PluginStatus(entry=name, distribution=distribution, version=one.version, status="failed", cause=cause))
+
+    def _check_switches(self) -> None:
+        """Refuse ``-p no:NAME`` for a name that nothing has: the user believes it is off.
+
+        Raises:
+            PluginError: no entry point, distribution or registered name is called so.
+        """
+        known = {r.spec.name for r in self.registered}
+        for status in self.statuses:
+            known |= {status.entry, status.distribution}
+        for name in sorted(self._off - known):
+            raise PluginError(f"-p no:{name}: nothing has this name", hint=did_you_mean(name, sorted(known)))
 
     def specs(self, kind: str) -> list[Registered]:
         """Return everything registered of one kind, by name."""
@@ -144,7 +164,7 @@ class PluginManager:
             PluginError: unknown, in conflict, failed to load, or not loadable from that file.
         """
         if ".py:" in name or name.endswith(".py"):
-            return register_from_file("architecture" if kind == "model" else kind, name)
+            return register_from_file(kind, name)
         candidates = [r for r in self.registered if kind in (r.spec.kind, r.space)]
         distribution, _, bare = name.rpartition(":")
         matches = [r for r in candidates if r.spec.name == bare and distribution in ("", r.distribution)]
@@ -152,17 +172,19 @@ class PluginManager:
             return matches[0]
         if matches:
             choices = " or ".join(f"{r.distribution}:{bare}" for r in matches)
-            raise PluginError(f"{kind} {bare!r} is registered by {len(matches)} distributions", hint=f"say {choices}")
+            raise PluginError(
+                f"{kind} {bare!r} is registered by {len(matches)} distributions",
+                hint=f"say {choices}, or switch one off with -p no:DISTRIBUTION",
+            )
         raise PluginError(f"unknown {_noun(kind)} {name!r}", hint=self._hint(name, candidates))
 
     def _hint(self, name: str, candidates: list[Registered]) -> str:
         """Say what else there is, and that a plugin that failed may be the one that was meant."""
-        hint = did_you_mean(name, sorted({r.spec.name for r in candidates}))
-        bare = name.split(":")[0]
+        distribution, _, bare = name.rpartition(":")
         for status in self.statuses:
-            if status.status != "ok" and bare in (status.entry, status.distribution):
+            if status.status != "ok" and {distribution or bare, bare} & {status.entry, status.distribution}:
                 return f"the plugin {status.entry!r} of {status.distribution} is {status.status}: {status.cause}"
-        return hint
+        return did_you_mean(bare, sorted({r.spec.name for r in candidates}))
 
     def implementations(self, hook: str) -> list[pluggy.HookImpl]:
         """Return the implementations of a behaviour hook, so that a hot loop can look them up once."""
@@ -177,7 +199,7 @@ class PluginManager:
                 continue
             try:
                 result = implementation.function(*(arguments[a] for a in implementation.argnames))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._silenced.add(key)
                 logger.warning("plugin %s: %s raised %s; it is not called again", implementation.plugin_name, hook, _one_line(error))
                 continue
@@ -185,7 +207,7 @@ class PluginManager:
                 yield result
 
     def metric_specs(self) -> Mapping[str, Registered]:
-        """Return metrics by name."""
+        """Return metrics by name; :meth:`find` is what refuses a name that is taken twice."""
         return {r.spec.name: r for r in self.specs("metric")}
 
 
@@ -196,8 +218,42 @@ def _only_from_environment() -> frozenset[str] | None:
 
 def _entry_points() -> list[importlib.metadata.EntryPoint]:
     """Return the group's entry points, one for each (distribution, name), in a stable order."""
-    unique = {(e.dist.name if e.dist else "", e.name): e for e in importlib.metadata.entry_points(group=GROUP)}
+    try:
+        found = list(importlib.metadata.entry_points(group=GROUP))
+    except Exception:  # one distribution's damaged metadata must not hide all the others
+        logger.debug("reading the distributions one by one", exc_info=True)
+        found = list(_readable_entry_points())
+    unique = {(_origin(e)[0], e.name): e for e in reversed(found)}
     return [unique[key] for key in sorted(unique, key=lambda k: (k[0] != HOME, k))]
+
+
+def _readable_entry_points() -> Iterator[importlib.metadata.EntryPoint]:
+    """Yield the entry points of every distribution whose metadata can be read."""
+    for distribution in importlib.metadata.distributions():
+        try:
+            own = [e for e in distribution.entry_points if e.group == GROUP]
+        except Exception as error:
+            logger.warning("an installed distribution has a damaged entry_points.txt (%s); it is passed over", _one_line(error))
+            continue
+        yield from own
+
+
+def _origin(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    """Return distribution and version of an entry point, whatever state its metadata are in."""
+    try:
+        name, version = (entry.dist.name, entry.dist.version) if entry.dist else (None, None)
+    except Exception:
+        logger.debug("the metadata of entry point %s cannot be read", entry.name, exc_info=True)
+        name = version = None
+    return name or "unknown", version or ""
+
+
+def _oddities(printed: str, imported: list[str]) -> str:
+    """Say what a plugin should not have done while it was registered, although it works."""
+    odd = ["printed to stdout while loading (held back)"] if printed else []
+    if imported:
+        odd.append(f"imports {' and '.join(imported)} while loading, which slows every command")
+    return "; ".join(odd)
 
 
 def _checked(returned: object) -> list[PluginSpec]:

@@ -11,7 +11,7 @@ import functools
 import json
 import math
 import types
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from ganbench.errors import UsageError
 from ganbench.results.record import SCHEMA_VERSION, RunRecord
@@ -44,7 +44,7 @@ def from_json(text: str | bytes, source: str = "record.json") -> RunRecord:
     _check_version(data.get("schema_version"), source)
     try:
         return decode(RunRecord, data, "record")
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"{source} is damaged: {error}", hint=_RESTORE) from None
 
 
@@ -93,7 +93,7 @@ def decode(kind: type[T], data: object, place: str) -> T:
     """
     if not isinstance(data, dict):
         raise ValueError(f"{place} must be an object (got {_show(data)})")
-    hints, required = _fields(kind)
+    hints, required = _fields(cast(type, kind))
     if unknown := sorted(set(data) - set(hints)):
         raise ValueError(f"{place} has the unknown field {unknown[0]!r}")
     if missing := sorted(required - set(data)):

@@ -229,6 +229,8 @@ class AdversarialAlgorithm:
             module.load_state_dict(state["modules"][name])
         for name, optimizer in self._optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
+            for group in optimizer.param_groups:
+                group["lr"] = group["lr"].to(self._device)  # torch moves the state, but not the hyperparameters
         self._random.set_state(state["random"].cpu())
         self._sampler.load_state_dict(state["sampler"])
         self._sums.copy_(state["sums"])

@@ -43,7 +43,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, images_seen: int, ke
     if not path.exists():
         write_bytes(path, data)
     others = [p for p in list_checkpoints(folder) if p != path]
-    for old in others[: len(others) + 1 - keep]:
+    for old in others[: max(len(others) + 1 - keep, 0)]:
         old.unlink(missing_ok=True)
     return path
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import sys
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -13,8 +12,9 @@ import torch
 
 import ganbench
 from ganbench.config.resolve import flatten
-from ganbench.metrics.key import Key
-from ganbench.results.record import SCHEMA_VERSION, Evaluation, Keys, RunRecord, Scalar, Status, Throughput, Timing, Work
+from ganbench.metrics.key import Key, Scalar
+from ganbench.results.fingerprint import host_name
+from ganbench.results.record import SCHEMA_VERSION, Evaluation, Keys, RunRecord, Status, Throughput, Timing, Work
 from ganbench.spec import PluginIdentity, RecipeSpec
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def make_record(session: Session, status: Status, detail: str = "") -> RunRecord
 def run_notes(session: Session) -> tuple[str, ...]:
     """Return what a reader of the record must know."""
     resolved = session.resolved
-    notes = [f"host {platform.node()}", f"threads {session.threads.count}: {session.threads.reason}"]
+    notes = [f"host {host_name()}", f"threads {session.threads.count}: {session.threads.reason}"]
     notes.append(f"runner {session.runner.name}")
     if resolved.recipe is not None and isinstance(resolved.recipe.spec, RecipeSpec):
         notes += [f"recipe {resolved.recipe.spec.name}: {d}" for d in resolved.recipe.spec.deviations]

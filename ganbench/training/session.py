@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ganbench.config.resolve import Resolved, flatten
 from ganbench.config.toml import dump_settings
@@ -15,7 +16,7 @@ from ganbench.metrics.naming import PlannedMetric
 from ganbench.plugin.manager import PluginManager
 from ganbench.results.atomic import write_text
 from ganbench.results.curves import save_curves
-from ganbench.results.events import EventWriter
+from ganbench.results.events import EventLog
 from ganbench.results.fingerprint import hardware_key, software_key
 from ganbench.results.grid import save_strip
 from ganbench.results.record import Keys, RunRecord, Status
@@ -61,29 +62,28 @@ class Session:
 
         Args:
             choose_directory: called with the dataset's name once everything is built, so that a bad input leaves nothing behind.
+
+        Raises:
+            GanbenchError: whatever ended the run early; what was done is kept.
         """
         self._build()
-        self.directory = choose_directory(self.materials.dataset.name)
-        with self.directory.lock():
-            write_text(self.directory.config, self._config_text())
+        with choose_directory(self.materials.dataset.name) as self.directory:
+            write_text(self.directory.config_path, self._config_text())
             return self._run(None)
 
     def run_resumed(self, directory: RunDirectory, *, force: bool = False) -> RunRecord:
         """Go on with an unfinished run.
 
         Args:
-            directory: of the run.
+            directory: of the run, locked.
             force: go on although a plugin's source has changed.
 
         Raises:
-            UsageError: the run is finished, or its data or plugins have changed.
+            UsageError: its data or plugins have changed.
             RunFailed: no checkpoint of it is whole.
         """
-        with directory.lock():
-            if directory.is_finished:
-                raise UsageError(f"{directory.path} is finished, and a finished run is never overwritten", hint="start a new run")
-            self.directory = directory
-            state = load_newest(directory.checkpoints)
+        with directory as self.directory:
+            state = load_newest(directory.checkpoints_path)
             self._build()
             if state is not None:
                 self._check_same(state, force)
@@ -97,7 +97,7 @@ class Session:
         self.identities = plugin_identities(self)
         self._startup_seconds = time.perf_counter() - began
 
-    def _check_same(self, state: dict[str, object], force: bool) -> None:
+    def _check_same(self, state: dict[str, Any], force: bool) -> None:
         """Refuse to mix two different things into one run."""
         here = self.materials.dataset.train.content_hash
         if state["data_hash"] != here:
@@ -106,24 +106,24 @@ class Session:
                 hint="restore them, or start a new run",
             )
         now = [f"{i.kind} {i.name} {i.source_hash}" for i in self.identities]
-        changed = [before.rsplit(" ", 1)[0] for before in state["plugins"] if before not in now]  # type: ignore[attr-defined]
+        changed = [before.rsplit(" ", 1)[0] for before in state["plugins"] if before not in now]
         if changed and not force:
             raise UsageError(f"the source of {', '.join(changed)} has changed since the run began", hint="--force goes on all the same")
 
-    def _run(self, state: dict[str, object] | None) -> RunRecord:
+    def _run(self, state: dict[str, Any] | None) -> RunRecord:
         """Calibrate, train, and write the record whatever happens."""
         config, device = self.resolved.config, self.materials.device
-        seconds = {"startup": self._startup_seconds} if state is None else dict(state["seconds"])  # type: ignore[call-overload]
+        seconds = {"startup": self._startup_seconds} if state is None else dict(state["seconds"])
         clock = Clock(device, seconds)
         self._reporter.started(self.directory.path, f"{config.name} on {self.materials.dataset.name}, seed {config.training.seed}")
         with clock.measure("calibration"):
-            wanted = config.training.threads if state is None else int(state["threads"])  # type: ignore[call-overload]
+            wanted = config.training.threads if state is None else int(state["threads"])
             self.threads = choose_threads(self.materials.algorithm, device, wanted)
             self.flops_per_iteration = count_flops(self.materials.algorithm, device)
         self._reporter.message(f"{device}, {self.threads.count} threads ({self.threads.reason}), runner {self.runner.name}")
         self._make_keys()
-        offset = 0 if state is None else int(state["events_bytes"])  # type: ignore[call-overload]
-        with EventWriter(self.directory.events, offset=offset) as events:
+        with EventLog(self.directory.events_path) as events:
+            events.truncate(0 if state is None else state["events_bytes"])
             self.trainer = Trainer(
                 self.materials, self.runner, self.directory, events, clock, self.manager, self._reporter, self._should_stop
             )
@@ -161,7 +161,7 @@ class Session:
         record = make_record(self, status, detail)
         save_curves(self.directory, record)
         save_strip(self.directory)
-        self.directory.write_record(record)
+        self.directory.finish(record)
         self._call("ganbench_after_run", record=record)
         return record
 
@@ -186,7 +186,7 @@ class Session:
         )
 
     def _config_text(self) -> str:
-        return dump_settings(flatten(self.resolved.config), f"ganbench run --config {self.directory.config.name} repeats this run")
+        return dump_settings(flatten(self.resolved.config), f"ganbench run --config {self.directory.config_path.name} repeats this run")
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the record must know."""

@@ -55,6 +55,8 @@ def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[P
     dataset = _build_dataset(resolved)
     networks = _build_networks(resolved, dataset.shape, device)
     objective: Objective = resolved.loss.build(config.loss.options)
+    if not isinstance(objective, Objective):
+        raise PluginError(f"loss {config.loss.name!r} must return a ganbench.Objective (got {type(objective).__name__})")
     check_independence(objective, networks.discriminator)
     sampler = make_sampler(
         dataset.train,

@@ -15,7 +15,7 @@ import torch
 
 from ganbench.errors import Diverged, Interrupted
 from ganbench.plugin.manager import PluginManager
-from ganbench.results.events import EventWriter
+from ganbench.results.events import EventLog
 from ganbench.results.grid import save_grid
 from ganbench.results.record import Evaluation
 from ganbench.results.serialise import decode, encode
@@ -64,7 +64,7 @@ class Trainer:
         materials: Materials,
         runner: StepRunner,
         directory: RunDirectory,
-        events: EventWriter,
+        events: EventLog,
         clock: Clock,
         manager: PluginManager,
         reporter: Reporter,
@@ -163,7 +163,7 @@ class Trainer:
             images_seen=seen,
             generator_steps=self.counters.generator_steps,
             training_seconds=round(seconds, 4),
-            **{name: value if math.isfinite(value) else str(value) for name, value in statistics.items()},
+            **statistics,
         )
         self._check(statistics)
         left = (self.total_images - seen) / speed if speed > 0 else math.inf
@@ -198,7 +198,7 @@ class Trainer:
             values = evaluator.evaluate(self._evaluated)
             evaluation = Evaluation(images_seen=self.counters.images_seen, training_seconds=seconds["training"], values=tuple(values))
             self.evaluations.append(evaluation)
-            self._events.write("evaluation", **encode(evaluation))
+            self._events.write("evaluation", images_seen=evaluation.images_seen, values=evaluation.values)
             self._call("ganbench_after_evaluation", evaluation=evaluation)
             self._reporter.evaluated(evaluation)
 
@@ -206,7 +206,7 @@ class Trainer:
         """Write the grid of the fixed latents."""
         with self.clock.measure("sampling"):
             images = torch.cat([self._grid(start, 64) for start in range(0, self._grid.count, 64)])
-            path = self._directory.samples / f"{self.counters.images_seen:09d}.png"
+            path = self._directory.samples_path / f"{self.counters.images_seen:09d}.png"
             save_grid(images.cpu(), path, columns=self._materials.config.evaluation.grid_size)
 
     def save(self) -> None:
@@ -214,10 +214,10 @@ class Trainer:
         if self.saved_images == self.counters.images_seen:
             return
         with self.clock.measure("checkpoint"):
-            self._events.flush()
+            self._events.sync()
             self.on_save()
             save_checkpoint(
-                self._directory.checkpoints,
+                self._directory.checkpoints_path,
                 self.state_dict(),
                 images_seen=self.counters.images_seen,
                 keep=self._materials.config.checkpoint.keep,
@@ -244,7 +244,8 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to a checkpoint; one more resume is counted."""
+        """Go back to a checkpoint and forget the events after it; one more resume is counted."""
+        self._events.truncate(state["events_bytes"])
         self._algorithm.load_state_dict(state["algorithm"])
         set_global_state(state["rng"], self._materials.device)
         images_seen, generator_steps, iteration, num_resumes = state["counters"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -73,7 +74,11 @@ def _open_npy(path: Path, options: ArrayOptions, limit: float) -> _Found:
 
 
 def _open_npz(path: Path, options: ArrayOptions, limit: float) -> _Found:
-    arrays = _load_archive(path)
+    with path.open("rb") as file:
+        return _from_archive(path, _load_archive(path, file), options, limit)
+
+
+def _from_archive(path: Path, arrays: np.lib.npyio.NpzFile, options: ArrayOptions, limit: float) -> _Found:
     key = options.key or _image_key(path, arrays)
     if key not in arrays:
         raise DataError(f"{path} has no array {key!r}", hint=f"it has {', '.join(sorted(arrays))}; choose with -o key=NAME")
@@ -101,11 +106,11 @@ def _load(path: Path) -> NDArray[np.uint8]:
         raise DataError(f"{path} is damaged or truncated: {str(error).splitlines()[0][:120]}", hint="write it again") from error
 
 
-def _load_archive(path: Path) -> np.lib.npyio.NpzFile:
+def _load_archive(path: Path, file: BinaryIO) -> np.lib.npyio.NpzFile:
     import zipfile
 
     try:
-        arrays = np.load(path, allow_pickle=False)
+        arrays = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is not an .npz file or is truncated", hint="write it again with numpy.savez") from error
     if not isinstance(arrays, np.lib.npyio.NpzFile):

@@ -35,7 +35,7 @@ SUFFIXES = frozenset(
     )
 )
 """What an image file's name ends in, in lower case."""
-_FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "WEBP", "TIFF", "PPM", "TGA")  # none that starts another program, as EPS does
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "TGA")  # none that starts another program, as EPS does
 _BACKGROUNDS = {"white": 255, "grey": 128, "black": 0}
 _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N")
 

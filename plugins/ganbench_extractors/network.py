@@ -10,33 +10,33 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class SmallClassifier(nn.Module):
-    """Convolutions with GELU and average pooling, one hidden layer, one linear layer of classes.
+    """Convolutions with GELU, one hidden layer, one linear layer of classes.
 
-    GELU and average pooling make the features smooth in the pixels, so that a small defect moves them a little and not in jumps; without
-    normalisation layers a feature depends on its image alone.
+    GELU and overlapping strides make the features smooth in the pixels, so that a small defect moves them a little and not in jumps. Batch
+    norm is for training only: :meth:`folded` puts it into the convolutions, and then a feature depends on its image alone.
 
     Args:
         resolution: H of the input.
-        widths: channels of the 3x3 convolutions; the image is halved after each but the last.
+        widths: channels of the convolutions: 4x4 with stride 2, the last one 3x3 with stride 1.
         dims: D, the width of the hidden layer, which is the feature layer.
         num_classes: K.
+        normalised: whether a batch norm follows each convolution.
     """
 
-    def __init__(self, resolution: int, widths: Sequence[int], dims: int, num_classes: int) -> None:
+    def __init__(self, resolution: int, widths: Sequence[int], dims: int, num_classes: int, *, normalised: bool = False) -> None:
         super().__init__()
-        self.resolution = resolution
-        inputs = (1, *widths[:-1])
-        self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(inputs, widths, strict=True))
-        last = resolution // 2 ** (len(widths) - 1)
+        pairs = list(zip((1, *widths[:-1]), widths, strict=True))
+        halving = [nn.Conv2d(i, o, 4, stride=2, padding=1) for i, o in pairs[:-1]]
+        last = resolution // 2 ** len(halving)
+        self.convolutions = nn.ModuleList([*halving, nn.Conv2d(*pairs[-1], 3, padding=1)])
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for width in widths if normalised)
         self.hidden = nn.Linear(widths[-1] * last * last, dims)
         self.classes = nn.Linear(dims, num_classes)
-        for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)
+        self._form = (resolution, tuple(widths), dims, num_classes)
 
     def features(self, images: Tensor) -> Tensor:
         """Return the penultimate layer.
@@ -49,12 +49,21 @@ class SmallClassifier(nn.Module):
         """
         x = images
         for index, convolution in enumerate(self.convolutions):
-            if index:
-                x = F.avg_pool2d(x, 2)
-            x = F.gelu(convolution(x))
+            x = convolution(x)
+            x = F.gelu(self.norms[index](x) if self.norms else x)
         return F.gelu(self.hidden(torch.flatten(x, 1)))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits ``[N, K]`` of images ``[N, 1, H, W]`` in [-1, 1]."""
         logits: Tensor = self.classes(self.features(images))
         return logits
+
+    def folded(self) -> SmallClassifier:
+        """Return the same function in evaluation mode without batch norm."""
+        twin = SmallClassifier(*self._form).eval()
+        twin.hidden.load_state_dict(self.hidden.state_dict())
+        twin.classes.load_state_dict(self.classes.state_dict())
+        for index, convolution in enumerate(self.convolutions):
+            source = fuse_conv_bn_eval(convolution.eval(), self.norms[index].eval()) if self.norms else convolution
+            twin.convolutions[index].load_state_dict(source.state_dict())
+        return twin

@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 
 def build_network(recipe: ClassifierRecipe) -> SmallClassifier:
-    """Return the recipe's network, initialised from torch's global stream."""
-    return SmallClassifier(recipe.resolution, recipe.widths, recipe.dims, recipe.num_classes)
+    """Return the recipe's network for training, initialised from torch's global stream."""
+    return SmallClassifier(recipe.resolution, recipe.widths, recipe.dims, recipe.num_classes, normalised=True)
 
 
 def train(recipe: ClassifierRecipe, source: ImageSource, seed: int) -> SmallClassifier:
@@ -43,6 +43,9 @@ def train(recipe: ClassifierRecipe, source: ImageSource, seed: int) -> SmallClas
         recipe: network, augmentation and optimizer.
         source: the train split, with labels.
         seed: of the initialisation, the order and the augmentation.
+
+    Returns:
+        The network without batch norm, in evaluation mode.
 
     Raises:
         RunFailed: the split has no labels.
@@ -61,7 +64,7 @@ def train(recipe: ClassifierRecipe, source: ImageSource, seed: int) -> SmallClas
             train_step(network, optimizer, augment(images[batch], recipe, generator), labels[batch])
             schedule.step()
         logger.info("%s seed %d: epoch %d of %d", recipe.name, seed, epoch + 1, recipe.epochs)
-    return network.eval()
+    return network.folded()
 
 
 def load_split(recipe: ClassifierRecipe, source: ImageSource) -> tuple[Tensor, Tensor]:
@@ -138,7 +141,7 @@ def load_dataset(recipe: ClassifierRecipe, data_root: Path | None) -> Dataset:
     """Return the recipe's dataset, asked for by name as a run would, with its default options."""
     from ganbench.plugin.manager import PluginManager
 
-    found = PluginManager().resolve("dataset", recipe.dataset)
+    found = PluginManager().find("dataset", recipe.dataset)
     dataset: Dataset = found.build(found.spec.options(), DataContext(data_root=data_root))
     return dataset
 

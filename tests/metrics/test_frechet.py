@@ -186,9 +186,7 @@ def test_every_mixture_of_counts_agrees_with_the_matrix_square_root(n1, n2):
 def test_features_and_covariances_give_the_same(n1, n2):
     """A cache that holds only a singular covariance gives what the features give."""
     x, y = random_features(n1, 32, seed=6), random_features(n2, 32, seed=7)
-    bare = [
-        gaussian(z.double().mean(0).numpy(), covariance=symmetric(np.cov(z.double().numpy(), rowvar=False))) for z in (x, y)
-    ]
+    bare = [gaussian(z.double().mean(0).numpy(), covariance=symmetric(np.cov(z.double().numpy(), rowvar=False))) for z in (x, y)]
     assert distance_between(*bare) == pytest.approx(frechet_distance(feature_set(x), feature_set(y)), rel=EXACT)
 
 

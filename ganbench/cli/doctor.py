@@ -1,0 +1,136 @@
+"""``ganbench doctor``: what this machine has, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import click
+
+from ganbench.cli.main import Invocation
+from ganbench.errors import GanbenchError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    check: str
+    state: Literal["ok", "note", "problem"]
+    detail: str
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.pass_obj
+def command(invocation: Invocation, as_json: bool) -> int:
+    """Check this machine: devices, plugins, data, weights, folders.
+
+    Exit code 1 where something must be mended before a run can work.
+    """
+    findings = [finding for check in (_software, _devices, _plugins, _data, _weights, _folders) for finding in _guarded(check, invocation)]
+    if as_json:
+        import json
+
+        click.echo(json.dumps([asdict(f) for f in findings], indent=2))
+    else:
+        width = max(len(f.check) for f in findings)
+        for f in findings:
+            click.echo(f"{f.state:<8} {f.check:<{width}}  {f.detail}")
+    return 1 if any(f.state == "problem" for f in findings) else 0
+
+
+def _guarded(check: Callable[[Invocation], Iterator[Finding]], invocation: Invocation) -> Iterator[Finding]:
+    """A check that fails is itself a finding."""
+    try:
+        yield from check(invocation)
+    except Exception as error:
+        yield Finding(check=check.__name__.strip("_"), state="problem", detail=" ".join(f"{type(error).__name__}: {error}".split()))
+
+
+def _software(_: Invocation) -> Iterator[Finding]:
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    yield Finding(check="python", state="ok", detail=f"{platform.python_version()} on {platform.platform()}")
+    for package in ("ganbench", "torch", "torchvision", "triton", "scikit-learn", "torch-fidelity"):
+        try:
+            yield Finding(check=package, state="ok", detail=version(package))
+        except PackageNotFoundError:
+            needed = package != "triton"
+            yield Finding(check=package, state="problem" if needed else "note", detail="not installed")
+
+
+def _devices(_: Invocation) -> Iterator[Finding]:
+    import torch
+
+    from ganbench.training.calibration import available_cpus
+
+    yield Finding(check="cpu", state="ok", detail=f"{available_cpus()} CPUs may be used; the thread count is measured in each run")
+    if not torch.cuda.is_available():
+        yield Finding(check="gpu", state="note", detail="none that torch can use; runs use the CPU")
+        return
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        yield Finding(check=f"cuda:{index}", state="ok", detail=f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB")
+
+
+def _plugins(invocation: Invocation) -> Iterator[Finding]:
+    from ganbench.plugin.manager import PluginManager
+
+    manager = PluginManager(off=invocation.off)
+    working = sum(s.status == "ok" for s in manager.statuses)
+    yield Finding(check="plugins", state="ok", detail=f"{working} loaded, {len(manager.registered)} names registered")
+    for status in manager.statuses:
+        if status.status == "failed":
+            yield Finding(check=f"plugin {status.entry}", state="problem", detail=f"{status.distribution} {status.version}: {status.cause}")
+
+
+def _data(invocation: Invocation) -> Iterator[Finding]:
+    """Try the two datasets that may lie on a disk without anyone having put them there."""
+    import os
+    from pathlib import Path
+
+    from ganbench.data.source import DataContext
+    from ganbench.plugin.manager import PluginManager
+
+    manager = PluginManager(off=invocation.off)
+    root = os.environ.get("GANBENCH_DATA")
+    context = DataContext(data_root=Path(root) if root else None, download=False)
+    for name in ("digits", "fashion-mnist"):
+        registered = manager.find("dataset", name)
+        try:
+            dataset = registered.build(registered.spec.options(), context)
+            yield Finding(check=f"data {name}", state="ok", detail=f"{dataset.train.num_images} train images")
+        except GanbenchError as error:
+            yield Finding(check=f"data {name}", state="note", detail=str(error))
+
+
+def _weights(invocation: Invocation) -> Iterator[Finding]:
+    from ganbench.metrics.protocol import ExtractorContext
+    from ganbench.plugin.manager import PluginManager
+
+    manager = PluginManager(off=invocation.off)
+    for registered in manager.specs("extractor"):
+        name = f"extractor {registered.spec.name}"
+        try:
+            extractor = registered.build(registered.spec.options(), ExtractorContext(download=False))
+            yield Finding(check=name, state="ok", detail=f"{extractor.extractor_id}, weights {extractor.weights_hash[:12]}")
+        except GanbenchError as error:
+            yield Finding(check=name, state="note", detail=str(error))
+
+
+def _folders(_: Invocation) -> Iterator[Finding]:
+    import os
+    import shutil
+    from pathlib import Path
+
+    from ganbench.cache import cache_directory
+
+    for name, folder in (("cache", cache_directory()), ("results", Path("results"))):
+        existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+        writable = os.access(existing, os.W_OK)
+        free = shutil.disk_usage(existing).free / 2**30
+        state: Literal["ok", "problem"] = "ok" if writable else "problem"
+        yield Finding(check=f"folder {name}", state=state, detail=f"{folder}: {'' if writable else 'not '}writable, {free:.1f} GiB free")

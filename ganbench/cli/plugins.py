@@ -1,0 +1,227 @@
+"""``ganbench plugins``: what is installed, what became of it, and what its options are. Imports neither torch nor rich."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganbench.cli.main import Invocation, switched_off
+from ganbench.errors import PluginError, did_you_mean
+
+if TYPE_CHECKING:
+    from ganbench.plugin.factory import Registered
+    from ganbench.plugin.manager import PluginManager
+
+_COLUMNS = ("name", "kind", "distribution", "version", "status", "cause")
+_COLOURS = {"ok": "green", "failed": "red", "conflict": "yellow", "off": "bright_black"}
+_USES = {
+    "architecture": "ganbench run --plugin {0}",
+    "recipe": "ganbench run --plugin {0}",
+    "loss": "ganbench run --plugin NAME --loss {0}",
+    "dataset": "ganbench run --plugin NAME --dataset {0}",
+    "metric": "ganbench run --plugin NAME --metric {0}5k_EXTRACTOR",
+    "extractor": "ganbench run --plugin NAME --metric fd5k_{0}",
+}
+
+_off = click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group("plugins")
+def command() -> None:
+    """List plugins, or show one with its options."""
+
+
+@command.command("list")
+@_json
+@_off
+@click.pass_obj
+def list_command(invocation: Invocation, as_json: bool, off: tuple[str, ...]) -> None:
+    """List every plugin with its kind, distribution, version and status.
+
+    A plugin that could not be loaded is a row with the cause; two plugins of one name are a conflict and are told apart as DISTRIBUTION:NAME.
+    """
+    from ganbench.plugin.manager import PluginManager
+
+    rows = list_rows(PluginManager(off=(*invocation.off, *off)))
+    if as_json:
+        _print_json(rows)
+        return
+    for line in _aligned([dict(zip(_COLUMNS, map(str.upper, _COLUMNS), strict=True)), *rows]):
+        _echo(line)
+
+
+@command.command("show")
+@click.argument("name", metavar="NAME", shell_complete=lambda ctx, param, start: _complete(start))
+@_json
+@_off
+@click.pass_obj
+def show_command(invocation: Invocation, name: str, as_json: bool, off: tuple[str, ...]) -> None:
+    """Show a plugin: its source, what it can do, and its options.
+
+    NAME is a name, DISTRIBUTION:NAME or ./file.py:Name. A name that stands for plugins of several kinds shows all of them.
+    """
+    from ganbench.plugin.manager import PluginManager
+
+    manager = PluginManager(off=(*invocation.off, *off))
+    found = [describe(one, manager) for one in find_any_kind(manager, name)]
+    if as_json:
+        _print_json(found)
+        return
+    _echo("\n\n".join(_as_text(one) for one in found))
+
+
+def list_rows(manager: PluginManager) -> list[dict[str, str]]:
+    """Return one row for each registered name, and one for each entry point that registered none."""
+    from ganbench.spec import KINDS
+
+    causes = {(s.distribution, s.entry): s.cause for s in manager.statuses if s.status == "ok"}
+    rows = []
+    for one in [r for kind in KINDS for r in manager.specs(kind)]:
+        clash = manager.conflicts(one)
+        cause = causes.get((one.distribution, one.entry), "")
+        if clash:
+            both = sorted(f"{r.distribution}:{r.spec.name}" for r in [one, *clash])
+            cause = f"say {' or '.join(both)}"
+        rows.append(_row(one.spec.name, one.spec.kind, one.distribution, one.version, "conflict" if clash else "ok", cause))
+    used = {(r.distribution, r.entry) for r in manager.registered}
+    for s in manager.statuses:
+        if s.status != "ok" or (s.distribution, s.entry) not in used:
+            rows.append(_row(s.entry, "hooks" if s.status == "ok" else "-", s.distribution, s.version, s.status, s.cause))
+    return rows
+
+
+def _row(*values: str) -> dict[str, str]:
+    return dict(zip(_COLUMNS, values, strict=True))
+
+
+def _aligned(rows: list[dict[str, str]]) -> list[str]:
+    """Return rows as lines of equal columns, the status in colour."""
+    widths = {c: max(len(row[c]) for row in rows) for c in _COLUMNS}
+    lines = []
+    for row in rows:
+        cells = {c: row[c].ljust(widths[c]) for c in _COLUMNS}
+        if row["status"] in _COLOURS:
+            cells["status"] = click.style(cells["status"], fg=_COLOURS[row["status"]])
+        lines.append("  ".join(cells[c] for c in _COLUMNS).rstrip())
+    return lines
+
+
+def find_any_kind(manager: PluginManager, name: str) -> list[Registered]:
+    """Return every plugin of that name, of any kind and distribution.
+
+    Raises:
+        PluginError: there is none.
+    """
+    if ".py:" in name or name.endswith(".py"):
+        return [manager.find("model", name)]
+    distribution, _, bare = name.rpartition(":")
+    found = [r for r in manager.registered if r.spec.name == bare and distribution in ("", r.distribution)]
+    if found:
+        return found
+    for status in manager.statuses:
+        if status.status != "ok" and bare == status.entry:
+            raise PluginError(f"the plugin {bare!r} of {status.distribution} is {status.status}: {status.cause}")
+    raise PluginError(f"unknown plugin {name!r}", hint=did_you_mean(bare, sorted({r.spec.name for r in manager.registered})))
+
+
+def describe(one: Registered, manager: PluginManager) -> dict[str, Any]:
+    """Return everything that a plugin's registration says, without importing its factory."""
+    from ganbench.config.values import describe_fields
+
+    spec = one.spec
+    common = {f.name for f in dataclasses.fields(type(spec).__mro__[1])}
+    # `getattr` and not `asdict`: the options are a class, and nested quantities are turned into dicts below.
+    own = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec) if f.name not in common}
+    return {
+        "name": spec.name,
+        "kind": spec.kind,
+        "summary": spec.summary,
+        "paper": spec.paper,
+        "distribution": one.distribution,
+        "version": one.version,
+        "status": "conflict" if manager.conflicts(one) else "ok",
+        "factory": spec.factory,
+        "use": _USES[spec.kind].format(f"{one.distribution}:{spec.name}" if manager.conflicts(one) else spec.name),
+        **{name: _plain(value) for name, value in own.items()},
+        "options": [dataclasses.asdict(f) for f in describe_fields(spec.options)],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Turn what a spec holds into what JSON holds; a tuple of settings becomes a mapping."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, tuple):
+        pairs = value and all(isinstance(v, tuple) and len(v) == 2 for v in value)
+        return {k: _plain(v) for k, v in value} if pairs else [_plain(v) for v in value]
+    return value
+
+
+def _as_text(one: dict[str, Any]) -> str:
+    """Return a description for reading."""
+    version = f" {one['version']}" if one["version"] else ""
+    lines = [click.style(f"{one['name']}", bold=True) + f"  {one['kind']} of {one['distribution']}{version}", f"  {one['summary']}"]
+    for key, value in one.items():
+        if key not in ("name", "kind", "summary", "distribution", "version", "options", "status") and value not in ("", [], {}, 0, None):
+            lines += _entry(key, value)
+    if one["status"] == "conflict":
+        lines += _entry("conflict", "another distribution has a plugin of this name")
+    lines += ["", *_options_table(one["options"])] if one["options"] else ["", "  no options"]
+    return "\n".join(lines)
+
+
+def _entry(key: str, value: Any) -> list[str]:
+    """Return a labelled value; lists of sentences and mappings take a line each."""
+    label = f"  {key.replace('_', ' '):<14}"
+    if isinstance(value, dict):
+        width = max(map(len, value))
+        return [label.rstrip(), *(f"    {k:<{width}}  {_text(v)}" for k, v in value.items())]
+    if isinstance(value, list) and any(isinstance(v, dict) or " " in str(v) for v in value):
+        return [label.rstrip(), *(f"    {_text(v)}" for v in value)]
+    return [f"{label}{_text(value)}"]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k.replace('_', ' ')} {_text(v)}" for k, v in value.items() if v != "")
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _options_table(options: list[dict[str, str]]) -> list[str]:
+    """Return the options with their types and defaults; the help is wrapped under them."""
+    import shutil
+    import textwrap
+
+    rows = [("option", "type", "default"), *((o["name"], o["type"], o["default"] or "required") for o in options)]
+    widths = [max(len(row[i]) for row in rows) for i in range(3)]
+    heads = ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [click.style(heads[0], bold=True)]
+    for head, option in zip(heads[1:], options, strict=True):
+        lines.append(head)
+        lines += textwrap.wrap(
+            option["help"], max(shutil.get_terminal_size().columns - 6, 40), initial_indent=" " * 6, subsequent_indent=" " * 6
+        )
+    return lines
+
+
+def _complete(start: str) -> list[str]:
+    from ganbench.plugin.manager import PluginManager
+
+    return sorted({r.spec.name for r in PluginManager().registered if r.spec.name.startswith(start)})
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _echo(text: str) -> None:
+    """Print to stdout; in colour only on a terminal that wants it."""
+    click.echo(text, color=False if os.environ.get("NO_COLOR") else None)

@@ -1,0 +1,53 @@
+"""The evaluation key: everything that a metric's value depends on besides the generated images."""
+
+from __future__ import annotations
+
+from ganbench.data.source import ImageSource
+from ganbench.metrics.key import Key, Scalar
+from ganbench.metrics.naming import PlannedMetric
+from ganbench.metrics.protocol import Extractor, Metric
+from ganbench.metrics.quantize import QUANTISER_ID
+
+SEED_POLICY = "fixed-latents-of-the-run"
+"""Every evaluation of a run looks at the same latents, which follow from the run's seed."""
+REFERENCE_SPLIT = "train"
+
+
+def evaluation_key(planned: PlannedMetric, metric: Metric, extractor: Extractor, reference: ImageSource) -> Key:
+    """Return the key of one metric.
+
+    Args:
+        planned: name and count.
+        metric: implementation and parameters; ``ddof`` is one of the parameters of a metric that has one.
+        extractor: network, weights and preprocessing.
+        reference: the real images.
+    """
+    fields: dict[str, Scalar] = {f"parameter.{name}": value for name, value in metric.parameters().items()}
+    return Key.of(
+        **fields,
+        **extractor_fields(extractor),
+        metric=planned.name,
+        implementation=metric.implementation,
+        quantiser=QUANTISER_ID,
+        num_generated=planned.num_generated,
+        seed_policy=SEED_POLICY,
+        **reference_fields(reference),
+    )
+
+
+def extractor_fields(extractor: Extractor) -> dict[str, Scalar]:
+    """Return what features depend on, besides the images."""
+    return {
+        "extractor": extractor.extractor_id,
+        "weights_hash": extractor.weights_hash,
+        "preprocessing": extractor.preprocessing_id,
+    }
+
+
+def reference_fields(reference: ImageSource) -> dict[str, Scalar]:
+    """Return which real images there are, and how many."""
+    return {
+        "reference_hash": reference.content_hash,
+        "reference_split": REFERENCE_SPLIT,
+        "num_reference": reference.num_images,
+    }

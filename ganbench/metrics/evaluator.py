@@ -1,0 +1,155 @@
+"""All metrics of a run: the reference and the floors once, then one pass of generated images through each extractor per evaluation.
+
+The reference is the whole train split in its own order. A metric that looks at fewer generated images than another sees the first of the
+same sequence. An extractor with several networks gives a value for each; the mean is reported with the spread.
+
+Shapes: N images, C channels, H x W pixels.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganbench.data.source import Dataset
+from ganbench.metrics.collect import Wanted, collect
+from ganbench.metrics.evaluation_key import evaluation_key
+from ganbench.metrics.key import Key
+from ganbench.metrics.naming import PlannedMetric
+from ganbench.metrics.protocol import Extractor, FeatureSet, Metric
+from ganbench.metrics.reference import Floor, Reference
+from ganbench.metrics.reference_cache import ReferenceCache
+from ganbench.metrics.value import MetricValue
+
+Sets = tuple[FeatureSet, ...]
+"""One feature set for each network of an extractor."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The metrics that share an extractor."""
+
+    extractor: Extractor
+    planned: tuple[PlannedMetric, ...]
+
+
+class Evaluator:
+    """Measures generated images against a dataset.
+
+    Args:
+        planned: the metrics; their order is that of the values.
+        metrics: the arithmetic of each, by planned name.
+        extractors: the networks, by extractor name.
+        dataset: its train split is the reference.
+        device: where the float64 sums are kept.
+        batch_size: images generated and shown to an extractor at a time.
+        cache: where references are kept between runs; None to keep nothing.
+    """
+
+    def __init__(
+        self,
+        planned: Sequence[PlannedMetric],
+        metrics: Mapping[str, Metric],
+        extractors: Mapping[str, Extractor],
+        dataset: Dataset,
+        *,
+        device: str,
+        batch_size: int = 250,
+        cache: ReferenceCache | None = None,
+    ) -> None:
+        self._planned = tuple(planned)
+        self._metrics = dict(metrics)
+        self._dataset = dataset
+        self._device = device if device.startswith("cuda") else "cpu"  # not every other device has float64
+        self._batch_size = batch_size
+        self._cache = cache
+        names = dict.fromkeys(p.extractor_name for p in planned)
+        self._groups = [_Group(extractors[n], tuple(p for p in planned if p.extractor_name == n)) for n in names]
+        self._extractor_of = {p.name: group.extractor for group in self._groups for p in group.planned}
+        self._keys = {p.name: self._key(p) for p in self._planned}
+        self._references: dict[str, Sets] = {}
+        self._floors: dict[str, Floor] = {}
+
+    def _key(self, planned: PlannedMetric) -> Key:
+        return evaluation_key(planned, self._metrics[planned.name], self._extractor_of[planned.name], self._dataset.train)
+
+    def keys(self) -> tuple[Key, ...]:
+        """Return the evaluation key of each metric, in their order."""
+        return tuple(self._keys[p.name] for p in self._planned)
+
+    def prepare(self) -> None:
+        """Make or load the reference features and the floors; :meth:`evaluate` does it where it was not done.
+
+        Raises:
+            ConfigError: too few real images for a metric's parameters.
+        """
+        for group in self._groups:
+            reference = Reference(
+                self._dataset.train, group.extractor, batch_size=self._batch_size, device=self._device, cache=self._cache
+            )
+            reference.prepare([(p, self._metrics[p.name]) for p in group.planned])
+            for planned in group.planned:
+                self._references[planned.name] = reference.sets()
+                self._floors[planned.name] = reference.floor(planned.name)
+
+    def evaluate(self, generate: Callable[[int, int], Tensor]) -> tuple[MetricValue, ...]:
+        """Measure a generator.
+
+        Args:
+            generate: ``generate(start, count)`` returns the samples from index ``start`` on, ``[count, C, H, W]`` uint8 in [0, 255]; a
+                pure function of the index.
+
+        Returns:
+            One value for each quantity of each metric.
+
+        Raises:
+            ConfigError: too few images for a metric's parameters.
+            Diverged: the features hold NaN or Inf.
+        """
+        if not self._references:
+            self.prepare()
+        fakes = {}
+        for group in self._groups:
+            sets = self._extract(group, generate)
+            fakes.update({p.name: sets[p.num_generated] for p in group.planned})
+        return tuple(value for p in self._planned for value in self._measure(p, fakes[p.name]))
+
+    def _extract(self, group: _Group, generate: Callable[[int, int], Tensor]) -> dict[int, Sets]:
+        """Return the feature sets of the first n samples, for each n that a metric of the group wants."""
+        total = max(p.num_generated for p in group.planned)
+        wanted = {}
+        for count in {p.num_generated for p in group.planned}:
+            sharing = [self._metrics[p.name] for p in group.planned if p.num_generated == count]
+            wanted[count] = Wanted(
+                members=torch.arange(total) < count,
+                keep_features=any(m.needs_features for m in sharing),
+                keep_logits=any(m.needs_logits for m in sharing),
+            )
+        with torch.inference_mode():
+            return collect(generate, wanted, group.extractor, batch_size=self._batch_size, device=self._device)
+
+    def _measure(self, planned: PlannedMetric, fakes: Sets) -> list[MetricValue]:
+        metric, reals = self._metrics[planned.name], self._references[planned.name]
+        by_member = [metric.compute(real, fake) for real, fake in zip(reals, fakes, strict=True)]
+        floor = self._floors[planned.name]
+        values = []
+        for index, (quantity, members) in enumerate(zip(planned.quantities, zip(*by_member, strict=True), strict=True)):
+            values.append(
+                MetricValue(
+                    name=quantity.name,
+                    label=quantity.label,
+                    value=statistics.fmean(members),
+                    spread=statistics.stdev(members) if len(members) > 1 else 0.0,
+                    num_generated=planned.num_generated,
+                    num_reference=self._dataset.train.num_images,
+                    higher_is_better=quantity.higher_is_better,
+                    evaluation_key=self._keys[planned.name].digest,
+                    floor=floor.values[index] if floor.values else None,
+                    floor_count=floor.count if floor.values else 0,
+                )
+            )
+        return values

@@ -1,0 +1,112 @@
+"""The hardware and software keys of a run: what must agree before two speeds may be compared.
+
+The host's name is recorded beside them and is never part of a key. A field that a machine does not tell is None; nothing here raises
+because a machine is odd.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.metadata
+import platform
+import socket
+
+import torch
+
+from ganbench.results import probes
+from ganbench.results.record import Key, Scalar
+
+
+def hardware_key(device: str) -> Key:
+    """Return the key of the machine that a run on ``device`` uses.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``, as torch names it. A run on the CPU does not depend on the GPUs beside it, so its key
+            holds none.
+
+    Returns:
+        cpu, cpu_cores, cpu_quota (CPUs of the container, or None), memory_gib (a class), gpu, gpu_count (the GPUs that the run uses),
+        gpu_memory_gib, gpu_power_limit_watts.
+    """
+    gpu = _gpu(device)
+    return Key.of(
+        cpu=probes.cpu_model(),
+        cpu_cores=probes.cpu_cores(),
+        cpu_quota=probes.cpu_quota(),
+        memory_gib=probes.memory_gib(),
+        gpu=gpu.get("name"),
+        gpu_count=1 if gpu else 0,
+        gpu_memory_gib=gpu.get("memory_gib"),
+        gpu_power_limit_watts=gpu.get("power_limit_watts"),
+    )
+
+
+def software_key(*, device: str, precision: str, tf32: bool, deterministic: bool, threads: int, runner: str, channels_last: bool) -> Key:
+    """Return the key of the software and the numerics of a run.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        precision: ``fp32`` or ``bf16``.
+        tf32: whether fp32 products may use TF32.
+        deterministic: whether only deterministic algorithms are used.
+        threads: CPU threads of torch.
+        runner: how a step is executed: ``eager``.
+        channels_last: whether images lie in memory as NHWC.
+
+    Returns:
+        The arguments (only the kind of device) with python, torch, and on a GPU cuda, cudnn, driver, triton and cudnn_benchmark.
+    """
+    kind = device.partition(":")[0]
+    on_gpu = kind == "cuda"
+    return Key.of(
+        device=kind,
+        precision=precision,
+        tf32=tf32,
+        deterministic=deterministic,
+        threads=threads,
+        runner=runner,
+        channels_last=channels_last,
+        python=".".join(platform.python_version_tuple()[:2]),
+        torch=str(torch.__version__),
+        cuda=(torch.version.cuda or torch.version.hip) if on_gpu else None,
+        cudnn=_cudnn() if on_gpu else None,
+        cudnn_benchmark=bool(torch.backends.cudnn.benchmark) if on_gpu else None,
+        driver=probes.nvidia_driver() if on_gpu else None,
+        triton=_installed("triton") if on_gpu else None,
+    )
+
+
+def host_name() -> str:
+    """Return this machine's name; empty where it has none."""
+    with contextlib.suppress(OSError):
+        return socket.gethostname()
+    return ""
+
+
+@functools.cache
+def _gpu(device: str) -> dict[str, Scalar]:
+    """Return name, memory and power limit of the GPU that ``device`` means; empty for the CPU."""
+    kind, _, index = device.partition(":")
+    if kind == "cpu":
+        return {}
+    found: dict[str, Scalar] = {"name": kind}
+    if kind == "cuda":
+        with contextlib.suppress(Exception):  # a broken driver must not end a run that works
+            properties = torch.cuda.get_device_properties(int(index) if index else torch.cuda.current_device())
+            found |= {"name": str(properties.name), "memory_gib": probes.size_class(int(properties.total_memory))}
+            found["power_limit_watts"] = probes.nvidia_power_limit_watts(str(properties.uuid))
+    return found
+
+
+def _cudnn() -> int | None:
+    with contextlib.suppress(Exception):  # a mismatch of cuDNN versions raises RuntimeError; it is told by the run, not here
+        version = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+        return None if version is None else int(version)
+    return None
+
+
+def _installed(distribution: str) -> str | None:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(distribution)
+    return None

@@ -1,0 +1,146 @@
+"""The ``inception`` extractors: the network of the 2015 TensorFlow graph behind FID (Heusel et al. 2017), in torch-fidelity's port.
+
+Only torch-fidelity's layers and its TensorFlow-1 resize are used; features and logits agree with its ``FeatureExtractorInceptionV3`` to
+1e-5 relative. ``inception-clean`` differs in the resize alone: antialiased bicubic, clipped, not rounded (Parmar et al. 2021,
+https://arxiv.org/abs/2104.11222, clean-fid).
+
+Shapes: N images, C channels, H x W pixels, D = 2048 features, K = 1008 classes.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganbench.errors import WeightsError
+from ganbench.metrics.protocol import ExtractorContext, Features
+from ganbench.metrics.resize import resize_antialiased, to_colour
+from ganbench_extractors.inception_weights import find_weights, sha256_of
+from ganbench_extractors.numerics import full_float32
+from ganbench_extractors.quiet_fidelity import import_fidelity
+
+RESOLUTION = 299
+MAX_BATCH = 50
+"""Images at a time inside: the first layers need 8 MiB for each."""
+STAGES = (
+    *("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "MaxPool_1", "Conv2d_3b_1x1", "Conv2d_4a_3x3", "MaxPool_2"),
+    *("Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_6a", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e"),
+    *("Mixed_7a", "Mixed_7b", "Mixed_7c", "AvgPool"),
+)
+"""torch-fidelity's layers up to the feature layer, in the order in which its forward pass calls them."""
+
+Resize = Callable[[Tensor], Tensor]
+
+
+class InceptionExtractor:
+    """One Inception network behind one resize.
+
+    Args:
+        network: torch-fidelity's, in evaluation mode.
+        resize: ``[n, 3, H, W]`` float in [0, 255] to ``[n, 3, 299, 299]`` float in [0, 255].
+        preprocessing_id: the name of that resize.
+        weights_hash: sha256 of the weights file.
+        device: where it runs.
+    """
+
+    extractor_id = "inception-2015-12-05"
+    dims = 2048
+    num_members = 1
+
+    def __init__(self, network: nn.Module, resize: Resize, preprocessing_id: str, weights_hash: str, device: str) -> None:
+        self.preprocessing_id = preprocessing_id
+        self.weights_hash = weights_hash
+        self._resize = resize
+        self._device = torch.device(device)
+        stages = nn.Sequential(*(network.get_submodule(name) for name in STAGES))
+        self._stages = stages.to(self._device, memory_format=torch.channels_last)
+        self._class_weights = network.get_submodule("fc").get_parameter("weight").detach().to(self._device)  # [K, D]
+
+    @torch.inference_mode()
+    def extract(self, images: Tensor) -> tuple[Features, ...]:
+        """Return the pooled features and the logits without bias.
+
+        Args:
+            images: ``[N, C, H, W]`` uint8 in [0, 255], any H and W, C of 1 or 3, on any device; grey is repeated.
+
+        Raises:
+            ValueError: another dtype, rank or number of channels.
+        """
+        with full_float32(self._device):
+            parts = [self._features(part.to(self._device)) for part in to_colour(images).split(MAX_BATCH)]
+            features = torch.cat(parts)
+            return (Features(features=features, logits=features @ self._class_weights.T),)
+
+    def _features(self, images: Tensor) -> Tensor:
+        resized = self._resize(images.float())
+        centred = ((resized - 128) / 128).contiguous(memory_format=torch.channels_last)  # as the graph has it, not 127.5
+        return torch.flatten(self._stages(centred), 1).contiguous()
+
+
+def build(options: object, context: ExtractorContext) -> InceptionExtractor:
+    """Build ``inception``: TensorFlow 1's bilinear resize, not antialiased.
+
+    Raises:
+        WeightsError: the weights are missing, damaged or of another network.
+    """
+    tensorflow_resize = import_fidelity("interpolate_compat_tensorflow").interpolate_bilinear_2d_like_tensorflow1x
+
+    def resize(images: Tensor) -> Tensor:
+        resized: Tensor = tensorflow_resize(images, size=(RESOLUTION, RESOLUTION), align_corners=False)
+        return resized
+
+    return _build(context, resize, f"tf1-bilinear-{RESOLUTION}")
+
+
+def build_clean(options: object, context: ExtractorContext) -> InceptionExtractor:
+    """Build ``inception-clean``: antialiased bicubic resize, clipped.
+
+    Raises:
+        WeightsError: the weights are missing, damaged or of another network.
+    """
+
+    def resize(images: Tensor) -> Tensor:
+        return resize_antialiased(images, RESOLUTION, mode="bicubic")
+
+    return _build(context, resize, f"antialiased-bicubic-clipped-{RESOLUTION}")
+
+
+def _build(context: ExtractorContext, resize: Resize, preprocessing_id: str) -> InceptionExtractor:
+    path = find_weights(context)
+    return InceptionExtractor(load_network(path), resize, preprocessing_id, sha256_of(path), context.device)
+
+
+def load_network(path: Path) -> nn.Module:
+    """Return torch-fidelity's network with the weights of a file.
+
+    Raises:
+        WeightsError: the file is not a state dict of this network.
+    """
+    _check_is_state_dict(path)
+    fidelity = import_fidelity("feature_extractor_inceptionv3")
+    try:
+        network: nn.Module = fidelity.FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(path))
+    except RuntimeError as error:
+        first = " ".join(str(error).split(":", 1)[-1].split())[:120]
+        raise WeightsError(f"{path} does not fit the 2015 Inception network: {first}", hint="use a file of torch-fidelity's format") from error
+    return network.eval().requires_grad_(False)
+
+
+def _check_is_state_dict(path: Path) -> None:
+    """Read the file once as plain tensors, before torch-fidelity reads it with a loader that would run code found in it.
+
+    Raises:
+        WeightsError: it holds something else, or cannot be read.
+    """
+    try:
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise WeightsError(f"cannot read {path} as a PyTorch state dict: {reason}", hint="get the file again") from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(f"{path} holds no state dict (got {type(state).__name__})", hint="use a file of torch-fidelity's format")

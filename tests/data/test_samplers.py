@@ -1,0 +1,166 @@
+"""Resident and streaming samplers: the same batches, at any worker count, from any position."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganbench.data.sampler import Sampler, make_sampler
+from ganbench.data.source import ArraySource, ImageSource
+from ganbench.errors import DataError, RunFailed
+
+NUM_IMAGES, BATCH = 23, 8
+RANDOM = torch.Generator().manual_seed(0)
+IMAGES = torch.randint(0, 256, (NUM_IMAGES, 3, 4, 4), dtype=torch.uint8, generator=RANDOM)
+LABELS = torch.randint(0, 5, (NUM_IMAGES,), generator=RANDOM)
+
+
+class Streamed:
+    """The same images behind a source that must stream."""
+
+    is_resident = False
+    content_hash = ""
+    num_images = NUM_IMAGES
+    labels: Tensor | None = LABELS
+
+    def __init__(self, before_read: Callable[[], None] = lambda: None) -> None:
+        self._before_read = before_read
+
+    def read(self, indices: Tensor) -> Tensor:
+        self._before_read()
+        return IMAGES[indices]
+
+
+def _draw(sampler: Sampler, counts: list[int]) -> list[tuple[Tensor, Tensor | None]]:
+    batches = [sampler.next(count) for count in counts]
+    sampler.close()
+    return [(batch.images, batch.labels) for batch in batches]
+
+
+def _assert_equal(left: list[tuple[Tensor, Tensor | None]], right: list[tuple[Tensor, Tensor | None]]) -> None:
+    assert len(left) == len(right)
+    for (images, labels), (other_images, other_labels) in zip(left, right, strict=True):
+        assert torch.equal(images, other_images)
+        assert images.stride() == other_images.stride()
+        assert labels is not None
+        assert other_labels is not None
+        assert torch.equal(labels, other_labels)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_streaming_gives_the_resident_batches(workers: int, channels_last: bool) -> None:
+    """Same seed, same bits and strides over several epochs, flips included, wherever the images lie."""
+    samplers = [
+        make_sampler(source, batch_size=BATCH, seed=5, channels_last=channels_last, horizontal_flip=True, workers=workers)
+        for source in (ArraySource(IMAGES, LABELS), Streamed())
+    ]
+    resident, streamed = (_draw(sampler, [BATCH] * 10) for sampler in samplers)
+    _assert_equal(resident, streamed)
+
+
+@pytest.mark.parametrize("source", [ArraySource(IMAGES, LABELS), Streamed()], ids=["resident", "streamed"])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_resumed_sampler_goes_on_in_mid_epoch(source: ImageSource, workers: int) -> None:
+    """From a saved state, and from a position, the next batches are those of the uninterrupted stream."""
+    whole = _draw(make_sampler(source, batch_size=BATCH, seed=1, horizontal_flip=True), [BATCH] * 8)
+    first = make_sampler(source, batch_size=BATCH, seed=1, horizontal_flip=True, workers=workers)
+    _draw(first, [BATCH] * 5)
+    second = make_sampler(source, batch_size=BATCH, seed=1, horizontal_flip=True, workers=workers)
+    second.next(BATCH)
+    second.load_state_dict(first.state_dict())
+    assert second.position == 5 * BATCH
+    _assert_equal(_draw(second, [BATCH] * 3), whole[5:])
+    third = make_sampler(source, batch_size=BATCH, seed=1, horizontal_flip=True, workers=workers, position=5 * BATCH)
+    _assert_equal(_draw(third, [BATCH] * 3), whole[5:])
+
+
+def test_counts_may_differ_from_the_batch_size() -> None:
+    """Any sequence of counts cuts the same stream; a count larger than the dataset works too."""
+    counts = [1, 8, 13, 2, 50, 7]
+    resident, streamed = (
+        _draw(make_sampler(s, batch_size=BATCH, seed=2, workers=1), counts) for s in (ArraySource(IMAGES, LABELS), Streamed())
+    )
+    assert [len(images) for images, _ in resident] == counts
+    _assert_equal(resident, streamed)
+
+
+def test_images_are_normalised_exactly() -> None:
+    """Every level lands in [-1, 1], both ends exactly, and the quantiser of the metrics takes it back to itself."""
+    levels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    images = make_sampler(ArraySource(levels), batch_size=1, seed=0).next(1).images
+    assert images.dtype == torch.float32
+    assert images.min() == -1
+    assert images.max() == 1
+    assert torch.equal((images * 127.5 + 128).clamp(0, 255).to(torch.uint8), levels)
+
+
+def test_a_flip_mirrors_left_and_right() -> None:
+    """A mirrored draw has its columns reversed and its rows in place; both kinds occur."""
+    picture = torch.tensor([[0, 255], [0, 0]], dtype=torch.uint8).reshape(1, 1, 2, 2)
+    drawn = make_sampler(ArraySource(picture), batch_size=64, seed=0, horizontal_flip=True).next(64).images
+    seen = {tuple(image.flatten().tolist()) for image in drawn}
+    assert seen == {(-1.0, 1.0, -1.0, -1.0), (1.0, -1.0, -1.0, -1.0)}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_worker_error_is_one_line_that_names_the_file(workers: int) -> None:
+    """What the source raises arrives as it was, without the loader's traceback text."""
+
+    def fail() -> None:
+        raise DataError("photos/b.png cannot be read any more (truncated)", hint="put it back")
+
+    sampler = make_sampler(Streamed(fail), batch_size=BATCH, seed=0, workers=workers)
+    with pytest.raises(DataError) as caught:
+        sampler.next(BATCH)
+    assert str(caught.value) == "photos/b.png cannot be read any more (truncated); put it back"
+    sampler.close()
+
+
+def test_a_killed_worker_ends_the_run_with_one_line() -> None:
+    """A worker that the kernel kills is named as such, with what to do."""
+    sampler = make_sampler(Streamed(lambda: os.kill(os.getpid(), signal.SIGKILL)), batch_size=BATCH, seed=0, workers=1)
+    with pytest.raises(RunFailed, match="a data worker process was killed; memory may be short"):
+        sampler.next(BATCH)
+    sampler.close()
+
+
+def test_closing_ends_the_workers() -> None:
+    """No process is left behind."""
+    before = set(multiprocessing.active_children())
+    sampler = make_sampler(Streamed(), batch_size=BATCH, seed=0, workers=2)
+    sampler.next(BATCH)
+    assert len(set(multiprocessing.active_children()) - before) == 2
+    sampler.close()
+    assert set(multiprocessing.active_children()) <= before
+
+
+@pytest.mark.parametrize("source", [ArraySource(IMAGES, LABELS), Streamed()], ids=["resident", "streamed"])
+def test_sampling_leaves_the_global_generator_alone(source: ImageSource) -> None:
+    """Latents do not depend on where the images lie."""
+    before = torch.get_rng_state()
+    _draw(make_sampler(source, batch_size=BATCH, seed=0, horizontal_flip=True, workers=1), [BATCH] * 4)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("source", [ArraySource(IMAGES, LABELS), Streamed()], ids=["resident", "streamed"])
+def test_a_state_of_another_stream_is_refused(source: ImageSource) -> None:
+    """Another seed or another dataset cannot be resumed silently."""
+    sampler = make_sampler(source, batch_size=BATCH, seed=0, workers=0)
+    for changed in ({"seed": 1}, {"num_images": 24}):
+        with pytest.raises(DataError, match="the checkpoint's sampler has"):
+            sampler.load_state_dict(sampler.state_dict() | changed)
+
+
+@pytest.mark.parametrize(("field", "value"), [("batch_size", 0), ("workers", -1), ("position", -1)])
+def test_impossible_settings_are_refused(field: str, value: int) -> None:
+    """The message names the field and the value."""
+    settings = {"batch_size": BATCH, "workers": 0, "position": 0} | {field: value}
+    with pytest.raises(ValueError, match=rf"{field} must be . or more \(got {value}\)"):
+        make_sampler(Streamed(), seed=0, **settings)

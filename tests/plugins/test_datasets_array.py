@@ -1,0 +1,163 @@
+"""The array dataset: .npy and .npz files, held in memory or read slice by slice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ganbench.data.sampler import make_sampler
+from ganbench.data.source import DataContext, Dataset
+from ganbench.errors import DataError
+from ganbench_datasets.array import build
+from ganbench_datasets.options import ArrayOptions
+
+STREAMED = DataContext(resident_limit_mib=0.0)
+IMAGES = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)  # [N, H, W, C]
+LABELS = np.arange(12) % 4
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache that no other test sees."""
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+def _build(path: Path, context: DataContext | None = None, **options: object) -> Dataset:
+    return build(ArrayOptions(path=str(path), **options), context or DataContext())  # type: ignore[arg-type]
+
+
+def _save(path: Path, array: np.ndarray, **kwargs: bool) -> Path:
+    np.save(path, array, **kwargs)
+    return path
+
+
+@pytest.mark.parametrize("channels_first", [False, True])
+@pytest.mark.parametrize("test_fraction", [0.0, 0.25])
+def test_streaming_reads_what_is_resident(tmp_path: Path, channels_first: bool, test_fraction: float) -> None:
+    """Either layout, either way: the same images, labels, splits and hashes, and the right pixels."""
+    path = _save(tmp_path / "a.npy", np.ascontiguousarray(IMAGES.transpose(0, 3, 1, 2)) if channels_first else IMAGES)
+    np.save(tmp_path / "l.npy", LABELS)
+    options = {"labels": str(tmp_path / "l.npy"), "test_fraction": test_fraction}
+    resident, streamed = _build(path, **options), _build(path, STREAMED, **options)
+    assert (resident.train.is_resident, streamed.train.is_resident) == (True, False)
+    pairs = [(resident.train, streamed.train)]
+    if test_fraction:
+        assert resident.test is not None
+        assert streamed.test is not None
+        pairs.append((resident.test, streamed.test))
+    for left, right in pairs:
+        everything = torch.arange(left.num_images)
+        assert torch.equal(left.read(everything), right.read(everything))
+        assert left.content_hash == right.content_hash
+    assert [left.num_images for left, _ in pairs] == ([9, 3] if test_fraction else [12])
+    assert _build(path, STREAMED, **options).train.content_hash == resident.train.content_hash  # now from the cache
+    if not test_fraction:
+        assert np.array_equal(resident.train.read(torch.arange(12)).numpy(), IMAGES.transpose(0, 3, 1, 2))
+    assert resident.shape.num_classes == 4
+    assert resident.shape.image_channels == 3
+
+
+def test_workers_read_the_same_slices(tmp_path: Path) -> None:
+    """Batches do not depend on the number of processes that read the file."""
+    data = _build(_save(tmp_path / "a.npy", IMAGES), STREAMED)
+    batches = []
+    for workers in (0, 2):
+        sampler = make_sampler(data.train, batch_size=5, seed=0, workers=workers)
+        batches.append(torch.cat([sampler.next(5).images for _ in range(6)]))
+        sampler.close()
+    assert torch.equal(*batches)
+
+
+def test_an_archive_has_images_and_labels(tmp_path: Path) -> None:
+    """The one array of four dimensions is found, and labels under their usual name, unless they are not wanted."""
+    np.savez(tmp_path / "a.npz", x=IMAGES, y=LABELS)
+    data = _build(tmp_path / "a.npz")
+    assert data.train.labels is not None
+    assert data.train.labels.tolist() == LABELS.tolist()
+    assert _build(tmp_path / "a.npz", labels="none").train.labels is None
+    np.savez_compressed(tmp_path / "b.npz", x=IMAGES, z=IMAGES[:5], kinds=LABELS)
+    assert _build(tmp_path / "b.npz", key="x", labels="kinds").shape.num_classes == 4
+
+
+BAD = {
+    "floats": (IMAGES / 255, {}, r"images must be uint8 .* \(got float64\); scale to 0..255"),
+    "rank": (IMAGES[0], {}, r"none of them 0 \(got shape \[8, 8, 3\]\)"),
+    "nothing": (IMAGES[:0], {}, r"none of them 0 \(got shape \[0, 8, 8, 3\]\)"),
+    "not square": (IMAGES[:, :6], {}, r"square with 1 or 3 channels, .* \(got shape \[12, 6, 8, 3\]\)"),
+    "channels": (IMAGES[..., :2], {}, r"square with 1 or 3 channels"),
+    "ambiguous": (IMAGES[:, :3, :3], {}, r"can be \[N, H, W, C\] or \[N, C, H, W\]; say which with -o layout"),
+    "wrong layout": (IMAGES, {"layout": "nchw"}, r"\[N, C, H, W\] \(got shape \[12, 8, 8, 3\]\)"),
+    "objects": (np.array([None, 1], dtype=object), {}, r"holds Python objects"),
+    "no labels file": (IMAGES, {"labels": "nowhere.npy"}, r"labels is not a file \(got 'nowhere.npy'\)"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+@pytest.mark.parametrize("context", [DataContext(), STREAMED], ids=["resident", "streamed"])
+def test_a_wrong_array_is_one_clear_line(tmp_path: Path, case: str, context: DataContext) -> None:
+    """Each message shows what was found and what to do."""
+    array, options, message = BAD[case]
+    path = _save(tmp_path / "a.npy", array, allow_pickle=True)
+    with pytest.raises(DataError, match=message) as caught:
+        _build(path, context, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_ambiguous_shape_is_read_as_it_is_told(tmp_path: Path) -> None:
+    """With layout, 3x3 colour images are read either way."""
+    path = _save(tmp_path / "a.npy", np.ascontiguousarray(IMAGES[:, :3, :3]))
+    last, first = (_build(path, layout=layout).train.read(torch.arange(12)) for layout in ("nhwc", "nchw"))
+    assert torch.equal(last, first.permute(0, 3, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (LABELS[:11], r"must be 12 integers, one for each image \(got int64 \[11\]\)"),
+        (LABELS / 2, r"must be 12 integers, one for each image \(got float64 \[12\]\)"),
+        (LABELS - 1, r"must be class numbers from 0 \(got -1\)"),
+        (np.array([None] * 12, dtype=object), r"cannot be read as labels"),
+    ],
+)
+def test_wrong_labels_are_one_clear_line(tmp_path: Path, labels: np.ndarray, message: str) -> None:
+    """The labels' file is named."""
+    path = _save(tmp_path / "a.npy", IMAGES)
+    np.save(tmp_path / "l.npy", labels, allow_pickle=True)
+    with pytest.raises(DataError, match=rf"l\.npy.*{message}"):
+        _build(path, labels=str(tmp_path / "l.npy"))
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+@pytest.mark.parametrize("keep", [0, 10, 300])
+def test_a_truncated_file_is_named(tmp_path: Path, name: str, keep: int) -> None:
+    """Cut anywhere, the file is named in one line."""
+    path = tmp_path / name
+    np.save(path, IMAGES) if name.endswith("npy") else np.savez(path, x=IMAGES)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(DataError, match=rf"{name} is .*; write it"):
+        _build(path)
+
+
+def test_a_file_that_shrinks_while_streaming_is_named(tmp_path: Path) -> None:
+    """Missing bytes are an error, never old pixels."""
+    path = _save(tmp_path / "a.npy", IMAGES)
+    data = _build(path, STREAMED)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(DataError, match="has become shorter"):
+        data.train.read(torch.arange(12))
+
+
+def test_archives_say_what_to_do(tmp_path: Path) -> None:
+    """Too large, no such key, or more than one candidate: the message names the way out."""
+    np.savez(tmp_path / "a.npz", x=IMAGES, z=IMAGES)
+    with pytest.raises(DataError, match=r"2 arrays of four dimensions; choose of x, z with -o key=NAME"):
+        _build(tmp_path / "a.npz")
+    with pytest.raises(DataError, match=r"has no array 'q'; it has x, z"):
+        _build(tmp_path / "a.npz", key="q")
+    with pytest.raises(DataError, match=r"cannot be streamed .*; save the images as .npy"):
+        _build(tmp_path / "a.npz", STREAMED, key="x")
+    with pytest.raises(DataError, match=r"path must be a .npy or .npz file \(got '.*b.npz'\)"):
+        _build(tmp_path / "b.npz")

@@ -1,0 +1,313 @@
+"""The datasets that come through torchvision, read by the real code from small files in the published formats."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import pickle
+import struct
+import tarfile
+import urllib.error
+import zipfile
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.datasets import CIFAR10, CIFAR100, MNIST, STL10, CelebA, FashionMNIST
+
+from ganbench.data.source import ArraySource, DataContext, ImageSource
+from ganbench.errors import DataError
+from ganbench_datasets import celeba, cifar, location, mnist, stl10
+from ganbench_datasets.options import CelebaOptions, CifarOptions, MnistOptions, Stl10Options
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def nothing_but_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the machine's own data nor the network."""
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(location, "SYSTEM_FOLDER", tmp_path / "system")
+
+    def no_network(*_: object, **__: object) -> None:
+        raise urllib.error.URLError("no network in tests")
+
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _images(source: ImageSource | None) -> torch.Tensor:
+    assert isinstance(source, ArraySource)
+    return source.images
+
+
+class TestMnist:
+    """idx files, compressed or not."""
+
+    PIXELS: ClassVar = {split: RANDOM.integers(0, 256, (n, 28, 28), dtype=np.uint8) for split, n in (("train", 6), ("t10k", 3))}
+    LABELS: ClassVar = {"train": np.array([9, 8, 7, 1, 0, 5], dtype=np.uint8), "t10k": np.array([1, 2, 3], dtype=np.uint8)}
+
+    def _write(self, folder: Path, kind: type[MNIST], monkeypatch: pytest.MonkeyPatch, *, packed: bool = True) -> None:
+        folder.mkdir(parents=True)
+        resources = []
+        for split, pixels in self.PIXELS.items():
+            labels = self.LABELS[split]
+            for what, data in (
+                ("images-idx3", struct.pack(">iiii", 2051, len(pixels), 28, 28) + pixels.tobytes()),
+                ("labels-idx1", struct.pack(">ii", 2049, len(labels)) + labels.tobytes()),
+            ):
+                zipped = gzip.compress(data)
+                name = f"{split}-{what}-ubyte"
+                (folder / (f"{name}.gz" if packed else name)).write_bytes(zipped if packed else data)
+                resources.append((f"{name}.gz", _md5(zipped)))
+        monkeypatch.setattr(kind, "resources", resources)
+
+    @pytest.mark.parametrize("where", ["", "mnist", "MNIST/raw"])
+    @pytest.mark.parametrize("packed", [True, False])
+    def test_files_below_the_data_root_are_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, packed: bool) -> None:
+        """Wherever they lie below the root, packed or not: pixels in a black frame, labels, both splits."""
+        root = tmp_path / "root"
+        self._write(root / where, MNIST, monkeypatch, packed=packed)
+        data = mnist.build_mnist(MnistOptions(), DataContext(data_root=root))
+        framed = np.pad(self.PIXELS["train"], ((0, 0), (2, 2), (2, 2)))[:, None]
+        assert np.array_equal(_images(data.train).numpy(), framed)
+        assert data.train.labels is not None
+        assert data.train.labels.tolist() == self.LABELS["train"].tolist()
+        assert data.test is not None
+        assert data.test.num_images == 3
+        assert data.class_names == tuple("0123456789")
+        assert data.notes == (f"found in {root / where}",)
+
+    def test_the_system_folder_is_found_without_a_data_root(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where Debian's package puts Fashion-MNIST."""
+        self._write(tmp_path / "system" / "fashion-mnist", FashionMNIST, monkeypatch)
+        data = mnist.build_fashion_mnist(MnistOptions(resolution=28), DataContext())
+        assert np.array_equal(_images(data.train)[:, 0].numpy(), self.PIXELS["train"])
+        assert data.class_names[0] == "T-shirt/top"
+
+    def test_images_can_be_resized(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """fit=resize filters: half the size is about the mean of each 2x2 block."""
+        monkeypatch.setitem(self.PIXELS, "train", np.full((6, 28, 28), 90, dtype=np.uint8))
+        self._write(tmp_path / "root", MNIST, monkeypatch)
+        data = mnist.build_mnist(MnistOptions(resolution=14, fit="resize"), DataContext(data_root=tmp_path / "root"))
+        assert _images(data.train).unique().tolist() == [90]
+        assert _images(data.train).shape == (6, 1, 14, 14)
+
+    @pytest.mark.parametrize("damage", ["truncated", "changed"])
+    def test_a_damaged_file_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+        """A cut or changed gzip file is one line that says what to do."""
+        root = tmp_path / "root"
+        self._write(root, MNIST, monkeypatch)
+        file = root / "t10k-images-idx3-ubyte.gz"
+        file.write_bytes(file.read_bytes()[:-100] if damage == "truncated" else gzip.compress(b"other"))
+        message = "cannot be unpacked" if damage == "truncated" else "is damaged: its MD5 is"
+        with pytest.raises(DataError, match=rf"t10k-images-idx3-ubyte\.gz {message}.*; delete it, then get it again"):
+            mnist.build_mnist(MnistOptions(), DataContext(data_root=root))
+
+    def test_a_truncated_unpacked_file_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """torchvision's own complaint becomes one line with the folder."""
+        root = tmp_path / "root"
+        self._write(root, MNIST, monkeypatch, packed=False)
+        file = root / "train-images-idx3-ubyte"
+        file.write_bytes(file.read_bytes()[:-100])
+        with pytest.raises(DataError, match=r"root/train-\* is not a set of idx files") as caught:
+            mnist.build_mnist(MnistOptions(), DataContext(data_root=root))
+        assert "\n" not in str(caught.value)
+
+
+class TestCifar:
+    """python batches."""
+
+    def _write(self, root: Path, kind: type[CIFAR10], monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+        """Write every batch with four images; return the train pixels."""
+        folder = root / kind.base_folder
+        folder.mkdir(parents=True)
+        label_key = "labels" if kind is CIFAR10 else "fine_labels"
+        lists: dict[str, list[list[str]]] = {"train_list": [], "test_list": []}
+        pixels = []
+        for which, made in lists.items():
+            for name, _ in getattr(kind, which):
+                batch = RANDOM.integers(0, 256, (4, 3072), dtype=np.uint8)
+                data = pickle.dumps({"data": batch, label_key: [3, 1, 0, 2]})
+                (folder / name).write_bytes(data)
+                made.append([name, _md5(data)])
+                pixels += [batch] if which == "train_list" else []
+            monkeypatch.setattr(kind, which, made)
+        meta = pickle.dumps({kind.meta["key"]: ["ant", "bee", "cat", "dog"]})
+        (folder / kind.meta["filename"]).write_bytes(meta)
+        monkeypatch.setattr(kind, "meta", kind.meta | {"md5": _md5(meta)})
+        return np.concatenate(pixels).reshape(-1, 3, 32, 32)
+
+    @pytest.mark.parametrize(("kind", "build"), [(CIFAR10, cifar.build_cifar10), (CIFAR100, cifar.build_cifar100)])
+    def test_batches_are_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[CIFAR10], build: Any) -> None:
+        """All train batches in order, with labels and class names."""
+        pixels = self._write(tmp_path, kind, monkeypatch)
+        data = build(CifarOptions(), DataContext(data_root=tmp_path))
+        assert np.array_equal(_images(data.train).numpy(), pixels)
+        assert data.train.labels is not None
+        assert data.train.labels[:4].tolist() == [3, 1, 0, 2]
+        assert _images(data.test).shape == (4, 3, 32, 32)
+        assert data.class_names == ("ant", "bee", "cat", "dog")
+
+    def test_another_resolution_is_resized(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Height and width follow the option."""
+        self._write(tmp_path, CIFAR10, monkeypatch)
+        data = cifar.build_cifar10(CifarOptions(resolution=16), DataContext(data_root=tmp_path))
+        assert _images(data.train).shape == (20, 3, 16, 16)
+        assert data.shape.resolution == 16
+
+    def test_an_archive_put_there_by_hand_is_unpacked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The published archive is enough; it is checked and unpacked into the cache."""
+        pixels = self._write(tmp_path / "made", CIFAR10, monkeypatch)
+        root = tmp_path / "root"
+        root.mkdir()
+        with tarfile.open(root / CIFAR10.filename, "w:gz") as tar:
+            tar.add(tmp_path / "made" / CIFAR10.base_folder, CIFAR10.base_folder)
+        monkeypatch.setattr(CIFAR10, "tgz_md5", _md5((root / CIFAR10.filename).read_bytes()))
+        data = cifar.build_cifar10(CifarOptions(), DataContext(data_root=root))
+        assert np.array_equal(_images(data.train).numpy(), pixels)
+        assert (tmp_path / "cache/datasets/cifar10" / CIFAR10.base_folder).is_dir()
+
+    def test_a_changed_batch_is_never_unpickled(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A file of another checksum is named before anything reads it."""
+        self._write(tmp_path, CIFAR10, monkeypatch)
+        (tmp_path / CIFAR10.base_folder / "data_batch_3").write_bytes(b"cos\nabort\n(tR.")
+        with pytest.raises(DataError, match="data_batch_3 is damaged: its MD5 is"):
+            cifar.build_cifar10(CifarOptions(), DataContext(data_root=tmp_path))
+
+    def test_a_missing_batch_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One file out of seven is missing."""
+        self._write(tmp_path, CIFAR10, monkeypatch)
+        (tmp_path / CIFAR10.base_folder / "test_batch").unlink()
+        with pytest.raises(DataError, match=r"test_batch cannot be read \(No such file or directory\)"):
+            cifar.build_cifar10(CifarOptions(), DataContext(data_root=tmp_path))
+
+
+class TestStl10:
+    """Binary files, columns first."""
+
+    def _write(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
+        folder = root / STL10.base_folder
+        folder.mkdir(parents=True)
+        made = {name: RANDOM.integers(0, 256, (n, 3, 96, 96), dtype=np.uint8) for name, n in (("train", 3), ("unlabeled", 5), ("test", 2))}
+        sums = {}
+        for name, images in made.items():
+            files = {f"{name}_X.bin": images.transpose(0, 1, 3, 2).tobytes(), f"{name}_y.bin": bytes(range(1, len(images) + 1))}
+            for file, data in files.items():
+                (folder / file).write_bytes(data)
+                sums[file] = _md5(data)
+        for which in ("train_list", "test_list"):
+            monkeypatch.setattr(STL10, which, [[name, sums[name]] for name, _ in getattr(STL10, which)])
+        (folder / "class_names.txt").write_text("\n".join(f"class{i}" for i in range(10)))
+        return made
+
+    def test_the_unlabelled_images_are_the_default(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without labels, at 48x48."""
+        self._write(tmp_path, monkeypatch)
+        data = stl10.build(Stl10Options(), DataContext(data_root=tmp_path))
+        assert _images(data.train).shape == (5, 3, 48, 48)
+        assert data.train.labels is None
+        assert data.shape.num_classes == 0
+
+    def test_the_labelled_images_keep_their_pixels(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """At 96x96 nothing is filtered, and classes count from 0."""
+        made = self._write(tmp_path, monkeypatch)
+        data = stl10.build(Stl10Options(resolution=96, split="train"), DataContext(data_root=tmp_path))
+        assert np.array_equal(_images(data.train).numpy(), made["train"])
+        assert data.train.labels is not None
+        assert data.train.labels.tolist() == [0, 1, 2]
+        assert data.class_names[9] == "class9"
+
+
+class TestCeleba:
+    """JPEG files and text tables."""
+
+    def _write(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        folder = root / CelebA.base_folder / "img_align_celeba"
+        folder.mkdir(parents=True)
+        names = [f"{number:06d}.jpg" for number in range(1, 7)]
+        for number, name in enumerate(names):
+            pixels = np.zeros((218, 178, 3), dtype=np.uint8)
+            pixels[20:198] = 40 * number  # what the centre crop keeps
+            Image.fromarray(pixels).save(folder / name)
+        tables = {
+            "list_eval_partition.txt": "".join(f"{name} {part}\n" for name, part in zip(names, (0, 0, 1, 2, 0, 2), strict=True)),
+            "identity_CelebA.txt": "".join(f"{name} 1\n" for name in names),
+            "list_attr_celeba.txt": "6\nSmiling Young\n" + "".join(f"{name} 1 -1\n" for name in names),
+            "list_bbox_celeba.txt": "6\nimage_id x_1 y_1 width height\n" + "".join(f"{name} 1 1 1 1\n" for name in names),
+            "list_landmarks_align_celeba.txt": "6\nlefteye_x lefteye_y\n" + "".join(f"{name} 1 1\n" for name in names),
+        }
+        for name, text in tables.items():
+            (folder.parent / name).write_text(text)
+        listed = [(i, _md5(tables[name].encode()) if name in tables else m, name) for i, m, name in CelebA.file_list]
+        monkeypatch.setattr(CelebA, "file_list", listed)
+
+    @pytest.mark.parametrize("limit", [2048.0, 0.0], ids=["resident", "streamed"])
+    def test_the_published_partition_is_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: float) -> None:
+        """Train and test images by the table, cut to the centre, valid ones in neither."""
+        self._write(tmp_path, monkeypatch)
+        data = celeba.build(CelebaOptions(), DataContext(data_root=tmp_path, resident_limit_mib=limit))
+        assert data.train.is_resident == (limit > 0)
+        assert data.test is not None
+        levels = [s.read(torch.arange(s.num_images)).float().mean(dim=(1, 2, 3)).div(40).round().tolist() for s in (data.train, data.test)]
+        assert levels == [[0, 1, 4], [3, 5]]
+        assert data.train.read(torch.arange(3)).shape == (3, 3, 64, 64)
+
+    def test_the_archive_of_images_is_unpacked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With only the zip beside the tables, it is checked and unpacked."""
+        self._write(tmp_path, monkeypatch)
+        folder = tmp_path / CelebA.base_folder
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as packed:
+            for image in sorted((folder / "img_align_celeba").iterdir()):
+                packed.write(image, f"img_align_celeba/{image.name}")
+                image.unlink()
+        (folder / "img_align_celeba").rmdir()
+        (folder / "img_align_celeba.zip").write_bytes(buffer.getvalue())
+        listed = [(i, _md5(buffer.getvalue()) if name.endswith(".zip") else m, name) for i, m, name in CelebA.file_list]
+        monkeypatch.setattr(CelebA, "file_list", listed)
+        assert celeba.build(CelebaOptions(), DataContext(data_root=tmp_path)).train.num_images == 3
+
+    def test_a_missing_image_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The table names a file that is not there."""
+        self._write(tmp_path, monkeypatch)
+        (tmp_path / CelebA.base_folder / "img_align_celeba/000005.jpg").unlink()
+        with pytest.raises(DataError, match=r"000005\.jpg is missing; unpack img_align_celeba\.zip again"):
+            celeba.build(CelebaOptions(), DataContext(data_root=tmp_path))
+
+
+NOWHERE = [
+    (mnist.build_mnist, MnistOptions(), "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images"),
+    (mnist.build_fashion_mnist, MnistOptions(), "train-images-idx3-ubyte.gz"),
+    (cifar.build_cifar10, CifarOptions(), "cifar-10-python.tar.gz"),
+    (cifar.build_cifar100, CifarOptions(), "cifar-100-python.tar.gz"),
+    (stl10.build, Stl10Options(), "stl10_binary.tar.gz"),
+    (celeba.build, CelebaOptions(), "celeba/img_align_celeba.zip"),
+]
+
+
+@pytest.mark.parametrize(("build", "options", "files"), NOWHERE)
+@pytest.mark.parametrize("may_download", [True, False])
+def test_without_network_the_error_says_where_to_put_which_file(
+    tmp_path: Path, build: Any, options: object, files: str, may_download: bool
+) -> None:
+    """One line with the files, the folder and the ways to name another."""
+    reason = "could not be downloaded" if may_download else "downloading is switched off"
+    with pytest.raises(
+        DataError, match=rf"is not on this machine and {reason}.*; put {files}.* into {tmp_path} \(or name .*GANBENCH_DATA"
+    ) as caught:
+        build(options, DataContext(data_root=tmp_path, download=may_download))
+    assert "\n" not in str(caught.value)
+
+
+def test_padding_cannot_make_images_smaller() -> None:
+    """The message says which option can."""
+    with pytest.raises(ValueError, match=r"resolution must be 28 or more with fit=pad \(got 16\); fit=resize"):
+        MnistOptions(resolution=16)

@@ -1,0 +1,46 @@
+"""The metrics register cheaply, and each spec leads to a metric that returns what the spec says."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import ganbench_metrics
+from ganbench.metrics.protocol import FeatureSet
+from ganbench.metrics.statistics import FeatureStatistics
+from ganbench.plugin.factory import load_attribute
+
+SPECS = {spec.name: spec for spec in ganbench_metrics.ganbench_register()}
+
+
+def test_registration_imports_nothing_heavy():
+    """``ganbench --help`` imports this module."""
+    code = "import sys, ganbench_metrics; print([m for m in ('torch', 'numpy', 'scipy', 'rich') if m in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": ":".join(sys.path)}
+    )
+    assert result.stdout.strip() == "[]"
+
+
+def test_the_five_families_and_their_inception_names():
+    """FID, KID and IS are names for the Inception network only."""
+    assert {name: spec.inception_name for name, spec in SPECS.items()} == {"fd": "fid", "kd": "kid", "cs": "is", "pr": "", "dc": ""}
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_each_spec_builds_a_metric_with_its_quantities(name):
+    """Built with its default options, it returns one finite number for each quantity, the ranked one under the family's name or label."""
+    spec = SPECS[name]
+    metric = load_attribute(spec.factory, owner=name)(spec.options())
+    generator = torch.Generator().manual_seed(0)
+    sides = []
+    for _ in range(2):
+        features = torch.randn(1000, 3, generator=generator)
+        statistics = FeatureStatistics(3)
+        statistics.update(features)
+        sides.append(FeatureSet(statistics=statistics, features=features, logits=features))
+    values = metric.compute(*sides)
+    assert len(values) == len(spec.quantities)
+    assert all(isinstance(v, float) and v == v for v in values)
+    assert all(isinstance(v, (str, int, float)) for v in metric.parameters().values())
