@@ -1,6 +1,6 @@
 """Streams a folder of hard-linked images in this process and prints its peak memory as JSON; run by the memory tests, one process a case.
 
-Arguments: directory, number of images, workers, batches. The directory is filled on the first call.
+Arguments: directory, number of images, batches. It streams without workers first, then with two. The directory is filled on the first call.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def peak_mib(process: int | str = "self") -> float:
     raise RuntimeError(f"the kernel tells no VmHWM of process {process}")
 
 
-def main(root: Path, num_images: int, workers: int, batches: int) -> None:
+def main(root: Path, num_images: int, batches: int) -> None:
     """Stream and print."""
     if not root.exists():
         fill(root, num_images)
@@ -49,16 +49,19 @@ def main(root: Path, num_images: int, workers: int, batches: int) -> None:
     from ganbench_datasets.folder import build
     from ganbench_datasets.options import FolderOptions
 
-    data = build(FolderOptions(path=str(root), resolution=16), DataContext(resident_limit_mib=0.1))
+    data = build(FolderOptions(path=str(root), resolution=32), DataContext(resident_limit_mib=0.1))
     assert not data.train.is_resident
     assert data.train.num_images == num_images
-    sampler = make_sampler(data.train, batch_size=64, seed=0, workers=workers)
-    for _ in range(batches):
-        sampler.next(64)
-    children = [peak_mib(child.pid or 0) for child in multiprocessing.active_children()]
-    assert len(children) == workers
-    sampler.close()
-    print(json.dumps({"main_mib": peak_mib(), "largest_child_mib": max(children, default=0.0)}))
+    peaks = {}
+    for workers in (0, 2):
+        sampler = make_sampler(data.train, batch_size=64, seed=0, workers=workers)
+        for _ in range(batches):
+            sampler.next(64)
+        peaks[f"main process, {workers} workers"] = peak_mib()
+        children = [peak_mib(child.pid or 0) for child in multiprocessing.active_children()]
+        assert len(children) == workers
+        sampler.close()
+    print(json.dumps(peaks | {"largest worker": max(children)}))
 
 
 if __name__ == "__main__":

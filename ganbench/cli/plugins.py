@@ -42,7 +42,7 @@ def command() -> None:
 def list_command(invocation: Invocation, as_json: bool, off: tuple[str, ...]) -> None:
     """List every plugin with its kind, distribution, version and status.
 
-    A plugin that could not be loaded is a row with the cause; two plugins of one name are a conflict and are told apart as DISTRIBUTION:NAME.
+    A plugin that could not be loaded is a row with the cause. Two of one name are a conflict, and are told apart as DISTRIBUTION:NAME.
     """
     from ganbench.plugin.manager import PluginManager
 
@@ -106,7 +106,8 @@ def _aligned(rows: list[dict[str, str]]) -> list[str]:
         cells = {c: row[c].ljust(widths[c]) for c in _COLUMNS}
         if row["status"] in _COLOURS:
             cells["status"] = click.style(cells["status"], fg=_COLOURS[row["status"]])
-        lines.append("  ".join(cells[c] for c in _COLUMNS).rstrip())
+        shown = [c for c in _COLUMNS if c != "cause" or row[c]]
+        lines.append("  ".join(cells[c] for c in shown))
     return lines
 
 
@@ -170,16 +171,19 @@ def _as_text(one: dict[str, Any]) -> str:
             lines += _entry(key, value)
     if one["status"] == "conflict":
         lines += _entry("conflict", "another distribution has a plugin of this name")
-    lines += ["", *_options_table(one["options"])] if one["options"] else ["", "  no options"]
+    if one["options"]:
+        lines += ["", *_options_table(one["options"])]
+    else:
+        lines += ["", f"  options: those of {one['architecture']}" if one["kind"] == "recipe" else "  no options"]
     return "\n".join(lines)
 
 
 def _entry(key: str, value: Any) -> list[str]:
     """Return a labelled value; lists of sentences and mappings take a line each."""
-    label = f"  {key.replace('_', ' '):<14}"
+    label = f"  {key.replace('_', ' '):<16}"
     if isinstance(value, dict):
         width = max(map(len, value))
-        return [label.rstrip(), *(f"    {k:<{width}}  {_text(v)}" for k, v in value.items())]
+        return [label.rstrip(), *(f"    {k:<{width}}  {_setting(v)}" for k, v in value.items())]
     if isinstance(value, list) and any(isinstance(v, dict) or " " in str(v) for v in value):
         return [label.rstrip(), *(f"    {_text(v)}" for v in value)]
     return [f"{label}{_text(value)}"]
@@ -191,6 +195,11 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_text, value))
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _setting(value: Any) -> str:
+    """Write a value as a flag takes it."""
+    return str(value).lower() if isinstance(value, bool) else _text(value)
 
 
 def _options_table(options: list[dict[str, str]]) -> list[str]:

@@ -80,7 +80,9 @@ def read_ahead(read: Callable[[Tensor], T], chunks: Iterable[Chunk], *, workers:
         except RuntimeError as error:
             if "worker" not in str(error):
                 raise
-            raise RunFailed("a data worker process was killed", hint="memory may be short: use fewer workers or --workers 0") from error
+            raise RunFailed(
+                "a data worker process was killed", hint="memory may be short: --set training.workers=0 decodes in one process"
+            ) from error
         if isinstance(result, _Failure):
             raise result.error(result.what, hint=result.hint)
         yield result

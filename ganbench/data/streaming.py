@@ -27,10 +27,10 @@ class _ReadPiece:
     """What a worker does with a chunk of indices."""
 
     source: ImageSource
+    labels: Tensor | None  # [N] int64, asked of the source once
 
     def __call__(self, indices: Tensor) -> _Piece:
-        labels = self.source.labels
-        return self.source.read(indices), None if labels is None else labels[indices]
+        return self.source.read(indices), None if self.labels is None else self.labels[indices]
 
 
 class StreamingSampler:
@@ -94,7 +94,8 @@ class StreamingSampler:
     def _read(self) -> _Piece:
         if self._pieces is None:
             pinned = self._device.type == "cuda"
-            self._pieces = read_ahead(_ReadPiece(self.source), self._chunks(self._position), workers=self.workers, pin_memory=pinned)
+            read = _ReadPiece(self.source, self.source.labels)
+            self._pieces = read_ahead(read, self._chunks(self._position), workers=self.workers, pin_memory=pinned)
         return next(self._pieces)
 
     def _chunks(self, position: int) -> Iterator[Chunk]:

@@ -1,4 +1,6 @@
-"""One pass over images through an extractor, sorted into any number of sets on the way: statistics always, features and logits where wanted.
+"""One pass over images through an extractor, sorted into any number of sets on the way.
+
+A set always has its statistics; it has its features and logits where they are wanted.
 
 Shapes: N images, C channels, H x W pixels, D feature dimensions, K classes, M networks of an extractor.
 """
@@ -83,9 +85,7 @@ def collect(
         PluginError: the extractor returned another form than it declares.
     """
     total = len(next(iter(wanted.values())).members)
-    fillings = {
-        name: [_Filling(one, extractor.dims, device) for _ in range(extractor.num_members)] for name, one in wanted.items()
-    }
+    fillings = {name: [_Filling(one, extractor.dims, device) for _ in range(extractor.num_members)] for name, one in wanted.items()}
     for start in range(0, total, batch_size):
         count = min(batch_size, total - start)
         found = _checked(extractor, extractor.extract(images_at(start, count)), count)

@@ -88,9 +88,7 @@ class Evaluator:
             ConfigError: too few real images for a metric's parameters.
         """
         for group in self._groups:
-            reference = Reference(
-                self._dataset.train, group.extractor, batch_size=self._batch_size, device=self._device, cache=self._cache
-            )
+            reference = Reference(self._dataset.train, group.extractor, batch_size=self._batch_size, device=self._device, cache=self._cache)
             reference.prepare([(p, self._metrics[p.name]) for p in group.planned])
             for planned in group.planned:
                 self._references[planned.name] = reference.sets()

@@ -113,14 +113,13 @@ def _controller() -> ThreadpoolController:
 
 def trace_of_root(first: Gaussian, second: Gaussian) -> float:
     """Return tr((S1 S2)^(1/2))."""
-    if first.covariance is None and second.covariance is not None:
-        first, second = second, first
-    lower = _cholesky(first.covariance)
-    if lower is not None and second.covariance is not None:
-        values = _congruence_eigenvalues(lower, second.covariance)
-        if values[0] > _noise(len(values)) * values[-1] or _cholesky(second.covariance) is not None:
-            return float(np.sqrt(values.clip(min=0.0)).sum())
-    return _nuclear_norm(_product(first, lower, second))
+    if first.covariance is not None and second.covariance is not None:
+        lower = _cholesky(first.covariance)
+        if lower is not None:
+            values = _congruence_eigenvalues(lower, second.covariance)
+            if values[0] > _noise(len(values)) * values[-1] or _cholesky(second.covariance) is not None:
+                return float(np.sqrt(values.clip(min=0.0)).sum())
+    return _nuclear_norm(_factor(first) @ _factor(second).T)
 
 
 def _noise(dims: int) -> float:
@@ -144,13 +143,6 @@ def _congruence_eigenvalues(lower: Array, covariance: Array) -> Array:
     """Return the eigenvalues of L^T S L, ascending: a quarter of the work of two matrix products, by LAPACK's reduction."""
     reduced, _ = lapack.dsygst(covariance.T, lower, itype=2, lower=1)
     return np.asarray(scipy.linalg.eigh(reduced, lower=True, eigvals_only=True, driver="evd", overwrite_a=True, check_finite=False))
-
-
-def _product(first: Gaussian, lower: Array | None, second: Gaussian) -> Array:
-    """Return F1 F2^T; ``lower`` is the Cholesky factor of the first, where it has one."""
-    if lower is not None:
-        return np.asarray(_factor(second) @ np.tril(lower))
-    return np.asarray(_factor(first) @ _factor(second).T)
 
 
 def _factor(gaussian: Gaussian) -> Array:

@@ -1,8 +1,8 @@
 """A metric's name holds its protocol: ``<family><count>[_<extractor>]``, for instance ``fid10k``, ``fd5k_digits``, ``pr10k``.
 
-Under the plain Inception network a name has no extractor, and only there (and under its variants) a family is called by its Inception name:
-``fid``, ``kid``, ``is``. Any other extractor stands in the name, and the family is called ``fd``, ``kd``, ``cs``. A name that breaks this is an
-error that gives the right one; nothing is ever taken for something else in silence. Nothing here imports torch.
+Under the plain Inception network a name has no extractor, and only there (and under its variants) a family is called by its Inception
+name: ``fid``, ``kid``, ``is``. Any other extractor stands in the name, and the family is called ``fd``, ``kd``, ``cs``. A name that breaks
+this is an error that gives the right one; nothing is ever taken for something else in silence. Nothing here imports torch.
 """
 
 from __future__ import annotations

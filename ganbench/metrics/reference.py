@@ -55,9 +55,7 @@ class Reference:
         cache: where to look first and to keep what was made; None for neither.
     """
 
-    def __init__(
-        self, source: ImageSource, extractor: Extractor, *, batch_size: int, device: str, cache: ReferenceCache | None
-    ) -> None:
+    def __init__(self, source: ImageSource, extractor: Extractor, *, batch_size: int, device: str, cache: ReferenceCache | None) -> None:
         self._source, self._extractor, self._cache = source, extractor, cache
         self._batch_size, self._device = batch_size, device
         self._sets: tuple[FeatureSet, ...] = ()
@@ -128,6 +126,7 @@ class Reference:
             name: Wanted(members=one.members[indices], keep_features=one.keep_features, keep_logits=one.keep_logits)
             for name, one in wanted.items()
         }
+        logger.info("extracting %s features of %d real images", self._extractor.extractor_id, len(indices))
         with torch.inference_mode():
             return collect(images_at, compact, self._extractor, batch_size=self._batch_size, device=self._device)
 

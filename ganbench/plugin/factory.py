@@ -163,7 +163,7 @@ def _spec_of(kind: str, found: object, name: str, path: Path, module_name: str) 
     kinds = ("architecture", "recipe") if kind == "model" else (kind,)
     if isinstance(found, PluginSpec):
         if found.kind not in kinds:
-            raise PluginError(f"{path}:{name} is a {found.kind}, not a {' or '.join(kinds)}")
+            raise PluginError(f"{path}:{name} is a {found.kind}, and the kind wanted here is {' or '.join(kinds)}")
         own = found.factory.partition(":")
         return replace(found, factory=f"{module_name}:{own[2]}") if own[0] == path.stem else found
     if not callable(found):

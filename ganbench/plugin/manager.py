@@ -80,7 +80,7 @@ class PluginManager:
 
         names = {entry.name, distribution}
         if names & self._off:
-            return note("off", _OFF)
+            return note("off", f"{_OFF}{min(names & self._off)}")
         if self._only is not None and distribution != HOME and not names & self._only:
             return note("off", "not named in GANBENCH_PLUGINS")
         printed = io.StringIO()
@@ -98,7 +98,7 @@ class PluginManager:
         note("ok", _oddities(printed.getvalue(), sorted(light & set(sys.modules))))
         for spec in specs:
             if spec.name in self._off:
-                note("off", _OFF, spec.name)
+                note("off", f"{_OFF}{spec.name}", spec.name)
             else:
                 self.registered.append(Registered(spec=spec, distribution=distribution, version=version, entry=entry.name))
         return None

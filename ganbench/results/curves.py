@@ -21,6 +21,7 @@ _LOG_RATIO = 20.0
 _INK = "#333333"
 _PANEL_INCHES = (7.0, 2.9)
 _DOTS_PER_INCH = 130
+_PANELS_IN_ONE_COLUMN = 4
 
 
 def save_curves(directory: RunDirectory, record: RunRecord) -> None:
@@ -38,13 +39,16 @@ def save_curves(directory: RunDirectory, record: RunRecord) -> None:
 
     losses = loss_history(read_events(directory.events_path, "progress"))
     num_panels = max(1, bool(losses) + len(record.metric_names))
-    figure = Figure(figsize=(_PANEL_INCHES[0], _PANEL_INCHES[1] * num_panels + 0.4), layout="constrained", facecolor="white")
+    columns = 1 if num_panels <= _PANELS_IN_ONE_COLUMN else 2
+    rows = math.ceil(num_panels / columns)
+    figure = Figure(figsize=(_PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * rows + 0.4), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    axes = list(figure.subplots(num_panels, 1, squeeze=False, sharex=True)[:, 0])
+    axes = [figure.add_subplot(rows, columns, i + 1) for i in range(num_panels)]
     figure.suptitle(f"{record.name} on {record.dataset}, seed {record.seed} ({record.status})".replace("$", r"\$"), fontsize=11, color=_INK)
-    for axis in axes:
-        _style(axis)
-    axes[-1].set_xlabel("images shown to the discriminator [kimg]", color=_INK)
+    for i, axis in enumerate(axes):
+        _style(axis, right=record.work.images_seen / 1000)
+        if i >= num_panels - columns:
+            axis.set_xlabel("images shown to the discriminator [kimg]", color=_INK)
     if losses:
         _draw_losses(axes.pop(0), losses)
     for axis, metric, colour in zip(axes, record.metric_names, _cycle(len(axes)), strict=False):
@@ -108,7 +112,8 @@ def _draw_metric(axis: Axes, record: RunRecord, metric: str, colour: str) -> Non
     axis.legend(frameon=False, fontsize=8, loc="best")
 
 
-def _style(axis: Axes) -> None:
+def _style(axis: Axes, right: float) -> None:
+    axis.set_xlim(-0.02 * right, 1.02 * right or 1.0)
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(visible=True, color="#dddddd", linewidth=0.6)
     axis.tick_params(colors=_INK, labelsize=8)

@@ -6,6 +6,7 @@ made from the grids of a run, also after a resume. Shapes: N images, C channels 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -77,7 +78,7 @@ def read_grid(path: Path) -> Tensor:
 def save_strip(directory: RunDirectory) -> Path | None:
     """Write ``progress.png`` of a run: the first latents of its grids, one row for each moment of training.
 
-    At most 12 moments, evenly chosen with the first and the last.
+    At most 12 moments, evenly chosen with the first and the last; pictures that are no grids, or grids of another shape, are left out.
 
     Returns:
         Its path, or None where the run has no grid.
@@ -86,10 +87,13 @@ def save_strip(directory: RunDirectory) -> Path | None:
         StorageError: the disk is full or not writable.
     """
     grids = sorted(path for path in directory.samples_path.glob("*.png") if path.stem.isdigit())
-    rows = [(f"{int(path.stem) / 1000:g} kimg", read_grid(path)[:_STRIP_COLUMNS]) for path in _evenly(grids, _STRIP_ROWS)]
+    rows: list[tuple[str, Tensor]] = []
+    for path in _evenly(grids, _STRIP_ROWS):
+        with contextlib.suppress(ValueError):
+            rows.append((f"{int(path.stem) / 1000:.4g} kimg", read_grid(path)[:_STRIP_COLUMNS]))
     if not rows:
         return None
-    save_labelled_rows(rows, directory.progress_path)
+    save_labelled_rows([row for row in rows if row[1].shape == rows[-1][1].shape], directory.progress_path)
     return directory.progress_path
 
 

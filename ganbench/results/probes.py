@@ -77,7 +77,7 @@ def nvidia_power_limit_watts(uuid: str) -> float | None:
         return None
     name = uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
     command = [program, "-i", name, "--query-gpu=power.limit", "--format=csv,noheader,nounits"]
-    with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
+    with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError, IndexError):
         answer = subprocess.run(command, capture_output=True, text=True, timeout=_NVIDIA_SMI_SECONDS, check=True)
         return float(answer.stdout.strip().splitlines()[0])
     return None

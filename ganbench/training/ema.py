@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class EMA:
@@ -26,8 +26,8 @@ class EMA:
         self._weight = 1.0 - 0.5 ** (images_per_update / (halflife_kimg * 1000)) if halflife_kimg > 0 else 1.0
         self._start_images = round(start_kimg * 1000)
         self._active = self._start_images == 0
-        self._averaged = list(self.module.parameters())
-        self._source = list(module.parameters())
+        self._averaged: list[Tensor] = list(self.module.parameters())
+        self._source: list[Tensor] = list(module.parameters())
         self._buffers = list(self.module.buffers())
         self._source_buffers = list(module.buffers())
 

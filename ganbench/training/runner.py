@@ -79,12 +79,12 @@ class _EventTimer:
     def begin(self, iteration: int) -> None:
         self._open = None
         if iteration % _SAMPLE_EVERY == 0 and len(self._pairs) < 4096:
-            self._open = torch.cuda.Event(enable_timing=True)
+            self._open = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
             self._open.record()
 
     def end(self, name: str) -> None:
         if self._open is not None:
-            closing = torch.cuda.Event(enable_timing=True)
+            closing = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
             closing.record()
             self._pairs.append((name, self._open, closing))
 

@@ -23,6 +23,7 @@ from ganbench_datasets.location import candidate_folders, download, download_fol
 from ganbench_datasets.options import CelebaOptions
 
 _IMAGES = "img_align_celeba"
+_UNPACK_AGAIN = f"unpack {_IMAGES}.zip again"
 
 
 def build(options: CelebaOptions, context: DataContext) -> Dataset:
@@ -36,7 +37,13 @@ def build(options: CelebaOptions, context: DataContext) -> Dataset:
     except (ValueError, RuntimeError, OSError, IndexError) as error:
         raise DataError(f"{folder} does not hold CelebA ({one_line(error)})", hint="delete it, then get it again") from error
     files, splits = _files(folder / _IMAGES, names)
-    builder = SplitBuilder(files, Decoder(resolution=options.resolution, channels=3), None, "fail", context.resident_limit_mib)
+    builder = SplitBuilder(
+        files,
+        Decoder(resolution=options.resolution, channels=3),
+        None,
+        context.resident_limit_mib,
+        fail_hint=_UNPACK_AGAIN,
+    )
     train, test = (builder.build(ids) for ids in splits)
     return Dataset(
         name="celeba",
@@ -84,5 +91,5 @@ def _files(folder: Path, splits: list[list[str]]) -> tuple[FileList, list[Ids]]:
             try:
                 files.add(os.fsencode(name), (folder / name).stat())
             except OSError as error:
-                raise DataError(f"{folder / name} is missing", hint=f"unpack {_IMAGES}.zip again") from error
+                raise DataError(f"{folder / name} is missing", hint=_UNPACK_AGAIN) from error
     return files, ids

@@ -44,14 +44,15 @@ def build(options: FolderOptions, context: DataContext) -> Dataset:
     files = listing.files
     if not len(files):
         known = " ".join(sorted(s.decode() for s in SUFFIXES))
-        raise DataError(f"folder: no image below {root} ({listing.not_images.count} other files)", hint=f"images end in {known}")
+        others = f"{listing.not_images.count} other files, {listing.unreachable.count} that cannot be reached"
+        raise DataError(f"folder: no image below {root} ({others})", hint=f"images end in {known}")
     classes = _classes(files) if options.labels else None
     builder = SplitBuilder(
         files,
         Decoder(resolution=options.resolution, channels=int(options.channels), crop=options.crop, background=options.background),
         None if classes is None else classes.of_file,
-        options.on_error,
         context.resident_limit_mib,
+        fail_hint="mend or remove it, or use -o on_error=skip" if options.on_error == "fail" else None,
     )
     train, test = hold_out(len(files), options.test_fraction)
     splits = builder.build(train), builder.build(test) if len(test) else None

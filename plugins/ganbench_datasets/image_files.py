@@ -25,6 +25,7 @@ from ganbench_datasets.file_list import FileList, LeftOut, shown
 from ganbench_datasets.scan_cache import Scan, keep_scan, load_scan, scan_key
 
 _PIECE = 64
+_PIECE_BYTES = 2**20  # workers hand pieces over through shared memory, of which a container has little
 _WORTH_WORKERS = 1000  # files; below this, starting processes takes longer than decoding
 _log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class _DecodePiece:
 
     files: FileList
     decoder: Decoder
-    on_error: str
+    fail_hint: str | None
 
     def __call__(self, ids: Tensor) -> _Piece:
         pixels = np.empty((len(ids), *self.decoder.image_shape), dtype=np.uint8)
@@ -102,9 +103,8 @@ class _DecodePiece:
         return _Piece(torch.from_numpy(pixels[:num_good]), failures, num_enlarged)
 
     def _note(self, failures: list[tuple[int, str]], index: int, reason: str) -> None:
-        if self.on_error == "fail":
-            path = shown(self.files.path(index))
-            raise DataError(f"{path} cannot be decoded ({reason})", hint="mend or remove it, or use -o on_error=skip")
+        if self.fail_hint is not None:
+            raise DataError(f"{shown(self.files.path(index))} cannot be decoded ({reason})", hint=self.fail_hint)
         failures.append((index, reason))
 
 
@@ -115,8 +115,9 @@ class SplitBuilder:
     files: FileList
     decoder: Decoder
     classes: Ids | None
-    on_error: str
     resident_limit_mib: float
+    fail_hint: str | None = None
+    """What to do about a file that cannot be decoded, which is then an error; None to leave such files out."""
     damaged: LeftOut = field(default_factory=lambda: LeftOut("they cannot be decoded"))
     num_enlarged: int = 0
 
@@ -124,7 +125,7 @@ class SplitBuilder:
         """Return the split of the good files among ``ids``.
 
         Raises:
-            ganbench.errors.DataError: none is good, or ``on_error`` is fail and one is not.
+            ganbench.errors.DataError: none is good, or one is not and that is an error.
         """
         num_bytes = len(ids) * int(np.prod(self.decoder.image_shape))
         source = self._resident(ids) if num_bytes <= self.resident_limit_mib * 2**20 else self._streamed(ids)
@@ -155,7 +156,7 @@ class SplitBuilder:
         classes = "" if self.classes is None else _digest(self.classes)
         key = scan_key("files", PIL.__version__, self.files.digest, _digest(ids), self.decoder, classes)
         scan = load_scan(key)
-        if scan is None or (scan.failures and self.on_error == "fail"):
+        if scan is None or (scan.failures and self.fail_hint is not None):
             _log.info("decoding %d images once to check them and to hash their content; the result is kept in the cache", len(ids))
             scan = self._hash(ids)
             keep_scan(key, scan)
@@ -173,7 +174,8 @@ class SplitBuilder:
         failures: list[tuple[int, str]] = []
         num_enlarged = 0
         workers = default_workers() if len(ids) >= _WORTH_WORKERS else 0
-        for piece in read_ahead(_DecodePiece(self.files, self.decoder, self.on_error), _pieces(ids), workers=workers):
+        pieces = _pieces(ids, max(1, min(_PIECE, _PIECE_BYTES // int(np.prod(self.decoder.image_shape)))))
+        for piece in read_ahead(_DecodePiece(self.files, self.decoder, self.fail_hint), pieces, workers=workers):
             consume(piece.pixels)
             failures += piece.failures
             num_enlarged += piece.num_enlarged
@@ -186,9 +188,9 @@ class SplitBuilder:
         return [index for index, _ in failures]
 
 
-def _pieces(ids: Ids) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, len(ids), _PIECE):
-        yield ids[start : start + _PIECE].astype(np.int64)
+def _pieces(ids: Ids, size: int) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size].astype(np.int64)
 
 
 def _digest(ids: Ids) -> str:

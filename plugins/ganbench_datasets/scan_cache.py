@@ -9,9 +9,7 @@ import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ganbench.cache import cache_directory
-from ganbench.errors import StorageError
-from ganbench.results.atomic import write_text
+from ganbench.cache import cache_directory, keep
 
 _VERSION = 1
 _log = logging.getLogger(__name__)
@@ -44,9 +42,8 @@ def load_scan(key: str) -> Scan | None:
 def keep_scan(key: str, scan: Scan) -> None:
     """Keep a result; a cache that cannot be written costs only the time of the next scan."""
     try:
-        _path(key).parent.mkdir(parents=True, exist_ok=True)
-        write_text(_path(key), json.dumps(asdict(scan)))
-    except (OSError, StorageError) as error:
+        keep(_path(key), json.dumps(asdict(scan)).encode())
+    except OSError as error:
         _log.warning("the scan of the dataset is not kept: %s", error)
 
 

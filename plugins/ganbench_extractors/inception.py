@@ -34,6 +34,8 @@ STAGES = (
 )
 """torch-fidelity's layers up to the feature layer, in the order in which its forward pass calls them."""
 
+FORMAT_HINT = "use a file of torch-fidelity's format"
+
 Resize = Callable[[Tensor], Tensor]
 
 
@@ -58,7 +60,7 @@ class InceptionExtractor:
         self._resize = resize
         self._device = torch.device(device)
         stages = nn.Sequential(*(network.get_submodule(name) for name in STAGES))
-        self._stages = stages.to(self._device, memory_format=torch.channels_last)
+        self._stages = stages.to(self._device).to(memory_format=torch.channels_last)
         self._class_weights = network.get_submodule("fc").get_parameter("weight").detach().to(self._device)  # [K, D]
 
     @torch.inference_mode()
@@ -72,7 +74,7 @@ class InceptionExtractor:
             ValueError: another dtype, rank or number of channels.
         """
         with full_float32(self._device):
-            parts = [self._features(part.to(self._device)) for part in to_colour(images).split(MAX_BATCH)]
+            parts = [self._features(part.to(self._device)) for part in torch.split(to_colour(images), MAX_BATCH)]
             features = torch.cat(parts)
             return (Features(features=features, logits=features @ self._class_weights.T),)
 
@@ -127,7 +129,7 @@ def load_network(path: Path) -> nn.Module:
         network: nn.Module = fidelity.FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(path))
     except RuntimeError as error:
         first = " ".join(str(error).split(":", 1)[-1].split())[:120]
-        raise WeightsError(f"{path} does not fit the 2015 Inception network: {first}", hint="use a file of torch-fidelity's format") from error
+        raise WeightsError(f"{path} does not fit the 2015 Inception network: {first}", hint=FORMAT_HINT) from error
     return network.eval().requires_grad_(False)
 
 
@@ -143,4 +145,4 @@ def _check_is_state_dict(path: Path) -> None:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise WeightsError(f"cannot read {path} as a PyTorch state dict: {reason}", hint="get the file again") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(f"{path} holds no state dict (got {type(state).__name__})", hint="use a file of torch-fidelity's format")
+        raise WeightsError(f"{path} holds no state dict (got {type(state).__name__})", hint=FORMAT_HINT)

@@ -7,6 +7,7 @@ beginning of its sha256, which is how ``torch.hub`` checks it too.
 from __future__ import annotations
 
 import hashlib
+import http.client
 import logging
 import urllib.request
 from pathlib import Path
@@ -100,7 +101,7 @@ def _download() -> Path:
     try:
         with urllib.request.urlopen(URL, timeout=TIMEOUT_SECONDS) as response:
             data = response.read()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise WeightsError(f"the Inception weights cannot be downloaded ({reason})", hint=_where_to_put()) from error
     found = hashlib.sha256(data).hexdigest()

@@ -64,6 +64,8 @@ class SmallClassifier(nn.Module):
         twin.hidden.load_state_dict(self.hidden.state_dict())
         twin.classes.load_state_dict(self.classes.state_dict())
         for index, convolution in enumerate(self.convolutions):
-            source = fuse_conv_bn_eval(convolution.eval(), self.norms[index].eval()) if self.norms else convolution
-            twin.convolutions[index].load_state_dict(source.state_dict())
+            norm = self.norms[index].eval() if self.norms else None
+            if isinstance(norm, nn.BatchNorm2d) and isinstance(convolution, nn.Conv2d):
+                convolution = fuse_conv_bn_eval(convolution.eval(), norm)
+            twin.convolutions[index].load_state_dict(convolution.state_dict())
         return twin

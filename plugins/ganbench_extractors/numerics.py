@@ -15,12 +15,10 @@ def full_float32(device: torch.device) -> Iterator[None]:
         if device.type != "cuda":
             yield
             return
-        switches = torch.backends.cuda.matmul, torch.backends.cudnn
-        before = [switch.allow_tf32 for switch in switches]
+        matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+        before = matmul.allow_tf32, cudnn.allow_tf32
+        matmul.allow_tf32 = cudnn.allow_tf32 = False
         try:
-            for switch in switches:
-                switch.allow_tf32 = False
             yield
         finally:
-            for switch, value in zip(switches, before, strict=True):
-                switch.allow_tf32 = value
+            matmul.allow_tf32, cudnn.allow_tf32 = before

@@ -60,7 +60,7 @@ def train(recipe: ClassifierRecipe, source: ImageSource, seed: int) -> SmallClas
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_at(step / steps))
     for epoch in range(recipe.epochs):
         order = torch.randperm(len(labels), generator=generator)
-        for batch in order.split(recipe.batch_size)[: len(labels) // recipe.batch_size]:
+        for batch in torch.split(order, recipe.batch_size)[: len(labels) // recipe.batch_size]:
             train_step(network, optimizer, augment(images[batch], recipe, generator), labels[batch])
             schedule.step()
         logger.info("%s seed %d: epoch %d of %d", recipe.name, seed, epoch + 1, recipe.epochs)
@@ -88,7 +88,8 @@ def rate_at(progress: float, warm_up: float = 0.1) -> float:
 def train_step(network: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> None:
     """Take one step down the cross-entropy of a batch."""
     optimizer.zero_grad(set_to_none=True)
-    F.cross_entropy(network(images.contiguous(memory_format=torch.channels_last)), labels).backward()
+    loss = F.cross_entropy(network(images.contiguous(memory_format=torch.channels_last)), labels)
+    torch.autograd.backward(loss)
     optimizer.step()
 
 
@@ -96,7 +97,7 @@ def train_step(network: nn.Module, optimizer: torch.optim.Optimizer, images: Ten
 def accuracy(recipe: ClassifierRecipe, network: nn.Module, source: ImageSource) -> float:
     """Return the fraction of a split that the network names rightly."""
     images, labels = load_split(recipe, source)
-    predicted = torch.cat([network(batch).argmax(1) for batch in images.split(500)])
+    predicted = torch.cat([network(batch).argmax(1) for batch in torch.split(images, 500)])
     return float((predicted == labels).double().mean())
 
 

@@ -88,9 +88,9 @@ def test_merge_leaves_the_other_as_it_was():
     features = features_of(ABOVE_ONE_BLOCK, 4)
     one, other = statistics_of(features), statistics_of(features[:700])
     before = other.covariance()
-    FeatureStatistics(4).merge(other)
-    one.merge(other)
-    one.update(features)
+    for grows in (one, FeatureStatistics(4)):
+        grows.merge(other)
+        grows.update(features)
     assert torch.equal(other.covariance(), before)
 
 
@@ -103,10 +103,13 @@ def test_a_batch_is_copied():
     assert torch.equal(statistics.mean(), mean)
 
 
-@pytest.mark.parametrize(("count", "small"), [(1, True), (6, True), (7, False), (BLOCK_ROWS + 9, False)])
-def test_features_are_kept_while_they_are_at_most_the_dimensions(count, small):
-    """Only then is the covariance singular by count."""
-    features = features_of(count, 6)
+@pytest.mark.parametrize(
+    ("count", "dims", "small"),
+    [(1, 6, True), (6, 6, True), (7, 6, False), (BLOCK_ROWS + 9, 6, False), (BLOCK_ROWS + 9, BLOCK_ROWS + 9, True)],
+)
+def test_features_are_kept_while_they_are_at_most_the_dimensions(count, dims, small):
+    """Only then is the covariance singular by count; a block does not end it."""
+    features = features_of(count, dims)
     statistics = statistics_of(features)
     assert statistics.is_small == small
     if small:

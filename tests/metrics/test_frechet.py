@@ -97,6 +97,22 @@ def test_ill_conditioned_covariances(power):
     assert distance_between(by_covariance(factor), by_covariance(factor @ T)) == pytest.approx(expected, rel=EXACT)
 
 
+@pytest.mark.parametrize("first", [1e-16, 1e-15])
+@pytest.mark.parametrize("second", [0.0, 1e-16, 1e-15])
+def test_rounding_noise_does_not_make_a_covariance_full_rank(first, second):
+    """A singular covariance that noise makes positive definite: the root of the noise, 1e-8, must not be summed over the dimensions."""
+    rng = np.random.default_rng(15)
+    basis, _ = np.linalg.qr(rng.standard_normal((200, 200)))
+    factors = random_factor(rng, 100, 40) @ basis[:40], random_factor(rng, 100, 50) @ basis[150:]
+    covariances = [symmetric(f.T @ f) for f in factors]
+    expected = sum(np.trace(c) for c in covariances)
+    for covariance, noise in zip(covariances, (first, second), strict=True):
+        covariance += noise * np.linalg.norm(covariance, 2) * np.eye(200)
+    one, other = (gaussian(np.zeros(200), covariance=c) for c in covariances)
+    assert distance_between(one, other) == pytest.approx(expected, rel=EXACT)
+    assert distance_between(other, one) == pytest.approx(expected, rel=EXACT)
+
+
 @pytest.mark.parametrize("count", [2, 20, 40, 41, 300])
 def test_identical_and_permuted_sets_are_at_zero(count):
     """Order does not matter and rounding does not either: below, at and above the number of dimensions."""

@@ -282,6 +282,13 @@ class TestCeleba:
         with pytest.raises(DataError, match=r"000005\.jpg is missing; unpack img_align_celeba\.zip again"):
             celeba.build(CelebaOptions(), DataContext(data_root=tmp_path))
 
+    def test_a_damaged_image_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A published dataset has no images to leave out."""
+        self._write(tmp_path, monkeypatch)
+        (tmp_path / CelebA.base_folder / "img_align_celeba/000005.jpg").write_bytes(b"")
+        with pytest.raises(DataError, match=r"000005\.jpg cannot be decoded \(empty file\); unpack img_align_celeba\.zip again"):
+            celeba.build(CelebaOptions(), DataContext(data_root=tmp_path))
+
 
 NOWHERE = [
     (mnist.build_mnist, MnistOptions(), "train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images"),

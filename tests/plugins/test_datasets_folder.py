@@ -202,8 +202,8 @@ def test_a_name_that_is_not_text_is_handled(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ([], r"no image below .* \(0 other files\); images end in .bmp"),
-        (["a.txt", "b.csv"], r"no image below .* \(2 other files\)"),
+        ([], r"no image below .* \(0 other files, 0 that cannot be reached\); images end in .bmp"),
+        (["a.txt", "b.csv"], r"no image below .* \(2 other files, 0 that"),
         (["a.png"], r"none of 1 image files can be decoded, first a\.png \(empty file\)"),
     ],
 )

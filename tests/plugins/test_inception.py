@@ -55,7 +55,7 @@ def weights(tmp_path_factory):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if isinstance(module, nn.BatchNorm2d):
                 nn.init.uniform_(module.bias, -0.1, 0.1)
-        nn.init.normal_(network.fc.weight, std=0.05)
+        nn.init.normal_(network.fc.weight, std=0.5)
     path = tmp_path_factory.mktemp("weights") / "untrained.pth"
     torch.save(network.state_dict(), path)
     return path
@@ -64,9 +64,7 @@ def weights(tmp_path_factory):
 @pytest.fixture(scope="module")
 def theirs(weights):
     """Return torch-fidelity's own extractor as a function to (features, logits)."""
-    return fidelity.FeatureExtractorInceptionV3(
-        "theirs", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(weights)
-    )
+    return fidelity.FeatureExtractorInceptionV3("theirs", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(weights))
 
 
 @pytest.fixture(scope="module")

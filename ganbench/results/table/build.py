@@ -9,12 +9,10 @@ from ganbench.metrics.key import Key
 from ganbench.results.find import Unreadable
 from ganbench.results.record import RunRecord
 from ganbench.results.table import formats
-from ganbench.results.table.columns import PLAIN_COLUMNS, Notes, plain_cell
+from ganbench.results.table.columns import PLAIN_COLUMNS, SPEED_COLUMNS, Notes, plain_cell
 from ganbench.results.table.machine import describe_difference, describe_machine
 from ganbench.results.table.model import Cell, Column, Group, Row, Table
 from ganbench.results.table.quality import MetricColumns, metric_columns
-
-_SPEED_COLUMNS = ("images_per_second", "seconds_per_kimg")
 
 
 def make_table(items: Sequence[RunRecord | Unreadable]) -> Table:
@@ -52,7 +50,7 @@ def _group(hardware: Key, records: Sequence[RunRecord], metrics: MetricColumns) 
 
 def _row(record: RunRecord, usual: Key, metrics: MetricColumns, notes: Notes) -> Row:
     software = _software_note(record.keys.software, usual, notes)
-    cells = [plain_cell(column.id, record, notes, software if column.id in _SPEED_COLUMNS else ()) for column in PLAIN_COLUMNS]
+    cells = [plain_cell(column.id, record, notes, software if column.id in SPEED_COLUMNS else ()) for column in PLAIN_COLUMNS]
     return Row(run_id=formats.clean(record.run_id), cells=(*cells, *metrics.cells(record)))
 
 

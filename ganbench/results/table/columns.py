@@ -54,6 +54,9 @@ PLAIN_COLUMNS = (
     Column(id="ganbench_version", heading="ganbench", is_number=False, in_text=False),
 )
 
+SPEED_COLUMNS = ("images_per_second", "seconds_per_kimg")
+"""What the software key must agree on."""
+
 _VALUES: dict[str, tuple[Callable[[RunRecord], Scalar], Callable[[RunRecord], str]]] = {
     "run": (lambda r: r.run_id, lambda r: r.run_id),
     "model": (lambda r: r.name, lambda r: r.name),

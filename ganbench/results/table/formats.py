@@ -6,15 +6,16 @@ import math
 
 
 def number(value: float, digits: int = 4) -> str:
-    """Return ``value`` with significant digits and no exponent where it can be read without: ``1,234``, ``12.34``, ``0.00123``."""
+    """Return ``value`` with significant digits and no exponent where it can be read without: ``1,234``, ``12.34``, ``0.001234``."""
     if not math.isfinite(value):
         return str(value)
     if abs(value) >= 1e7 or 0 < abs(value) < 1e-4:
         return f"{value:.{digits - 1}e}"
-    before_point = len(str(int(abs(value)))) if abs(value) >= 1 else 1
-    if abs(value) >= 1 or value == 0:
+    rounded = abs(float(f"{value:.{digits}g}"))
+    before_point = len(str(int(rounded)))
+    if rounded >= 1 or value == 0:
         return f"{value:,.{max(0, digits - before_point)}f}"
-    return f"{value:.{digits - 1 - math.floor(math.log10(abs(value))) - 1}f}"
+    return f"{value:.{digits - 1 - math.floor(math.log10(rounded))}f}"
 
 
 def plain(value: float, digits: int = 4) -> str:
@@ -26,7 +27,7 @@ def plain(value: float, digits: int = 4) -> str:
 def count(value: int) -> str:
     """Return a count in three digits with its unit: ``3.58M``."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if value >= size:
+        if value >= 0.9995 * size:
             return f"{value / size:.3g}{unit}" if value < 999.5 * size else f"{value / size:.0f}{unit}"
     return str(value)
 

@@ -17,7 +17,7 @@ class ResizeOptions:
 
     latent_dim: int = 64
     """Length of z, drawn from N(0, 1)."""
-    width: int = 32
+    width: int = 16
     """Channels at the full resolution; doubled with each halving, up to 8 times."""
 
     def __post_init__(self) -> None:

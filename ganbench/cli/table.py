@@ -1,0 +1,45 @@
+"""``ganbench table``: runs side by side."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ganbench.errors import UsageError
+
+_FORMATS = ("terminal", "markdown", "csv", "json", "html", "latex")
+
+
+@click.command("table")
+@click.argument("runs", nargs=-1)
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="Default: terminal, or what FILE's name ends in.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file instead.")
+def command(runs: tuple[str, ...], form: str | None, output: Path | None) -> None:
+    """Compare runs in one table.
+
+    RUNS are run folders, folders of runs, globs, record files or run ids (their beginning is enough); all below ./results/runs where
+    none is given.
+
+    Runs are grouped by machine, because speeds compare only there. Values that were measured in different ways are never in one column.
+    Rows are sorted by dataset, name and seed: their order ranks nothing. A run that failed or cannot be read is a row with the reason.
+    """
+    from ganbench.results import find
+    from ganbench.results.table.build import make_table
+    from ganbench.results.table.render import SUFFIXES, render
+    from ganbench.results.terminal import has_colour, stream_width, write_text
+
+    items = find.load_runs(find.find_runs(runs))
+    unreadable = [item.reason for item in items if isinstance(item, find.Unreadable)]
+    if len(unreadable) == len(items):
+        others = f" (and {len(items) - 1} more like it)" if len(items) > 1 else ""
+        raise UsageError(f"no record can be read{others}: {unreadable[0]}")
+    form = form or (SUFFIXES.get(output.suffix.lower(), "terminal") if output else "terminal")
+    text = render(make_table(items), form, width=stream_width(), colour=output is None and has_colour(sys.stdout))
+    if output is None:
+        write_text(text, sys.stdout)
+    else:
+        from ganbench.results.atomic import write_text as write_file
+
+        write_file(output, text)

@@ -1,0 +1,62 @@
+"""Configuration files: reading, writing, and what is wrong with a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ganbench.config.toml import dump_settings, read_settings
+from ganbench.errors import ConfigError
+
+
+def test_tables_become_paths(tmp_path: Path) -> None:
+    """Nested tables and dotted keys alike."""
+    path = tmp_path / "a.toml"
+    path.write_text('name = "dcgan"\n[training]\nseed = 3\n[loss.options]\nr1_gamma = 0.5\n[evaluation]\nmetrics = ["fd5k_digits"]\n')
+    assert read_settings(path) == {
+        "name": "dcgan",
+        "training.seed": 3,
+        "loss.options.r1_gamma": 0.5,
+        "evaluation.metrics": ["fd5k_digits"],
+    }
+
+
+def test_what_is_written_reads_back(tmp_path: Path) -> None:
+    """Every type; awkward text; None as the word none; the comment is no setting."""
+    settings = {
+        "name": 'a "quoted" näme\n\\',
+        "training.seed": 2**62,
+        "training.x": 1e-8,
+        "a.b.c": True,
+        "a.b.d": ("x", "y"),
+        "a.none": None,
+    }
+    path = tmp_path / "a.toml"
+    path.write_text(dump_settings(settings, "first line\nsecond line"), encoding="utf-8")
+    assert read_settings(path) == {**settings, "a.b.d": ["x", "y"], "a.none": "none"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such configuration file"),
+        (b"[training\nseed", "is not valid TOML"),
+        (b"\xff\xfe", "cannot read"),
+        (b"a = 1\na = 2", "is not valid TOML"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(content: bytes | None, message: str, tmp_path: Path) -> None:
+    """Named, with what is wrong."""
+    path = tmp_path / "bad.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        read_settings(path)
+    assert "bad.toml" in str(caught.value)
+
+
+def test_a_folder_is_no_configuration_file(tmp_path: Path) -> None:
+    """The run directory instead of its config.toml."""
+    with pytest.raises(ConfigError, match="cannot read"):
+        read_settings(tmp_path)

@@ -1,0 +1,101 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ganbench.metrics.value import MetricValue
+from ganbench.results.record import SCHEMA_VERSION, Evaluation, Key, Keys, RunRecord, Throughput, Timing, Work
+from ganbench.spec import PluginIdentity
+
+EVALUATION_KEY = Key.of(metric="fd1k_digits", extractor="digits-1", num_generated=1000)
+
+
+def _fd(value: float, **changes: Any) -> MetricValue:
+    fields: dict[str, Any] = {
+        "name": "fd1k_digits",
+        "label": "FD digits",
+        "value": value,
+        "spread": 0.5,
+        "num_generated": 1000,
+        "num_reference": 1437,
+        "higher_is_better": False,
+        "evaluation_key": EVALUATION_KEY.digest,
+        "floor": 1.25,
+        "floor_count": 718,
+    }
+    return MetricValue(**{**fields, **changes})
+
+
+def _record(**changes: Any) -> RunRecord:
+    values = (80.0, 20.5, 12.25, 13.5)
+    record = RunRecord(
+        schema_version=SCHEMA_VERSION,
+        run_id="20261121-035800-dcgan-digits-s0",
+        status="complete",
+        status_detail="",
+        created="2026-11-21T03:58:00+00:00",
+        ganbench_version="0.1.0",
+        name="dcgan",
+        seed=0,
+        config={"name": "dcgan", "training.batch_size": 64, "training.precision": "fp32", "evaluation.metrics": ["fd1k_digits"]},
+        plugins=(
+            PluginIdentity(kind="architecture", name="dcgan", distribution="ganbench", version="0.1.0", source_hash="ab" * 32),
+            PluginIdentity(kind="loss", name="non-saturating", distribution="ganbench", version="0.1.0"),
+        ),
+        dataset="digits",
+        dataset_hash="cd" * 32,
+        keys=Keys(
+            hardware=Key.of(cpu="Test CPU", cpu_cores=2, cpu_quota=None, gpu=None, gpu_count=0, memory_gib=24),
+            software=Key.of(precision="fp32", threads=2, torch="2.15.0"),
+            work=Key.of(batch_size=64),
+            evaluation=(EVALUATION_KEY,),
+        ),
+        timing=Timing(
+            training_seconds=80.0,
+            evaluation_seconds=6.0,
+            checkpoint_seconds=1.0,
+            sampling_seconds=0.5,
+            startup_seconds=2.0,
+            calibration_seconds=3.0,
+            wall_seconds=94.0,
+        ),
+        throughput=Throughput(
+            images_per_second=1250.0,
+            seconds_per_kimg=0.8,
+            phase_milliseconds=(("discriminator", 30.0), ("generator", 20.0)),
+            peak_memory_mib=612.5,
+        ),
+        work=Work(
+            generator_parameters=1_068_736,
+            discriminator_parameters=662_528,
+            flops_per_iteration=3_000_000_000,
+            generator_steps=1563,
+            images_seen=100_032,
+            trajectory_hash="ef" * 32,
+        ),
+        evaluations=tuple(
+            Evaluation(images_seen=25_000 * i, training_seconds=20.0 * i, values=(_fd(value),)) for i, value in enumerate(values)
+        ),
+        collapsed=False,
+        num_resumes=0,
+        notes=("a stated fallback",),
+        host="test-host",
+    )
+    return dataclasses.replace(record, **changes)
+
+
+@pytest.fixture
+def make_record() -> Callable[..., RunRecord]:
+    """Return a builder of records of a complete run; keyword arguments replace fields."""
+    return _record
+
+
+@pytest.fixture
+def make_value() -> Callable[..., MetricValue]:
+    """Return a builder of Frechet distances: ``make_value(12.5, name=...)``."""
+    return _fd

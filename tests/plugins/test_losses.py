@@ -1,0 +1,256 @@
+"""The losses against their closed forms in float64, and the penalties on discriminators whose gradient is known by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganbench.config.values import build
+from ganbench.errors import ConfigError
+from ganbench.plugin.manager import PluginManager
+from ganbench.training.objective import Objective
+from ganbench_losses.penalties import DriftPenalty, GradientPenalty, R1Penalty
+
+MANAGER = PluginManager()
+
+
+def objective(name: str, **options: Any) -> Objective:
+    """Build a loss as a run does."""
+    registered = MANAGER.find("loss", name)
+    made: Objective = registered.build(build(registered.spec.options, options, "loss"))
+    return made
+
+
+def sp(x: Tensor) -> Tensor:
+    """The formula of the table, not torch's softplus: max(x, 0) + log1p(exp(-|x|))."""
+    return x.clamp_min(0) + torch.log1p(torch.exp(-x.abs()))
+
+
+def sig(x: Tensor) -> Tensor:
+    return 1 / (1 + torch.exp(-x))
+
+
+def step(condition: Tensor) -> Tensor:
+    return condition.to(torch.float64)
+
+
+Rule = Callable[[Tensor], Tensor]
+PairRule = Callable[[Tensor, Tensor], Tensor]
+# name: discriminator's loss by pair, its derivatives by real and by fake logit, generator's loss, its derivative
+TABLE: dict[str, tuple[PairRule, Rule, Rule, Rule, Rule]] = {
+    "logistic": (lambda r, f: sp(-r) + sp(f), lambda r: -sig(-r), sig, lambda f: sp(-f), lambda f: -sig(-f)),
+    "minimax": (lambda r, f: sp(-r) + sp(f), lambda r: -sig(-r), sig, lambda f: -sp(f), lambda f: -sig(f)),
+    "hinge": (
+        lambda r, f: (1 - r).clamp_min(0) + (1 + f).clamp_min(0),
+        lambda r: -step(r < 1),
+        lambda f: step(f > -1),
+        lambda f: -f,
+        lambda f: -torch.ones_like(f),
+    ),
+    "least-squares": (
+        lambda r, f: ((r - 1) ** 2 + f**2) / 2,
+        lambda r: r - 1,
+        lambda f: f,
+        lambda f: (f - 1) ** 2 / 2,
+        lambda f: f - 1,
+    ),
+    "wasserstein": (
+        lambda r, f: f - r,
+        lambda r: -torch.ones_like(r),
+        lambda f: torch.ones_like(f),
+        lambda f: -f,
+        lambda f: -torch.ones_like(f),
+    ),
+}
+
+
+@pytest.fixture(params=[(64,), (8, 1, 3, 3)], ids=["flat", "patch"])
+def logits(request: pytest.FixtureRequest) -> tuple[Tensor, Tensor]:
+    """Real and fake logits, large ones too, that sit on no kink."""
+    generator = torch.Generator().manual_seed(0)
+    real, fake = (torch.randn(request.param, generator=generator, dtype=torch.float64) * 5 for _ in range(2))
+    real.view(-1)[:2] = torch.tensor([40.0, -40.0])
+    fake.view(-1)[:2] = torch.tensor([-700.0, 700.0])
+    return real.requires_grad_(), fake.requires_grad_()
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_discriminators_loss_and_gradients_are_the_closed_form(name: str, logits: tuple[Tensor, Tensor]) -> None:
+    """A mean over all logits, patches too; nothing overflows."""
+    real, fake = logits
+    value, by_real, by_fake, _, _ = TABLE[name]
+    loss = objective(name).discriminator_loss(real, fake)
+    torch.testing.assert_close(loss, value(real, fake).mean(), rtol=1e-12, atol=1e-12)
+    gradients = torch.autograd.grad(loss, (real, fake))
+    torch.testing.assert_close(gradients[0], by_real(real) / real.numel(), rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(gradients[1], by_fake(fake) / fake.numel(), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_generators_loss_and_gradient_are_the_closed_form(name: str, logits: tuple[Tensor, Tensor]) -> None:
+    """Of generated logits alone."""
+    fake = logits[1]
+    _, _, _, value, by_fake = TABLE[name]
+    loss = objective(name).generator_loss(fake)
+    torch.testing.assert_close(loss, value(fake).mean(), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(torch.autograd.grad(loss, fake)[0], by_fake(fake) / fake.numel(), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["logistic", "minimax"])
+def test_one_sided_label_smoothing_is_cross_entropy_with_a_soft_real_target(name: str, logits: tuple[Tensor, Tensor]) -> None:
+    """Salimans et al. 2016: real images have the target 0.9, generated ones 0; the generator's loss is as it was."""
+    real, fake = (x[torch.abs(x) < 30] for x in logits)
+    bce = nn.functional.binary_cross_entropy_with_logits
+    expected = bce(real, torch.full_like(real, 0.9)) + bce(fake, torch.zeros_like(fake))
+    smoothed = objective(name, label_smoothing=0.1)
+    torch.testing.assert_close(smoothed.discriminator_loss(real, fake), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(smoothed.generator_loss(fake), objective(name).generator_loss(fake))
+
+
+def test_least_squares_takes_any_targets(logits: tuple[Tensor, Tensor]) -> None:
+    """Mao et al. 2017, equation 8: a = -1, b = 1, c = 0 minimises the Pearson chi-square divergence."""
+    real, fake = logits
+    made = objective("least-squares", fake_target=-1, real_target=1, generator_target=0)
+    torch.testing.assert_close(made.discriminator_loss(real, fake), ((real - 1) ** 2 + (fake + 1) ** 2).mean() / 2)
+    torch.testing.assert_close(made.generator_loss(fake), (fake**2).mean() / 2)
+
+
+def uniform(count: int) -> Tensor:
+    """Fixed numbers in [0, 1)."""
+    return torch.rand(count, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+
+
+def images(seed: int, count: int = 5) -> Tensor:
+    return torch.rand(count, 2, 3, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * 2 - 1
+
+
+class Linear(nn.Module):
+    """D(x) = w . x: its gradient is w everywhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(images(7, 1)[0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x * self.weight).sum(dim=(1, 2, 3))
+
+
+class Quadratic(Linear):
+    """D(x) = sum of w x^2: its gradient at x is 2 w x."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x**2 * self.weight).sum(dim=(1, 2, 3))
+
+
+def test_r1_of_a_linear_discriminator_is_half_gamma_times_its_squared_norm() -> None:
+    """Whatever the images are; and its derivative is gamma w."""
+    discriminator = Linear()
+    penalty = R1Penalty(3.0)(discriminator, images(0), images(1), uniform)
+    torch.testing.assert_close(penalty, 1.5 * discriminator.weight.square().sum())
+    penalty.backward()
+    torch.testing.assert_close(discriminator.weight.grad, 3 * discriminator.weight.detach())
+
+
+def test_r1_of_a_quadratic_discriminator_is_taken_at_the_real_images() -> None:
+    """gamma / 2 times the mean over samples of |2 w x|^2; its derivative is 4 gamma w mean(x^2)."""
+    discriminator, real = Quadratic(), images(0)
+    penalty = R1Penalty(3.0)(discriminator, real, images(1), uniform)
+    weight = discriminator.weight.detach()
+    torch.testing.assert_close(penalty, 1.5 * (2 * weight * real).square().sum(dim=(1, 2, 3)).mean())
+    penalty.backward()
+    torch.testing.assert_close(discriminator.weight.grad, 12 * weight * real.square().mean(dim=0))
+
+
+@pytest.mark.parametrize(("scale", "one_sided"), [(3.0, False), (3.0, True), (0.1, False), (0.1, True)])
+def test_the_gradient_penalty_of_a_linear_discriminator_is_known(scale: float, one_sided: bool) -> None:
+    """lambda (|w| - 1)^2; one-sided it forgives a norm below 1."""
+    discriminator = Linear()
+    with torch.no_grad():
+        discriminator.weight.mul_(scale / discriminator.weight.norm())
+    penalty = GradientPenalty(10.0, one_sided)(discriminator, images(0), images(1), uniform)
+    expected = 0.0 if one_sided and scale < 1 else 10 * (scale - 1) ** 2
+    torch.testing.assert_close(penalty, torch.tensor(expected, dtype=torch.float64), rtol=1e-9, atol=1e-12)
+
+
+def test_the_gradient_penalty_is_taken_between_real_and_generated_images() -> None:
+    """One position for each sample, on the straight line between its pair; the mean over samples is outside the square."""
+    discriminator, real, fake = Quadratic(), images(0), images(1)
+    penalty = GradientPenalty(10.0, False)(discriminator, real, fake, uniform)
+    position = uniform(5).view(5, 1, 1, 1)
+    between = (1 - position) * real + position * fake
+    norms = (2 * discriminator.weight * between).square().sum(dim=(1, 2, 3)).sqrt()
+    torch.testing.assert_close(penalty, 10 * (norms - 1).square().mean(), rtol=1e-9, atol=1e-12)
+
+
+def test_the_gradient_penalty_has_a_gradient_where_the_norm_is_zero() -> None:
+    """The root has none there; a NaN would end the run."""
+    discriminator = Linear()
+    nn.init.zeros_(discriminator.weight)
+    penalty = GradientPenalty(10.0, False)(discriminator, images(0), images(1), uniform)
+    penalty.backward()
+    torch.testing.assert_close(penalty.detach(), torch.tensor(10.0, dtype=torch.float64), rtol=1e-5, atol=0.0)
+    assert discriminator.weight.grad is not None
+    assert torch.isfinite(discriminator.weight.grad).all()
+
+
+def test_drift_is_the_weighted_mean_square_of_the_real_logits() -> None:
+    """Karras et al. 2018, appendix A.1."""
+    discriminator = Linear()
+    penalty = DriftPenalty(0.001)(discriminator, images(0), images(1), uniform)
+    torch.testing.assert_close(penalty, 0.001 * discriminator(images(0)).square().mean())
+
+
+@pytest.mark.parametrize("penalty", [R1Penalty(1.0), GradientPenalty(10.0, False), GradientPenalty(10.0, True), DriftPenalty(1.0)], ids=str)
+def test_a_penalty_reaches_every_weight_of_a_real_discriminator(penalty: Any) -> None:
+    """Trap 12: without create_graph, or with a detach, it would train nothing and say nothing."""
+    torch.manual_seed(0)
+    head = nn.Linear(4 * 9, 1)
+    discriminator = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.LeakyReLU(0.2), nn.Flatten(), head).double()
+    with torch.no_grad():
+        head.weight.mul_(20)  # so that the one-sided penalty has something to say
+    value = penalty(lambda x: discriminator(x).flatten(), images(0), images(1), uniform)
+    assert value.requires_grad
+    value.backward()
+    for name, parameter in discriminator.named_parameters():
+        # A bias shifts logits and, below leaky ReLUs, changes no input gradient: only drift has a gradient there.
+        if name.endswith("weight"):
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().max() > 0, name
+
+
+def test_options_choose_the_penalties() -> None:
+    """Nothing is added that was not asked for."""
+    for name in ("logistic", "minimax", "hinge", "least-squares"):
+        assert objective(name).penalties == ()
+        assert [p.name for p in objective(name, r1_gamma=0.1).penalties] == ["r1"]
+    assert [p.name for p in objective("wasserstein", gp_weight=10, drift=0.001).penalties] == ["gradient-penalty", "drift"]
+
+
+@pytest.mark.parametrize(
+    ("options", "clip"),
+    [({}, 0.01), ({"gp_weight": 10}, 0.0), ({"weight_clip": 0.1}, 0.1), ({"weight_clip": 0}, 0.0), ({"weight_clip": "none"}, 0.01)],
+)
+def test_wasserstein_clips_unless_it_has_a_gradient_penalty(options: dict[str, Any], clip: float) -> None:
+    """0.01 as in the first paper, nothing as in the second, or what the user says."""
+    assert objective("wasserstein", **options).weight_clip == clip
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("logistic", {"label_smoothing": 1}, "label_smoothing must be at least 0 and below 1"),
+        ("minimax", {"label_smoothing": -0.1}, "label_smoothing must be at least 0 and below 1"),
+        ("hinge", {"r1_gamma": -1}, "r1_gamma must be 0 or more"),
+        ("least-squares", {"fake_target": 1}, "real_target must differ from fake_target"),
+        ("wasserstein", {"gp_weight": 10, "weight_clip": 0.01}, "weight_clip must be 0 with a gradient penalty"),
+        ("wasserstein", {"weight_clip": -0.01}, "weight_clip must be 0 or more"),
+    ],
+)
+def test_an_option_out_of_range_is_refused(name: str, options: dict[str, Any], message: str) -> None:
+    """Before anything is trained."""
+    with pytest.raises(ConfigError, match=message):
+        objective(name, **options)
