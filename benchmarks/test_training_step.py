@@ -17,7 +17,9 @@ Shapes: N images of a batch, C, H, W an image.
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +54,8 @@ CHECKED_STEPS = 3
 """Steps whose losses must agree before anything is timed."""
 TOTAL_KIMG = 200.0
 """Budget of the harness: longer than any measurement here, and a progress report every 1,000 images."""
+UNCONDITIONAL = {"architecture.options.conditional": False, "loss.name": "logistic"}
+"""The networks and the loss of the published loop, whatever the defaults are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,9 +69,17 @@ class Case:
 
 
 CASES = {
-    "digits-16": Case(plugin="dcgan", settings={"dataset.name": "digits"}, blocks=30, steps=8),
+    "digits-16": Case(
+        plugin="dcgan",
+        settings={"dataset.name": "digits", "training.batch_size": 64, **UNCONDITIONAL},
+        blocks=100,
+        steps=2,
+    ),
     "dcgan-64": Case(
-        plugin="dcgan-64", settings={"dataset.name": "synthetic", "dataset.options.num_images": 2048}, blocks=6, steps=1
+        plugin="dcgan-64",
+        settings={"dataset.name": "synthetic", "dataset.options.num_images": 2048, **UNCONDITIONAL},
+        blocks=8,
+        steps=1,
     ),
 }
 NEVER = {"evaluation.metrics": "none", "evaluation.samples_every_kimg": 1e9, "checkpoint.every_kimg": 1e9, "training.device": "cpu"}
@@ -84,16 +96,22 @@ class Harness:
         device = self.materials.device
         self.initial = [copy.deepcopy(m.state_dict()) for m in (self.materials.networks.generator, self.materials.networks.discriminator)]
         self.threads = choose_threads(self.materials.algorithm, device, 0).count
-        self._directory = RunDirectory.create_at(directory)
+        self._open = contextlib.ExitStack()
+        run = self._open.enter_context(RunDirectory.create_at(directory))
+        events = self._open.enter_context(EventLog(run.events_path))
         self._trainer = Trainer(
             self.materials,
             make_runner("auto", self.materials.algorithm, device),
-            self._directory,
-            EventLog(self._directory.events_path),
+            run,
+            events,
             Clock(device),
             manager,
             SilentReporter(),
         )
+
+    def close(self) -> None:
+        """Close its files."""
+        self._open.close()
 
     @property
     def batch_size(self) -> int:
@@ -263,8 +281,6 @@ def _from_loader(harness: Harness) -> Iterator[Tensor]:
 
 def _fastest_threads(step: Callable[[], object], harness: Harness) -> int:
     """Return the thread count that suits a loop best, measured as the harness measures its own; its own where only one was allowed."""
-    import os
-
     if os.environ.get("OMP_NUM_THREADS", "").isdigit():
         return harness.threads
     seconds: dict[int, list[float]] = {count: [] for count in candidate_counts(available_cpus())}
@@ -277,14 +293,25 @@ def _fastest_threads(step: Callable[[], object], harness: Harness) -> int:
     return min(seconds, key=lambda count: statistics.median(seconds[count]))
 
 
+@pytest.fixture
+def make_harness(tmp_path: Path) -> Iterator[Callable[..., Harness]]:
+    """Return what builds a harness; it is closed behind the test."""
+    with contextlib.ExitStack() as made:
+
+        def make(case: Case, **training: object) -> Harness:
+            return made.enter_context(contextlib.closing(Harness(case, tmp_path / "run", **training)))
+
+        yield make
+
+
 @pytest.mark.parametrize("average", [True, False], ids=["with-average", "without-average"])
 @pytest.mark.parametrize("name", CASES)
 def test_overhead_of_the_harness(
-    benchmark: BenchmarkFixture, interleave: Any, machine: Any, tmp_path: Path, name: str, average: bool
+    benchmark: BenchmarkFixture, interleave: Any, machine: Any, make_harness: Any, name: str, average: bool
 ) -> None:
     """The harness against a loop by hand; the average of the generator is part of the numerics, or (stricter) of the overhead."""
     case = CASES[name]
-    harness = Harness(case, tmp_path / "run", ema_halflife_kimg=2.0)
+    harness = make_harness(case, ema_halflife_kimg=2.0)
     by_hand = ByHand(harness, average=average)
     expected = torch.stack([torch.stack(by_hand.step()) for _ in range(CHECKED_STEPS)])
     torch.testing.assert_close(harness.losses(CHECKED_STEPS), expected, rtol=1e-5, atol=1e-6)
@@ -301,11 +328,11 @@ def test_overhead_of_the_harness(
 @pytest.mark.parametrize("feed", ["tensor", "loader"])
 @pytest.mark.parametrize("name", CASES)
 def test_throughput_against_the_published_loop(
-    benchmark: BenchmarkFixture, interleave: Any, machine: Any, tmp_path: Path, name: str, feed: str
+    benchmark: BenchmarkFixture, interleave: Any, machine: Any, make_harness: Any, name: str, feed: str
 ) -> None:
     """The harness against pytorch/examples' loop: the same networks, batch size and precision."""
     case = CASES[name]
-    harness = Harness(case, tmp_path / "run")
+    harness = make_harness(case)
     checked = Published(harness, _from_tensor(harness))
     expected = torch.stack([torch.stack(checked.step()) for _ in range(CHECKED_STEPS)])
     torch.testing.assert_close(harness.losses(CHECKED_STEPS), expected, rtol=1e-4, atol=1e-5)

@@ -127,7 +127,7 @@ class EvaluationConfig:
     """Images in one pass of the generator and the extractor."""
     samples_every_kimg: float = 0.0
     """Cadence of the sample grids; 0 follows the evaluations."""
-    grid_size: int = 8
+    grid_size: int = 10
     """Rows and columns of a sample grid."""
     extractor_weights: str = ""
     """Weights file for an extractor that needs one."""

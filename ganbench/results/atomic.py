@@ -73,9 +73,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except StorageError:
-        raise
-    except Exception as error:
+    except (OSError, RuntimeError) as error:
         cause = _operating_system_error(error)
         if cause is None:
             raise

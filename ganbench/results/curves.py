@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _COLOURS = ("#2a6f97", "#d1495b", "#66a182", "#edae49", "#7d5ba6", "#3d3d3d")
 _LOG_RATIO = 20.0
-"""A metric that spans more than this factor is drawn on a logarithmic scale."""
+"""A metric that spans more than this factor, its floor included, is drawn on a logarithmic scale."""
 _INK = "#333333"
 _PANEL_INCHES = (7.0, 2.9)
 _DOTS_PER_INCH = 130
@@ -90,7 +90,9 @@ def _draw_metric(axis: Axes, record: RunRecord, metric: str, colour: str) -> Non
     at, values = [x for x, _ in history], [value.value for _, value in history]
     axis.plot(at, values, color=colour, marker="o", markersize=4, linewidth=1.6, label=metric)
     low, high = [v.value - v.spread for _, v in history], [v.value + v.spread for _, v in history]
-    logarithmic = min(values) > 0 and max(values) / min(values) > _LOG_RATIO
+    floor = record.final(metric).floor
+    lowest = min(values) if floor is None or not math.isfinite(floor) else min(*values, floor)
+    logarithmic = lowest > 0 and max(values) / lowest > _LOG_RATIO
     if any(v.spread > 0 for _, v in history):
         smallest = min(values) / 2 if logarithmic else -math.inf
         axis.fill_between(at, [max(x, smallest) for x in low], high, color=colour, alpha=0.18, linewidth=0)
@@ -104,8 +106,7 @@ def _draw_metric(axis: Axes, record: RunRecord, metric: str, colour: str) -> Non
         fillstyle="none",
         label=f"best {best.value:.4g}",
     )
-    floor = record.final(metric).floor
-    if floor is not None and math.isfinite(floor) and (floor > 0 or not logarithmic):
+    if floor is not None and math.isfinite(floor):
         axis.axhline(floor, color=_INK, linestyle="--", linewidth=1, label=f"floor {floor:.4g} (real against real)")
     if logarithmic:
         axis.set_yscale("log")

@@ -33,11 +33,6 @@ class RunLock:
         self.path = path
         self._descriptor = -1
 
-    @property
-    def is_held(self) -> bool:
-        """Whether this object holds the lock."""
-        return self._descriptor >= 0
-
     def acquire(self) -> None:
         """Take the lock; where the file system knows no locks, go on without one.
 
@@ -47,19 +42,15 @@ class RunLock:
         """
         with storage_errors(self.path):
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
-        if not _try_lock(descriptor):
-            time.sleep(_RETRY_SECONDS)  # a reader may be asking is_locked at this very moment
-            if not _try_lock(descriptor):
-                holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
+            try:
+                _lock_or_raise(descriptor, self.path)
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+            except BaseException:
                 os.close(descriptor)
-                raise UsageError(
-                    f"{self.path.parent} is in use by {holder or 'another process'}", hint="wait for it, or stop that process first"
-                )
+                raise
         self._descriptor = descriptor
         _held.add(descriptor)
-        with storage_errors(self.path):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
 
     def release(self) -> None:
         """Give the lock back; more than once does no harm."""
@@ -77,8 +68,19 @@ def is_locked(path: Path) -> bool:
         return False
     try:
         return not _try_lock(descriptor, fcntl.LOCK_SH)
+    except OSError:
+        return False
     finally:
         os.close(descriptor)
+
+
+def _lock_or_raise(descriptor: int, path: Path) -> None:
+    if _try_lock(descriptor):
+        return
+    time.sleep(_RETRY_SECONDS)  # a reader may be asking is_locked at this very moment
+    if not _try_lock(descriptor):
+        holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
+        raise UsageError(f"{path.parent} is in use by {holder}", hint="wait for it, or stop that process first")
 
 
 def _try_lock(descriptor: int, operation: int = fcntl.LOCK_EX) -> bool:

@@ -43,8 +43,12 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, images_seen: int, ke
     if not path.exists():
         write_bytes(path, data)
     others = [p for p in list_checkpoints(folder) if p != path]
-    for old in others[: max(len(others) + 1 - keep, 0)]:
-        old.unlink(missing_ok=True)
+    # What lies at or beyond this point was passed over as damaged; left there it would be counted instead of a whole one.
+    older = [p for p in others if _images_seen(p) < images_seen]
+    kept = older[max(len(older) + 1 - keep, 0) :]
+    for other in others:
+        if other not in kept:
+            other.unlink(missing_ok=True)
     return path
 
 
@@ -86,6 +90,10 @@ def _load(path: Path) -> dict[str, Any] | None:
         logger.warning("checkpoint %s is damaged (%s); trying the one before", path.name, error)
         return None
     return state
+
+
+def _images_seen(path: Path) -> int:
+    return int(path.name.partition("-")[0])
 
 
 def _digest(data: bytes) -> str:

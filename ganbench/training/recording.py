@@ -136,6 +136,7 @@ def make_record(session: Session, status: Status, detail: str = "") -> RunRecord
         evaluations=evaluations,
         collapsed=has_collapsed(evaluations),
         num_resumes=trainer.counters.num_resumes,
+        host=host_name(),
         notes=session.notes(),
     )
 
@@ -143,12 +144,14 @@ def make_record(session: Session, status: Status, detail: str = "") -> RunRecord
 def run_notes(session: Session) -> tuple[str, ...]:
     """Return what a reader of the record must know."""
     resolved = session.resolved
-    notes = [f"host {host_name()}", f"threads {session.threads.count}: {session.threads.reason}"]
+    notes = [f"threads {session.threads.count}: {session.threads.reason}"]
     notes.append(f"runner {session.runner.name}")
     if resolved.recipe is not None and isinstance(resolved.recipe.spec, RecipeSpec):
         notes += [f"recipe {resolved.recipe.spec.name}: {d}" for d in resolved.recipe.spec.deviations]
         notes += [f"overrides the recipe: {path}" for path in resolved.overridden]
     notes += session.materials.dataset.notes
+    if session.machines_mixed:
+        notes.append("resumed on another machine: times and speed are a mixture of both")
     for facts in session.environment:
         notes += [f"{name}: {value}" for name, value in facts.items()]
     return tuple(notes)

@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ganbench.config.resolve import Resolved, flatten
 from ganbench.config.toml import dump_settings
-from ganbench.errors import Diverged, GanbenchError, Interrupted, StorageError, UsageError
+from ganbench.errors import Diverged, GanbenchError, Interrupted, StorageError
 from ganbench.metrics.naming import PlannedMetric
 from ganbench.plugin.manager import PluginManager
 from ganbench.results.atomic import write_text
@@ -26,6 +28,7 @@ from ganbench.training.checkpoint import load_newest
 from ganbench.training.clock import Clock
 from ganbench.training.recording import make_record, plugin_identities, run_notes, utc_now, work_key
 from ganbench.training.reporter import Reporter
+from ganbench.training.resume import check_same_run, run_facts
 from ganbench.training.runner import make_runner
 from ganbench.training.setup import build_materials
 from ganbench.training.trainer import Trainer
@@ -56,6 +59,7 @@ class Session:
         self._reporter, self._should_stop = reporter, should_stop
         self.environment: list[Mapping[str, str]] = list(manager.call("ganbench_environment"))
         self.created = utc_now()
+        self.machines_mixed = False
 
     def run_new(self, choose_directory: Callable[[str], RunDirectory]) -> RunRecord:
         """Run from the start.
@@ -79,14 +83,14 @@ class Session:
             force: go on although a plugin's source has changed.
 
         Raises:
-            UsageError: its data or plugins have changed.
+            UsageError: its data, configuration, metrics or plugins have changed.
             RunFailed: no checkpoint of it is whole.
         """
         with directory as self.directory:
             state = load_newest(directory.checkpoints_path)
             self._build()
             if state is not None:
-                self._check_same(state, force)
+                check_same_run(self, state, force=force)
             return self._run(state)
 
     def _build(self) -> None:
@@ -97,28 +101,28 @@ class Session:
         self.identities = plugin_identities(self)
         self._startup_seconds = time.perf_counter() - began
 
-    def _check_same(self, state: dict[str, Any], force: bool) -> None:
-        """Refuse to mix two different things into one run."""
-        here = self.materials.dataset.train.content_hash
-        if state["data_hash"] != here:
-            raise UsageError(
-                f"the data have changed since the run began (hash {str(state['data_hash'])[:12]}, now {here[:12]})",
-                hint="restore them, or start a new run",
-            )
-        now = [f"{i.kind} {i.name} {i.source_hash}" for i in self.identities]
-        changed = [before.rsplit(" ", 1)[0] for before in state["plugins"] if before not in now]
-        if changed and not force:
-            raise UsageError(f"the source of {', '.join(changed)} has changed since the run began", hint="--force goes on all the same")
+    def _choose_threads(self, state: dict[str, Any] | None) -> Threads:
+        """Measure a new run's thread count; a resumed run keeps its own, because another count sums in another order."""
+        if state is None:
+            return choose_threads(self.materials.algorithm, self.materials.device, self.resolved.config.training.threads)
+        count, reason = state["threads"]
+        torch.set_num_threads(count)
+        return Threads(count=count, reason=reason)
+
+    def _compare_machines(self, state: dict[str, Any]) -> None:
+        """Say so where a run goes on elsewhere: its results are right, its speed is of neither machine."""
+        self.machines_mixed = state["machines_mixed"] or state["hardware"] != self.keys.hardware.digest
+        if self.machines_mixed:
+            logger.warning("this run began on another machine; its times and its speed are a mixture of both")
 
     def _run(self, state: dict[str, Any] | None) -> RunRecord:
         """Calibrate, train, and write the record whatever happens."""
         config, device = self.resolved.config, self.materials.device
-        seconds = {"startup": self._startup_seconds} if state is None else dict(state["seconds"])
-        clock = Clock(device, seconds)
+        clock = Clock(device, None if state is None else state["seconds"])
+        clock.seconds["startup"] += self._startup_seconds
         self._reporter.started(self.directory.path, f"{config.name} on {self.materials.dataset.name}, seed {config.training.seed}")
         with clock.measure("calibration"):
-            wanted = config.training.threads if state is None else int(state["threads"])
-            self.threads = choose_threads(self.materials.algorithm, device, wanted)
+            self.threads = self._choose_threads(state)
             self.flops_per_iteration = count_flops(self.materials.algorithm, device)
         self._reporter.message(f"{device}, {self.threads.count} threads ({self.threads.reason}), runner {self.runner.name}")
         self._make_keys()
@@ -128,13 +132,16 @@ class Session:
                 self.materials, self.runner, self.directory, events, clock, self.manager, self._reporter, self._should_stop
             )
             self.trainer.on_save = self._write_partial
-            self.trainer.extra_state = {
-                "plugins": [f"{i.kind} {i.name} {i.source_hash}" for i in self.identities],
-                "created": self.created,
-            }
             if state is not None:
                 self.created = str(state["created"])
+                self._compare_machines(state)
                 self.trainer.load_state_dict(state)
+            self.trainer.extra_state = {
+                **run_facts(self),
+                "created": self.created,
+                "threads": [self.threads.count, self.threads.reason],
+                "machines_mixed": self.machines_mixed,
+            }
             self._call("ganbench_before_run", config=config, directory=self.directory.path)
             return self._train()
 
@@ -145,14 +152,12 @@ class Session:
         except Diverged as error:
             return self._finish("diverged", str(error))
         except (Interrupted, KeyboardInterrupt) as error:
-            self._write_partial("interrupted", str(error) or "killed by a second Ctrl-C")
+            self._write_partial("interrupted", str(error) or "interrupted")
             raise
-        except StorageError as error:
-            with contextlib.suppress(StorageError):
-                self._write_partial("failed", str(error))
-            raise
-        except GanbenchError as error:
-            self._write_partial("failed", str(error))
+        except Exception as error:
+            detail = str(error) if isinstance(error, GanbenchError) else f"{type(error).__name__}: {error}"
+            with contextlib.suppress(StorageError):  # the first error is the one to tell
+                self._write_partial("failed", detail)
             raise
         return self._finish("complete", "")
 

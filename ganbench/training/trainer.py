@@ -119,6 +119,7 @@ class Trainer:
             StorageError: something could not be written.
         """
         if self.counters.iteration == 0:
+            self._stop_if_asked()
             self._evaluate()
             self._sample()
         with self.clock.measure("training"):
@@ -140,17 +141,26 @@ class Trainer:
     def _between_steps(self, before: int) -> None:
         """Do whatever is due after an iteration."""
         now = self.counters.images_seen
-        stopping = self._should_stop()
         if self._report.is_due(before, now):
             self._tell_progress()
         if self._evaluation.is_due(before, now):
             self._evaluate()
         if self._samples.is_due(before, now):
             self._sample()
-        if stopping or self._checkpoint.is_due(before, now):
+        if self._checkpoint.is_due(before, now):
             self.save()
-        if stopping and now < self.total_images:
-            raise Interrupted(f"interrupted at {now / 1000:.1f} of {self.total_images / 1000:.1f} kimg")
+        if now < self.total_images:
+            self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        """End here, between two steps, with a checkpoint.
+
+        Raises:
+            Interrupted: ``should_stop`` says so.
+        """
+        if self._should_stop():
+            self.save()
+            raise Interrupted(f"interrupted at {self.counters.images_seen / 1000:.1f} of {self.total_images / 1000:.1f} kimg")
 
     def _tell_progress(self) -> None:
         """Read the statistics, check them, write and report them."""
@@ -238,7 +248,6 @@ class Trainer:
             "evaluations": json.dumps([encode(e) for e in self.evaluations]),
             "seconds": dict(self.clock.snapshot()),
             "threads": torch.get_num_threads(),
-            "data_hash": self._materials.dataset.train.content_hash,
             "events_bytes": self._events.offset,
             **self.extra_state,
         }

@@ -21,8 +21,8 @@ class DCGANOptions:
     """Channels of the generator at half the resolution; doubled with each halving."""
     discriminator_width: int = 64
     """Channels of the discriminator at half the resolution; doubled with each halving."""
-    conditional: bool = False
-    """Use labels: one-hot beside z, and as constant planes beside the image (Mirza and Osindero 2014)."""
+    conditional: bool | None = None
+    """Use labels: one-hot beside z, and as constant planes beside the image (Mirza and Osindero 2014); unset: where there are any."""
     base_resolution: Literal[2, 4] = 4
     """Resolution of the generator's first feature map and of the discriminator's last."""
     discriminator_kernel: Literal[3, 4, 5] = 4
@@ -66,6 +66,7 @@ def ganbench_register() -> list[ArchitectureSpec | RecipeSpec]:
             resolution=64,
             settings=(
                 ("loss.name", "logistic"),
+                ("architecture.options.conditional", False),
                 ("training.batch_size", 64),
                 ("training.d_steps", 1),
                 ("training.shared_fakes", True),
@@ -87,6 +88,7 @@ def ganbench_register() -> list[ArchitectureSpec | RecipeSpec]:
             resolution=32,
             settings=(
                 ("loss.name", "logistic"),
+                ("architecture.options.conditional", False),
                 ("architecture.options.generator_width", 128),
                 ("architecture.options.base_resolution", 2),
                 ("architecture.options.discriminator_kernel", 5),

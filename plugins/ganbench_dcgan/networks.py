@@ -13,7 +13,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
 from ganbench import ImageShape, Networks
 from ganbench_dcgan import DCGANOptions
@@ -25,12 +24,22 @@ def channel_widths(resolution: int, base_resolution: int, width: int) -> list[in
     return [min(width * 2**level, 16 * width) for level in range(levels)]
 
 
+def one_hot(labels: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
+    """Return ``[N, K]``. torch's own function looks at the labels on the host first, and a step must not wait for that."""
+    return (labels[:, None] == torch.arange(num_classes, device=labels.device)).to(dtype)
+
+
+def used_classes(options: DCGANOptions, shape: ImageShape) -> int:
+    """Return K where the networks use labels, else 0."""
+    return 0 if options.conditional is False else shape.num_classes
+
+
 class Generator(nn.Module):
     """``[N, L]`` latents to ``[N, C, H, W]`` images in [-1, 1]."""
 
     def __init__(self, options: DCGANOptions, shape: ImageShape) -> None:
         super().__init__()
-        self.num_classes = shape.num_classes if options.conditional else 0
+        self.num_classes = used_classes(options, shape)
         widths = channel_widths(shape.resolution, options.base_resolution, options.generator_width)[::-1]
         base = options.base_resolution
         layers: list[nn.Module] = [
@@ -51,7 +60,7 @@ class Generator(nn.Module):
         """Return images."""
         if self.num_classes:
             assert labels is not None
-            latents = torch.cat([latents, one_hot(labels, self.num_classes).to(latents.dtype)], dim=1)
+            latents = torch.cat([latents, one_hot(labels, self.num_classes, latents.dtype)], dim=1)
         images: Tensor = self.layers(latents[:, :, None, None])
         return images
 
@@ -61,7 +70,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, options: DCGANOptions, shape: ImageShape) -> None:
         super().__init__()
-        self.num_classes = shape.num_classes if options.conditional else 0
+        self.num_classes = used_classes(options, shape)
         widths = channel_widths(shape.resolution, options.base_resolution, options.discriminator_width)
         channels = [shape.image_channels + self.num_classes, *widths]
         kernel = options.discriminator_kernel
@@ -82,7 +91,7 @@ class Discriminator(nn.Module):
         """Return logits."""
         if self.num_classes:
             assert labels is not None
-            planes = one_hot(labels, self.num_classes).to(images.dtype)[:, :, None, None]
+            planes = one_hot(labels, self.num_classes, images.dtype)[:, :, None, None]
             images = torch.cat([images, planes.expand(-1, -1, *images.shape[2:])], dim=1)
         logits: Tensor = self.layers(images).flatten()
         return logits
@@ -110,5 +119,5 @@ def build(options: DCGANOptions, shape: ImageShape) -> Networks:
     generator.apply(initialise)
     discriminator.apply(initialise)
     return Networks(
-        generator=generator, discriminator=discriminator, latent_dim=options.latent_dim, conditional=options.conditional
+        generator=generator, discriminator=discriminator, latent_dim=options.latent_dim, conditional=used_classes(options, shape) > 0
     )

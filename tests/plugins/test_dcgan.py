@@ -153,8 +153,8 @@ def test_the_discriminator_can_be_differentiated_twice() -> None:
 
 
 def test_labels_decide_what_a_conditional_network_says() -> None:
-    """Both networks see them; without conditional they are ignored."""
-    made = networks(16, num_classes=4, conditional=True)
+    """Both networks see them, where there are any and unless they are not wanted."""
+    made = networks(16, num_classes=4)
     made.generator.eval()
     made.discriminator.eval()
     latents = torch.randn(1, made.latent_dim).expand(2, -1)
@@ -163,9 +163,10 @@ def test_labels_decide_what_a_conditional_network_says() -> None:
     logits = made.discriminator(images[:1].expand(2, -1, -1, -1), torch.tensor([0, 3]))
     assert logits[0] != logits[1]
     assert made.conditional
-    plain = networks(16, num_classes=4)
+    plain = networks(16, num_classes=4, conditional=False)
     assert not plain.conditional
     assert plain.discriminator(images, torch.tensor([0, 3])).shape == (2,)
+    assert not networks(16).conditional
 
 
 def test_conditional_without_labels_is_refused() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -10,7 +12,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from ganbench.errors import UsageError
+from ganbench.errors import StorageError, UsageError
 from ganbench.results.serialise import from_json
 from ganbench.results.store import RunDirectory, is_run
 
@@ -161,3 +163,19 @@ def test_a_run_id_can_be_resumed(tmp_path, monkeypatch):
         run.config_path.touch()
     with RunDirectory.resume(run.path.name) as again:
         assert again.path.resolve() == run.path.resolve()
+
+
+@pytest.mark.parametrize(("number", "works"), [(errno.ENOLCK, True), (errno.EOPNOTSUPP, True), (errno.EIO, False)])
+def test_a_file_system_without_locks_can_be_used(tmp_path, monkeypatch, number, works):
+    """Some network file systems know no flock: the run goes on; any other refusal is told."""
+
+    def refuse(descriptor, operation):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    if works:
+        with _create(tmp_path) as run:
+            assert run.samples_path.is_dir()
+    else:
+        with pytest.raises(StorageError, match="Input/output error"):
+            _create(tmp_path)

@@ -51,8 +51,7 @@ def test_tensors_come_back_bit_for_bit(folder: Path) -> None:
         back = state["tensors"][name]
         assert back.dtype == tensor.dtype
         assert back.stride() == tensor.stride()
-        assert back.contiguous().numpy(force=True).tobytes() == tensor.contiguous().numpy(force=True).tobytes() if name != "half" else True
-        assert torch.equal(back.nan_to_num(7.0), tensor.nan_to_num(7.0))
+        assert torch.equal(back.contiguous().view(torch.uint8), tensor.contiguous().view(torch.uint8))
     assert (state["text"], state["number"], state["nothing"], state["deep"]) == ("ä", 0.1, None, {"a": [1, (2, 3)]})
 
 
@@ -91,7 +90,7 @@ def test_with_every_checkpoint_damaged_the_run_cannot_go_on(folder: Path) -> Non
     """It says so, instead of starting silently from the beginning."""
     for seen in (64, 128):
         save(folder, seen).write_bytes(b"damaged")
-    with pytest.raises(RunFailed, match="none of the 2 checkpoints in .* is whole; start the run anew"):
+    with pytest.raises(RunFailed, match=r"none of the 2 checkpoints in .* is whole; start the run anew"):
         load_newest(folder)
 
 

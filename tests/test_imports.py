@@ -1,0 +1,68 @@
+"""Who may import whom, and what the light commands must not import."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run this interpreter with the sources of this checkout in front."""
+    paths = [str(ROOT), str(ROOT / "plugins"), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "NO_COLOR": "1"}
+    environment.pop("GANBENCH_PLUGINS", None)
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=folder, env=environment, check=False)
+
+
+def test_the_import_contracts_hold(tmp_path: Path) -> None:
+    """Layers, independence of plugins, and a harness that knows none of them: the contracts of pyproject.toml."""
+    code = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(cache_dir=None))"
+    done = run("-c", code)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """Return the top-level packages that a command line has imported when it ends."""
+    code = f"""
+import sys
+from ganbench.cli.main import main
+code = main({list(arguments)!r})
+print("IMPORTED", *sorted({{name.partition(".")[0] for name in sys.modules}}))
+raise SystemExit(code)
+"""
+    done = run("-c", code)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.rpartition("IMPORTED")[2].split())
+
+
+LIGHT = [
+    ("--help",),
+    ("--version",),
+    ("run", "--help"),
+    ("plugins", "--help"),
+    ("plugins", "list"),
+    ("plugins", "list", "--json"),
+    ("plugins", "show", "dcgan"),
+    ("completion", "bash"),
+]
+
+
+@pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)
+def test_a_light_command_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    """``--help``, listing plugins and completion must stay far below a second."""
+    assert imported_by(*arguments) & {"torch", "torchvision", "numpy", "scipy", "sklearn", "PIL", "matplotlib", "rich"} == set()
+
+
+def test_importing_ganbench_imports_nothing_heavy() -> None:
+    """Its public names are loaded when they are used."""
+    done = run(
+        "-c", "import sys, ganbench; ganbench.ArchitectureSpec; print(sorted({'torch', 'numpy', 'rich', 'click'} & set(sys.modules)))"
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[]")

@@ -1,0 +1,85 @@
+"""The public names: sorted, importable, documented, and the same in every list."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+from typing import Any
+
+import pytest
+
+import ganbench
+from ganbench.plugin.manager import PluginManager
+
+MANAGER = PluginManager()
+
+
+def test_the_list_is_sorted_and_complete() -> None:
+    """``__all__`` and the homes of the names agree."""
+    homes = {name: module for module, names in ganbench._HOMES.items() for name in names}
+    assert ganbench.__all__ == sorted(ganbench.__all__)
+    assert set(ganbench.__all__) == set(homes)
+    assert set(dir(ganbench)) == {*ganbench.__all__, "__version__"}
+
+
+def test_the_list_for_type_checkers_is_the_same() -> None:
+    """The imports under TYPE_CHECKING name each public name once."""
+    source = inspect.getsource(ganbench)
+    block = source[source.index("if TYPE_CHECKING:") : source.index("_HOMES = {")]
+    for module, names in ganbench._HOMES.items():
+        line = next(part for part in block.split("    from ")[1:] if part.startswith(f"{module} import"))
+        assert sorted(line.partition("import")[2].replace("(", " ").replace(")", " ").replace(",", " ").split()) == sorted(names)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """As of any module."""
+    with pytest.raises(AttributeError, match="module 'ganbench' has no attribute 'Ganarator'"):
+        ganbench.Ganarator  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ganbench.__all__)
+def test_a_public_name_is_where_it_says_and_has_a_docstring(name: str) -> None:
+    """Its own, not one that it inherits."""
+    found = getattr(ganbench, name)
+    module = importlib.import_module(next(m for m, names in ganbench._HOMES.items() if name in names))
+    assert found is getattr(module, name)
+    if inspect.isclass(found):
+        text = vars(found).get("__doc__") or ""
+        generated = f"{found.__name__}("  # what a dataclass writes for itself
+        assert text.strip(), name
+        assert not text.startswith(generated), name
+    else:
+        assert f"{name} = " in inspect.getsource(module)
+
+
+def public_methods() -> list[tuple[str, Any]]:
+    """Return the public methods of the public classes that are defined in ganbench."""
+    found = []
+    for name in ganbench.__all__:
+        cls = getattr(ganbench, name)
+        if inspect.isclass(cls):
+            own = {n: m for n, m in vars(cls).items() if not n.startswith("_") and inspect.isfunction(m)}
+            found += [(f"{name}.{n}", m) for n, m in own.items()]
+    return found
+
+
+@pytest.mark.parametrize(("name", "method"), public_methods(), ids=lambda value: value if isinstance(value, str) else "")
+def test_a_public_method_has_a_docstring(name: str, method: Any) -> None:
+    """One line at least."""
+    assert (method.__doc__ or "").strip(), name
+
+
+@pytest.mark.parametrize("one", MANAGER.registered, ids=lambda r: f"{r.spec.kind}-{r.spec.name}")
+def test_every_first_party_plugin_describes_itself(one: Any) -> None:
+    """A summary of one line, help under every option, defaults that its own validation accepts, and a factory that imports."""
+    from ganbench.config.values import describe_fields
+
+    spec = one.spec
+    assert spec.summary
+    assert "\n" not in spec.summary
+    assert [f.name for f in describe_fields(spec.options) if not f.help] == []
+    if all(f.default is not dataclasses.MISSING for f in dataclasses.fields(spec.options)):
+        spec.options()
+    if spec.factory:
+        assert callable(one.load())
