@@ -72,8 +72,8 @@ CASES = {
     "digits-16": Case(
         plugin="dcgan",
         settings={"dataset.name": "digits", "training.batch_size": 64, **UNCONDITIONAL},
-        blocks=100,
-        steps=2,
+        blocks=120,
+        steps=1,
     ),
     "dcgan-64": Case(
         plugin="dcgan-64",

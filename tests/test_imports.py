@@ -20,7 +20,7 @@ def run(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, cwd=folder, env=environment, check=False)
 
 
-def test_the_import_contracts_hold(tmp_path: Path) -> None:
+def test_the_import_contracts_hold() -> None:
     """Layers, independence of plugins, and a harness that knows none of them: the contracts of pyproject.toml."""
     code = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(cache_dir=None))"
     done = run("-c", code)

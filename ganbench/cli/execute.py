@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import sys
 import warnings
@@ -54,7 +55,11 @@ class StopSignal:
         self.requested = True
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_DFL)
-        click.echo("ganbench: stopping after this step and saving; Ctrl-C again kills", err=True)
+        # Past Python's buffers, which the signal may have caught in the middle of a write; a live line hides the cursor, and the second
+        # signal leaves no time to show it again.
+        show_cursor = "\x1b[?25h\r\n" if os.isatty(2) else ""
+        with contextlib.suppress(OSError):
+            os.write(2, f"{show_cursor}ganbench: stopping after this step and saving; Ctrl-C again kills\n".encode())
 
 
 def execute_new(
@@ -68,14 +73,16 @@ def execute_new(
     debug: bool,
 ) -> int:
     """Run from the start and return the exit code."""
+    stop = StopSignal()
 
     def choose(dataset_name: str) -> RunDirectory:
         config = resolved.config
+        stop.training = True  # from here on there is something to keep
         if out is not None:
             return RunDirectory.create_at(out)
         return RunDirectory.create(name=config.name, dataset=dataset_name, seed=config.training.seed)
 
-    return _execute(resolved, planned, manager, lambda s: s.run_new(choose), quiet=quiet, as_json=as_json, debug=debug)
+    return _execute(resolved, planned, manager, lambda s: s.run_new(choose), stop, quiet=quiet, as_json=as_json, debug=debug)
 
 
 def execute_resumed(
@@ -90,9 +97,11 @@ def execute_resumed(
     debug: bool,
 ) -> int:
     """Go on with a run and return the exit code."""
-    return _execute(
-        resolved, planned, manager, lambda s: s.run_resumed(directory, force=force), quiet=quiet, as_json=as_json, debug=debug
-    )
+
+    def run(session: Session) -> RunRecord:
+        return session.run_resumed(directory, force=force)
+
+    return _execute(resolved, planned, manager, run, StopSignal(), quiet=quiet, as_json=as_json, debug=debug)
 
 
 def _execute(
@@ -100,12 +109,12 @@ def _execute(
     planned: tuple[PlannedMetric, ...],
     manager: PluginManager,
     run: Callable[[Session], RunRecord],
+    stop: StopSignal,
     *,
     quiet: bool,
     as_json: bool,
     debug: bool,
 ) -> int:
-    stop = StopSignal()
     reporter = make_reporter(quiet=quiet, on_started=lambda _: setattr(stop, "training", True))
     with _logging(debug, reporter.message), stop.listening():
         session = Session(resolved, planned, manager, reporter, stop)
@@ -125,21 +134,23 @@ def _execute(
 @contextlib.contextmanager
 def _logging(debug: bool, say: Callable[[str], None]) -> Iterator[None]:
     """Send warnings to stderr as one line each, and everything to the run's log once there is one."""
-    root = logging.getLogger()
+    root, ours = logging.getLogger(), logging.getLogger("ganbench")
     handler = _LineHandler(say)
     handler.setLevel(logging.DEBUG if debug else logging.WARNING)
-    before = root.level
+    before = root.level, ours.level
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
-    logging.getLogger("ganbench").setLevel(logging.DEBUG)
-    logging.captureWarnings(True)
-    warnings.simplefilter("once")
-    try:
-        yield
-    finally:
-        logging.captureWarnings(False)
-        root.removeHandler(handler)
-        root.setLevel(before)
+    ours.setLevel(logging.DEBUG)
+    with warnings.catch_warnings():
+        logging.captureWarnings(True)
+        warnings.simplefilter("once")
+        try:
+            yield
+        finally:
+            logging.captureWarnings(False)
+            root.removeHandler(handler)
+            root.setLevel(before[0])
+            ours.setLevel(before[1])
 
 
 class _LineHandler(logging.Handler):

@@ -117,7 +117,6 @@ def main(arguments: list[str] | None = None) -> int:
 def _report(error: Exception, debug: bool) -> int:
     """Print one line and return the exit code."""
     if debug and not isinstance(error, (click.ClickException, click.Abort, click.exceptions.Exit)):
-        logging.getLogger("ganbench").error("traceback", exc_info=error)
         import traceback
 
         traceback.print_exception(error)

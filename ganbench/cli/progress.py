@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 PLAIN_SECONDS = 10.0
 
 
+class _LogFile(logging.FileHandler):
+    """The run's log; a full disk costs its lines and puts no traceback on the screen, for the files that matter raise by themselves."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        pass
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 class LineReporter:
     """Plain lines: for logs, pipes and CI.
 
@@ -51,7 +62,7 @@ class LineReporter:
 
         self._on_started(directory)
         with contextlib.suppress(OSError):
-            self._log = logging.FileHandler(directory / "log.txt", encoding="utf-8")
+            self._log = _LogFile(directory / "log.txt", encoding="utf-8")
             self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
             logging.getLogger().addHandler(self._log)
         self.say(f"run directory: {run_directory_name(directory)}")

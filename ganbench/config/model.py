@@ -63,6 +63,8 @@ class TrainingConfig:
     """How the step is executed: auto or eager."""
     threads: int = 0
     """CPU threads; 0 measures which count is fastest in the first seconds."""
+    keep_memory: bool = True
+    """On a CPU, keep freed memory for the next step instead of giving it back to the system (glibc)."""
     workers: int = 2
     """Processes that decode a streamed dataset."""
     max_abs_logit: float = 1e4

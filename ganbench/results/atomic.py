@@ -90,6 +90,11 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def is_leftover(path: Path) -> bool:
+    """Return whether a file is a temporary one that a killed writer left behind."""
+    return path.name.startswith(".") and path.name.endswith(_TEMPORARY_SUFFIX)
+
+
 def remove_leftovers(folder: Path) -> None:
     """Delete the temporary files that killed writers left below a folder. Call it only while nobody else writes there."""
     for path in folder.rglob(f".*{_TEMPORARY_SUFFIX}"):

@@ -42,7 +42,17 @@ def hardware_key(device: str) -> Key:
     )
 
 
-def software_key(*, device: str, precision: str, tf32: bool, deterministic: bool, threads: int, runner: str, channels_last: bool) -> Key:
+def software_key(
+    *,
+    device: str,
+    precision: str,
+    tf32: bool,
+    deterministic: bool,
+    threads: int,
+    runner: str,
+    channels_last: bool,
+    keep_memory: bool = False,
+) -> Key:
     """Return the key of the software and the numerics of a run.
 
     Args:
@@ -53,6 +63,7 @@ def software_key(*, device: str, precision: str, tf32: bool, deterministic: bool
         threads: CPU threads of torch.
         runner: how a step is executed: ``eager``.
         channels_last: whether images lie in memory as NHWC.
+        keep_memory: whether the C library keeps freed memory.
 
     Returns:
         The arguments (only the kind of device) with python, torch, and on a GPU cuda, cudnn, driver, triton and cudnn_benchmark.
@@ -67,6 +78,7 @@ def software_key(*, device: str, precision: str, tf32: bool, deterministic: bool
         threads=threads,
         runner=runner,
         channels_last=channels_last,
+        keep_memory=keep_memory,
         python=".".join(platform.python_version_tuple()[:2]),
         torch=str(torch.__version__),
         cuda=(torch.version.cuda or torch.version.hip) if on_gpu else None,

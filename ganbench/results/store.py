@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ganbench.errors import StorageError, UsageError
-from ganbench.results.atomic import remove_leftovers, sync_folder, write_text
+from ganbench.results.atomic import is_leftover, remove_leftovers, sync_folder, write_text
 from ganbench.results.lock import RunLock, is_locked
 from ganbench.results.record import RunRecord
 from ganbench.results.serialise import to_json
@@ -115,7 +115,7 @@ class RunDirectory:
             UsageError: it is a file, or a folder with something in it.
         """
         try:
-            names = [entry.name for entry in path.iterdir() if entry.name != ".lock"] if path.exists() else []
+            names = [entry.name for entry in path.iterdir() if not _is_of_a_killed_start(entry)] if path.exists() else []
         except OSError as error:
             raise UsageError(f"run directory {path} cannot be used: {error.strerror}", hint="choose another folder") from None
         if names:
@@ -184,6 +184,13 @@ class RunDirectory:
             raise
         sync_folder(self.path.parent)
         return self
+
+
+def _is_of_a_killed_start(entry: Path) -> bool:
+    """Return whether an entry is all that a run killed before its config.toml leaves: the lock, an empty folder, a temporary file."""
+    if entry.name in ("samples", "checkpoints") and entry.is_dir():
+        return not any(entry.iterdir())
+    return entry.name == ".lock" or is_leftover(entry)
 
 
 def is_run(path: Path) -> bool:

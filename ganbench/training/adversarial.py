@@ -42,10 +42,10 @@ class AdversarialAlgorithm:
             start_kimg=training.ema_start_kimg,
             images_per_update=self.images_per_iteration,
         )
-        self._discriminator_parameters = list(self._discriminator.parameters())
+        self._discriminator_parameters: list[Tensor] = list(self._discriminator.parameters())
         self._optimizers = {
             "generator": build_optimizer(config.generator_optimizer, self._generator.parameters(), self._device),
-            "discriminator": build_optimizer(config.discriminator_optimizer, self._discriminator_parameters, self._device),
+            "discriminator": build_optimizer(config.discriminator_optimizer, self._discriminator.parameters(), self._device),
         }
         self._schedules = [
             LearningRate(config.generator_optimizer, self._optimizers["generator"], training.total_kimg),
@@ -58,7 +58,6 @@ class AdversarialAlgorithm:
         self._counts = [0, 0]
         self._trajectory = torch.zeros(TRAJECTORY_LENGTH, 2, device=self._device)
         self._recorded = 0
-
 
     def discriminator_update(self) -> None:
         """Ascend the discriminator on one real and one generated batch; no graph is built in the generator."""
@@ -108,7 +107,6 @@ class AdversarialAlgorithm:
             self._trajectory[self._recorded] = torch.stack([self._last_discriminator_loss, loss.detach()])
             self._recorded += 1
 
-
     def _generate(self, count: int, labels: Tensor | None) -> Tensor:
         """Return ``[count, C, H, W]`` from fresh latents."""
         latents = torch.randn(count, self._networks.latent_dim, device=self._device, generator=self._random)
@@ -149,7 +147,7 @@ class AdversarialAlgorithm:
     def _step(self, name: str, loss: Tensor) -> None:
         optimizer = self._optimizers[name]
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
 
     @contextmanager
@@ -165,7 +163,6 @@ class AdversarialAlgorithm:
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._training.precision == "bf16")
-
 
     def plan(self, iteration: int) -> tuple[str, ...]:
         """Return the phases of this iteration."""

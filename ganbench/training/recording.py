@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _NOT_WORK = frozenset(
     {"name", "training.seed", "training.device", "training.threads", "training.workers", "training.runner"}
-    | {f"training.{n}" for n in ("precision", "tf32", "channels_last", "deterministic", "cudnn_benchmark", "max_abs_logit")}
+    | {f"training.{n}" for n in ("precision", "tf32", "channels_last", "keep_memory", "deterministic", "cudnn_benchmark", "max_abs_logit")}
 )
 """Settings that belong to the seed, the machine or the software key."""
 _NOT_WORK_SECTIONS = ("evaluation.", "checkpoint.", "data.")

@@ -20,13 +20,14 @@ _MAY_CHANGE = ("data.", "checkpoint.", "training.workers", "training.threads", "
 def run_facts(session: Session) -> dict[str, Any]:
     """Return what a checkpoint holds to recognise its run by, as plain values."""
     made = session.materials
+    evaluation_keys = made.evaluator.keys() if made.evaluator else ()
     return {
         "device": made.device.type,
         "hardware": hardware_key(str(made.device)).digest,
         "data_hash": made.dataset.train.content_hash,
         "config": json.dumps(config_values(flatten(session.resolved.config))),
         "plugins": [f"{i.kind} {i.name} {i.source_hash}" for i in session.identities],
-        "evaluation_keys": [key.digest for key in made.evaluator.keys()] if made.evaluator else [],
+        "evaluation_keys": [key.digest for key in evaluation_keys],
     }
 
 
@@ -43,13 +44,14 @@ def check_same_run(session: Session, state: dict[str, Any], *, force: bool) -> N
     """
     now = run_facts(session)
     if state["device"] != now["device"]:
-        raise UsageError(f"the run began on {state['device']}, this is {now['device']}", hint=f"resume it where there is a {state['device']}")
+        hint = f"resume it where there is {'a GPU' if state['device'] == 'cuda' else 'a ' + state['device']}, or start a new run"
+        raise UsageError(f"the run began on {state['device']}, this is {now['device']}", hint=hint)
     if state["data_hash"] != now["data_hash"]:
         hashes = f"hash {state['data_hash'][:12]}, now {now['data_hash'][:12]}"
         raise UsageError(f"the data have changed since the run began ({hashes})", hint="restore them, or start a new run")
     _check_config(json.loads(state["config"]), json.loads(now["config"]))
     if state["evaluation_keys"] != now["evaluation_keys"]:
-        raise UsageError("the metrics or their extractor's weights have changed since the run began", hint="restore them, or start a new run")
+        raise UsageError("a metric or its extractor's weights have changed since the run began", hint="restore them, or start a new run")
     changed = [before.rsplit(" ", 1)[0] for before in state["plugins"] if before not in now["plugins"]]
     if changed and not force:
         raise UsageError(f"the source of {', '.join(changed)} has changed since the run began", hint="--force goes on all the same")

@@ -185,6 +185,7 @@ class Session:
                 threads=self.threads.count,
                 runner=self.runner.name,
                 channels_last=training.channels_last,
+                keep_memory=self.materials.keeps_memory,
             ),
             work=work_key(self),
             evaluation=self.materials.evaluator.keys() if self.materials.evaluator else (),

@@ -22,6 +22,7 @@ from ganbench.metrics.reference_cache import ReferenceCache
 from ganbench.plugin.factory import load_attribute
 from ganbench.plugin.manager import PluginManager
 from ganbench.spec import ArchitectureSpec, ImageShape
+from ganbench.training.allocator import keep_freed_memory
 from ganbench.training.algorithm import Algorithm, AlgorithmContext
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Objective
@@ -40,6 +41,8 @@ class Materials:
     algorithm: Algorithm
     evaluator: Evaluator | None
     planned: tuple[PlannedMetric, ...]
+    keeps_memory: bool
+    """Whether the C library keeps freed memory."""
 
 
 def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[PlannedMetric, ...]) -> Materials:
@@ -51,6 +54,7 @@ def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[P
     config = resolved.config
     device = choose_device(config.training.device)
     set_numerics(config, device)
+    keeps_memory = config.training.keep_memory and device.type == "cpu" and keep_freed_memory()
     extractors = _build_extractors(config, manager, planned, device)
     dataset = _build_dataset(resolved)
     networks = _build_networks(resolved, dataset.shape, device)
@@ -101,6 +105,7 @@ def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[P
         algorithm=algorithm,
         evaluator=evaluator,
         planned=planned,
+        keeps_memory=keeps_memory,
     )
 
 

@@ -247,7 +247,6 @@ class Trainer:
             "counters": [at.images_seen, at.generator_steps, at.iteration, at.num_resumes],
             "evaluations": json.dumps([encode(e) for e in self.evaluations]),
             "seconds": dict(self.clock.snapshot()),
-            "threads": torch.get_num_threads(),
             "events_bytes": self._events.offset,
             **self.extra_state,
         }

@@ -1,7 +1,7 @@
 """DCGAN's networks (Radford et al. 2016, https://arxiv.org/abs/1511.06434).
 
-At 64x64 with the defaults they are pytorch/examples' dcgan/main.py: the same layers, order, initialisation and parameter counts (3,576,704 and
-2,765,568 for three channels). Other resolutions add or drop levels. Channels stop doubling at 16 times the width.
+At 64x64 with the defaults they are pytorch/examples' dcgan/main.py: the same layers, order, initialisation and parameter counts (3,576,704
+and 2,765,568 for three channels). Other resolutions add or drop levels. Channels stop doubling at 16 times the width.
 
 Shapes: N images, L the length of z, K classes, C, H, W an image.
 """

@@ -29,6 +29,4 @@ def build(options: WassersteinOptions) -> Objective:
     clip = options.weight_clip
     if clip is None:
         clip = 0.0 if options.gp_weight > 0 else 0.01
-    return Objective(
-        discriminator_loss=discriminator_loss, generator_loss=generator_loss, penalties=tuple(penalties), weight_clip=clip
-    )
+    return Objective(discriminator_loss=discriminator_loss, generator_loss=generator_loss, penalties=tuple(penalties), weight_clip=clip)

@@ -76,9 +76,8 @@ def hand_written(iterations: int, loss: Callable[[Tensor, float], Tensor], two_b
     """The loop of pytorch/examples dcgan/main.py: one generator forward, D on real, D on detached fakes, D again on the fakes."""
     algorithm = make({"training.ema_halflife_kimg": 0.0})
     generator, discriminator = algorithm.modules()["generator"], algorithm.modules()["discriminator"]
-    adam_g, adam_d = (
-        torch.optim.Adam(n.parameters(), lr=torch.tensor(2e-4), betas=(0.5, 0.999), fused=True) for n in (generator, discriminator)
-    )
+    rate = torch.tensor(2e-4)  # float32, as ganbench keeps it
+    adam_g, adam_d = (torch.optim.Adam(n.parameters(), lr=rate, betas=(0.5, 0.999), fused=True) for n in (generator, discriminator))
     pixels = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
     sampler = make_sampler(ArraySource(pixels), batch_size=BATCH, seed=0, channels_last=True)
     random = stream(0, "latents")

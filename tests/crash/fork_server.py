@@ -1,0 +1,121 @@
+"""A process that has imported everything and forks one child per command line, so that a run starts in a fraction of a second.
+
+It reads one JSON object a line and answers with one: ``{"argv": [...], "folder": ..., "name": ...}`` gives ``{"pid": ...}``; ``{"wait": pid}``
+gives ``{"code": ...}``, the exit code, or minus the signal that killed the child. It runs no backward pass itself: autograd forbids that
+before a fork.
+
+``limit`` bounds the size of each file that the child writes. ``die`` kills the child by SIGKILL at a named call of a function.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_IMPORTED = (
+    "matplotlib.pyplot",
+    "matplotlib.backends.backend_agg",
+    "rich.console",
+    "rich.table",
+    "safetensors.torch",
+    "sklearn.datasets",
+    "torch.utils.data",
+    "torch.utils.flop_counter",
+    "torchvision.datasets",
+    "ganbench.cli.execute",
+    "ganbench.cli.main",
+    "ganbench.cli.run",
+    "ganbench.cli.show",
+    "ganbench.cli.table",
+    "ganbench.results.curves",
+    "ganbench.results.terminal",
+    "ganbench.training.session",
+    "ganbench_dcgan.networks",
+    "ganbench_datasets.digits",
+    "ganbench_datasets.folder",
+    "ganbench_extractors.classifiers",
+    "ganbench_losses.logistic",
+    "ganbench_losses.wasserstein",
+)
+
+
+def die_at(point: dict[str, Any]) -> None:
+    """Wrap the function ``module:dotted.name`` so that its n-th call kills this process, ``before`` or ``after`` it does its work."""
+    module, _, dotted = point["function"].partition(":")
+    *parents, name = dotted.split(".")
+    owner: Any = importlib.import_module(module)
+    for parent in parents:
+        owner = getattr(owner, parent)
+    function: Callable[..., Any] = getattr(owner, name)
+    left = [point["call"]]
+
+    def wrapped(*arguments: Any, **keywords: Any) -> Any:
+        left[0] -= 1
+        if left[0] == 0 and point["when"] == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = function(*arguments, **keywords)
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def child(request: dict[str, Any]) -> None:
+    """Run the command line of a request in this process and leave it."""
+    os.chdir(request["folder"])
+    for number, stream in ((0, os.devnull), (1, request["name"] + ".out"), (2, request["name"] + ".err")):
+        descriptor = os.open(stream, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(descriptor, number)
+    sys.stdin, sys.stdout, sys.stderr = (open(n, m, closefd=False) for n, m in ((0, "r"), (1, "w"), (2, "w")))  # noqa: SIM115, PTH123
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    code = 70
+    try:
+        if request.get("limit"):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (request["limit"], resource.RLIM_INFINITY))
+        if request.get("die"):
+            die_at(request["die"])
+        from ganbench.cli.main import main
+
+        code = main(request["argv"])
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(BaseException):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def serve() -> None:
+    """Answer requests until the end of the input."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "wait" in request:
+            answer = {"code": os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1])}
+        else:
+            pid = os.fork()
+            if pid == 0:
+                child(request)
+            answer = {"pid": pid}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    import torch
+
+    torch.set_num_threads(1)
+    for module_name in _IMPORTED:
+        importlib.import_module(module_name)
+    Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
+    os.environ["GANBENCH_CACHE"] = sys.argv[1]
+    serve()
