@@ -1,7 +1,7 @@
 """The default iteration: Goodfellow et al. 2014, algorithm 1 (https://arxiv.org/abs/1406.2661), as pytorch/examples orders it.
 
-One function for the discriminator's update, one for the generator's; a third for the case where one generator forward may serve both. Real and
-fake batches go through the discriminator apart, because batch statistics of a mixed batch give the answer away.
+One function for the discriminator's update, one for the generator's; a third for the case where one generator forward may serve both.
+Real and fake batches go through the discriminator apart, because batch statistics of a mixed batch give the answer away.
 
 Shapes: N images of a batch, C, H, W an image, L the length of z.
 """
@@ -72,7 +72,7 @@ class AdversarialAlgorithm:
         self._update_generator(self._generate(self._generator_batch, labels), labels)
 
     def joint_update(self) -> None:
-        """Do both updates with one generator forward: the discriminator sees the images detached, the generator is then scored by the new one."""
+        """Do both updates with one generator forward: the discriminator sees it detached, and its new state scores the generator."""
         labels = self._draw_labels(self._training.batch_size)
         fake = self._generate(self._training.batch_size, labels)
         self._update_discriminator(fake.detach(), labels)

@@ -1,7 +1,7 @@
 """The seam between the mathematics of an iteration and the way it is executed.
 
-An algorithm is a few parameterless phases over tensors that it owns (networks, optimizer state, sampler, random streams), and a plan that says which
-phases make up an iteration. A runner may call a phase, capture it as a CUDA graph, or compile it; it cannot tell the difference.
+An algorithm is a few parameterless phases over tensors that it owns (networks, optimizer state, sampler, random streams), and a plan that
+says which phases make up an iteration. A runner may call a phase, capture it as a CUDA graph, or compile it; the phase cannot tell.
 """
 
 from __future__ import annotations

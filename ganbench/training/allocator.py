@@ -1,7 +1,7 @@
 """Memory that a CPU step frees is kept for the next step.
 
-glibc gives large freed blocks back to the system, which hands out zeroed pages again at the next step: a DCGAN step at 16x16 spent a quarter of its
-time there (interleaved measurement in ``results/cpu``). Raising three thresholds of ``mallopt(3)`` ends that; the process then holds its peak.
+glibc gives large freed blocks back to the system, which hands out zeroed pages again at the next step: a DCGAN step at 16x16 spent a
+quarter of its time there. Raising three thresholds of ``mallopt(3)`` ends that; the process then holds its peak.
 """
 
 from __future__ import annotations
@@ -29,4 +29,5 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     wanted = ((_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD), (_TRIM_THRESHOLD, _NEVER_TRIM), (_TOP_PAD, _TOP_PAD_BYTES))
-    return all([mallopt(option, value) == 1 for option, value in wanted])
+    accepted = [mallopt(option, value) == 1 for option, value in wanted]
+    return all(accepted)

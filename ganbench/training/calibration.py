@@ -1,7 +1,7 @@
 """The first seconds of a run: how many CPU threads are fastest right now, and how much arithmetic an iteration is.
 
-With another process on the machine two threads were measured ten times slower than one (threads that wait at a barrier keep their core), so the
-count is measured and never assumed. Everything that the trial iterations changed is put back.
+With another process on the machine two threads were measured ten times slower than one (threads that wait at a barrier keep their core),
+so the count is measured and never assumed. Everything that the trial iterations changed is put back.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The state of a run on disk, so that a killed run goes on to the same bits.
 
-A checkpoint is one file whose name holds the images seen and the sha256 of its content, so a damaged one is recognised without trusting it. It is
-written under a temporary name, synced and renamed; the last few are kept; it is loaded with ``weights_only``, so it cannot run code.
+A checkpoint is one file whose name holds the images seen and the sha256 of its content, so a damaged one is recognised without trusting
+it. It is written under a temporary name, synced and renamed; the last few are kept; it is loaded with ``weights_only``, so it cannot run
+code.
 """
 
 from __future__ import annotations

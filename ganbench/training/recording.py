@@ -14,7 +14,7 @@ import ganbench
 from ganbench.config.resolve import flatten
 from ganbench.metrics.key import Key, Scalar
 from ganbench.results.fingerprint import host_name
-from ganbench.results.record import SCHEMA_VERSION, Evaluation, Keys, RunRecord, Status, Throughput, Timing, Work
+from ganbench.results.record import SCHEMA_VERSION, Evaluation, RunRecord, Status, Throughput, Timing, Work
 from ganbench.spec import PluginIdentity, RecipeSpec
 
 if TYPE_CHECKING:
@@ -116,9 +116,7 @@ def make_record(session: Session, status: Status, detail: str = "") -> RunRecord
         dataset=made.dataset.name,
         dataset_hash=made.dataset.train.content_hash,
         keys=session.keys,
-        timing=Timing(
-            **{f"{part}_seconds": round(s, 4) for part, s in seconds.items()}, wall_seconds=round(sum(seconds.values()), 4)
-        ),
+        timing=Timing(**{f"{part}_seconds": round(s, 4) for part, s in seconds.items()}, wall_seconds=round(sum(seconds.values()), 4)),
         throughput=Throughput(
             images_per_second=speed,
             seconds_per_kimg=1000 / speed if speed > 0 else 0.0,

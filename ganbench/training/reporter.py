@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ganbench.results.record import Evaluation, RunRecord
+from ganbench.results.record import Evaluation
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,13 +26,21 @@ class Progress:
 class Reporter(Protocol):
     """An audience."""
 
-    def started(self, directory: Path, description: str) -> None: ...
+    def started(self, directory: Path, description: str) -> None:
+        """The run directory exists; what is run is described in a few words."""
+        ...
 
-    def message(self, text: str) -> None: ...
+    def message(self, text: str) -> None:
+        """One line that the user should see."""
+        ...
 
-    def progressed(self, progress: Progress) -> None: ...
+    def progressed(self, progress: Progress) -> None:
+        """A reporting interval has ended."""
+        ...
 
-    def evaluated(self, evaluation: Evaluation) -> None: ...
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """The metrics have been measured."""
+        ...
 
 
 class SilentReporter:

@@ -1,4 +1,4 @@
-"""Images from the evaluated generator, as a pure function of the sample's index: the batch size and the moment never change which latents are used.
+"""Images from the evaluated generator, as a pure function of the sample's index: neither batch size nor moment changes the latents.
 
 Shapes: M samples, L the length of z, C, H, W an image.
 """

@@ -22,8 +22,8 @@ from ganbench.metrics.reference_cache import ReferenceCache
 from ganbench.plugin.factory import load_attribute
 from ganbench.plugin.manager import PluginManager
 from ganbench.spec import ArchitectureSpec, ImageShape
-from ganbench.training.allocator import keep_freed_memory
 from ganbench.training.algorithm import Algorithm, AlgorithmContext
+from ganbench.training.allocator import keep_freed_memory
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Objective
 from ganbench.training.seeding import seed_everything

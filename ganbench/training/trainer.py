@@ -1,6 +1,7 @@
 """The training loop and everything that happens between two steps.
 
-The step itself is the algorithm's; here is what surrounds it: counters, cadences, the clock, evaluation, samples, checkpoints, events, divergence.
+The step itself is the algorithm's; here is what surrounds it: counters, cadences, the clock, evaluation, samples, checkpoints, events,
+divergence.
 """
 
 from __future__ import annotations

@@ -200,9 +200,9 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of 64 grey images of 16x16 pixels."""
+    """Return a folder of 240 grey images of 16x16 pixels."""
     folder = tmp_path_factory.mktemp("pictures")
     random = np.random.default_rng(0)
-    for index in range(64):
+    for index in range(240):
         Image.fromarray(random.integers(0, 256, (16, 16), dtype=np.uint8)).save(folder / f"{index:03d}.png")
     return folder

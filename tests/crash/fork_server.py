@@ -76,7 +76,7 @@ def child(request: dict[str, Any]) -> None:
     for number, stream in ((0, os.devnull), (1, request["name"] + ".out"), (2, request["name"] + ".err")):
         descriptor = os.open(stream, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(descriptor, number)
-    sys.stdin, sys.stdout, sys.stderr = (open(n, m, closefd=False) for n, m in ((0, "r"), (1, "w"), (2, "w")))  # noqa: SIM115, PTH123
+    sys.stdin, sys.stdout, sys.stderr = (open(n, m, closefd=False) for n, m in ((0, "r"), (1, "w"), (2, "w")))  # noqa: SIM115
     signal.signal(signal.SIGINT, signal.default_int_handler)
     code = 70
     try:
