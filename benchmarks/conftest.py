@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,11 @@ import torch
 
 from ganbench.results.fingerprint import hardware_key, software_key
 
+sys.path.insert(0, str(Path(__file__).parent))  # the loops are a module beside the benchmarks
+
 RESAMPLES = 2_000
-Run = Callable[[int], None]
-"""Runs so many steps."""
+Run = Callable[[int], float | None]
+"""Runs so many steps; returns the CPU seconds of another process, where that did it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,8 +28,8 @@ class Side:
     """One of two loops."""
 
     run: Run
-    threads: int
-    """CPU threads that it is given."""
+    threads: int | None
+    """CPU threads that it is given; None where it sees to that."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +56,7 @@ class Interleaved:
 
     wall: Ratio
     cpu: Ratio
-    """The same from the CPU time of this process: what other processes take away is not in it, nor are data-loading workers."""
+    """The same from the CPU time of the loops' processes: what other processes take away is not in it, nor are data-loading workers."""
     first_milliseconds: float
     """Wall time of a step, the median over the blocks."""
     second_milliseconds: float
@@ -93,17 +97,18 @@ def measure(first: Side, second: Side, *, blocks: int, steps: int) -> Interleave
 
 def _timed(side: Side, steps: int) -> tuple[float, float]:
     """Return the wall and CPU seconds of so many steps."""
-    torch.set_num_threads(side.threads)
+    if side.threads is not None:
+        torch.set_num_threads(side.threads)
     wall, cpu = time.perf_counter(), time.process_time()
-    side.run(steps)
-    return time.perf_counter() - wall, time.process_time() - cpu
+    elsewhere = side.run(steps)
+    return time.perf_counter() - wall, time.process_time() - cpu if elsewhere is None else elsewhere
 
 
 @pytest.fixture(scope="session")
 def interleave() -> Callable[..., Interleaved]:
     """Return ``interleave(run_a, run_b, threads=(1, 1), blocks=..., steps=...)``."""
 
-    def call(first: Run, second: Run, *, threads: tuple[int, int], blocks: int, steps: int) -> Interleaved:
+    def call(first: Run, second: Run, *, threads: tuple[int | None, int | None], blocks: int, steps: int) -> Interleaved:
         sides = Side(run=first, threads=threads[0]), Side(run=second, threads=threads[1])
         return measure(*sides, blocks=blocks, steps=steps)
 
@@ -116,7 +121,14 @@ def machine() -> Callable[[int], dict[str, Any]]:
 
     def describe(threads: int) -> dict[str, Any]:
         software = software_key(
-            device="cpu", precision="fp32", tf32=False, deterministic=False, threads=threads, runner="eager", channels_last=True
+            device="cpu",
+            precision="fp32",
+            tf32=False,
+            deterministic=False,
+            threads=threads,
+            runner="eager",
+            channels_last=True,
+            keep_memory=True,
         )
         return {"hardware": dict(hardware_key("cpu").fields), "software": dict(software.fields)}
 

@@ -1,7 +1,7 @@
 """How long the command line takes to answer where it need not train: ``ganbench --help`` and ``ganbench plugins list``.
 
-Each command is first shown to succeed and to import neither torch nor numpy; then it is timed beside ``python -c pass``, the part that is not
-ours. Nothing here asserts a time: medians are printed, and stored with the benchmark as ``extra_info``.
+Each command is first shown to succeed and to import neither torch nor numpy nor rich; then it is timed beside ``python -c pass``, the part
+that is not ours. Nothing here asserts a time: medians are printed, and stored with the benchmark as ``extra_info``.
 
 Run with ``pytest benchmarks/test_startup.py -s``.
 """

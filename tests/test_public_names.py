@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import typing
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_public_name_is_where_it_says_and_has_a_docstring(name: str) -> None:
     found = getattr(ganbench, name)
     module = importlib.import_module(next(m for m, names in ganbench._HOMES.items() if name in names))
     assert found is getattr(module, name)
-    if inspect.isclass(found):
+    if inspect.isclass(found) and typing.get_origin(found) is None:  # Python 3.10 takes an alias of Callable for a class
         text = vars(found).get("__doc__") or ""
         generated = f"{found.__name__}("  # what a dataclass writes for itself
         assert text.strip(), name

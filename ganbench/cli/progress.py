@@ -112,7 +112,7 @@ class LiveReporter(LineReporter):
         """Move the live line."""
         if self._bar is None:
             self._bar = _make_bar()
-            self._task = self._bar.add_task("", total=progress.total_images)
+            self._task = self._bar.add_task("", total=progress.total_images, status="")
             self._bar.start()
         status = f"{_speed(progress)}  {_losses(progress)}  {duration(progress.eta_seconds)} left"
         self._bar.update(self._task, completed=progress.images_seen, description=_position(progress), status=status)

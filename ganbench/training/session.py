@@ -126,7 +126,7 @@ class Session:
             self.flops_per_iteration = count_flops(self.materials.algorithm, device)
         self._reporter.message(f"{device}, {self.threads.count} threads ({self.threads.reason}), runner {self.runner.name}")
         self._make_keys()
-        with EventLog(self.directory.events_path) as events:
+        with contextlib.closing(self.materials.sampler), EventLog(self.directory.events_path) as events:
             events.truncate(0 if state is None else state["events_bytes"])
             self.trainer = Trainer(
                 self.materials, self.runner, self.directory, events, clock, self.manager, self._reporter, self._should_stop

@@ -12,7 +12,7 @@ from torch import nn
 from ganbench.cache import cache_directory
 from ganbench.config.model import RunConfig
 from ganbench.config.resolve import Resolved
-from ganbench.data.sampler import make_sampler
+from ganbench.data.sampler import Sampler, make_sampler
 from ganbench.data.source import DataContext, Dataset
 from ganbench.errors import ConfigError, PluginError
 from ganbench.metrics.evaluator import Evaluator
@@ -38,6 +38,7 @@ class Materials:
     device: torch.device
     dataset: Dataset
     networks: Networks
+    sampler: Sampler
     algorithm: Algorithm
     evaluator: Evaluator | None
     planned: tuple[PlannedMetric, ...]
@@ -102,6 +103,7 @@ def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[P
         device=device,
         dataset=dataset,
         networks=networks,
+        sampler=sampler,
         algorithm=algorithm,
         evaluator=evaluator,
         planned=planned,

@@ -28,6 +28,14 @@ PATIENCE_SECONDS = 120
 """Far more than anything here needs: a hanging run fails its test and not the whole suite."""
 
 
+TINY = (
+    *("--plugin", "dcgan", "--kimg", "0.6", "--batch-size", "30", "--seed", "3", "--quiet", "-o", "dataset.resolution=8"),
+    *("-o", "generator_width=4", "-o", "discriminator_width=4", "-o", "latent_dim=8", "--metric", "fd200_digits"),
+    *("--set", "evaluation.every_kimg=0.2", "--set", "checkpoint.every_kimg=0.09", "--set", "evaluation.grid_size=2"),
+)
+_KEPT = ("status", "seed", "config", "plugins", "dataset_hash", "keys", "work", "collapsed", "notes")
+
+
 class ForkServer:
     """The running server."""
 
@@ -102,6 +110,9 @@ class Child:
 def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
     """Return the server of this test session; its runs share one cache."""
     server = ForkServer(tmp_path_factory.mktemp("cache"))
+    folder = tmp_path_factory.mktemp("warm")
+    arguments = ["run", *TINY, "--kimg", "0.03", "--out", "run"]  # fills the cache, so that later runs take equally long
+    assert server.ask({"wait": server.ask({"argv": arguments, "folder": str(folder), "name": "child"})["pid"]})["code"] == 0
     yield server
     server.close()
 
@@ -136,13 +147,6 @@ def call(launch: Callable[..., Child]) -> Callable[..., Child]:
     return run
 
 
-TINY = (
-    *("--plugin", "dcgan", "--kimg", "0.6", "--batch-size", "30", "--seed", "3", "--quiet", "-o", "dataset.resolution=8"),
-    *("-o", "generator_width=4", "-o", "discriminator_width=4", "-o", "latent_dim=8", "--metric", "fd200_digits"),
-    *("--set", "evaluation.every_kimg=0.2", "--set", "checkpoint.every_kimg=0.09", "--set", "evaluation.grid_size=2"),
-)
-
-
 @pytest.fixture(scope="session")
 def tiny() -> tuple[str, ...]:
     """Return the arguments of a run of twenty steps that evaluates, draws and saves often."""
@@ -150,9 +154,15 @@ def tiny() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def fingerprint() -> Callable[[Path], dict[str, Any]]:
-    """Return the function that tells everything of a finished run that must not depend on interruptions: all but times and resumes."""
-    return _fingerprint
+def differences() -> Callable[[Path, Path], list[str]]:
+    """Return the function that lists what differs between two finished runs, times and numbers of resumes left out."""
+
+    def compare(one: Path, other: Path) -> list[str]:
+        first, second = _fingerprint(one), _fingerprint(other)
+        places = sorted(first.keys() | second.keys())
+        return [f"{p}: {first.get(p)} != {second.get(p)}" for p in places if first.get(p) != second.get(p)]
+
+    return compare
 
 
 @pytest.fixture(scope="session")
@@ -167,19 +177,19 @@ def disk() -> Callable[[Path], dict[str, str]]:
 
 
 def _fingerprint(run: Path) -> dict[str, Any]:
+    """Return everything of a finished run that must not depend on interruptions, by place."""
     state = load_newest(run / "checkpoints")
     assert state is not None
     record = json.loads((run / "record.json").read_text())
-    kept = ("status", "seed", "config", "plugins", "dataset_hash", "keys", "work", "collapsed", "notes")
-    progress = [{k: v for k, v in e.items() if k not in ("time", "training_seconds")} for e in read_events(run / "events.jsonl")]
-    return {
-        "state": {k: v for k, v in _flat("", state) if k.partition("/")[0] not in ("seconds", "created", "events_bytes", "evaluations")},
+    everything = {
+        "state": {name: value for name, value in state.items() if name not in ("seconds", "created", "events_bytes", "evaluations")},
         "evaluations": [(e["images_seen"], e["values"]) for e in record["evaluations"]],
-        "record": {name: record[name] for name in kept},
-        "samples": {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted((run / "samples").iterdir())},
-        "events": progress,
+        "record": {name: record[name] for name in _KEPT},
+        "samples": {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (run / "samples").iterdir()},
+        "events": [{k: v for k, v in e.items() if k not in ("time", "training_seconds")} for e in read_events(run / "events.jsonl")],
         "leftovers": [p.name for p in run.rglob("*tmp")],
     }
+    return dict(_flat("", everything))
 
 
 def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -188,7 +198,7 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         for key in value:
             yield from _flat(f"{path}/{key}".lstrip("/"), value[key])
     elif isinstance(value, (list, tuple)):
-        resumes = path == "counters"
+        resumes = path == "state/counters"
         for index, item in enumerate(value[:-1] if resumes else value):
             yield from _flat(f"{path}/{index}", item)
     elif isinstance(value, torch.Tensor):

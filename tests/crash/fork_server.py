@@ -4,7 +4,7 @@ It reads one JSON object a line and answers with one: ``{"argv": [...], "folder"
 gives ``{"code": ...}``, the exit code, or minus the signal that killed the child. It runs no backward pass itself: autograd forbids that
 before a fork.
 
-``limit`` bounds the size of each file that the child writes. ``die`` kills the child by SIGKILL at a named call of a function.
+``limit`` bounds the size of each file that the child writes; ``die`` and ``signal_at`` do something to the child at a call of a function.
 """
 
 from __future__ import annotations
@@ -48,26 +48,48 @@ _IMPORTED = (
 )
 
 
-def die_at(point: dict[str, Any]) -> None:
-    """Wrap the function ``module:dotted.name`` so that its n-th call kills this process, ``before`` or ``after`` it does its work."""
-    module, _, dotted = point["function"].partition(":")
+def wrap(target: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Replace the function ``module:dotted.name``."""
+    module, _, dotted = target.partition(":")
     *parents, name = dotted.split(".")
     owner: Any = importlib.import_module(module)
     for parent in parents:
         owner = getattr(owner, parent)
-    function: Callable[..., Any] = getattr(owner, name)
+    setattr(owner, name, make(getattr(owner, name)))
+
+
+def die_at(point: dict[str, Any]) -> None:
+    """Kill this process ``before`` or ``after`` the n-th call of a function does its work, or ``hang`` there for ever."""
     left = [point["call"]]
 
-    def wrapped(*arguments: Any, **keywords: Any) -> Any:
-        left[0] -= 1
-        if left[0] == 0 and point["when"] == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = function(*arguments, **keywords)
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
+    def make(function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any, **keywords: Any) -> Any:
+            left[0] -= 1
+            while left[0] == 0 and point["when"] == "hang":
+                signal.pause()
+            if left[0] == 0 and point["when"] == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = function(*arguments, **keywords)
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
 
-    setattr(owner, name, wrapped)
+        return wrapped
+
+    wrap(point["function"], make)
+
+
+def signal_at(point: dict[str, Any]) -> None:
+    """Send this process a signal at each call of a function."""
+
+    def make(function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any, **keywords: Any) -> Any:
+            os.kill(os.getpid(), point["number"])
+            return function(*arguments, **keywords)
+
+        return wrapped
+
+    wrap(point["function"], make)
 
 
 def child(request: dict[str, Any]) -> None:
@@ -84,6 +106,8 @@ def child(request: dict[str, Any]) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (request["limit"], resource.RLIM_INFINITY))
         if request.get("die"):
             die_at(request["die"])
+        if request.get("signal_at"):
+            signal_at(request["signal_at"])
         from ganbench.cli.main import main
 
         code = main(request["argv"])

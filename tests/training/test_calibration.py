@@ -1,0 +1,151 @@
+"""The first seconds of a run: threads are measured, arithmetic is counted, and everything is put back."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ganbench.training import calibration
+from ganbench.training.calibration import candidate_counts, choose_threads, count_flops, undone
+from ganbench.training.seeding import global_state
+from ganbench.training.session import Session
+
+CPU = torch.device("cpu")
+
+
+def leaves(value: Any, path: str = "") -> dict[str, Any]:
+    """Return every leaf of a state by its path, tensors as lists."""
+    if isinstance(value, dict):
+        return {p: leaf for k, v in value.items() for p, leaf in leaves(v, f"{path}/{k}").items()}
+    if isinstance(value, (list, tuple)):
+        return {p: leaf for i, v in enumerate(value) for p, leaf in leaves(v, f"{path}/{i}").items()}
+    return {path: value.tolist() if isinstance(value, torch.Tensor) else value}
+
+
+def everything(algorithm: Any) -> dict[str, Any]:
+    """Return a copy of all that an iteration may change."""
+    return copy.deepcopy(leaves({"algorithm": algorithm.state_dict(), "random": global_state(CPU)}))
+
+
+def iterate(algorithm: Any, count: int) -> None:
+    for iteration in range(count):
+        for name in algorithm.plan(iteration):
+            algorithm.phases()[name]()
+
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "adam": {},
+    "rmsprop": {"generator_optimizer.kind": "rmsprop", "discriminator_optimizer.kind": "rmsprop", "training.d_steps": 2},
+    "unconditional": {"architecture.options.conditional": False},
+}
+
+
+@pytest.fixture(params=SETTINGS)
+def algorithm(request: pytest.FixtureRequest, new_session: Callable[..., Session]) -> Any:
+    """Return an algorithm that nothing was done with yet."""
+    session = new_session({"evaluation.metrics": (), **SETTINGS[request.param]})
+    session._build()
+    return session.materials.algorithm
+
+
+@pytest.mark.parametrize("before", [0, 3])
+def test_trial_iterations_leave_no_trace(algorithm: Any, before: int) -> None:
+    """Networks, averages, optimizers, sums, sampler and all random streams, at the start and in the middle of a run."""
+    iterate(algorithm, before)
+    expected = everything(algorithm)
+    with undone(algorithm, CPU):
+        iterate(algorithm, 2)
+        torch.rand(1), np.random.rand(), random.random()
+        assert everything(algorithm) != expected
+    assert everything(algorithm) == expected
+
+
+def test_training_after_a_calibration_is_training_without_one(new_session: Callable[..., Session], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows is the same too, not only what is stored."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(calibration, "available_cpus", lambda: 2)
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)  # another count may sum in another order
+    states = []
+    for calibrated in (False, True):
+        session = new_session({"evaluation.metrics": ()})
+        session._build()
+        algorithm = session.materials.algorithm
+        if calibrated:
+            choose_threads(algorithm, CPU, 0)
+            count_flops(algorithm, CPU)
+        iterate(algorithm, 4)
+        states.append(everything(algorithm))
+    assert states[0] == states[1]
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "chosen"), [({1: 20.0, 2: 12.0}, 2), ({1: 20.0, 2: 200.0}, 1), ({1: 20.0, 2: 19.8}, 1), ({1: 9.0, 2: 5.0, 4: 4.0}, 4)]
+)
+def test_the_fastest_count_wins_and_a_tie_goes_to_fewer(
+    monkeypatch: pytest.MonkeyPatch, milliseconds: dict[int, float], chosen: int
+) -> None:
+    """More threads must be worth it, and the record says what was measured."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(calibration, "available_cpus", lambda: max(milliseconds))
+    monkeypatch.setattr(calibration, "_trial", lambda _, counts: {c: milliseconds[c] / 1e3 for c in counts})
+
+    class Nothing:
+        def state_dict(self) -> dict[str, Any]:
+            return {}
+
+        def load_state_dict(self, state: dict[str, Any]) -> None:
+            pass
+
+    threads = choose_threads(Nothing(), CPU, 0)  # type: ignore[arg-type]
+    assert threads.count == torch.get_num_threads() == chosen
+    assert threads.reason == "fastest of " + ", ".join(f"{c}: {s:.1f} ms" for c, s in milliseconds.items())
+
+
+def test_a_count_that_is_given_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the configuration, by the environment, or by the machine."""
+    nothing: Any = None
+    assert choose_threads(nothing, CPU, 1).reason == "given"
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert choose_threads(nothing, CPU, 0).reason == "OMP_NUM_THREADS"
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert choose_threads(nothing, torch.device("cuda"), 0).reason == "torch's default"
+    monkeypatch.setattr(calibration, "available_cpus", lambda: 1)
+    alone = choose_threads(nothing, CPU, 0)
+    assert (alone.count, alone.reason) == (1, "the only CPU")
+
+
+@pytest.mark.parametrize(
+    ("cpus", "counts"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8]), (48, [1, 8, 16, 32, 48]), (500, [1, 16, 32, 64])]
+)
+def test_candidates(cpus: int, counts: list[int]) -> None:
+    """Few enough to be tried in seconds, and one of them is 1."""
+    assert candidate_counts(cpus) == counts
+
+
+class Linear(torch.nn.Linear):
+    """A generator or discriminator of one layer."""
+
+    def forward(self, values: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+        outputs = super().forward(values.flatten(1))
+        return outputs.view(-1, 1, 8, 8) if self.out_features == 64 else outputs
+
+
+def test_flops_are_those_of_a_count_by_hand(new_session: Callable[..., Session], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A linear generator and a linear discriminator: every product of matrices of the joint update."""
+    session = new_session({"evaluation.metrics": (), "architecture.options.conditional": False})
+    session._build()
+    algorithm, batch, latent, pixels = session.materials.algorithm, 24, 6, 64
+    discriminator = Linear(pixels, 1)
+    monkeypatch.setattr(algorithm, "_generator", Linear(latent, pixels))
+    monkeypatch.setattr(algorithm, "_discriminator", discriminator)
+    monkeypatch.setattr(algorithm, "_discriminator_parameters", list(discriminator.parameters()))
+    forward = latent * pixels + pixels + pixels  # G, then D on real and on generated images
+    discriminator_backward = 2 * pixels  # gradients of its weights, once for each
+    generator_update = pixels + pixels + latent * pixels  # D, back through D to the images, gradients of G's weights
+    assert count_flops(algorithm, CPU) == 2 * batch * (forward + discriminator_backward + generator_update)
