@@ -127,7 +127,8 @@ class Session:
         self._reporter.message(f"{device}, {self.threads.count} threads ({self.threads.reason}), runner {self.runner.name}")
         self._make_keys()
         with contextlib.closing(self.materials.sampler), EventLog(self.directory.events_path) as events:
-            events.truncate(0 if state is None else state["events_bytes"])
+            if state is None:
+                events.truncate(0)
             self.trainer = Trainer(
                 self.materials, self.runner, self.directory, events, clock, self.manager, self._reporter, self._should_stop
             )

@@ -1,8 +1,8 @@
 """A process that has imported everything and forks one child per command line, so that a run starts in a fraction of a second.
 
-It reads one JSON object a line and answers with one: ``{"argv": [...], "folder": ..., "name": ...}`` gives ``{"pid": ...}``; ``{"wait": pid}``
-gives ``{"code": ...}``, the exit code, or minus the signal that killed the child. It runs no backward pass itself: autograd forbids that
-before a fork.
+It reads one JSON object a line and answers with one: ``{"argv": [...], "folder": ..., "name": ...}`` gives ``{"pid": ...}``, and
+``{"wait": pid}`` gives ``{"code": ...}``, the exit code, or minus the signal that killed the child. It runs no backward pass itself:
+autograd forbids that before a fork.
 
 ``limit`` bounds the size of each file that the child writes; ``die`` and ``signal_at`` do something to the child at a call of a function.
 """

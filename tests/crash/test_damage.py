@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import torch
 
-from ganbench.training.checkpoint import list_checkpoints
+from ganbench.training.checkpoint import list_checkpoints, save_checkpoint
 
-FILE_PLUGIN = '''
+FILE_PLUGIN = """
 from torch import nn
 from ganbench import Networks
 
@@ -39,7 +39,7 @@ class Discriminator(nn.Module):
 
 def Tiny(options, shape):
     return Networks(generator=Generator(), discriminator=Discriminator(), latent_dim=4)
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,20 @@ def test_a_damaged_checkpoint_costs_one_step_back(
     assert child.code == 0, child.stderr
     assert f"warning: checkpoint {newest.name} is damaged" in child.stderr
     assert differences(run, sources / "whole") == []
-    assert [p.name[:12] for p in list_checkpoints(run / "checkpoints")] == [p.name[:12] for p in list_checkpoints(sources / "whole/checkpoints")]
+    assert [p.name[:12] for p in list_checkpoints(run / "checkpoints")] == [
+        p.name[:12] for p in list_checkpoints(sources / "whole/checkpoints")
+    ]
+
+
+def test_a_damaged_checkpoint_is_not_counted_among_those_kept(tmp_path: Path) -> None:
+    """It lies at or beyond the point that the run went on from, and leaves when that point is saved again."""
+    for seen in (100, 200, 300):
+        newest = save_checkpoint(tmp_path, {"seen": seen}, images_seen=seen, keep=3)
+    newest.write_bytes(b"damaged")
+    for seen in (250, 300):
+        save_checkpoint(tmp_path, {"seen": seen, "again": True}, images_seen=seen, keep=3)
+    states = [torch.load(path, weights_only=True)["seen"] for path in list_checkpoints(tmp_path)]
+    assert states == [200, 250, 300]
 
 
 def test_with_every_checkpoint_damaged_nothing_is_touched(call: Callable[..., Any], run: Path, disk: Callable[[Path], Any]) -> None:
@@ -147,7 +160,18 @@ def test_settings_that_change_no_bit_may_change(
 def small(folder: Path) -> tuple[str, ...]:
     """Return the arguments of a run of a plugin in a file on images in a folder."""
     settings = ("--set", "checkpoint.every_kimg=0.05", "--set", "training.max_abs_logit=0", "--set", "evaluation.grid_size=2")
-    data = ("--dataset", "folder", "-o", f"dataset.path={folder}", "-o", "dataset.resolution=8", "-o", "dataset.channels=1", "--metric", "none")
+    data = (
+        "--dataset",
+        "folder",
+        "-o",
+        f"dataset.path={folder}",
+        "-o",
+        "dataset.resolution=8",
+        "-o",
+        "dataset.channels=1",
+        "--metric",
+        "none",
+    )
     return ("run", "--plugin", "./tiny.py:Tiny", *data, "--kimg", "0.4", "--batch-size", "16", "--quiet", *settings, "--out", "run")
 
 

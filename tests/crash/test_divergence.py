@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-BROKEN = '''
+BROKEN = """
 import torch
 from torch import nn
 from ganbench import Networks
@@ -36,7 +36,7 @@ class Discriminator(nn.Module):
 
 def Broken(options, shape):
     return Networks(generator=Generator(), discriminator=Discriminator(), latent_dim=4)
-'''
+"""
 NAN = "logits * torch.where(self.calls > 30, torch.nan, 1.0)"
 EXPLODING = "logits * 10 ** self.calls.clamp(max=30)"
 RAISING = "logits if self.calls < 30 else self.missing"
@@ -49,14 +49,25 @@ def broken(call: Callable[..., Any], tiny: tuple[str, ...], tmp_path: Path) -> C
     def run(body: str) -> Any:
         (tmp_path / "broken.py").write_text(BROKEN.replace("{body}", body))
         kept = tiny[tiny.index("--kimg") : tiny.index("-o")]
-        options = ("-o", "dataset.resolution=8", "--metric", "fd200_digits", "--set", "evaluation.every_kimg=0.1", "--out", "results/runs/run")
+        options = (
+            "-o",
+            "dataset.resolution=8",
+            "--metric",
+            "fd200_digits",
+            "--set",
+            "evaluation.every_kimg=0.1",
+            "--out",
+            "results/runs/run",
+        )
         return call("run", "--plugin", "./broken.py:Broken", *kept, *options)
 
     return run
 
 
 @pytest.mark.parametrize(
-    ("body", "reason"), [(NAN, "discriminator_loss became nan at 0."), (EXPLODING, "the mean absolute logit reached ")], ids=["nan", "exploding"]
+    ("body", "reason"),
+    [(NAN, "discriminator_loss became nan at 0."), (EXPLODING, "the mean absolute logit reached ")],
+    ids=["nan", "exploding"],
 )
 def test_divergence_is_a_result(broken: Callable[[str], Any], call: Callable[..., Any], tmp_path: Path, body: str, reason: str) -> None:
     """Exit code 3, a record with the evaluations up to then, and tables that show it."""

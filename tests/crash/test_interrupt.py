@@ -80,7 +80,9 @@ def test_a_signal_while_the_threads_are_calibrated_loses_nothing(
     assert differences(tmp_path / "run", tmp_path / "whole") == []
 
 
-def test_the_second_signal_kills_at_once(launch: Callable[..., Any], call: Callable[..., Any], tiny: tuple[str, ...], tmp_path: Path) -> None:
+def test_the_second_signal_kills_at_once(
+    launch: Callable[..., Any], call: Callable[..., Any], tiny: tuple[str, ...], tmp_path: Path
+) -> None:
     """Even in a step that never ends; the run goes on from its last checkpoint."""
     stuck = {"function": "ganbench.training.runner:EagerRunner.run", "call": 8, "when": "hang"}
     child = launch(*tiny, "--out", "run", die=stuck)

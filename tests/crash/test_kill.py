@@ -103,6 +103,7 @@ MOMENTS = {
     "after an evaluation": ("ganbench.metrics.evaluator:Evaluator.evaluate", 2, "after"),
     "after a picture": ("ganbench.training.trainer:save_grid", 2, "after"),
     "between two events": ("ganbench.results.events:EventLog.write", 9, "before"),
+    "before the first checkpoint": ("ganbench.training.checkpoint:write_bytes", 1, "before"),
     "with a checkpoint written but not in place": ("ganbench.training.checkpoint:write_bytes", 3, "before"),
     "with a checkpoint in place and too many kept": ("ganbench.training.checkpoint:write_bytes", 3, "after"),
     "while the partial record is in place and the checkpoint is not": ("ganbench.training.session:Session._write_partial", 4, "after"),
@@ -121,7 +122,12 @@ def untouched(fork_server: Any, tiny: tuple[str, ...], tmp_path_factory: pytest.
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_the_worst_moments_lose_nothing(
-    launch: Callable[..., Any], tiny: tuple[str, ...], tmp_path: Path, untouched: Path, differences: Callable[[Path, Path], Any], moment: str
+    launch: Callable[..., Any],
+    tiny: tuple[str, ...],
+    tmp_path: Path,
+    untouched: Path,
+    differences: Callable[[Path, Path], Any],
+    moment: str,
 ) -> None:
     """Killed between two system calls that belong together."""
     function, call, when = MOMENTS[moment]

@@ -124,7 +124,7 @@ def test_a_resumed_run_has_the_same_bits(
     assert record.created == partial.created
 
 
-RANDOM = '''
+RANDOM = """
 import random
 import numpy as np
 import torch
@@ -142,7 +142,7 @@ class Discriminator(nn.Linear):
 
 def Random(options, shape):
     return Networks(generator=Generator(4, 64), discriminator=Discriminator(64, 1), latent_dim=4)
-'''
+"""
 
 
 def test_a_plugin_may_use_the_global_random_streams(
@@ -213,7 +213,10 @@ def test_a_run_is_not_mixed_with_another(
     assert state is not None
     state[change] = {"device": "cuda", "evaluation_keys": ["0" * 12]}[change]
     monkeypatch.setattr(session, "load_newest", lambda _: state)
-    message = {"device": "the run began on cuda, this is cpu; resume it where there is a GPU", "evaluation_keys": "a metric or its extractor's"}
+    message = {
+        "device": "the run began on cuda, this is cpu; resume it where there is a GPU",
+        "evaluation_keys": "a metric or its extractor's",
+    }
     with pytest.raises(UsageError, match=message[change]):
         new_session().run_resumed(RunDirectory.resume(directory.path))
 
@@ -221,7 +224,7 @@ def test_a_run_is_not_mixed_with_another(
 def test_a_bad_input_leaves_nothing_behind(new_session: Callable[..., Session], tmp_path: Path) -> None:
     """The run directory is made when everything is built."""
     session = new_session({"training.batch_size": 5000})
-    with pytest.raises(ConfigError, match="training.batch_size is 5000, and digits has 1437 train images; use a smaller --batch-size"):
+    with pytest.raises(ConfigError, match=r"training\.batch_size is 5000, and digits has 1437 train images; use a smaller --batch-size"):
         session.run_new(lambda _: RunDirectory.create(tmp_path, name="run", dataset="digits", seed=0))
     assert list(tmp_path.iterdir()) == []
 
