@@ -33,14 +33,31 @@ _FLAG_PATHS = {
 }
 
 
+def _complete(kind: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Return a completion of plugin names of one kind, for the shell."""
+
+    def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+        from ganbench.plugin.manager import PluginManager
+
+        names = {r.spec.name for r in PluginManager().registered if kind in (r.spec.kind, r.space)}
+        return sorted(name for name in names if name.startswith(incomplete))
+
+    return complete
+
+
 def _options(function: F) -> F:
     """Add the options, grouped as a stranger would look for them."""
     for option in reversed(
         [
-            click.option("--plugin", metavar="NAME", help="Architecture or recipe: NAME, dist:NAME or ./file.py:Name."),
-            click.option("--loss", metavar="NAME", help="Adversarial loss.  [default: logistic]"),
-            click.option("--dataset", metavar="NAME", help="Dataset.  [default: digits]"),
-            click.option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin; loss.KEY or dataset.KEY where unclear."),
+            click.option(
+                "--plugin",
+                metavar="NAME",
+                shell_complete=_complete("model"),
+                help="Architecture or recipe: NAME, dist:NAME or ./file.py:Name.",
+            ),
+            click.option("--loss", metavar="NAME", shell_complete=_complete("loss"), help="Adversarial loss.  [default: logistic]"),
+            click.option("--dataset", metavar="NAME", shell_complete=_complete("dataset"), help="Dataset.  [default: digits]"),
+            click.option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin; or loss.KEY, dataset.KEY."),
             click.option("--metric", "metrics", multiple=True, metavar="NAME", help="fid10k, fd5k_digits, ...  [default: the dataset's]"),
             click.option("--no-eval", is_flag=True, help="Measure speed only."),
             click.option("--kimg", metavar="N", help="Budget in thousands of real images."),

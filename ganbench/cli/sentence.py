@@ -6,7 +6,7 @@ from ganbench.results.record import RunRecord
 
 
 def result_sentence(record: RunRecord, where: str) -> str:
-    """Return for instance: ``dcgan on digits: FD digits 12.3 (best 12.1, floor 3.4) after 100.0 kimg at 1500 images/s; in results/runs/...``."""
+    """Return who reached which value of the first metric (best and floor beside it), after how many images, how fast, and where it lies."""
     who = f"{record.name} on {record.dataset}, seed {record.seed}"
     how = f"after {record.work.images_seen / 1000:.1f} kimg at {record.throughput.images_per_second:,.0f} images/s"
     ending = f"; everything is in {where}"

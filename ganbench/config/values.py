@@ -78,7 +78,7 @@ def _says_none(value: Any, members: list[Any]) -> bool:
 def _coerce_literal(value: Any, annotation: Any, path: str) -> Any:
     choices = get_args(annotation)
     for choice in choices:
-        if value == choice or (isinstance(value, str) and value == str(choice)):
+        if value == choice or (not isinstance(value, bool) and str(value) == str(choice)):
             return choice
     hint = did_you_mean(str(value), [str(c) for c in choices])
     raise ConfigError(f"{path} must be one of {', '.join(map(str, choices))} (got {value!r})", hint=hint if "mean" in hint else "")

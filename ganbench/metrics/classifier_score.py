@@ -61,6 +61,11 @@ class ClassifierScoreMetric:
     needs_features: bool = False
     needs_logits: bool = True
 
+    @property
+    def least_images(self) -> int:
+        """One image for each split."""
+        return self.options.num_splits
+
     def parameters(self) -> dict[str, str | int | float]:
         """Return what changes the value."""
         order = f"shuffled-{self.options.seed}" if self.options.shuffle else "as-generated"

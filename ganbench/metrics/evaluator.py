@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ganbench.data.source import Dataset
+from ganbench.errors import ConfigError
 from ganbench.metrics.collect import Wanted, collect
 from ganbench.metrics.evaluation_key import evaluation_key
 from ganbench.metrics.key import Key
@@ -70,9 +71,26 @@ class Evaluator:
         names = dict.fromkeys(p.extractor_name for p in planned)
         self._groups = [_Group(extractors[n], tuple(p for p in planned if p.extractor_name == n)) for n in names]
         self._extractor_of = {p.name: group.extractor for group in self._groups for p in group.planned}
+        self._check_counts()
         self._keys = {p.name: self._key(p) for p in self._planned}
         self._references: dict[str, Sets] = {}
         self._floors: dict[str, Floor] = {}
+
+    def _check_counts(self) -> None:
+        """Refuse a metric that could not be computed, before anything is trained.
+
+        Raises:
+            ConfigError: too few generated or real images for a metric's parameters.
+        """
+        for planned in self._planned:
+            metric = self._metrics[planned.name]
+            for what, count in (("generated", planned.num_generated), ("real", self._dataset.train.num_images)):
+                if count < metric.least_images:
+                    parameters = ", ".join(f"{name} {value}" for name, value in metric.parameters().items())
+                    raise ConfigError(
+                        f"metric {planned.name!r} needs at least {metric.least_images} {what} images (got {count}; {parameters})",
+                        hint="name a larger count" if what == "generated" else "choose another metric or a larger dataset",
+                    )
 
     def _key(self, planned: PlannedMetric) -> Key:
         return evaluation_key(planned, self._metrics[planned.name], self._extractor_of[planned.name], self._dataset.train)

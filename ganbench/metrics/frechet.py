@@ -174,6 +174,7 @@ class FrechetMetric:
     implementation: str = "frechet-1"
     needs_features: bool = False
     needs_logits: bool = False
+    least_images: int = 2
 
     def parameters(self) -> dict[str, str | int | float]:
         """Return what changes the value."""

@@ -145,6 +145,11 @@ class KernelDistanceMetric:
     needs_features: bool = True
     needs_logits: bool = False
 
+    @property
+    def least_images(self) -> int:
+        """A whole subset."""
+        return self.options.subset_size
+
     def parameters(self) -> dict[str, str | int | float]:
         """Return what changes the value."""
         return {

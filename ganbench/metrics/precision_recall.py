@@ -49,6 +49,11 @@ class PrecisionRecallMetric:
     needs_features: bool = True
     needs_logits: bool = False
 
+    @property
+    def least_images(self) -> int:
+        """An image and its neighbours."""
+        return self.options.num_neighbours + 1
+
     def parameters(self) -> dict[str, str | int | float]:
         """Return what changes the value."""
         return {"num_neighbours": self.options.num_neighbours}

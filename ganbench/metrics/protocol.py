@@ -79,6 +79,11 @@ class Metric(Protocol):
     needs_features: bool
     needs_logits: bool
 
+    @property
+    def least_images(self) -> int:
+        """The fewest images on a side for which :meth:`compute` works; a run that plans fewer is refused before it begins."""
+        ...
+
     def parameters(self) -> dict[str, str | int | float]:
         """Return everything that changes the value (k, subsets, seed, ddof), for the evaluation key."""
         ...
