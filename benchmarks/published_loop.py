@@ -1,7 +1,7 @@
 """Runs the published loop in a process of its own, for ``test_training_step``.
 
-The argument is a JSON object: case, feed (``tensor`` or ``loader``), keep_memory. The first line of the output is the thread count; then each
-line of the input is a number of steps to take, and is answered by the CPU seconds that they took.
+The argument is a JSON object: case, feed (``tensor`` or ``loader``), keep_memory. The first line of the output is the thread count; then
+each line of the input is a number of steps to take, and is answered by the CPU seconds that they took.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import torch
 from training_loops import CASES, Harness, Published, from_loader, from_tensor
 
 from ganbench.training.calibration import available_cpus, candidate_counts
+
+WARM_UP_STEPS = 3
 
 
 def fastest_threads(loop: Published) -> int:
@@ -47,7 +49,9 @@ def build(case: str, feed: str, keep_memory: bool) -> Published:
 def main() -> None:
     """Answer until the input ends."""
     loop = build(**json.loads(sys.argv[1]))
-    print(fastest_threads(loop), flush=True)
+    threads = fastest_threads(loop)
+    loop.run(WARM_UP_STEPS)
+    print(threads, flush=True)
     for steps in map(int, sys.stdin):
         began = time.process_time()
         loop.run(steps)

@@ -4,8 +4,8 @@ The overhead is the harness over the same numerics by hand, in one process. The 
 loop runs in a process of its own, because the harness's allocator settings would serve it too. It is fed by its DataLoader, as it stands;
 by a tensor that is ready; or by that and with the harness's allocator settings, which leaves only the arithmetic and its layout to differ.
 
-Each loop is first shown to give the same losses from the same weights, latents and images; only then is it timed, in blocks of A B B A. Nothing
-here asserts a time: ratios are printed, and stored with the benchmark as ``extra_info``.
+Each loop is first shown to give the same losses from the same weights, latents and images; only then is it timed, in blocks of A B B A.
+Nothing here asserts a time: ratios are printed, and stored with the benchmark as ``extra_info``.
 
 Run with ``OMP_NUM_THREADS=1 pytest benchmarks/test_training_step.py -s``; without the variable each gets the threads that suit it.
 """

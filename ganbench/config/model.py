@@ -52,7 +52,7 @@ class TrainingConfig:
     tf32: bool = False
     """Let NVIDIA GPUs use TF32 in fp32 matrix products and convolutions."""
     channels_last: bool = True
-    """NHWC memory layout; on a CPU several times faster for transposed convolutions."""
+    """NHWC memory layout, which convolutions and tensor cores like; the results agree up to rounding."""
     deterministic: bool = False
     """Only deterministic algorithms; on a CPU runs are deterministic anyway."""
     cudnn_benchmark: bool = False

@@ -23,7 +23,7 @@ def _offline() -> list[DatasetSpec]:
             paper="Alpaydin and Kaynak, 1998, https://doi.org/10.24432/C50P49",
             metrics=("fd5k_digits",),
             extractor="digits",
-            defaults=(("training.total_kimg", 60.0),),
+            defaults=(("training.total_kimg", 80.0),),
         ),
         DatasetSpec(
             name="synthetic",
