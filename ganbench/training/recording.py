@@ -144,6 +144,8 @@ def run_notes(session: Session) -> tuple[str, ...]:
     resolved = session.resolved
     notes = [f"threads {session.threads.count}: {session.threads.reason}"]
     notes.append(f"runner {session.runner.name}")
+    if session.materials.networks.conditional:
+        notes.append(f"class-conditional, {session.materials.dataset.shape.num_classes} classes")
     if resolved.recipe is not None and isinstance(resolved.recipe.spec, RecipeSpec):
         notes += [f"recipe {resolved.recipe.spec.name}: {d}" for d in resolved.recipe.spec.deviations]
         notes += [f"overrides the recipe: {path}" for path in resolved.overridden]

@@ -120,7 +120,7 @@ class Session:
         config, device = self.resolved.config, self.materials.device
         clock = Clock(device, None if state is None else state["seconds"])
         clock.seconds["startup"] += self._startup_seconds
-        self._reporter.started(self.directory.path, f"{config.name} on {self.materials.dataset.name}, seed {config.training.seed}")
+        self._reporter.started(self.directory.path, self._description())
         with clock.measure("calibration"):
             self.threads = self._choose_threads(state)
             self.flops_per_iteration = count_flops(self.materials.algorithm, device)
@@ -173,6 +173,11 @@ class Session:
 
     def _write_partial(self, status: Status = "running", detail: str = "") -> None:
         self.directory.write_partial(make_record(self, status, detail))
+
+    def _description(self) -> str:
+        config = self.resolved.config
+        conditional = "class-conditional " if self.materials.networks.conditional else ""
+        return f"{conditional}{config.name} on {self.materials.dataset.name}, seed {config.training.seed}"
 
     def _make_keys(self) -> None:
         training = self.resolved.config.training
