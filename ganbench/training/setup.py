@@ -59,10 +59,7 @@ def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[P
     extractors = _build_extractors(config, manager, planned, device)
     dataset = _build_dataset(resolved)
     networks = _build_networks(resolved, dataset.shape, device)
-    objective: Objective = resolved.loss.build(config.loss.options)
-    if not isinstance(objective, Objective):
-        raise PluginError(f"loss {config.loss.name!r} must return a ganbench.Objective (got {type(objective).__name__})")
-    check_independence(objective, networks.discriminator)
+    objective = _build_objective(resolved, networks)
     sampler = make_sampler(
         dataset.train,
         batch_size=config.training.batch_size,
@@ -85,18 +82,7 @@ def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[P
             device=device,
         )
     )
-    evaluator = None
-    if planned:
-        evaluator = Evaluator(
-            planned,
-            {p.name: manager.find("metric", p.spec.name).build(p.spec.options()) for p in planned},
-            extractors,
-            dataset,
-            device=str(device),
-            batch_size=config.evaluation.batch_size,
-            cache=ReferenceCache(cache_directory()),
-        )
-        evaluator.prepare()
+    evaluator = _build_evaluator(config, manager, planned, extractors, dataset, device) if planned else None
     return Materials(
         config=config,
         resolved=resolved,
@@ -221,6 +207,38 @@ def check_independence(objective: Objective, discriminator: nn.Module) -> None:
             f"the penalty {names[0]} takes gradients by sample, and the discriminator has batch norm, which couples samples",
             hint="use a discriminator without it (dcgan: -o discriminator_norm=none)",
         )
+
+
+def _build_objective(resolved: Resolved, networks: Networks) -> Objective:
+    """Build the loss and check that it suits the discriminator."""
+    config = resolved.config
+    objective: Objective = resolved.loss.build(config.loss.options)
+    if not isinstance(objective, Objective):
+        raise PluginError(f"loss {config.loss.name!r} must return a ganbench.Objective (got {type(objective).__name__})")
+    check_independence(objective, networks.discriminator)
+    return objective
+
+
+def _build_evaluator(
+    config: RunConfig,
+    manager: PluginManager,
+    planned: tuple[PlannedMetric, ...],
+    extractors: dict[str, Extractor],
+    dataset: Dataset,
+    device: torch.device,
+) -> Evaluator:
+    """Build the metrics, and make or load what they are measured against."""
+    evaluator = Evaluator(
+        planned,
+        {p.name: manager.find("metric", p.spec.name).build(p.spec.options()) for p in planned},
+        extractors,
+        dataset,
+        device=str(device),
+        batch_size=config.evaluation.batch_size,
+        cache=ReferenceCache(cache_directory()),
+    )
+    evaluator.prepare()
+    return evaluator
 
 
 def _build_extractors(
