@@ -57,7 +57,7 @@ def _options(function: F) -> F:
             ),
             click.option("--loss", metavar="NAME", shell_complete=_complete("loss"), help="Adversarial loss.  [default: logistic]"),
             click.option("--dataset", metavar="NAME", shell_complete=_complete("dataset"), help="Dataset.  [default: digits]"),
-            click.option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin; or loss.KEY, dataset.KEY."),
+            click.option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin; or loss.KEY, dataset.KEY, kd.KEY."),
             click.option("--metric", "metrics", multiple=True, metavar="NAME", help="fid10k, fd5k_digits, ...  [default: the dataset's]"),
             click.option("--no-eval", is_flag=True, help="Measure speed only."),
             click.option("--kimg", metavar="N", help="Budget in thousands of real images."),

@@ -185,6 +185,8 @@ class RunConfig:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     data: DataConfig = field(default_factory=DataConfig)
+    metrics: tuple[PluginChoice, ...] = ()
+    """Metric families with options that somebody set; the others have their defaults."""
 
 
 SECTIONS: dict[str, type] = {

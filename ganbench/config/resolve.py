@@ -15,7 +15,7 @@ from ganbench.config.values import build, coerce, field_types
 from ganbench.errors import ConfigError, did_you_mean
 from ganbench.plugin.factory import Registered
 from ganbench.plugin.manager import HOME, PluginManager
-from ganbench.spec import ArchitectureSpec, DatasetSpec, RecipeSpec
+from ganbench.spec import ArchitectureSpec, DatasetSpec, MetricSpec, RecipeSpec
 
 DEFAULTS = {"loss.name": "logistic", "dataset.name": "digits"}
 
@@ -66,12 +66,12 @@ def resolve(manager: PluginManager, name: str, layers: Iterable[Layer], bare_opt
         message = f"--plugin names the architecture {name!r}, and the settings name {names['architecture']!r}"
         raise ConfigError(message, hint="leave one of them out")
     replaced = {s for s, own in _plugin_names(manager, name, recipe, []).items() if manager.find(s, own) != plugins[s]}
-    user.append(Layer(origin="command line", settings=_scope_options(bare_options or {}, plugins)))
+    user.append(Layer(origin="command line", settings=_scope_options(bare_options or {}, plugins, _metric_families(manager))))
     recipe_layer = _with_resolution(recipe_layer, recipe, plugins["dataset"])
     below = [*_plugin_defaults(plugins["architecture"], plugins["dataset"]), *_without_options_of(replaced, recipe_layer)]
     values, origins = _merge([Layer(origin="default", settings=DEFAULTS), *below, *user])
     origins.setdefault("architecture.name", recipe_layer[0].origin if recipe_layer else "--plugin")
-    config = _build(name, names, values, plugins)
+    config = _build(name, names, values, plugins, manager)
     return Resolved(
         config=config,
         architecture=plugins["architecture"],
@@ -130,8 +130,8 @@ def _overridden(config: RunConfig, plugins: Mapping[str, Registered], replaced: 
         section, _, rest = path.partition(".")
         if rest == "name" and section in PLUGIN_SECTIONS:
             continue
-        options = plugins[section].spec.options if section in plugins else SECTIONS[section]
-        annotation = field_types(options).get(rest.removeprefix("options."))
+        options = plugins[section].spec.options if section in plugins else SECTIONS.get(section)
+        annotation = field_types(options).get(rest.removeprefix("options.")) if options else type(value)
         if path not in final or final[path] != coerce(value, annotation, path):
             changed.add(path)
     return tuple(sorted(changed))
@@ -164,14 +164,27 @@ def _merge(layers: Iterable[Layer]) -> tuple[dict[str, Any], dict[str, str]]:
     return values, origins
 
 
-def _scope_options(options: Mapping[str, str], plugins: Mapping[str, Registered]) -> dict[str, str]:
-    """Give each ``-o key=value`` its section: the architecture's if it has that option, else the one plugin that does."""
+def _metric_families(manager: PluginManager) -> dict[str, str]:
+    """Return each name of a metric family, the Inception name too, with its plugin's name."""
+    specs = [r.spec for r in manager.specs("metric")]
+    inception = {s.inception_name: s.name for s in specs if isinstance(s, MetricSpec) and s.inception_name}
+    return {**inception, **{s.name: s.name for s in specs}}
+
+
+def _scope_options(options: Mapping[str, str], plugins: Mapping[str, Registered], families: Mapping[str, str]) -> dict[str, str]:
+    """Give each ``-o key=value`` its section: the architecture's if it has that option, else the one plugin that does.
+
+    A metric's options are always written with the family: ``-o kd.subset_size=500``.
+    """
     scoped: dict[str, str] = {}
     for key, value in options.items():
         section, dot, name = key.partition(".")
         if dot:
+            if section in families:
+                scoped[f"metrics.{families[section]}.{name}"] = value
+                continue
             if section not in plugins:
-                raise ConfigError(f"-o {key}: unknown section {section!r}", hint="say architecture, loss or dataset")
+                raise ConfigError(f"-o {key}: unknown section {section!r}", hint="say architecture, loss, dataset or a metric's family")
             scoped[f"{section}.options.{name}"] = value
             continue
         owners = [s for s, p in plugins.items() if key in field_types(p.spec.options)]
@@ -184,19 +197,29 @@ def _scope_options(options: Mapping[str, str], plugins: Mapping[str, Registered]
     return scoped
 
 
-def _build(name: str, names: Mapping[str, str], values: Mapping[str, Any], plugins: Mapping[str, Registered]) -> RunConfig:
+def _build(
+    name: str, names: Mapping[str, str], values: Mapping[str, Any], plugins: Mapping[str, Registered], manager: PluginManager
+) -> RunConfig:
     sections: dict[str, dict[str, Any]] = {s: {} for s in (*SECTIONS, *PLUGIN_SECTIONS)}
+    metrics: dict[str, dict[str, Any]] = {}
     for path, value in values.items():
         section, _, rest = path.partition(".")
         if section in SECTIONS and rest:
             sections[section][rest] = value
         elif section in PLUGIN_SECTIONS and rest.startswith("options."):
             sections[section][rest.removeprefix("options.")] = value
+        elif section == "metrics" and "." in rest:
+            family, _, option = rest.partition(".")
+            metrics.setdefault(family, {})[option] = value
         elif not (section in PLUGIN_SECTIONS and rest == "name"):
             raise ConfigError(f"unknown setting {path!r}", hint=_closest_path(path, plugins))
     choices: dict[str, Any] = {s: PluginChoice(name=names[s], options=build(p.spec.options, sections[s], s)) for s, p in plugins.items()}
     built = {s: build(cls, sections[s], s) for s, cls in SECTIONS.items()}
-    return RunConfig(name=name, **choices, **built)
+    set_metrics = tuple(
+        PluginChoice(name=family, options=build(manager.find("metric", family).spec.options, metrics[family], f"metrics.{family}"))
+        for family in sorted(metrics)
+    )
+    return RunConfig(name=name, **choices, **built, metrics=set_metrics)
 
 
 def _closest_path(path: str, plugins: Mapping[str, Registered]) -> str:
@@ -222,4 +245,8 @@ def flatten(config: RunConfig) -> dict[str, Any]:
         value = getattr(config, section)
         for f in dataclasses.fields(value):
             flat[f"{section}.{f.name}"] = getattr(value, f.name)
+    for choice in config.metrics:
+        options = choice.options
+        for f in dataclasses.fields(options):
+            flat[f"metrics.{choice.name}.{f.name}"] = getattr(options, f.name)
     return flat

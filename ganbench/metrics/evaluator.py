@@ -89,7 +89,9 @@ class Evaluator:
                     parameters = ", ".join(f"{name} {value}" for name, value in metric.parameters().items())
                     raise ConfigError(
                         f"metric {planned.name!r} needs at least {metric.least_images} {what} images (got {count}; {parameters})",
-                        hint="name a larger count" if what == "generated" else "choose another metric or a larger dataset",
+                        hint="name a larger count, or set the metric's options with -o"
+                        if what == "generated"
+                        else "choose another metric or a larger dataset",
                     )
 
     def _key(self, planned: PlannedMetric) -> Key:

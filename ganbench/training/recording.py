@@ -25,7 +25,7 @@ _NOT_WORK = frozenset(
     | {f"training.{n}" for n in ("precision", "tf32", "channels_last", "keep_memory", "deterministic", "cudnn_benchmark", "max_abs_logit")}
 )
 """Settings that belong to the seed, the machine or the software key."""
-_NOT_WORK_SECTIONS = ("evaluation.", "checkpoint.", "data.")
+_NOT_WORK_SECTIONS = ("evaluation.", "metrics.", "checkpoint.", "data.")
 
 
 def config_values(flat: Mapping[str, object]) -> dict[str, Scalar | list[str]]:

@@ -228,9 +228,10 @@ def _build_evaluator(
     device: torch.device,
 ) -> Evaluator:
     """Build the metrics, and make or load what they are measured against."""
+    given = {choice.name: choice.options for choice in config.metrics}
     evaluator = Evaluator(
         planned,
-        {p.name: manager.find("metric", p.spec.name).build(p.spec.options()) for p in planned},
+        {p.name: manager.find("metric", p.spec.name).build(given.get(p.spec.name) or p.spec.options()) for p in planned},
         extractors,
         dataset,
         device=str(device),

@@ -59,6 +59,21 @@ def test_a_run_is_repeated_from_its_own_configuration(workplace: Path, capfd: py
     assert first["keys"]["work"] == second["keys"]["work"]
 
 
+def test_a_metric_takes_its_options_by_family(capfd: pytest.CaptureFixture[str]) -> None:
+    """They reach the arithmetic, the evaluation key and config.toml, and are no part of the work."""
+    small = ["run", "--plugin", "dcgan", "--kimg", "0.2", "--threads", "1", *SMALL, "--metric", "kd300_digits", "--json"]
+    records = []
+    for size, out in (("200", "a"), ("250", "b")):
+        assert main([*small, "-o", f"kd.subset_size={size}", "-o", "kd.num_subsets=3", "--out", out]) == 0
+        records.append(json.loads(capfd.readouterr().out))
+    assert main(["run", "--config", "a/config.toml", "--json", "--out", "c"]) == 0
+    records.append(json.loads(capfd.readouterr().out))
+    keys = [record["keys"]["evaluation"] for record in records]
+    assert keys[0] == keys[2] != keys[1]
+    assert records[0]["keys"]["work"] == records[1]["keys"]["work"]
+    assert records[0]["config"]["metrics.kd.subset_size"] == 200
+
+
 def test_a_dry_run_prints_a_configuration_with_origins_and_makes_nothing(workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """What it prints is itself a configuration file."""
     assert main([*RUN, "--dry-run", "--seed", "7"]) == 0

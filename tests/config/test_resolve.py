@@ -195,7 +195,7 @@ def test_an_unknown_path_comes_with_a_suggestion(path: str) -> None:
     ("options", "message"),
     [
         ({"latent": "3"}, "-o latent: no plugin of this run has this option; did you mean 'latent_dim'?"),
-        ({"model.latent_dim": "3"}, "-o model.latent_dim: unknown section 'model'; say architecture, loss or dataset"),
+        ({"model.latent_dim": "3"}, "-o model.latent_dim: unknown section 'model'; say architecture, loss, dataset or a metric's family"),
         ({"loss.latent_dim": "3"}, "unknown option loss.latent_dim; known: label_smoothing, r1_gamma"),
         ({"latent_dim": "0"}, "architecture.latent_dim must be 1 or more (got 0)"),
         ({"latent_dim": "many"}, "architecture.latent_dim must be a whole number (got 'many')"),
