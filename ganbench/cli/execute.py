@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganbench.cli.progress import make_reporter
+from ganbench.cli.progress import LineReporter, make_reporter
 from ganbench.config.resolve import Resolved
 from ganbench.errors import Interrupted
 from ganbench.plugin.manager import PluginManager
@@ -74,6 +74,9 @@ def execute_new(
 ) -> int:
     """Run from the start and return the exit code."""
     stop = StopSignal()
+    if out is not None:
+        out = out.resolve() if ".." in out.parts else out  # `new/../old` must not make `new`
+        RunDirectory.check_free(out)  # before the data are read; and again when the directory is made
 
     def choose(dataset_name: str) -> RunDirectory:
         config = resolved.config
@@ -116,7 +119,7 @@ def _execute(
     debug: bool,
 ) -> int:
     reporter = make_reporter(quiet=quiet, on_started=lambda _: setattr(stop, "training", True))
-    with _logging(debug, reporter.message), stop.listening():
+    with _logging(debug, reporter), stop.listening():
         session = Session(resolved, planned, manager, reporter, stop)
         try:
             with reporter:
@@ -132,11 +135,10 @@ def _execute(
 
 
 @contextlib.contextmanager
-def _logging(debug: bool, say: Callable[[str], None]) -> Iterator[None]:
+def _logging(debug: bool, reporter: LineReporter) -> Iterator[None]:
     """Send warnings to stderr as one line each, and everything to the run's log once there is one."""
     root, ours = logging.getLogger(), logging.getLogger("ganbench")
-    handler = _LineHandler(say)
-    handler.setLevel(logging.DEBUG if debug else logging.WARNING)
+    handler = _LineHandler(reporter, logging.DEBUG if debug else logging.WARNING)
     before = root.level, ours.level
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
@@ -154,15 +156,23 @@ def _logging(debug: bool, say: Callable[[str], None]) -> Iterator[None]:
 
 
 class _LineHandler(logging.Handler):
-    """Prints records as ``warning: text``."""
+    """Prints records as ``warning: text``, and what is downloaded, so that nobody waits without knowing for what.
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    Args:
+        reporter: prints them.
+        least: the lowest level that is printed.
+    """
+
+    def __init__(self, reporter: LineReporter, least: int) -> None:
         super().__init__()
-        self._say = say
+        self._reporter, self._least = reporter, least
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name != "py.warnings":  # other libraries' warnings belong in the log, not on the screen
-            self._say(f"{record.levelname.lower()}: {' '.join(record.getMessage().split())}")
+        text = " ".join(record.getMessage().split())
+        if record.name == "ganbench.download":
+            self._reporter.notice(text)
+        elif record.levelno >= self._least and record.name != "py.warnings":  # other libraries' warnings belong in the log
+            self._reporter.message(f"{record.levelname.lower()}: {text}")
 
 
 def _print_result(record: RunRecord, directory: RunDirectory, *, as_json: bool) -> None:

@@ -25,6 +25,9 @@ _COMMANDS = {
     "completion": ("ganbench.cli.completion", "Print the completion script of a shell."),
 }
 
+_NO_ARGUMENTS: tuple[type[click.UsageError], ...] = tuple(filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)]))
+"""What click 8.2 and later raise for a group without a subcommand, where earlier ones print the help."""
+
 
 @dataclass(slots=True)
 class Invocation:
@@ -116,6 +119,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _report(error: Exception, debug: bool) -> int:
     """Print one line and return the exit code."""
+    if isinstance(error, _NO_ARGUMENTS):
+        click.echo(error.ctx.get_help() if error.ctx else "")
+        return 0
     if debug and not isinstance(error, (click.ClickException, click.Abort, click.exceptions.Exit)):
         import traceback
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -44,6 +45,7 @@ class LineReporter:
     def __init__(self, *, quiet: bool, on_started: Callable[[Path], None]) -> None:
         self._quiet, self._on_started = quiet, on_started
         self._last = -PLAIN_SECONDS
+        self._held: list[str] | None = []
         self._log: logging.FileHandler | None = None
 
     def __enter__(self) -> LineReporter:
@@ -52,6 +54,7 @@ class LineReporter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is not None and self._log is not None:
             logging.getLogger("ganbench").debug("the run ended early", exc_info=error)
+        self._release()
         if self._log is not None:
             logging.getLogger().removeHandler(self._log)
             self._log.close()
@@ -66,11 +69,27 @@ class LineReporter:
             self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
             logging.getLogger().addHandler(self._log)
         self.say(f"run directory: {run_directory_name(directory)}")
+        self._release()
         self.say(description)
 
     def message(self, text: str) -> None:
-        """Print a line; a warning is printed even when quiet."""
-        if not self._quiet or text.startswith(("warning:", "error:", "critical:")):
+        """Print a line; a warning is printed even when quiet, and never before the line that names the run directory."""
+        if self._quiet and not text.startswith(("warning:", "error:", "critical:")):
+            return
+        if self._held is None:
+            self._print(text)
+        else:
+            self._held.append(text)
+
+    def notice(self, text: str) -> None:
+        """Print a line at once, unless quiet."""
+        if not self._quiet:
+            self._print(text)
+
+    def _release(self) -> None:
+        """Print what was held back; from here on nothing is."""
+        held, self._held = self._held or [], None
+        for text in held:
             self._print(text)
 
     def say(self, text: str) -> None:
@@ -133,8 +152,8 @@ def _make_bar() -> Bar:
 
 
 def make_reporter(*, quiet: bool, on_started: Callable[[Path], None]) -> LineReporter:
-    """Return the reporter that suits stderr."""
-    if not quiet and sys.stderr.isatty():
+    """Return the reporter that suits stderr; a terminal that cannot move its cursor gets plain lines."""
+    if not quiet and sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
         return LiveReporter(quiet=quiet, on_started=on_started)
     return LineReporter(quiet=quiet, on_started=on_started)
 

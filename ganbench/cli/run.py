@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -102,9 +103,11 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
     from ganbench.plugin.manager import PluginManager
 
     debug = invocation.debug or flags["debug"]
+    _check_environment()
     manager = PluginManager(off=(*invocation.off, *flags["off"]))
     if flags["resume"] is not None:
         return _resume(flags, manager, debug)
+    _refuse_contradictions(flags)
     resolved = resolve_flags(flags, manager)
     planned = planned_metrics(resolved, manager)
     if flags["dry_run"]:
@@ -134,15 +137,40 @@ def resolve_flags(flags: dict[str, Any], manager: PluginManager) -> Resolved:
         known = sorted({r.spec.name for kind in ("architecture", "recipe") for r in manager.specs(kind)})
         raise UsageError("which GAN? --plugin is missing", hint=f"known: {', '.join(known)}")
     given = {path: flags[flag] for flag, path in _FLAG_PATHS.items() if flags[flag] is not None}
-    if flags["metrics"] and flags["no_eval"]:
-        raise UsageError("--metric and --no-eval contradict each other", hint="give one of them")
     if flags["metrics"]:
         given["evaluation.metrics"] = tuple(m for one in flags["metrics"] for m in one.split(",") if m)
+        if not given["evaluation.metrics"]:
+            raise UsageError("--metric names no metric", hint="write one, as in fd5k_digits, or use --no-eval")
     if flags["no_eval"]:
         given["evaluation.metrics"] = ()
     layers.append(Layer(origin="command line", settings=given))
     layers.append(Layer(origin="command line", settings=_pairs("--set", flags["settings"])))
     return resolve(manager, str(name), layers, _pairs("-o", flags["options"]))
+
+
+def _check_environment() -> None:
+    """Refuse a thread count that OpenMP cannot read: each library would guess another, and complain in its own words.
+
+    Raises:
+        UsageError: OMP_NUM_THREADS is no number, nor a list of them.
+    """
+    value = os.environ.get("OMP_NUM_THREADS", "1")
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in value.split(",")):
+        raise UsageError(f"OMP_NUM_THREADS must be a number of threads, 1 or more (got {value!r})", hint="unset it, or use --threads N")
+
+
+def _refuse_contradictions(flags: dict[str, Any]) -> None:
+    """Refuse flags of which one would have no effect.
+
+    Raises:
+        UsageError: there are such.
+    """
+    if flags["metrics"] and flags["no_eval"]:
+        raise UsageError("--metric and --no-eval contradict each other", hint="give one of them")
+    if flags["force"]:
+        raise UsageError("--force has a meaning only with --resume", hint="to use a folder again, empty it first")
+    if flags["dry_run"] and flags["as_json"]:
+        raise UsageError("--dry-run prints TOML, and --json asks for a record", hint="give one of them")
 
 
 def _pairs(flag: str, values: tuple[str, ...]) -> dict[str, str]:
@@ -201,9 +229,9 @@ def _toml(leaf: str, value: object) -> str:
 def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
     """Go on with a run; its own config.toml decides everything."""
     allowed = {"resume", "force", "quiet", "as_json", "debug", "off"}
-    extra = sorted(name for name, value in flags.items() if name not in allowed and value not in (None, (), False))
+    extra = [p.opts[0] for p in command.params if p.name not in allowed and flags[str(p.name)] not in (None, (), False)]
     if extra:
-        raise UsageError(f"--resume takes the run's own configuration; --{extra[0].replace('_', '-')} cannot be given with it")
+        raise UsageError(f"--resume takes the run's own configuration; {extra[0]} cannot be given with it", hint="leave it out")
     from ganbench.cli.execute import execute_resumed
     from ganbench.results.store import RunDirectory
 

@@ -224,6 +224,8 @@ def _build(
 
 def _closest_path(path: str, plugins: Mapping[str, Registered]) -> str:
     """Say which setting may have been meant: one with the same last part, else the most similar one."""
+    if path in SECTIONS or path in plugins:
+        return f"it is a table; set what is in it, as {'training.seed' if path in SECTIONS else path + '.name'}"
     known = [f"{s}.{name}" for s, cls in SECTIONS.items() for name in field_types(cls)]
     for section, plugin in plugins.items():
         known += [f"{section}.name", *(f"{section}.options.{name}" for name in field_types(plugin.spec.options))]

@@ -26,10 +26,12 @@ def read_settings(path: Path) -> dict[str, Any]:
             tree = tomllib.load(file)
     except FileNotFoundError:
         raise ConfigError(f"no such configuration file: {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration file {path}: {error.strerror}", hint="give a TOML file") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: it is not text in UTF-8 ({error.reason})", hint="give a TOML file") from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+        raise ConfigError(f"{path} is not valid TOML: {error}", hint="mend that line") from error
     return dict(_walk(tree, ""))
 
 

@@ -44,7 +44,7 @@ class ReferenceCache:
         path = self._path(key)
         try:
             data = path.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             logger.warning("cannot read the cached reference %s (%s); computing it again", path, error.strerror)

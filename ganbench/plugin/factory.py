@@ -126,7 +126,8 @@ def register_from_file(kind: str, target: str) -> Registered:
         raise PluginError(f"no such plugin file: {path}")
     module = _run_file(path)
     if not hasattr(module, name):
-        public = [n for n in vars(module) if not n.startswith("_")]
+        own = {n: v for n, v in vars(module).items() if not n.startswith("_")}
+        public = [n for n, v in own.items() if isinstance(v, PluginSpec) or getattr(v, "__module__", "") == module.__name__]
         raise PluginError(f"{path} has no {name!r}", hint=did_you_mean(name, public))
     spec = _spec_of(kind, getattr(module, name), name, path, module.__name__)
     return Registered(spec=spec, distribution=f"file:{path.name}", version="")

@@ -158,7 +158,9 @@ def _by_id(name: str, root: Path) -> Path:
         return runs.get(name, matches[0] if matches else root)
     if matches:
         raise UsageError(f"{name!r} is the beginning of {len(matches)} run ids", hint=f"for instance {matches[-1].name}")
-    hint = did_you_mean(name, list(runs)) if 0 < len(runs) <= 20 else f"`ganbench table` lists the runs in {root}"
+    hint = "there is none yet" if not runs else f"`ganbench table` lists the runs in {root}"
+    if 0 < len(runs) <= 20:
+        hint = did_you_mean(name, list(runs))
     raise UsageError(f"no run {name!r}: neither a path nor a run id below {root}", hint=hint)
 
 

@@ -124,7 +124,8 @@ class Session:
         with clock.measure("calibration"):
             self.threads = self._choose_threads(state)
             self.flops_per_iteration = count_flops(self.materials.algorithm, device)
-        self._reporter.message(f"{device}, {self.threads.count} threads ({self.threads.reason}), runner {self.runner.name}")
+        plural = "s" if self.threads.count > 1 else ""
+        self._reporter.message(f"{device}, {self.threads.count} thread{plural} ({self.threads.reason}), runner {self.runner.name}")
         self._make_keys()
         with contextlib.closing(self.materials.sampler), EventLog(self.directory.events_path) as events:
             if state is None:

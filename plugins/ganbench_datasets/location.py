@@ -21,7 +21,7 @@ from ganbench.errors import DataError
 SYSTEM_FOLDER = Path("/usr/share/datasets")
 """Where Debian's data packages (``dataset-fashion-mnist``) put their files."""
 _NETWORK_TIMEOUT_SECONDS = 30.0
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("ganbench.download")
 
 
 def candidate_folders(name: str, context: DataContext) -> list[Path]:

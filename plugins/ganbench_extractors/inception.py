@@ -9,7 +9,6 @@ Shapes: N images, C channels, H x W pixels, D = 2048 features, K = 1008 classes.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,8 +140,8 @@ def _check_is_state_dict(path: Path) -> None:
     """
     try:
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise WeightsError(f"cannot read {path} as a PyTorch state dict: {reason}", hint="get the file again") from error
+    except Exception as error:  # whatever the bytes make of the reader
+        reason = " ".join(str(error).split()).partition(". ")[0][:120] or type(error).__name__
+        raise WeightsError(f"{path} cannot be read as a PyTorch state dict ({reason})", hint="get the file again") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"{path} holds no state dict (got {type(state).__name__})", hint=FORMAT_HINT)

@@ -16,7 +16,7 @@ from ganbench.cache import cache_directory, keep
 from ganbench.errors import WeightsError
 from ganbench.metrics.protocol import ExtractorContext
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("ganbench.download")
 
 URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 FILE = "weights-inception-2015-12-05-6726825d.pth"

@@ -42,7 +42,7 @@ def test_what_is_written_reads_back(tmp_path: Path) -> None:
     [
         (None, "no such configuration file"),
         (b"[training\nseed", "is not valid TOML"),
-        (b"\xff\xfe", "cannot read"),
+        (b"\xff\xfe", "not text in UTF-8"),
         (b"a = 1\na = 2", "is not valid TOML"),
     ],
 )
