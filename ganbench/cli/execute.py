@@ -130,7 +130,7 @@ def _execute(
         except Exception:
             logging.getLogger("ganbench").debug("the run failed", exc_info=True)
             raise
-    _print_result(record, session.directory, as_json=as_json)
+    _print_result(record, session.directory, as_json=as_json, quiet=quiet)
     return 0 if record.status == "complete" else 3
 
 
@@ -175,7 +175,7 @@ class _LineHandler(logging.Handler):
             self._reporter.message(f"{record.levelname.lower()}: {text}")
 
 
-def _print_result(record: RunRecord, directory: RunDirectory, *, as_json: bool) -> None:
+def _print_result(record: RunRecord, directory: RunDirectory, *, as_json: bool, quiet: bool) -> None:
     """Print the record or the table on stdout, then one sentence."""
     from ganbench.cli.sentence import result_sentence
 
@@ -184,7 +184,8 @@ def _print_result(record: RunRecord, directory: RunDirectory, *, as_json: bool) 
         from ganbench.results.serialise import to_json
 
         click.echo(to_json(record))
-        click.echo(sentence, err=True)
+        if not quiet:
+            click.echo(sentence, err=True)
         return
     from ganbench.results.terminal import print_records
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli.main import Invocation, switched_off
+from ganbench.cli.main import Invocation
+from ganbench.cli.run_options import GroupedCommand, add_options
 from ganbench.errors import UsageError
 
 if TYPE_CHECKING:
     from ganbench.config.resolve import Resolved
     from ganbench.metrics.naming import PlannedMetric
     from ganbench.plugin.manager import PluginManager
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _FLAG_PATHS = {
     "loss": "loss.name",
@@ -34,60 +31,8 @@ _FLAG_PATHS = {
 }
 
 
-def _complete(kind: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
-    """Return a completion of plugin names of one kind, for the shell."""
-
-    def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-        from ganbench.plugin.manager import PluginManager
-
-        names = {r.spec.name for r in PluginManager().registered if kind in (r.spec.kind, r.space)}
-        return sorted(name for name in names if name.startswith(incomplete))
-
-    return complete
-
-
-def _options(function: F) -> F:
-    """Add the options, grouped as a stranger would look for them."""
-    for option in reversed(
-        [
-            click.option(
-                "--plugin",
-                metavar="NAME",
-                shell_complete=_complete("model"),
-                help="Architecture or recipe: NAME, dist:NAME or ./file.py:Name.",
-            ),
-            click.option("--loss", metavar="NAME", shell_complete=_complete("loss"), help="Adversarial loss.  [default: logistic]"),
-            click.option("--dataset", metavar="NAME", shell_complete=_complete("dataset"), help="Dataset.  [default: digits]"),
-            click.option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin; or loss.KEY, dataset.KEY, kd.KEY."),
-            click.option("--metric", "metrics", multiple=True, metavar="NAME", help="fid10k, fd5k_digits, ...  [default: the dataset's]"),
-            click.option("--no-eval", is_flag=True, help="Measure speed only."),
-            click.option("--kimg", metavar="N", help="Budget in thousands of real images."),
-            click.option("--batch-size", metavar="N", help="Real images in a discriminator step."),
-            click.option("--seed", metavar="N", help="Seed of weights, latents and data order."),
-            click.option("--device", metavar="DEV", help="auto, cpu, cuda or cuda:N."),
-            click.option("--precision", metavar="P", help="fp32 or bf16."),
-            click.option("--threads", metavar="N", help="CPU threads; 0 measures the best count."),
-            click.option("--deterministic", is_flag=True, default=None, help="Only deterministic algorithms."),
-            click.option("--data-root", metavar="DIR", help="Folder of datasets.  [env: GANBENCH_DATA]"),
-            click.option("--extractor-weights", metavar="FILE", help="Weights of the Inception network."),
-            click.option("--config", "config_file", type=click.Path(path_type=Path), metavar="FILE", help="Settings from a TOML file."),
-            click.option("--set", "settings", multiple=True, metavar="A.B=C", help="Any setting by its path."),
-            click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Run directory; must be new or empty."),
-            click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an unfinished run."),
-            click.option("--force", is_flag=True, help="With --resume: go on although a plugin's source has changed."),
-            click.option("--dry-run", is_flag=True, help="Print the resolved configuration with the origin of each value."),
-            click.option("--json", "as_json", is_flag=True, help="Print the record as JSON on stdout, and nothing else there."),
-            click.option("--quiet", is_flag=True, help="No progress on stderr."),
-            click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off."),
-            click.option("--debug", is_flag=True, help="Show tracebacks and debug messages."),
-        ]
-    ):
-        function = option(function)
-    return function
-
-
-@click.command("run")
-@_options
+@click.command("run", cls=GroupedCommand)
+@add_options
 @click.pass_obj
 def command(invocation: Invocation, /, **flags: Any) -> int:
     """Train one configuration by the standard protocol and print its throughput and FID table.

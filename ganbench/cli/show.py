@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganbench.cli.complete import run_ids
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("show")
-@click.argument("run", default="")
+@click.argument("run", default="", shell_complete=run_ids)
 @click.option("--json", "as_json", is_flag=True, help="Print the record itself.")
 def command(run: str, as_json: bool) -> None:
     """Show everything that is known of one run.

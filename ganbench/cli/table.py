@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from ganbench.cli.complete import run_ids
 from ganbench.errors import UsageError
 
 _FORMATS = ("terminal", "markdown", "csv", "json", "html", "latex")
 
 
 @click.command("table")
-@click.argument("runs", nargs=-1)
+@click.argument("runs", nargs=-1, shell_complete=run_ids)
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Default: terminal, or what FILE's name ends in.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file instead.")
 def command(runs: tuple[str, ...], form: str | None, output: Path | None) -> None:

@@ -102,6 +102,10 @@ def test_quiet_says_nothing_on_stderr(capfd: pytest.CaptureFixture[str]) -> None
     out, err = capfd.readouterr()
     assert err == ""
     assert "FD digits" in out
+    assert main([*RUN, *SMALL, "--quiet", "--json"]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert json.loads(out)["status"] == "complete"
 
 
 def test_a_run_without_metrics_has_a_speed(capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,79 @@
+"""The options of ``ganbench run``, under the headings that a stranger looks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click import option
+
+from ganbench.cli.complete import plugin_names, words
+from ganbench.cli.main import switched_off
+
+F = TypeVar("F", bound=Callable[..., Any])
+_PATH = click.Path(path_type=Path)
+
+_GROUPS: dict[str, list[Callable[[F], F]]] = {
+    "What is trained": [
+        option("--plugin", metavar="NAME", shell_complete=plugin_names("model"), help="Architecture or recipe; dist:NAME, ./file.py:Name."),
+        option("--loss", metavar="NAME", shell_complete=plugin_names("loss"), help="Adversarial loss.  [default: logistic]"),
+        option("--dataset", metavar="NAME", shell_complete=plugin_names("dataset"), help="Dataset.  [default: digits]"),
+        option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin; or loss.KEY, dataset.KEY, kd.KEY."),
+        option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off."),
+    ],
+    "How long, with which numbers": [
+        option("--kimg", metavar="N", help="Budget in thousands of real images.  [default: the dataset's or the recipe's, else 100]"),
+        option("--batch-size", metavar="N", help="Real images in a discriminator step.  [default: 64]"),
+        option("--seed", metavar="N", help="Seed of weights, latents and data order.  [default: 0]"),
+        option("--precision", metavar="P", shell_complete=words("fp32", "bf16"), help="fp32 or bf16.  [default: fp32]"),
+        option("--deterministic", is_flag=True, default=None, help="Only deterministic algorithms; on a CPU they are so anyway."),
+    ],
+    "On what": [
+        option("--device", metavar="DEV", shell_complete=words("auto", "cpu", "cuda"), help="auto, cpu, cuda or cuda:N.  [default: auto]"),
+        option("--threads", metavar="N", help="CPU threads; 0 measures the best count.  [default: 0]"),
+        option("--data-root", type=click.Path(), metavar="DIR", help="Folder of datasets.  [env: GANBENCH_DATA]"),
+    ],
+    "What is measured": [
+        option("--metric", "metrics", multiple=True, metavar="NAME", help="fid10k, fd5k_digits, ...  [default: the dataset's]"),
+        option("--no-eval", is_flag=True, help="Measure speed only."),
+        option("--extractor-weights", type=click.Path(), metavar="FILE", help="Weights of the Inception network."),
+    ],
+    "Every other setting": [
+        option("--config", "config_file", type=_PATH, metavar="FILE", help="Settings from a TOML file, such as a run's config.toml."),
+        option("--set", "settings", multiple=True, metavar="A.B=C", help="Any setting by its path; --dry-run shows them all."),
+        option("--dry-run", is_flag=True, help="Print the resolved configuration with the origin of each value."),
+    ],
+    "The run directory": [
+        option("--out", type=_PATH, metavar="DIR", help="New or empty.  [default: results/runs/TIME-NAME-DATASET-sSEED]"),
+        option("--resume", type=_PATH, metavar="RUN", help="Go on with an unfinished run."),
+        option("--force", is_flag=True, help="With --resume: go on although a plugin's source has changed."),
+    ],
+    "Output": [
+        option("--json", "as_json", is_flag=True, help="Print the record as JSON on stdout, and nothing else there."),
+        option("--quiet", is_flag=True, help="No progress on stderr."),
+        option("--debug", is_flag=True, help="Show tracebacks and debug messages."),
+    ],
+}
+
+
+def add_options(function: F) -> F:
+    """Add every option to the command's function."""
+    for add in reversed([add for group in _GROUPS.values() for add in group]):
+        function = add(function)
+    return function
+
+
+class GroupedCommand(click.Command):
+    """A command whose help shows its options under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section for each group; what click adds itself comes last."""
+        records = [record for parameter in self.get_params(ctx) if (record := parameter.get_help_record(ctx)) is not None]
+        for title, group in _GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl(records[: len(group)], col_max=26)
+            records = records[len(group) :]
+        with formatter.section("Help"):
+            formatter.write_dl(records, col_max=26)
