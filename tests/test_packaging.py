@@ -42,7 +42,7 @@ def test_the_wheel_has_exactly_our_top_level_names(tmp_path: Path) -> None:
     """A top-level ``tests``, ``plugins`` or ``kernels`` would overwrite another package's; the example is a distribution of its own."""
     with wheel(ROOT, tmp_path) as archive:
         names = archive.namelist()
-        assert top_level(names) == {"ganbench", *PLUGINS}
+        assert top_level(names) == {"ganbench", "ganbench_kernels", *PLUGINS}
         assert "ganbench/py.typed" in names
         weights = [n for n in names if n.startswith("ganbench_extractors/weights/")]
         shipped = [p.name for p in (ROOT / "plugins/ganbench_extractors/weights").iterdir()]

@@ -1,0 +1,106 @@
+"""Which implementation an op runs: a Triton kernel or plain PyTorch.
+
+``impl="auto"`` takes Triton for tensors on a GPU, and the reference inside ``torch.compile`` (Inductor fuses the same expression by itself,
+and an opaque op would be in its way), on a CPU, and where triton is not installed. ``"triton"`` insists, ``"ref"`` never takes it.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+Impl = Literal["auto", "triton", "ref"]
+
+_preferred: Impl = "auto"  # process-wide on purpose: the backward of a CUDA graph of calls runs in a thread of autograd's own
+_higher_order = False
+
+
+def set_implementation(impl: Impl) -> None:
+    """Say what ``impl="auto"`` means in this process.
+
+    Raises:
+        ValueError: not one of auto, triton, ref.
+    """
+    global _preferred
+    _check_name(impl)
+    _preferred = impl
+
+
+def implementation() -> Impl:
+    """Return what ``impl="auto"`` means in this process."""
+    return _preferred
+
+
+@contextmanager
+def use_implementation(impl: Impl) -> Iterator[None]:
+    """Let ``impl="auto"`` mean something else for a while."""
+    before = _preferred
+    set_implementation(impl)
+    try:
+        yield
+    finally:
+        set_implementation(before)
+
+
+@contextmanager
+def higher_order() -> Iterator[None]:
+    """Take the reference of ops that can be differentiated only once, for a forward that a gradient penalty will differentiate twice."""
+    global _higher_order
+    before, _higher_order = _higher_order, True
+    try:
+        yield
+    finally:
+        _higher_order = before
+
+
+@functools.cache
+def has_triton() -> bool:
+    """Whether triton is installed (it is not on macOS and Windows)."""
+    return importlib.util.find_spec("triton") is not None
+
+
+@functools.cache
+def interpreting() -> bool:
+    """Whether Triton's interpreter runs the kernels on the CPU; decided once, as triton itself does."""
+    return has_triton() and os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "on", "yes", "y")
+
+
+def takes_triton(op: str, impl: Impl, *tensors: Tensor | None, once_differentiable: bool = False) -> bool:
+    """Decide for one call.
+
+    Args:
+        op: for the messages.
+        impl: what the caller asked for.
+        tensors: the inputs; None for one that was left out.
+        once_differentiable: whether the op's kernels have no second derivative.
+
+    Raises:
+        ValueError: an unknown implementation, tensors on several devices, or ``"triton"`` where it cannot run.
+    """
+    _check_name(impl)
+    devices = {t.device for t in tensors if t is not None}
+    if len(devices) > 1:
+        raise ValueError(f"{op}: all tensors must be on one device (got {', '.join(sorted(map(str, devices)))})")
+    (device,) = devices
+    wanted = _preferred if impl == "auto" else impl
+    if wanted == "ref" or (impl == "auto" and once_differentiable and _higher_order):
+        return False
+    can = has_triton() and (device.type == "cuda" or interpreting())
+    if wanted == "triton":
+        if not can:
+            why = "triton is not installed" if not has_triton() else f"the tensors are on {device}, and TRITON_INTERPRET is not set"
+            raise ValueError(f"{op}: impl='triton' cannot run here: {why}; use impl='auto' or 'ref'")
+        return True
+    return can and device.type == "cuda" and not torch.compiler.is_compiling()
+
+
+def _check_name(impl: str) -> None:
+    if impl not in get_args(Impl):
+        raise ValueError(f"impl must be auto, triton or ref (got {impl!r})")

@@ -1,0 +1,41 @@
+"""The machine code of every planned launch, for GPUs that are not here."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from ganbench_kernels import has_triton
+
+if not has_triton():
+    pytest.skip("triton is not installed", allow_module_level=True)
+
+from cross_compile import NVIDIA, Planned, for_amd, for_nvidia
+
+FILES = sorted(Path(__file__).parent.glob("planned_*.py"))
+PLANNED: dict[str, Planned] = {
+    f"{path.stem.removeprefix('planned_')}-{name}": planned
+    for path in FILES
+    for name, planned in importlib.import_module(path.stem).planned().items()
+}
+
+
+@pytest.mark.parametrize("target", NVIDIA)
+@pytest.mark.parametrize("name", PLANNED)
+def test_no_spills_and_wide_accesses(name: str, target: str) -> None:
+    """Nothing in local memory, few registers, and 128-bit loads and stores of the large tensors."""
+    planned = PLANNED[name]
+    code = for_nvidia(planned.launch, target)
+    assert (code.spills, code.local_bytes) == (0, 0)
+    assert code.registers <= planned.registers
+    if planned.wide:
+        assert 128 in code.load_bits
+        assert 128 in code.store_bits
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_compiles_for_an_amd_gpu(name: str) -> None:
+    """No construct is NVIDIA's alone."""
+    assert len(for_amd(PLANNED[name].launch)) > 0
