@@ -24,6 +24,8 @@ _FLAG_PATHS = {
     "seed": "training.seed",
     "device": "training.device",
     "precision": "training.precision",
+    "runner": "training.runner",
+    "kernels": "training.kernels",
     "threads": "training.threads",
     "deterministic": "training.deterministic",
     "data_root": "data.root",

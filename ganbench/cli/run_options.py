@@ -15,6 +15,9 @@ from ganbench.cli.main import switched_off
 F = TypeVar("F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
 
+_RUNNERS = ("auto", "eager", "cuda_graph", "compile")
+_KERNELS = ("auto", "triton", "ref")
+
 _GROUPS: dict[str, list[Callable[[F], F]]] = {
     "What is trained": [
         option("--plugin", metavar="NAME", shell_complete=plugin_names("model"), help="Architecture or recipe; dist:NAME, ./file.py:Name."),
@@ -32,6 +35,8 @@ _GROUPS: dict[str, list[Callable[[F], F]]] = {
     ],
     "On what": [
         option("--device", metavar="DEV", shell_complete=words("auto", "cpu", "cuda"), help="auto, cpu, cuda or cuda:N.  [default: auto]"),
+        option("--runner", metavar="R", shell_complete=words(*_RUNNERS), help="auto, eager, cuda_graph or compile.  [default: auto]"),
+        option("--kernels", metavar="K", shell_complete=words(*_KERNELS), help="Fused ops: auto, triton or ref.  [default: auto]"),
         option("--threads", metavar="N", help="CPU threads; 0 measures the best count.  [default: 0]"),
         option("--data-root", type=click.Path(), metavar="DIR", help="Folder of datasets.  [env: GANBENCH_DATA]"),
     ],

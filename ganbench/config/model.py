@@ -43,6 +43,8 @@ class TrainingConfig:
     """Half-life of the averaged generator that is evaluated; 0 evaluates the raw generator."""
     ema_start_kimg: float = 0.0
     """The average is a copy of the generator until then."""
+    penalty_every: int = 1
+    """Apply the loss's penalties in every n-th discriminator step, with n times their weight (Karras et al. 2020, lazy regularisation)."""
     shared_fakes: bool = True
     """One generator forward serves both updates, as in pytorch/examples; takes effect with d_steps = 1 and equal batches."""
     horizontal_flip: bool = False
@@ -60,7 +62,9 @@ class TrainingConfig:
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
     runner: str = "auto"
-    """How the step is executed: auto or eager."""
+    """How the step is executed: auto, eager, cuda_graph or compile; auto replays CUDA graphs on a GPU and is eager on a CPU."""
+    kernels: str = "auto"
+    """The fused ops: triton, ref (plain PyTorch), or auto, which is Triton on a GPU."""
     threads: int = 0
     """CPU threads; 0 measures which count is fastest in the first seconds."""
     keep_memory: bool = True
@@ -75,13 +79,16 @@ class TrainingConfig:
         _require(self.batch_size >= 2, "batch_size", self.batch_size, "2 or more")
         _require(self.generator_batch_factor >= 1, "generator_batch_factor", self.generator_batch_factor, "1 or more")
         _require(self.d_steps >= 1, "d_steps", self.d_steps, "1 or more")
+        _require(self.penalty_every >= 1, "penalty_every", self.penalty_every, "1 or more")
         _require(0 <= self.seed < 2**63, "seed", self.seed, "between 0 and 2^63 - 1")
         _require(self.ema_halflife_kimg >= 0, "ema_halflife_kimg", self.ema_halflife_kimg, "0 or more")
         _require(self.ema_start_kimg >= 0, "ema_start_kimg", self.ema_start_kimg, "0 or more")
         _require(0 <= self.threads <= 1024, "threads", self.threads, "between 0 and 1024")
         _require(0 <= self.workers <= 256, "workers", self.workers, "between 0 and 256")
         _require(self.max_abs_logit >= 0, "max_abs_logit", self.max_abs_logit, "0 or more")
-        _require(self.runner in ("auto", "eager"), "runner", repr(self.runner), "auto or eager")
+        known = self.runner in ("auto", "eager", "cuda_graph", "compile")
+        _require(known, "runner", repr(self.runner), "auto, eager, cuda_graph or compile")
+        _require(self.kernels in ("auto", "triton", "ref"), "kernels", repr(self.kernels), "auto, triton or ref")
         head, _, index = self.device.partition(":")
         known = self.device in ("auto", "cpu", "cuda") or (head == "cuda" and index.isdigit())
         _require(known, "device", repr(self.device), "auto, cpu, cuda or cuda:N")

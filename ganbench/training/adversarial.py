@@ -8,24 +8,24 @@ Shapes: N images of a batch, C, H, W an image, L the length of z.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ganbench.training.algorithm import AlgorithmContext, Phase
+from ganbench.training.algorithm import AlgorithmContext, Phase, Wrap
 from ganbench.training.ema import EMA
-from ganbench.training.optimizers import LearningRate, build_optimizer
+from ganbench.training.ledger import Ledger, logit_statistics
+from ganbench.training.optimizers import LearningRate, build_optimizer, load_optimizer_state
 from ganbench.training.seeding import stream
-
-TRAJECTORY_LENGTH = 64
-_STATISTICS = ("discriminator_loss", "penalty", "real_logits", "fake_logits", "abs_logits", "generator_loss")
 
 
 class AdversarialAlgorithm:
     """Alternating updates of one discriminator and one generator; enough for every plain, conditional or penalised GAN."""
+
+    runners: tuple[str, ...] = ("eager", "cuda_graph", "compile")
 
     def __init__(self, context: AlgorithmContext) -> None:
         config = context.config
@@ -54,65 +54,69 @@ class AdversarialAlgorithm:
         self._random = stream(training.seed, "latents", self._device)
         labels = context.train_labels if context.networks.conditional else None
         self._label_pool = None if labels is None else labels.to(self._device)
-        self._sums = torch.zeros(len(_STATISTICS), device=self._device)
-        self._counts = [0, 0]
-        self._trajectory = torch.zeros(TRAJECTORY_LENGTH, 2, device=self._device)
-        self._recorded = 0
+        self._ledger = Ledger(self._device)
 
-    def discriminator_update(self) -> None:
+    def discriminator_update(self, penalised: bool = False) -> None:
         """Ascend the discriminator on one real and one generated batch; no graph is built in the generator."""
         with torch.no_grad():
             labels = self._draw_labels(self._training.batch_size)
-            fake = self._generate(self._training.batch_size, labels)
-        self._update_discriminator(fake, labels)
+            fake = self.generate(self._draw_latents(self._training.batch_size), labels)
+        self._update_discriminator(fake, labels, penalised)
 
     def generator_update(self) -> None:
         """Descend the generator through a frozen discriminator."""
         labels = self._draw_labels(self._generator_batch)
-        self._update_generator(self._generate(self._generator_batch, labels), labels)
+        self._update_generator(self.generate(self._draw_latents(self._generator_batch), labels), labels)
 
-    def joint_update(self) -> None:
+    def joint_update(self, penalised: bool = False) -> None:
         """Do both updates with one generator forward: the discriminator sees it detached, and its new state scores the generator."""
         labels = self._draw_labels(self._training.batch_size)
-        fake = self._generate(self._training.batch_size, labels)
-        self._update_discriminator(fake.detach(), labels)
+        fake = self.generate(self._draw_latents(self._training.batch_size), labels)
+        self._update_discriminator(fake.detach(), labels, penalised)
         self._update_generator(fake, labels)
 
-    def _update_discriminator(self, fake: Tensor, fake_labels: Tensor | None) -> None:
+    def _update_discriminator(self, fake: Tensor, fake_labels: Tensor | None, penalised: bool) -> None:
         """One optimizer step of the discriminator."""
-        batch = self._sampler.next(self._training.batch_size)
+        batch = getattr(self._sampler, "take", self._sampler.next)(self._training.batch_size)
         real, real_labels = batch.images, batch.labels if self._networks.conditional else None
         self._clip_weights()
-        real_logits = self._discriminate(real, real_labels)  # [N, ...]
-        fake_logits = self._discriminate(fake, fake_labels)  # [N, ...]
-        loss = self._objective.discriminator_loss(real_logits, fake_logits)
-        penalty = self._penalise(real, fake, real_labels)
-        self._step("discriminator", loss if penalty is None else loss + penalty)
-        with torch.no_grad():
-            real_mean, fake_mean = real_logits.mean(), fake_logits.mean()
-            size = torch.maximum(real_logits.abs().mean(), fake_logits.abs().mean())
-            self._sums[:5] += torch.stack([loss, torch.zeros_like(loss) if penalty is None else penalty, real_mean, fake_mean, size])
-        self._counts[0] += 1
-        self._last_discriminator_loss = loss.detach()
+        loss, statistics = self.discriminator_loss(real, fake, real_labels, fake_labels)
+        penalty = self.penalty(real, fake, real_labels, self._uniform) if penalised else None
+        # Applied in every n-th update, a penalty weighs n times as much (Karras et al. 2020, https://arxiv.org/abs/1912.04958, appendix B).
+        self._step("discriminator", loss if penalty is None else loss + self._training.penalty_every * penalty)
+        self._ledger.add_discriminator(loss, statistics, penalty)
 
     def _update_generator(self, fake: Tensor, labels: Tensor | None) -> None:
         """One optimizer step of the generator, and of its average."""
         with self._frozen_discriminator():
-            loss = self._objective.generator_loss(self._discriminate(fake, labels))
+            loss = self.generator_loss(fake, labels)
             self._step("generator", loss)
         self._ema.update()
-        self._sums[5] += loss.detach()
-        self._counts[1] += 1
-        if self._recorded < TRAJECTORY_LENGTH:
-            self._trajectory[self._recorded] = torch.stack([self._last_discriminator_loss, loss.detach()])
-            self._recorded += 1
+        self._ledger.add_generator(loss)
 
-    def _generate(self, count: int, labels: Tensor | None) -> Tensor:
-        """Return ``[count, C, H, W]`` from fresh latents."""
-        latents = torch.randn(count, self._networks.latent_dim, device=self._device, generator=self._random)
+    def generate(self, latents: Tensor, labels: Tensor | None) -> Tensor:
+        """Return float32 images ``[N, C, H, W]``."""
         with self._autocast():
             images: Tensor = self._generator(latents, labels)
         return images.float()
+
+    def discriminator_loss(
+        self, real: Tensor, fake: Tensor, real_labels: Tensor | None, fake_labels: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the objective's loss without its penalties, and the logits' statistics ``[5]``, detached."""
+        real_logits = self._discriminate(real, real_labels)  # [N, ...]
+        fake_logits = self._discriminate(fake, fake_labels)  # [N, ...]
+        loss = self._objective.discriminator_loss(real_logits, fake_logits)
+        return loss if isinstance(loss, tuple) else (loss, logit_statistics(real_logits, fake_logits))
+
+    def generator_loss(self, fake: Tensor, labels: Tensor | None) -> Tensor:
+        """Return the objective's loss of the generator."""
+        return self._objective.generator_loss(self._discriminate(fake, labels))
+
+    def penalty(self, real: Tensor, fake: Tensor, labels: Tensor | None, uniform: Callable[[int], Tensor]) -> Tensor:
+        """Return the sum of the objective's penalties."""
+        terms = [p(lambda x: self._discriminate(x, labels), real, fake, uniform) for p in self._objective.penalties]
+        return torch.stack(terms).sum()
 
     def _discriminate(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """Return float32 logits."""
@@ -120,12 +124,8 @@ class AdversarialAlgorithm:
             logits: Tensor = self._discriminator(images, labels)
         return logits.float()
 
-    def _penalise(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor | None:
-        """Return the sum of the objective's penalties, or None where it has none."""
-        if not self._objective.penalties:
-            return None
-        terms = [p(lambda x: self._discriminate(x, labels), real, fake, self._uniform) for p in self._objective.penalties]
-        return torch.stack(terms).sum()
+    def _draw_latents(self, count: int) -> Tensor:
+        return torch.randn(count, self._networks.latent_dim, device=self._device, generator=self._random)
 
     def _draw_labels(self, count: int) -> Tensor | None:
         """Return ``[count]`` labels from the distribution of the train split."""
@@ -166,11 +166,41 @@ class AdversarialAlgorithm:
 
     def plan(self, iteration: int) -> tuple[str, ...]:
         """Return the phases of this iteration."""
-        return ("joint",) if self._shared else ("discriminator",) * self._training.d_steps + ("generator",)
+        steps, every = self._training.d_steps, self._training.penalty_every
+        updates = range(iteration * steps, (iteration + 1) * steps)
+        with_penalty = [bool(self._objective.penalties) and update % every == 0 for update in updates]
+        if self._shared:
+            return ("joint_penalty" if with_penalty[0] else "joint",)
+        return (*("discriminator_penalty" if w else "discriminator" for w in with_penalty), "generator")
 
     def phases(self) -> Mapping[str, Phase]:
         """Return the phases by name."""
-        return {"joint": self.joint_update, "discriminator": self.discriminator_update, "generator": self.generator_update}
+        update = self.joint_update if self._shared else self.discriminator_update
+        name = "joint" if self._shared else "discriminator"
+        found: dict[str, Phase] = {}
+        if self._objective.penalties:
+            found[f"{name}_penalty"] = lambda: update(penalised=True)
+        if not self._objective.penalties or self._training.penalty_every > 1:
+            found[name] = update
+        return found if self._shared else {**found, "generator": self.generator_update}
+
+    def prepare(self, phase: str) -> None:
+        """Have the sampler stage the real images of this phase."""
+        if phase != "generator":
+            getattr(self._sampler, "stage", lambda _: None)(self._training.batch_size)
+
+    def transform(self, wrap: Wrap) -> None:
+        """Let a runner replace the functions of tensors."""
+        for name in ("generate", "discriminator_loss", "generator_loss", "penalty"):
+            setattr(self, name, wrap(name, getattr(self, name)))
+
+    def capture_key(self) -> Hashable:
+        """Whether the average averages already."""
+        return self._ema.active
+
+    def random_generators(self) -> Sequence[torch.Generator]:
+        """Return the stream of latents, labels and the penalties' draws."""
+        return (self._random,)
 
     def images_shown(self, iteration: int) -> int:
         """Return how many real images this iteration shows to the discriminator."""
@@ -197,15 +227,11 @@ class AdversarialAlgorithm:
 
     def read_statistics(self) -> dict[str, float]:
         """Return the means since the last call."""
-        sums = self._sums.tolist()
-        divisors = [max(self._counts[0], 1)] * 5 + [max(self._counts[1], 1)]
-        self._sums.zero_()
-        self._counts = [0, 0]
-        return {name: s / d for name, s, d in zip(_STATISTICS, sums, divisors, strict=True)}
+        return self._ledger.read()
 
     def trajectory(self) -> Tensor:
         """Return the losses of the first iterations."""
-        return self._trajectory[: self._recorded].cpu()
+        return self._ledger.trajectory()
 
     def state_dict(self) -> dict[str, Any]:
         """Return networks, optimizers, the random stream, the sampler's position and the running sums."""
@@ -214,23 +240,15 @@ class AdversarialAlgorithm:
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self._optimizers.items()},
             "random": self._random.get_state(),
             "sampler": self._sampler.state_dict(),
-            "sums": self._sums,
-            "counts": list(self._counts),
-            "trajectory": self._trajectory,
-            "recorded": self._recorded,
+            "ledger": self._ledger.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what :meth:`state_dict` returned."""
+        """Take back what :meth:`state_dict` returned, in place."""
         for name, module in self.modules().items():
             module.load_state_dict(state["modules"][name])
         for name, optimizer in self._optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
-            for group in optimizer.param_groups:
-                group["lr"] = group["lr"].to(self._device)  # torch moves the state, but not the hyperparameters
+            load_optimizer_state(optimizer, state["optimizers"][name])
         self._random.set_state(state["random"].cpu())
         self._sampler.load_state_dict(state["sampler"])
-        self._sums.copy_(state["sums"])
-        self._counts = list(state["counts"])
-        self._trajectory.copy_(state["trajectory"])
-        self._recorded = state["recorded"]
+        self._ledger.load_state_dict(state["ledger"])

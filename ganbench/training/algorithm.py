@@ -1,12 +1,14 @@
 """The seam between the mathematics of an iteration and the way it is executed.
 
 An algorithm is a few parameterless phases over tensors that it owns (networks, optimizer state, sampler, random streams), and a plan that
-says which phases make up an iteration. A runner may call a phase, capture it as a CUDA graph, or compile it; the phase cannot tell.
+says which phases make up an iteration. A runner may call a phase, capture it as a CUDA graph and replay that, or compile the functions that
+it is made of; the phase cannot tell. A captured phase runs as Python once: whatever it took from the host then (a number, a flag, a
+tensor's address) stands still until it is captured again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +22,8 @@ from ganbench.training.networks import Networks
 from ganbench.training.objective import Objective
 
 Phase = Callable[[], None]
+Wrap = Callable[[str, Callable[..., Any]], Callable[..., Any]]
+"""Takes the name of a function of tensors and the function; returns what is called in its place."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +43,9 @@ class AlgorithmContext:
 class Algorithm(Protocol):
     """One iteration of training."""
 
+    runners: tuple[str, ...]
+    """The runners that it may be given to: every one has ``eager``; ``cuda_graph`` promises that a phase does no work on the host that
+    changes from one call to the next, and ``compile`` that :meth:`transform` has something to compile."""
     images_per_iteration: int
     """Real images that one iteration shows to the discriminator, on average over the plan."""
 
@@ -47,7 +54,23 @@ class Algorithm(Protocol):
         ...
 
     def phases(self) -> Mapping[str, Phase]:
-        """Return the phases by name. A phase must not synchronise the device."""
+        """Return the phases that :meth:`plan` names. A phase must not synchronise the device."""
+        ...
+
+    def prepare(self, phase: str) -> None:
+        """Do the host's part of a phase; called before each of its executions, captured or not."""
+        ...
+
+    def capture_key(self) -> Hashable:
+        """Return what a captured phase has frozen in it; when it changes, everything is captured again. Reads no tensor."""
+        ...
+
+    def random_generators(self) -> Sequence[torch.Generator]:
+        """Return the generators that the phases draw from, so that a captured phase draws new numbers at each replay."""
+        ...
+
+    def transform(self, wrap: Wrap) -> None:
+        """Replace the functions of tensors that the phases are made of by what ``wrap`` makes of them."""
         ...
 
     def images_shown(self, iteration: int) -> int:
@@ -82,5 +105,13 @@ class Algorithm(Protocol):
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what :meth:`state_dict` returned."""
+        """Take back what :meth:`state_dict` returned, in place: no tensor that a phase reads or writes may be replaced by another."""
         ...
+
+
+def execute(algorithm: Algorithm, iteration: int) -> None:
+    """Run one whole iteration as it is written."""
+    phases = algorithm.phases()
+    for name in algorithm.plan(iteration):
+        algorithm.prepare(name)
+        phases[name]()

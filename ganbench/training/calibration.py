@@ -6,20 +6,16 @@ so the count is measured and never assumed. Everything that the trial iterations
 
 from __future__ import annotations
 
-import copy
 import logging
 import os
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from ganbench.training.algorithm import Algorithm
-from ganbench.training.seeding import global_state, set_global_state
+from ganbench.training.algorithm import Algorithm, execute
+from ganbench.training.undo import undone
 
 logger = logging.getLogger(__name__)
 
@@ -35,18 +31,6 @@ class Threads:
 
     count: int
     reason: str
-
-
-@contextmanager
-def undone(algorithm: Algorithm, device: torch.device) -> Iterator[None]:
-    """Run trial iterations whose every effect (weights, optimizers, random streams, sampler) is taken back."""
-    saved: dict[str, Any] = copy.deepcopy(algorithm.state_dict())
-    rng = global_state(device)
-    try:
-        yield
-    finally:
-        algorithm.load_state_dict(saved)
-        set_global_state(rng, device)
 
 
 def choose_threads(algorithm: Algorithm, device: torch.device, wanted: int) -> Threads:
@@ -113,10 +97,8 @@ def _trial(algorithm: Algorithm, candidates: list[int]) -> dict[int, float]:
 def _timed_iteration(algorithm: Algorithm, threads: int) -> float:
     """Return the seconds of one whole iteration at a thread count."""
     torch.set_num_threads(threads)
-    phases = algorithm.phases()
     began = time.perf_counter()
-    for name in algorithm.plan(0):
-        phases[name]()
+    execute(algorithm, 0)
     return time.perf_counter() - began
 
 
@@ -124,11 +106,9 @@ def count_flops(algorithm: Algorithm, device: torch.device) -> int:
     """Return the floating-point operations of one iteration (a multiply-add is two), or 0 where torch cannot count them."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    phases = algorithm.phases()
     try:
         with undone(algorithm, device), FlopCounterMode(display=False) as counter:
-            for name in algorithm.plan(0):
-                phases[name]()
+            execute(algorithm, 0)
     except (NotImplementedError, RuntimeError) as error:
         logger.debug("FLOPs were not counted: %s", error)
         return 0

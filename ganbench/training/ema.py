@@ -31,6 +31,11 @@ class EMA:
         self._buffers = list(self.module.buffers())
         self._source_buffers = list(module.buffers())
 
+    @property
+    def active(self) -> bool:
+        """Whether it averages already; a captured update has this frozen in it."""
+        return self._active
+
     def set_progress(self, images_seen: int) -> None:
         """Start averaging when its time has come."""
         self._active = images_seen >= self._start_images

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,10 +13,16 @@ from ganbench.config.model import OptimizerConfig
 
 
 def build_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter], device: torch.device) -> torch.optim.Optimizer:
-    """Build an optimizer whose state and learning rate live on the device.
+    """Build an optimizer whose state and learning rate live on the device, and whose state exists already.
 
     Adam is the fused implementation on both devices. RMSprop follows torch: eps is added after the root.
     """
+    optimizer = _build(config, parameters, device)
+    _materialise_state(optimizer)
+    return optimizer
+
+
+def _build(config: OptimizerConfig, parameters: Iterable[nn.Parameter], device: torch.device) -> torch.optim.Optimizer:
     learning_rate = torch.tensor(config.learning_rate, dtype=torch.float32, device=device)
     on_gpu = device.type == "cuda"
     if config.kind == "adam":
@@ -37,6 +44,33 @@ def build_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter],
         capturable=on_gpu,
         foreach=on_gpu,
     )
+
+
+@torch.no_grad()
+def _materialise_state(optimizer: torch.optim.Optimizer) -> None:
+    """Create the state that torch creates at the first step: inside a captured step it would be created, as zeros, at every replay."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    before = [p.clone() for p in parameters]
+    for parameter in parameters:
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for parameter, value in zip(parameters, before, strict=True):
+        parameter.copy_(value)
+        parameter.grad = None
+    for state in optimizer.state.values():
+        for tensor in state.values():
+            tensor.zero_()
+
+
+@torch.no_grad()
+def load_optimizer_state(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Take back ``optimizer.state_dict()`` in place: torch's own method replaces the tensors, and a captured step would keep the old."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for index, parameter in enumerate(parameters):
+        for name, tensor in optimizer.state[parameter].items():
+            tensor.copy_(saved["state"][index][name])
+    for group, old in zip(optimizer.param_groups, saved["param_groups"], strict=True):
+        group["lr"].copy_(old["lr"])
 
 
 class LearningRate:

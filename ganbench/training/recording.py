@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ganbench.training.session import Session
 
 _NOT_WORK = frozenset(
-    {"name", "training.seed", "training.device", "training.threads", "training.workers", "training.runner"}
+    {"name", "training.seed", "training.device", "training.threads", "training.workers", "training.runner", "training.kernels"}
     | {f"training.{n}" for n in ("precision", "tf32", "channels_last", "keep_memory", "deterministic", "cudnn_benchmark", "max_abs_logit")}
 )
 """Settings that belong to the seed, the machine or the software key."""

@@ -1,23 +1,34 @@
-"""How an iteration is executed. Eager here; a runner that captures or compiles the phases fits behind the same protocol."""
+"""How an iteration is executed: as it is written, replayed from CUDA graphs, or through ``torch.compile``."""
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
+import logging
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
+from ganbench.errors import ConfigError, RunFailed
 from ganbench.training.algorithm import Algorithm
+from ganbench.training.phase_timer import make_timer
 
-_SAMPLE_EVERY = 16
-"""On a GPU the phases of every 16th iteration are timed by events; on a CPU every phase is."""
+logger = logging.getLogger(__name__)
+
+RUNNERS = ("eager", "cuda_graph", "compile")
 
 
 class StepRunner(Protocol):
     """Executes iterations of an algorithm."""
 
     name: str
+
+    def start(self) -> None:
+        """Capture or compile whatever can be before the first iteration; the algorithm is left as it was found.
+
+        Raises:
+            RunFailed: it cannot be run this way; the message says why.
+        """
+        ...
 
     def run(self, iteration: int) -> None:
         """Execute one iteration without waiting for the device."""
@@ -36,12 +47,16 @@ class EagerRunner:
     def __init__(self, algorithm: Algorithm, device: torch.device) -> None:
         self._algorithm = algorithm
         self._phases = algorithm.phases()
-        self._timer = _EventTimer() if device.type == "cuda" else _ClockTimer()
+        self._timer = make_timer(device)
+
+    def start(self) -> None:
+        """Do nothing: there is nothing to get ready."""
 
     def run(self, iteration: int) -> None:
         """Call the phases of this iteration in order."""
         for name in self._algorithm.plan(iteration):
             self._timer.begin(iteration)
+            self._algorithm.prepare(name)
             self._phases[name]()
             self._timer.end(name)
 
@@ -50,53 +65,79 @@ class EagerRunner:
         return self._timer.means()
 
 
-class _ClockTimer:
-    """Host clock: exact where the host does the work."""
+@dataclass(frozen=True, slots=True)
+class ChosenRunner:
+    """A runner, and why it is this one."""
 
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = defaultdict(float)
-        self._counts: dict[str, int] = defaultdict(int)
-        self._began = 0.0
-
-    def begin(self, iteration: int) -> None:
-        self._began = time.perf_counter()
-
-    def end(self, name: str) -> None:
-        self._seconds[name] += time.perf_counter() - self._began
-        self._counts[name] += 1
-
-    def means(self) -> tuple[tuple[str, float], ...]:
-        return tuple((name, 1e3 * self._seconds[name] / self._counts[name]) for name in sorted(self._seconds))
+    runner: StepRunner
+    reason: str
+    named: bool = True
+    """Whether the user named it: then it is not replaced by another."""
 
 
-class _EventTimer:
-    """Device events around a sample of the iterations."""
+def choose_runner(wanted: str, algorithm: Algorithm, device: torch.device) -> ChosenRunner:
+    """Return the runner to start.
 
-    def __init__(self) -> None:
-        self._pairs: list[tuple[str, torch.cuda.Event, torch.cuda.Event]] = []
-        self._open: torch.cuda.Event | None = None
+    ``auto`` captures CUDA graphs on a GPU where the algorithm allows it, and is eager elsewhere. On a CPU nothing is compiled unasked:
+    compiling takes longer than most runs there.
 
-    def begin(self, iteration: int) -> None:
-        self._open = None
-        if iteration % _SAMPLE_EVERY == 0 and len(self._pairs) < 4096:
-            self._open = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-            self._open.record()
+    Args:
+        wanted: ``auto`` or one of :data:`RUNNERS`.
+        algorithm: what is run.
+        device: where.
 
-    def end(self, name: str) -> None:
-        if self._open is not None:
-            closing = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-            closing.record()
-            self._pairs.append((name, self._open, closing))
+    Raises:
+        ConfigError: the named runner does not suit the device or the algorithm.
+    """
+    if wanted != "auto":
+        return ChosenRunner(make_runner(wanted, algorithm, device), "as asked")
+    reason = _against_graphs(algorithm, device)
+    if reason:
+        return ChosenRunner(make_runner("eager", algorithm, device), reason, named=False)
+    return ChosenRunner(make_runner("cuda_graph", algorithm, device), "its steps can be captured", named=False)
 
-    def means(self) -> tuple[tuple[str, float], ...]:
-        torch.cuda.synchronize()
-        by_name: dict[str, list[float]] = defaultdict(list)
-        for name, begin, end in self._pairs:
-            by_name[name].append(begin.elapsed_time(end))
-        return tuple((name, sum(v) / len(v)) for name, v in sorted(by_name.items()))
+
+def start_runner(chosen: ChosenRunner, algorithm: Algorithm, device: torch.device) -> ChosenRunner:
+    """Start a runner; one that nobody named is replaced by the eager one where it cannot start.
+
+    Raises:
+        RunFailed: the named runner cannot run this algorithm here.
+    """
+    try:
+        chosen.runner.start()
+    except RunFailed as error:
+        if chosen.named:
+            raise
+        logger.warning("%s; going on with the eager runner", error)
+        return ChosenRunner(make_runner("eager", algorithm, device), f"{chosen.runner.name} failed", named=False)
+    return chosen
+
+
+def _against_graphs(algorithm: Algorithm, device: torch.device) -> str:
+    """Return why ``auto`` does not try to capture, or nothing."""
+    if device.type != "cuda":
+        return "no GPU to capture on"
+    return "" if "cuda_graph" in algorithm.runners else "this algorithm does not allow capturing"
 
 
 def make_runner(name: str, algorithm: Algorithm, device: torch.device) -> StepRunner:
-    """Return the runner that ``--runner`` names; ``auto`` is eager."""
-    assert name in ("auto", "eager"), name
-    return EagerRunner(algorithm, device)
+    """Return the runner of this name, not yet started; ``auto`` is eager.
+
+    Raises:
+        ConfigError: it does not suit the device or the algorithm.
+    """
+    if name in ("auto", "eager"):
+        return EagerRunner(algorithm, device)
+    if name not in algorithm.runners:
+        allowed = ", ".join(("auto", *algorithm.runners))
+        raise ConfigError(f"training.runner is {name!r}, and {type(algorithm).__name__} allows {allowed}", hint="use --runner auto")
+    if name == "compile":
+        from ganbench.training.compile_runner import CompileRunner
+
+        return CompileRunner(algorithm, device)
+    assert name == "cuda_graph", name
+    if device.type != "cuda":
+        raise ConfigError(f"training.runner is 'cuda_graph', and the device is {device}", hint="use --runner auto or eager")
+    from ganbench.training.graph_runner import CudaGraphs, GraphRunner
+
+    return GraphRunner(algorithm, device, CudaGraphs(device, algorithm.random_generators()))

@@ -29,8 +29,8 @@ from ganbench.training.clock import Clock
 from ganbench.training.recording import make_record, plugin_identities, run_notes, utc_now, work_key
 from ganbench.training.reporter import Reporter
 from ganbench.training.resume import check_same_run, run_facts
-from ganbench.training.runner import make_runner
-from ganbench.training.setup import build_materials
+from ganbench.training.runner import choose_runner, start_runner
+from ganbench.training.setup import build_materials, kernels_in_use
 from ganbench.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Session:
         """Build the materials and everything that depends on them."""
         began = time.perf_counter()
         self.materials = build_materials(self.resolved, self.manager, self.planned)
-        self.runner = make_runner(self.resolved.config.training.runner, self.materials.algorithm, self.materials.device)
+        self._chosen = choose_runner(self.resolved.config.training.runner, self.materials.algorithm, self.materials.device)
         self.identities = plugin_identities(self)
         self._startup_seconds = time.perf_counter() - began
 
@@ -124,8 +124,9 @@ class Session:
         with clock.measure("calibration"):
             self.threads = self._choose_threads(state)
             self.flops_per_iteration = count_flops(self.materials.algorithm, device)
-        plural = "s" if self.threads.count > 1 else ""
-        self._reporter.message(f"{device}, {self.threads.count} thread{plural} ({self.threads.reason}), runner {self.runner.name}")
+            self._chosen = start_runner(self._chosen, self.materials.algorithm, device)
+        self.runner = self._chosen.runner
+        self._reporter.message(self._execution())
         self._make_keys()
         with contextlib.closing(self.materials.sampler), EventLog(self.directory.events_path) as events:
             if state is None:
@@ -180,6 +181,15 @@ class Session:
         conditional = "class-conditional " if self.materials.networks.conditional else ""
         return f"{conditional}{config.name} on {self.materials.dataset.name}, seed {config.training.seed}"
 
+    def _execution(self) -> str:
+        """Return how the steps are executed, in one line."""
+        count, device = self.threads.count, self.materials.device
+        threads = f"{count} thread{'s' if count > 1 else ''} ({self.threads.reason})"
+        return f"{device}, {threads}, runner {self.runner.name} ({self._chosen.reason}), kernels {self._kernels()}"
+
+    def _kernels(self) -> str:
+        return kernels_in_use(self.resolved.config.training.kernels, self.materials.device)
+
     def _make_keys(self) -> None:
         training = self.resolved.config.training
         self.keys = Keys(
@@ -191,6 +201,7 @@ class Session:
                 deterministic=training.deterministic,
                 threads=self.threads.count,
                 runner=self.runner.name,
+                kernels=self._kernels(),
                 channels_last=training.channels_last,
                 keep_memory=self.materials.keeps_memory,
             ),

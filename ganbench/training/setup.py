@@ -27,6 +27,7 @@ from ganbench.training.allocator import keep_freed_memory
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Objective
 from ganbench.training.seeding import seed_everything
+from ganbench_kernels import has_triton, set_implementation, triton_runs_on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +117,7 @@ def choose_device(wanted: str) -> torch.device:
 def set_numerics(config: RunConfig, device: torch.device) -> None:
     """Set torch's global switches to what the record will say."""
     training = config.training
+    use_kernels(training.kernels, device)
     if training.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(training.deterministic)
@@ -124,6 +126,25 @@ def set_numerics(config: RunConfig, device: torch.device) -> None:
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = training.tf32
         torch.backends.cudnn.allow_tf32 = training.tf32
+
+
+def use_kernels(wanted: str, device: torch.device) -> None:
+    """Say which implementation the fused ops of this process take.
+
+    Raises:
+        ConfigError: Triton is wanted where it cannot run.
+    """
+    if wanted == "triton" and not triton_runs_on(device):
+        why = "triton is not installed" if not has_triton() else f"Triton does not run on {device.type}"
+        raise ConfigError(f"training.kernels is 'triton', and {why}", hint="use --kernels auto or ref")
+    set_implementation(wanted)
+
+
+def kernels_in_use(wanted: str, device: torch.device) -> str:
+    """Return what the fused ops are in this run: ``triton`` or ``ref``."""
+    if wanted != "auto":
+        return wanted
+    return "triton" if device.type == "cuda" and triton_runs_on(device) else "ref"
 
 
 def _build_dataset(resolved: Resolved) -> Dataset:

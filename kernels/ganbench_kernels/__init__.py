@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench_kernels.dispatch import Impl, has_triton, higher_order, implementation, set_implementation, use_implementation
+from ganbench_kernels.dispatch import Impl, has_triton, higher_order, implementation, set_implementation, triton_runs_on, use_implementation
 from ganbench_kernels.to_uint8 import to_uint8, to_uint8_ref
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "set_implementation",
     "to_uint8",
     "to_uint8_ref",
+    "triton_runs_on",
     "use_implementation",
 ]

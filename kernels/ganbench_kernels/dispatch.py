@@ -11,7 +11,7 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor
@@ -22,15 +22,14 @@ _preferred: Impl = "auto"  # process-wide on purpose: the backward of a CUDA gra
 _higher_order = False
 
 
-def set_implementation(impl: Impl) -> None:
+def set_implementation(impl: str) -> None:
     """Say what ``impl="auto"`` means in this process.
 
     Raises:
         ValueError: not one of auto, triton, ref.
     """
     global _preferred
-    _check_name(impl)
-    _preferred = impl
+    _preferred = _check_name(impl)
 
 
 def implementation() -> Impl:
@@ -39,7 +38,7 @@ def implementation() -> Impl:
 
 
 @contextmanager
-def use_implementation(impl: Impl) -> Iterator[None]:
+def use_implementation(impl: str) -> Iterator[None]:
     """Let ``impl="auto"`` mean something else for a while."""
     before = _preferred
     set_implementation(impl)
@@ -72,6 +71,11 @@ def interpreting() -> bool:
     return has_triton() and os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "on", "yes", "y")
 
 
+def triton_runs_on(device: torch.device) -> bool:
+    """Whether Triton kernels can run on a device: a GPU, or the CPU under the interpreter."""
+    return has_triton() and (device.type == "cuda" or interpreting())
+
+
 def takes_triton(op: str, impl: Impl, *tensors: Tensor | None, once_differentiable: bool = False) -> bool:
     """Decide for one call.
 
@@ -92,7 +96,7 @@ def takes_triton(op: str, impl: Impl, *tensors: Tensor | None, once_differentiab
     wanted = _preferred if impl == "auto" else impl
     if wanted == "ref" or (impl == "auto" and once_differentiable and _higher_order):
         return False
-    can = has_triton() and (device.type == "cuda" or interpreting())
+    can = triton_runs_on(device)
     if wanted == "triton":
         if not can:
             why = "triton is not installed" if not has_triton() else f"the tensors are on {device}, and TRITON_INTERPRET is not set"
@@ -101,6 +105,7 @@ def takes_triton(op: str, impl: Impl, *tensors: Tensor | None, once_differentiab
     return can and device.type == "cuda" and not torch.compiler.is_compiling()
 
 
-def _check_name(impl: str) -> None:
+def _check_name(impl: str) -> Impl:
     if impl not in get_args(Impl):
         raise ValueError(f"impl must be auto, triton or ref (got {impl!r})")
+    return cast(Impl, impl)

@@ -20,6 +20,7 @@ def _software(**changes):
         "deterministic": False,
         "threads": 2,
         "runner": "eager",
+        "kernels": "ref",
         "channels_last": True,
     }
     return software_key(**{**values, **changes})
@@ -42,6 +43,7 @@ def test_the_same_machine_has_the_same_keys():
         {"deterministic": True},
         {"threads": 1},
         {"runner": "cuda_graph"},
+        {"kernels": "triton"},
         {"channels_last": False},
         {"device": "cuda"},
     ],

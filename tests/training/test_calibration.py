@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from ganbench.training import calibration
-from ganbench.training.calibration import candidate_counts, choose_threads, count_flops, undone
+from ganbench.training.calibration import candidate_counts, choose_threads, count_flops
 from ganbench.training.seeding import global_state
 from ganbench.training.session import Session
+from ganbench.training.undo import undone
 
 CPU = torch.device("cpu")
 

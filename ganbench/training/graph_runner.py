@@ -1,0 +1,178 @@
+"""The runner that captures each phase as a CUDA graph and replays it: one launch instead of hundreds, and no host work in a step.
+
+``torch.cuda.make_graphed_callables`` has no higher-order gradients and corrupts gradients when a callable is used twice, so whole phases
+(forward, backward, optimizer, average, sampling, gathering, statistics) are captured by hand, over one memory pool.
+
+A captured phase repeats what it did once. So that nothing stands still that should move, the first iterations from the graphs are compared
+with the same iterations run eagerly, before the run begins.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ganbench.errors import RunFailed
+from ganbench.training.algorithm import Algorithm, Phase, execute
+from ganbench.training.phase_timer import make_timer
+from ganbench.training.undo import undone
+
+logger = logging.getLogger(__name__)
+
+WARM_UP = 3
+"""Executions of each phase before it is captured: cuDNN has chosen its algorithms then, and every Triton kernel is compiled."""
+CHECKED_ITERATIONS = 3
+_TOLERANCE = 0.02
+"""Of the check, relative and absolute: kernels that add in varying order move a loss by far less, a value that stands still by far more."""
+
+Replay = Callable[[], None]
+
+
+class Graphs(Protocol):
+    """Makes graphs of phases."""
+
+    def warm_up(self, phase: Phase) -> None:
+        """Execute a phase where capturing will find everything warm."""
+        ...
+
+    def capture(self, phase: Phase) -> Replay:
+        """Record a phase and return what executes it again.
+
+        Raises:
+            RuntimeError: the phase does something that cannot be captured.
+        """
+        ...
+
+
+class CudaGraphs:
+    """CUDA graphs over one memory pool.
+
+    Args:
+        device: the GPU.
+        generators: the phases' random generators; the global one is seen to by torch.
+    """
+
+    def __init__(self, device: torch.device, generators: Sequence[torch.Generator]) -> None:
+        self._generators = generators
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def warm_up(self, phase: Phase) -> None:
+        """Execute a phase on the capturing stream."""
+        self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream):
+            phase()
+        torch.cuda.current_stream().wait_stream(self._stream)
+
+    def capture(self, phase: Phase) -> Replay:
+        """Capture a phase; nothing is executed."""
+        graph = torch.cuda.CUDAGraph()
+        for generator in self._generators:
+            graph.register_generator_state(generator)
+        # Of this thread only: the thread that pins a streamed dataset's batches may go on allocating.
+        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+            phase()
+        return graph.replay
+
+
+class GraphRunner:
+    """Replays each phase.
+
+    Args:
+        algorithm: with ``cuda_graph`` among its runners.
+        device: where it runs.
+        graphs: what captures a phase.
+    """
+
+    name = "cuda_graph"
+
+    def __init__(self, algorithm: Algorithm, device: torch.device, graphs: Graphs) -> None:
+        self._algorithm, self._device, self._graphs = algorithm, device, graphs
+        self._timer = make_timer(device)
+        self._replays: dict[str, Replay] = {}
+        self._key: Hashable = None
+
+    def start(self) -> None:
+        """Capture every phase, and compare the first iterations with eager ones; the algorithm is left as it was found.
+
+        Raises:
+            RunFailed: a phase cannot be captured, or its graph does something else than the phase.
+        """
+        with undone(self._algorithm, self._device):
+            expected = self._losses(lambda i: execute(self._algorithm, i))
+        self._capture_all()
+        with undone(self._algorithm, self._device):
+            found = self._losses(self._replay)
+        if not torch.allclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True):
+            raise RunFailed(
+                f"the captured steps do not repeat the eager ones (losses {found.tolist()}, eagerly {expected.tolist()})",
+                hint="a plugin may do work on the host in a step; use --runner eager",
+            )
+
+    def run(self, iteration: int) -> None:
+        """Replay the phases of this iteration in order."""
+        if self._algorithm.capture_key() != self._key:
+            self._capture_all()
+        for name in self._algorithm.plan(iteration):
+            self._timer.begin(iteration)
+            self._algorithm.prepare(name)
+            self._replays[name]()
+            self._timer.end(name)
+
+    def phase_milliseconds(self) -> tuple[tuple[str, float], ...]:
+        """Return the mean time of each phase."""
+        return self._timer.means()
+
+    def _replay(self, iteration: int) -> None:
+        for name in self._algorithm.plan(iteration):
+            self._algorithm.prepare(name)
+            self._replays[name]()
+
+    def _losses(self, step: Callable[[int], None]) -> Tensor:
+        """Return the losses of a few iterations, ``[n, 2]``."""
+        start = len(self._algorithm.trajectory())
+        for iteration in range(CHECKED_ITERATIONS):
+            step(iteration)
+        return self._algorithm.trajectory()[start:]
+
+    def _capture_all(self) -> None:
+        """Capture every phase anew.
+
+        Raises:
+            RunFailed: one cannot be captured.
+        """
+        self._replays.clear()
+        self._key = self._algorithm.capture_key()
+        try:
+            with undone(self._algorithm, self._device), _no_garbage_collection():
+                phases = self._algorithm.phases()
+                for name, phase in phases.items():
+                    for _ in range(WARM_UP):
+                        self._algorithm.prepare(name)
+                        self._graphs.warm_up(phase)
+                for name, phase in phases.items():
+                    self._algorithm.prepare(name)
+                    self._replays[name] = self._graphs.capture(phase)
+        except RuntimeError as error:
+            first = str(error).strip().partition("\n")[0]
+            raise RunFailed(f"the steps cannot be captured as CUDA graphs: {first}", hint="use --runner eager") from error
+        logger.debug("captured %s", ", ".join(self._replays))
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A collection while a graph is captured may free memory that the capture may not touch."""
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

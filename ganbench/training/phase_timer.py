@@ -1,0 +1,80 @@
+"""How long each phase of an iteration takes: by the host's clock where the host does the work, by device events on a GPU."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from typing import Protocol
+
+import torch
+
+_SAMPLE_EVERY = 16
+"""On a GPU the phases of every 16th iteration are timed; on a CPU every phase is."""
+_MOST_PAIRS = 4096
+
+
+class PhaseTimer(Protocol):
+    """Times phases one after the other."""
+
+    def begin(self, iteration: int) -> None:
+        """A phase of this iteration begins."""
+        ...
+
+    def end(self, name: str) -> None:
+        """It ends, and this was its name."""
+        ...
+
+    def means(self) -> tuple[tuple[str, float], ...]:
+        """Return the mean milliseconds of each phase; on a GPU this synchronises."""
+        ...
+
+
+def make_timer(device: torch.device) -> PhaseTimer:
+    """Return the timer that suits a device."""
+    return _EventTimer() if device.type == "cuda" else _ClockTimer()
+
+
+class _ClockTimer:
+    """Host clock: exact where the host does the work."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = defaultdict(float)
+        self._counts: dict[str, int] = defaultdict(int)
+        self._began = 0.0
+
+    def begin(self, iteration: int) -> None:
+        self._began = time.perf_counter()
+
+    def end(self, name: str) -> None:
+        self._seconds[name] += time.perf_counter() - self._began
+        self._counts[name] += 1
+
+    def means(self) -> tuple[tuple[str, float], ...]:
+        return tuple((name, 1e3 * self._seconds[name] / self._counts[name]) for name in sorted(self._seconds))
+
+
+class _EventTimer:
+    """Device events around a sample of the iterations."""
+
+    def __init__(self) -> None:
+        self._pairs: list[tuple[str, torch.cuda.Event, torch.cuda.Event]] = []
+        self._open: torch.cuda.Event | None = None
+
+    def begin(self, iteration: int) -> None:
+        self._open = None
+        if iteration % _SAMPLE_EVERY == 0 and len(self._pairs) < _MOST_PAIRS:
+            self._open = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+            self._open.record()
+
+    def end(self, name: str) -> None:
+        if self._open is not None:
+            closing = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+            closing.record()
+            self._pairs.append((name, self._open, closing))
+
+    def means(self) -> tuple[tuple[str, float], ...]:
+        torch.cuda.synchronize()
+        by_name: dict[str, list[float]] = defaultdict(list)
+        for name, begin, end in self._pairs:
+            by_name[name].append(begin.elapsed_time(end))
+        return tuple((name, sum(v) / len(v)) for name, v in sorted(by_name.items()))

@@ -1,0 +1,65 @@
+"""The default algorithm with a tiny DCGAN on random images, built as a run builds it, and what tests ask of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganbench.config.resolve import Layer, resolve
+from ganbench.data.sampler import make_sampler
+from ganbench.data.source import ArraySource
+from ganbench.plugin.manager import PluginManager
+from ganbench.spec import ImageShape
+from ganbench.training.adversarial import AdversarialAlgorithm
+from ganbench.training.algorithm import AlgorithmContext, execute
+
+MANAGER = PluginManager()
+CPU = torch.device("cpu")
+BATCH = 8
+TINY = {"latent_dim": "6", "generator_width": "4", "discriminator_width": "4"}
+
+
+def make(settings: dict[str, Any] | None = None, labels: Tensor | None = None, **options: str) -> AdversarialAlgorithm:
+    """Build the algorithm of a tiny DCGAN on 40 random 8x8 images, exactly as a run does."""
+    chosen = {"training.batch_size": BATCH, "training.total_kimg": 0.4, **(settings or {})}
+    config = resolve(MANAGER, "dcgan", [Layer(origin="test", settings=chosen)], {**TINY, **options}).config
+    pixels = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
+    source = ArraySource(pixels, labels)
+    shape = ImageShape(resolution=8, image_channels=1, num_classes=0 if labels is None else int(labels.max()) + 1)
+    torch.manual_seed(config.training.seed)
+    networks = MANAGER.find("architecture", "dcgan").build(config.architecture.options, shape)
+    layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
+    for network in (networks.generator, networks.discriminator):
+        network.to(memory_format=layout).train()
+    sampler = make_sampler(source, batch_size=BATCH, seed=config.training.seed, channels_last=config.training.channels_last)
+    context = AlgorithmContext(
+        config=config,
+        networks=networks,
+        objective=MANAGER.find("loss", config.loss.name).build(config.loss.options),
+        sampler=sampler,
+        shape=shape,
+        train_labels=labels,
+        device=CPU,
+    )
+    return AdversarialAlgorithm(context)
+
+
+def train(algorithm: AdversarialAlgorithm, iterations: int, start: int = 0) -> None:
+    """Run iterations as the trainer does."""
+    seen = sum(algorithm.images_shown(i) for i in range(start))
+    for i in range(start, start + iterations):
+        algorithm.set_progress(seen)
+        execute(algorithm, i)
+        seen += algorithm.images_shown(i)
+
+
+def weights(algorithm: AdversarialAlgorithm) -> dict[str, Tensor]:
+    """Return every parameter and buffer of every network."""
+    return {f"{n}.{k}": v.clone() for n, m in algorithm.modules().items() for k, v in m.state_dict().items()}
+
+
+def assert_same(a: dict[str, Tensor], b: dict[str, Tensor]) -> None:
+    assert a.keys() == b.keys()
+    assert [name for name in a if not torch.equal(a[name], b[name])] == []
