@@ -1,107 +1,32 @@
-"""What the benchmarks share: measuring two loops against each other on a machine that is never quite idle."""
+"""What the benchmarks share: loops measured against each other, ops timed, and the machine that it was done on."""
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from pytest_benchmark.fixture import BenchmarkFixture
 
+from ganbench.bench.interleave import Interleaved, Run, Side, measure
+from ganbench.bench.kernels.bench import surroundings
+from ganbench.bench.kernels.case import Case, Implementation, Pass
+from ganbench.bench.kernels.correctness import compare
+from ganbench.bench.kernels.implementations import implementations
+from ganbench.bench.kernels.timers import first_line, make_timer, rounds_for
+from ganbench.bench.kernels.work import prepare
+from ganbench.bench.report.document import software_of
 from ganbench.results.fingerprint import hardware_key, software_key
 
-sys.path.insert(0, str(Path(__file__).parent))  # the loops are a module beside the benchmarks
+sys.path.insert(0, str(Path(__file__).parent))  # modules beside the benchmarks
 
-RESAMPLES = 2_000
-Run = Callable[[int], float | None]
-"""Runs so many steps; returns the CPU seconds of another process, where that did it."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Side:
-    """One of two loops."""
-
-    run: Run
-    threads: int | None
-    """CPU threads that it is given; None where it sees to that."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ratio:
-    """The second loop's time over the first's: the median over the blocks, with a bootstrap interval of 95 %."""
-
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, ratios: list[float]) -> Ratio:
-        draws = np.random.default_rng(0).choice(ratios, size=(RESAMPLES, len(ratios)))
-        low, high = np.quantile(np.median(draws, axis=1), (0.025, 0.975))
-        return cls(median=statistics.median(ratios), low=float(low), high=float(high))
-
-    def __str__(self) -> str:
-        return f"{self.median:.4f} [{self.low:.4f}, {self.high:.4f}]"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Interleaved:
-    """Two loops in blocks of A B B A."""
-
-    wall: Ratio
-    cpu: Ratio
-    """The same from the CPU time of the loops' processes: what other processes take away is not in it, nor are data-loading workers."""
-    first_milliseconds: float
-    """Wall time of a step, the median over the blocks."""
-    second_milliseconds: float
-    blocks: int
-    steps: int
-    """Steps of each side in one quarter of a block."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain numbers, for JSON."""
-        return asdict(self)
-
-
-def measure(first: Side, second: Side, *, blocks: int, steps: int) -> Interleaved:
-    """Time two loops in blocks of A B B A, so that whatever slows the machine down slows both.
-
-    Args:
-        first: A; already warm.
-        second: B; already warm.
-        blocks: how many ratios are taken.
-        steps: steps in each quarter of a block.
-    """
-    wall: list[tuple[float, float]] = []
-    cpu: list[tuple[float, float]] = []
-    for _ in range(blocks):
-        times = [_timed(side, steps) for side in (first, second, second, first)]
-        for kind, place in ((wall, 0), (cpu, 1)):
-            a1, b1, b2, a2 = (t[place] for t in times)
-            kind.append((a1 + a2, b1 + b2))
-    return Interleaved(
-        wall=Ratio.of([b / a for a, b in wall]),
-        cpu=Ratio.of([b / a for a, b in cpu]),
-        first_milliseconds=1e3 * statistics.median(a for a, _ in wall) / (2 * steps),
-        second_milliseconds=1e3 * statistics.median(b for _, b in wall) / (2 * steps),
-        blocks=blocks,
-        steps=steps,
-    )
-
-
-def _timed(side: Side, steps: int) -> tuple[float, float]:
-    """Return the wall and CPU seconds of so many steps."""
-    if side.threads is not None:
-        torch.set_num_threads(side.threads)
-    wall, cpu = time.perf_counter(), time.process_time()
-    elsewhere = side.run(steps)
-    return time.perf_counter() - wall, time.process_time() - cpu if elsewhere is None else elsewhere
+ROUND_SECONDS = 1e-3
+SETS = 4
+"""Sets of inputs that an op's calls go through."""
 
 
 @pytest.fixture(scope="session")
@@ -127,9 +52,57 @@ def machine() -> Callable[[int], dict[str, Any]]:
             deterministic=False,
             threads=threads,
             runner="eager",
+            kernels="ref",
             channels_last=True,
             keep_memory=True,
         )
         return {"hardware": dict(hardware_key("cpu").fields), "software": dict(software.fields)}
 
     return describe
+
+
+@pytest.fixture
+def device() -> Iterator[torch.device]:
+    """Return the GPU, where there is one, else the CPU; the current stream can be captured."""
+    found = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with surroundings(found), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a compiler warns of is not what is measured
+        yield found
+
+
+@pytest.fixture
+def time_op(benchmark: BenchmarkFixture, device: torch.device) -> Callable[[Case, Pass, Implementation], None]:
+    """Return what times one implementation of one pass, after it gave the reference's values on the same inputs."""
+
+    def call(case: Case, wanted: Pass, implementation: Implementation) -> None:
+        torch._dynamo.reset()
+        function = implementations(case, device)[implementation]
+        if isinstance(function, str):
+            pytest.skip(function)
+        try:
+            problem = compare(case, wanted, function, device)
+        except RuntimeError as error:
+            if implementation == "compile":
+                pytest.skip(first_line(error))
+            raise
+        assert problem == ""
+        works = [prepare(case, wanted, function, device, seed=seed) for seed in range(SETS)]
+        timer, note = make_timer([work.call for work in works], device)
+        rounds = rounds_for(timer, ROUND_SECONDS)
+        software = software_of(device, precision=case.dtype_name, kernels=implementation, channels_last=case.layout == "channels_last")
+        benchmark.group = f"{case}, {wanted}"
+        benchmark.extra_info.update(
+            case=str(case),
+            wanted=wanted,
+            implementation=implementation,
+            num_bytes=case.num_bytes[wanted],
+            calls=rounds * timer.calls,
+            microseconds=1e6 * timer.seconds(rounds) / (rounds * timer.calls),
+            timing=timer.kind,
+            note=note,
+            hardware=dict(hardware_key(str(device)).fields),
+            software=dict(software.fields),
+        )
+        benchmark(timer.seconds, rounds)
+
+    return call

@@ -15,8 +15,12 @@ import time
 from pathlib import Path
 
 import torch
-from training_loops import CASES, Harness, Published, from_loader, from_tensor
+from loader_feed import from_loader
+from training_cases import CASES
 
+from ganbench.bench.step.feeds import from_tensor
+from ganbench.bench.step.harness import Harness
+from ganbench.bench.step.published import Published
 from ganbench.training.calibration import available_cpus, candidate_counts
 
 WARM_UP_STEPS = 3
@@ -39,7 +43,7 @@ def fastest_threads(loop: Published) -> int:
 def build(case: str, feed: str, keep_memory: bool) -> Published:
     """Build the loop from what the harness would start with."""
     with tempfile.TemporaryDirectory() as folder:
-        harness = Harness(CASES[case], Path(folder) / "run", threads=1, keep_memory=keep_memory)
+        harness = Harness(CASES[case].plugin, CASES[case].settings, Path(folder) / "run", threads=1, keep_memory=keep_memory)
         batches = from_loader(harness) if feed == "loader" else from_tensor(harness)
         made = Published(harness, batches)
         harness.close()

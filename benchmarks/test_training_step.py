@@ -1,4 +1,4 @@
-"""The training step against two loops that are written out in ``training_loops``: what the harness costs, and what it gains.
+"""The training step against two loops that are written out in ``ganbench.bench.step``: what the harness costs, and what it gains.
 
 The overhead is the harness over the same numerics by hand, in one process. The speed-up is pytorch/examples' loop over the harness; that
 loop runs in a process of its own, because the harness's allocator settings would serve it too. It is fed by its DataLoader, as it stands;
@@ -23,7 +23,12 @@ from typing import Any
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
-from training_loops import CASES, ByHand, Case, Harness, Published, from_tensor, losses
+from training_cases import CASES, Case
+
+from ganbench.bench.step.by_hand import ByHand
+from ganbench.bench.step.feeds import from_tensor
+from ganbench.bench.step.harness import Harness
+from ganbench.bench.step.published import Published
 
 CHECKED_STEPS = 3
 """Steps whose losses must agree before anything is timed."""
@@ -63,11 +68,11 @@ def check(harness: Harness, published: bool) -> None:
     In float32 the published loop drifts away by Adam's first steps, which are signs: rounding turns them where a gradient is near 0.
     """
     by_hand = ByHand(harness, average=True)
-    torch.testing.assert_close(harness.losses(CHECKED_STEPS), losses(by_hand, CHECKED_STEPS), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(harness.losses(CHECKED_STEPS), by_hand.losses(CHECKED_STEPS), rtol=1e-5, atol=1e-6)
     if published:
         exact = ByHand(harness, average=False, dtype=torch.float64)
         other = Published(harness, from_tensor(harness, torch.float64), torch.float64)
-        torch.testing.assert_close(losses(other, CHECKED_STEPS), losses(exact, CHECKED_STEPS), rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(other.losses(CHECKED_STEPS), exact.losses(CHECKED_STEPS), rtol=1e-9, atol=1e-9)
 
 
 @pytest.fixture
@@ -76,7 +81,7 @@ def make_harness(tmp_path: Path) -> Iterator[Callable[..., Harness]]:
     with contextlib.ExitStack() as made:
 
         def make(case: Case, **training: object) -> Harness:
-            return made.enter_context(contextlib.closing(Harness(case, tmp_path / "run", **training)))
+            return made.enter_context(contextlib.closing(Harness(case.plugin, case.settings, tmp_path / "run", **training)))
 
         yield make
 

@@ -107,9 +107,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import a public name on first use."""
     if name == "__version__":
-        from importlib.metadata import version
+        from ganbench.distribution import own_distribution
 
-        return version("ganbench")
+        return own_distribution().version
     if name in _HOME_OF:
         return getattr(importlib.import_module(_HOME_OF[name]), name)
     raise AttributeError(f"module 'ganbench' has no attribute {name!r}")

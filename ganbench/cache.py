@@ -5,15 +5,33 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import sys
 from pathlib import Path
 
 
 def cache_directory() -> Path:
     """Return ``GANBENCH_CACHE``, or the platform's cache folder for ganbench; it need not exist."""
-    import platformdirs
-
     stated = os.environ.get("GANBENCH_CACHE", "")
-    return Path(stated).expanduser() if stated else Path(platformdirs.user_cache_dir("ganbench", appauthor=False))
+    return Path(stated).expanduser() if stated else platform_cache_directory(sys.platform)
+
+
+def platform_cache_directory(platform: str) -> Path:
+    """Return where a platform wants what can be made again.
+
+    Args:
+        platform: as ``sys.platform`` names it.
+
+    Returns:
+        ``~/Library/Caches/ganbench`` on macOS, ``%LOCALAPPDATA%\\ganbench\\Cache`` on Windows; elsewhere ``ganbench`` below
+        ``XDG_CACHE_HOME`` (if that is an absolute path, as its specification demands) or ``~/.cache``.
+    """
+    if platform == "darwin":
+        return Path("~/Library/Caches/ganbench").expanduser()
+    if platform == "win32":
+        local = os.environ.get("LOCALAPPDATA", "").strip()
+        return (Path(local) if local else Path("~/AppData/Local").expanduser()) / "ganbench" / "Cache"
+    stated = os.environ.get("XDG_CACHE_HOME", "").strip()
+    return (Path(stated) if Path(stated).is_absolute() else Path("~/.cache").expanduser()) / "ganbench"
 
 
 def keep(path: Path, data: bytes) -> None:

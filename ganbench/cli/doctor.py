@@ -11,6 +11,16 @@ import click
 from ganbench.cli.main import Invocation
 from ganbench.errors import GanbenchError
 
+_PACKAGES = {
+    "torch": "",
+    "torchvision": "",
+    "triton": ": every op runs in plain PyTorch",
+    "scikit-learn": "",
+    "torch-fidelity": ": no Inception network, so no FID, KID and IS",
+    "matplotlib": ": runs leave out curves.png",
+}
+"""What a run uses, and what works without it; empty where nothing does."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
@@ -53,13 +63,17 @@ def _software(_: Invocation) -> Iterator[Finding]:
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
+    from ganbench.distribution import SourceTree, own_distribution
+
     yield Finding(check="python", state="ok", detail=f"{platform.python_version()} on {platform.platform()}")
-    for package in ("ganbench", "torch", "torchvision", "triton", "scikit-learn", "torch-fidelity"):
+    own = own_distribution()
+    where = " (its source tree; nothing is installed)" if isinstance(own, SourceTree) else ""
+    yield Finding(check="ganbench", state="ok", detail=f"{own.version}{where}")
+    for package, without in _PACKAGES.items():
         try:
             yield Finding(check=package, state="ok", detail=version(package))
         except PackageNotFoundError:
-            needed = package != "triton"
-            yield Finding(check=package, state="problem" if needed else "note", detail="not installed")
+            yield Finding(check=package, state="note" if without else "problem", detail=f"not installed{without}")
 
 
 def _devices(_: Invocation) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ _COMMANDS = {
     "table": ("ganbench.cli.table", "Compare finished runs in one table."),
     "show": ("ganbench.cli.show", "Show everything that is known of one run."),
     "plugins": ("ganbench.cli.plugins", "List plugins, or show one with its options."),
+    "bench": ("ganbench.cli.bench", "Measure the speed of ops and training steps against plain PyTorch and torch.compile."),
     "doctor": ("ganbench.cli.doctor", "Check this machine: devices, plugins, data, weights, folders."),
     "completion": ("ganbench.cli.completion", "Print the completion script of a shell."),
 }
@@ -74,9 +75,9 @@ def switched_off(_: click.Context, __: click.Parameter, values: tuple[str, ...])
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from importlib.metadata import version
+        from ganbench.distribution import own_distribution
 
-        click.echo(f"ganbench {version('ganbench')}")
+        click.echo(f"ganbench {own_distribution().version}")
         ctx.exit()
 
 

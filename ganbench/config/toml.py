@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,10 +11,7 @@ from typing import Any
 
 from ganbench.errors import ConfigError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -21,6 +20,10 @@ def read_settings(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: no such file, not readable, or not TOML.
     """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
     try:
         with path.open("rb") as file:
             tree = tomllib.load(file)
@@ -46,15 +49,46 @@ def _walk(tree: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
 
 
 def dump_settings(settings: Mapping[str, Any], comment: str = "") -> str:
-    """Write settings by path as TOML text. None, which TOML does not have, is written as ``"none"``, which reads back as None."""
-    import tomli_w
+    """Write settings by path as TOML text. None, which TOML does not have, is written as ``"none"``, which reads back as None.
 
-    tree: dict[str, Any] = {}
+    Args:
+        settings: bool, int, float, str, None, and tuples or lists of them; ``training.seed`` goes into the table ``training``.
+        comment: lines for the head of the text.
+
+    Raises:
+        TypeError: a value of another type.
+    """
+    tables: dict[tuple[str, ...], list[str]] = {}
     for path, value in settings.items():
         *parents, leaf = path.split(".")
-        node = tree
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[leaf] = "none" if value is None else list(value) if isinstance(value, tuple) else value
+        tables.setdefault(tuple(parents), []).append(f"{_key(leaf)} = {_value(value)}\n")
     head = "".join(f"# {line}\n" for line in comment.splitlines())
-    return head + tomli_w.dumps(tree)
+    top = "".join(tables.pop((), []))  # what has no table must come before the first one
+    parts = [f"[{'.'.join(map(_key, table))}]\n{''.join(lines)}" for table, lines in tables.items()]
+    return head + "\n".join(filter(None, [top, *parts]))
+
+
+def _key(text: str) -> str:
+    return text if _BARE_KEY.fullmatch(text) else _string(text)
+
+
+def _value(value: object) -> str:
+    """Return one value as TOML writes it."""
+    if value is None:
+        return '"none"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, float):
+        return float.__repr__(value)  # nan and inf are TOML's own words
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_value, value))}]"
+    raise TypeError(f"a setting must be bool, int, float, str, None or a tuple of them (got {type(value).__name__})")
+
+
+def _string(text: str) -> str:
+    """Return a basic string: JSON's escapes are TOML's, but for the one control character that JSON lets pass."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

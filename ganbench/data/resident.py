@@ -1,6 +1,7 @@
 """The sampler of a split that fits: a uint8 tensor that stays on the device.
 
-A batch is one gather and one normalisation there; the host only slices the epoch's permutation.
+The order of many batches ahead lies there too, with a cursor that says which is next: a batch needs nothing of the host, which fills the
+window again when it runs out.
 """
 
 from __future__ import annotations
@@ -8,20 +9,26 @@ from __future__ import annotations
 import torch
 
 from ganbench.data.index_stream import IndexStream
-from ganbench.data.normalise import gather_normalise
 from ganbench.data.sampler import Batch, SamplerState, position_in, sampler_state
 from ganbench.data.source import ArraySource
+from ganbench_kernels import gather_normalize
+
+WINDOW = 16_384
+"""Positions that are drawn ahead; with labels and flips they take 384 KiB."""
 
 
 class ResidentSampler:
     """Draws from device memory.
 
+    A captured phase must keep its count, and no count after it may be larger than the window: that makes the window anew.
+
     Args:
         source: the split; without ``channels_last`` on the CPU its tensor is shared, not copied.
-        stream: the order; its indices must come on the same device.
+        stream: the order, with its indices on the CPU.
         device: where the images are kept and the batches are wanted.
         channels_last: memory format of the batches.
         position: images drawn before.
+        window: positions that are drawn ahead.
     """
 
     def __init__(
@@ -32,13 +39,17 @@ class ResidentSampler:
         device: torch.device | str = "cpu",
         channels_last: bool = False,
         position: int = 0,
+        window: int = WINDOW,
     ) -> None:
         images = source.images.permute(0, 2, 3, 1) if channels_last else source.images
         self.images = images.contiguous().to(device)  # [N, H, W, C] with channels_last, else [N, C, H, W]
-        self.labels = None if source.labels is None else source.labels.to(device)
         self.stream = stream
         self.channels_last = channels_last
+        self._labels = source.labels  # on the CPU
         self._position = position
+        self._staged: int | None = None
+        self._cursor = torch.zeros(1, dtype=torch.int64, device=self.images.device)  # what the device has taken of the window
+        self._make_window(window)
 
     @property
     def position(self) -> int:
@@ -47,18 +58,58 @@ class ResidentSampler:
 
     def next(self, count: int) -> Batch:
         """Return the next ``count`` images."""
-        indices, flips = self.stream.draw(self._position, count)
-        self._position += count
-        images = gather_normalise(self.images, indices, flips, channels_last=self.channels_last)
-        return Batch(images, None if self.labels is None else self.labels.index_select(0, indices))
+        self.stage(count)
+        return self.take(count)
+
+    def stage(self, count: int) -> None:
+        """See to it that the window holds the next ``count`` positions; seldom more than an addition."""
+        start, stop = self._position, self._position + count
+        if not (self._held.start <= start and stop <= self._held.stop):
+            self._fill(start, count)
+        self._position, self._staged = stop, count
+
+    def take(self, count: int) -> Batch:
+        """Return the staged images, and move the cursor."""
+        assert self._staged == count, f"take({count}) needs a stage({count}) before it (staged: {self._staged})"
+        self._staged = None
+        drawn = self._window.index_select(1, self._places[:count] + self._cursor)  # [1 to 3, n]
+        flips = drawn[-1].bool() if self.stream.horizontal_flip else None
+        images = gather_normalize(self.images, drawn[0], flips, channels_last=self.channels_last)
+        self._cursor.add_(count)
+        return Batch(images, None if self._labels is None else drawn[1])
+
+    def _make_window(self, length: int) -> None:
+        rows = 1 + (self._labels is not None) + self.stream.horizontal_flip
+        device = self.images.device
+        self._window = torch.empty(rows, length, dtype=torch.int64, device=device)  # indices, labels if any, flips if any
+        self._places = torch.arange(length, device=device)
+        self._held = range(0)
+
+    def _fill(self, position: int, count: int) -> None:
+        """Write the window that begins at ``position``; in the order of the device's work, behind the batches that are queued."""
+        if count > self._window.shape[1]:
+            self._make_window(count)
+        length = self._window.shape[1]
+        indices, flips = self.stream.draw(position, length)
+        rows = [indices]
+        if self._labels is not None:
+            rows.append(self._labels[indices])
+        if flips is not None:
+            rows.append(flips.to(torch.int64))
+        # A new block each time: PyTorch gives page-locked memory out again only when the copy from it is done.
+        drawn = torch.empty(len(rows), length, dtype=torch.int64, pin_memory=self._window.is_cuda)
+        self._window.copy_(torch.stack(rows, out=drawn), non_blocking=True)
+        self._cursor.zero_()
+        self._held = range(position, position + length)
 
     def state_dict(self) -> SamplerState:
         """Return position, seed and number of images."""
         return sampler_state(self._position, seed=self.stream.seed, num_images=self.stream.num_images)
 
     def load_state_dict(self, state: SamplerState) -> None:
-        """Go to a saved position."""
+        """Go to a saved position; the window is filled again, in place."""
         self._position = position_in(state, seed=self.stream.seed, num_images=self.stream.num_images)
+        self._staged, self._held = None, range(0)
 
     def close(self) -> None:
         """Do nothing; there are no workers."""

@@ -29,7 +29,13 @@ class Batch:
 
 
 class Sampler(Protocol):
-    """The endless stream of real images. Equal seeds give equal batches, wherever the images lie."""
+    """The endless stream of real images. Equal seeds give equal batches, wherever the images lie.
+
+    A batch is drawn in two parts, so that the second can be captured in a CUDA graph: :meth:`stage` is what the host does, :meth:`take`
+    what the device does. Each ``stage`` is followed by one execution of ``take``'s work: by the call, or by the replay of a graph that
+    holds it. A ``take`` without a ``stage`` of the same count is an AssertionError. Replays are not seen here, so a second ``stage`` is
+    allowed; if nothing was executed in between, the batches are those of other positions until the next :meth:`load_state_dict`.
+    """
 
     @property
     def position(self) -> int:
@@ -37,11 +43,19 @@ class Sampler(Protocol):
         ...
 
     def next(self, count: int) -> Batch:
-        """Return the next ``count`` images; the host never waits for the device here.
+        """Return the next ``count`` images: :meth:`stage`, then :meth:`take`."""
+        ...
+
+    def stage(self, count: int) -> None:
+        """Do the host's work for the next ``count`` images, and count them as drawn; the host never waits for the device here.
 
         Raises:
             ganbench.errors.DataError: a file that cannot be read any more, by name.
         """
+        ...
+
+    def take(self, count: int) -> Batch:
+        """Return the staged images, by work of the device alone: it depends on no state of the host that changes between batches."""
         ...
 
     def state_dict(self) -> SamplerState:
@@ -95,12 +109,12 @@ def make_sampler(
     for name, value, least in (("batch_size", batch_size, 1), ("workers", workers, 0), ("position", position, 0)):
         if value < least:
             raise ValueError(f"{name} must be {least} or more (got {value})")
+    stream = IndexStream(source.num_images, seed=seed, horizontal_flip=horizontal_flip)
     if isinstance(source, ArraySource):
-        stream = IndexStream(source.num_images, seed=seed, horizontal_flip=horizontal_flip, device=device)
         return ResidentSampler(source, stream, device=device, channels_last=channels_last, position=position)
     return StreamingSampler(
         source,
-        IndexStream(source.num_images, seed=seed, horizontal_flip=horizontal_flip),
+        stream,
         batch_size=batch_size,
         device=device,
         channels_last=channels_last,

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from ganbench.data.index_stream import IndexStream
-from ganbench.data.normalise import normalise
 from ganbench.data.read_ahead import Chunk, default_workers, read_ahead
 from ganbench.data.sampler import Batch, SamplerState, position_in, sampler_state
 from ganbench.data.source import ImageSource
+from ganbench_kernels import gather_normalize
 
 __all__ = ["StreamingSampler", "default_workers"]
 
-_Piece = tuple[Tensor, "Tensor | None"]  # images [n, C, H, W] uint8, labels [n] int64
+_Piece = tuple[Tensor, "Tensor | None"]  # images [n, ...] uint8, labels [n] int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,48 @@ class _ReadPiece:
 
     source: ImageSource
     labels: Tensor | None  # [N] int64, asked of the source once
+    channels_last: bool
 
     def __call__(self, indices: Tensor) -> _Piece:
-        return self.source.read(indices), None if self.labels is None else self.labels[indices]
+        images = self.source.read(indices)
+        if self.channels_last:
+            images = images.permute(0, 2, 3, 1).contiguous()
+        return images, None if self.labels is None else self.labels[indices]
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """A batch on the device, not yet normalised; these tensors are written again for each batch, so that a captured phase finds it."""
+
+    images: Tensor  # uint8, [n, H, W, C] with channels_last, else [n, C, H, W]
+    labels: Tensor | None  # [n] int64
+    flips: Tensor | None  # [n] bool
+
+    @classmethod
+    def like(cls, piece: _Piece, count: int, *, flips: bool, device: torch.device) -> _Staged:
+        images, labels = piece
+        return cls(
+            images.new_empty((count, *images.shape[1:]), device=device),
+            None if labels is None else labels.new_empty(count, device=device),
+            torch.empty(count, dtype=torch.bool, device=device) if flips else None,
+        )
+
+    def fill(self, pieces: list[_Piece], flips: Tensor | None) -> None:
+        start = 0
+        for images, labels in pieces:
+            stop = start + len(images)
+            self.images[start:stop].copy_(images, non_blocking=True)
+            if self.labels is not None and labels is not None:
+                self.labels[start:stop].copy_(labels, non_blocking=True)
+            start = stop
+        if self.flips is not None and flips is not None:
+            self.flips.copy_(flips.pin_memory() if self.flips.is_cuda else flips, non_blocking=True)
 
 
 class StreamingSampler:
     """Draws through worker processes, pinned memory and prefetch.
+
+    A captured phase must keep its count: another one makes the staged tensors anew.
 
     Args:
         source: the split.
@@ -61,11 +96,13 @@ class StreamingSampler:
         self.stream = stream
         self.batch_size = batch_size
         self.workers = workers
+        self.channels_last = channels_last
         self._device = torch.device(device)
-        self._format = torch.channels_last if channels_last else torch.contiguous_format
         self._position = position
         self._pieces: Iterator[_Piece] | None = None
         self._rest: _Piece | None = None
+        self._staged: _Staged | None = None
+        self._staged_count: int | None = None
 
     @property
     def position(self) -> int:
@@ -74,27 +111,40 @@ class StreamingSampler:
 
     def next(self, count: int) -> Batch:
         """Return the next ``count`` images."""
-        images, labels = self._take(count)
-        _, flips = self.stream.draw(self._position, count) if self.stream.horizontal_flip else (None, None)
-        self._position += count
-        moved = images.to(self._device, non_blocking=True).contiguous(memory_format=self._format)
-        return Batch(
-            normalise(moved, None if flips is None else flips.to(self._device, non_blocking=True)),
-            None if labels is None else labels.to(self._device, non_blocking=True),
-        )
+        self.stage(count)
+        return self.take(count)
 
-    def _take(self, count: int) -> _Piece:
-        taken, self._rest = self._rest or self._read(), None
-        while len(taken[0]) < count:
-            taken = _join(taken, self._read())
-        if len(taken[0]) > count:
-            taken, self._rest = _split(taken, count)
-        return taken
+    def stage(self, count: int) -> None:
+        """Copy the next images to the device, as they come from the workers, behind the work that is queued there."""
+        pieces = list(self._draw(count))
+        flips = self.stream.draw(self._position, count)[1] if self.stream.horizontal_flip else None
+        if self._staged is None or len(self._staged.images) != count:
+            self._staged = _Staged.like(pieces[0], count, flips=flips is not None, device=self._device)
+        self._staged.fill(pieces, flips)
+        self._position += count
+        self._staged_count = count
+
+    def take(self, count: int) -> Batch:
+        """Return the staged images."""
+        assert self._staged is not None, f"take({count}) needs a stage({count}) before it (none yet)"
+        assert self._staged_count == count, f"take({count}) needs a stage({count}) before it (staged: {self._staged_count})"
+        self._staged_count = None
+        images = gather_normalize(self._staged.images, None, self._staged.flips, channels_last=self.channels_last)
+        return Batch(images, None if self._staged.labels is None else self._staged.labels.clone())
+
+    def _draw(self, count: int) -> Iterator[_Piece]:
+        """Yield pieces with ``count`` images together."""
+        while count:
+            images, labels = self._rest or self._read()
+            here = min(count, len(images))
+            self._rest = None if here == len(images) else (images[here:], None if labels is None else labels[here:])
+            yield images[:here], None if labels is None else labels[:here]
+            count -= here
 
     def _read(self) -> _Piece:
         if self._pieces is None:
+            read = _ReadPiece(self.source, self.source.labels, self.channels_last)
             pinned = self._device.type == "cuda"
-            read = _ReadPiece(self.source, self.source.labels)
             self._pieces = read_ahead(read, self._chunks(self._position), workers=self.workers, pin_memory=pinned)
         return next(self._pieces)
 
@@ -112,21 +162,10 @@ class StreamingSampler:
     def load_state_dict(self, state: SamplerState) -> None:
         """Go to a saved position; what the workers hold ready is dropped."""
         self._position = position_in(state, seed=self.stream.seed, num_images=self.stream.num_images)
+        self._staged_count = None
         self.close()
 
     def close(self) -> None:
         """End the workers."""
         self._pieces = None
         self._rest = None
-
-
-def _join(first: _Piece, second: _Piece) -> _Piece:
-    labels = None if first[1] is None or second[1] is None else torch.cat([first[1], second[1]])
-    return torch.cat([first[0], second[0]]), labels
-
-
-def _split(piece: _Piece, count: int) -> tuple[_Piece, _Piece]:
-    images, labels = piece
-    if labels is None:
-        return (images[:count], None), (images[count:], None)
-    return (images[:count], labels[:count]), (images[count:], labels[count:])

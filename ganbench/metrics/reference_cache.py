@@ -11,10 +11,9 @@ import logging
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
+from ganbench import safetensors
 from ganbench.cache import keep
 from ganbench.metrics.key import Key
 from ganbench.metrics.protocol import FeatureSet
@@ -53,8 +52,8 @@ class ReferenceCache:
         try:
             if hashlib.sha256(payload).digest() != digest:
                 raise ValueError("its checksum does not match")
-            return load(payload)
-        except (ValueError, SafetensorError) as error:
+            return safetensors.load(payload)
+        except ValueError as error:
             logger.warning("the cached reference %s is damaged (%s); computing it again", path, error)
             return None
 
@@ -62,7 +61,7 @@ class ReferenceCache:
         """Keep tensors under a key; where that fails, warn once and go on."""
         if not self._writable:
             return
-        payload = save({name: tensor.contiguous() for name, tensor in tensors.items()})
+        payload = safetensors.save(tensors)
         try:
             keep(self._path(key), hashlib.sha256(payload).digest() + payload)
         except OSError as error:

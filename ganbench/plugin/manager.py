@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import pluggy
 
+from ganbench.distribution import NAME, own_distribution
 from ganbench.errors import PluginError, did_you_mean
 from ganbench.plugin import hookspecs
 from ganbench.plugin.factory import Registered, register_from_file
@@ -26,7 +27,7 @@ from ganbench.spec import API_VERSION, KINDS, PluginSpec
 logger = logging.getLogger(__name__)
 
 GROUP = "ganbench"
-HOME = "ganbench"
+HOME = NAME
 """The distribution of the first-party plugins; GANBENCH_PLUGINS does not leave it out."""
 _OFF = "switched off by -p no:"
 _HEAVY = frozenset({"torch", "numpy"})
@@ -223,8 +224,17 @@ def _entry_points() -> list[importlib.metadata.EntryPoint]:
     except Exception:  # one distribution's damaged metadata must not hide all the others
         logger.debug("reading the distributions one by one", exc_info=True)
         found = list(_readable_entry_points())
+    if HOME not in {_origin(e)[0] for e in found}:
+        found += _entry_points_of_the_source_tree()
     unique = {(_origin(e)[0], e.name): e for e in reversed(found)}
     return [unique[key] for key in sorted(unique, key=lambda k: (k[0] != HOME, k))]
+
+
+def _entry_points_of_the_source_tree() -> list[importlib.metadata.EntryPoint]:
+    """Return ganbench's own entry points where it is used without being installed; its folders must be on the path."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return [e for e in own_distribution().entry_points if e.group == GROUP]
+    return []
 
 
 def _readable_entry_points() -> Iterator[importlib.metadata.EntryPoint]:

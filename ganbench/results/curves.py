@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from ganbench.results.store import RunDirectory
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+logger = logging.getLogger(__name__)
 
 _COLOURS = ("#2a6f97", "#d1495b", "#66a182", "#edae49", "#7d5ba6", "#3d3d3d")
 _LOG_RATIO = 20.0
@@ -27,6 +30,8 @@ _PANELS_IN_ONE_COLUMN = 4
 def save_curves(directory: RunDirectory, record: RunRecord) -> None:
     """Write ``curves.png`` of a run: one panel for the losses in its events, one for each metric.
 
+    Without matplotlib the picture is left out with one line in the log: everything in it is in the record and the events.
+
     Args:
         directory: of the run; its ``events.jsonl`` gives the losses.
         record: gives the metrics.
@@ -34,8 +39,12 @@ def save_curves(directory: RunDirectory, record: RunRecord) -> None:
     Raises:
         StorageError: the disk is full or not writable.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        logger.warning("matplotlib is not installed; %s is left out", directory.curves_path.name)
+        return
 
     losses = loss_history(read_events(directory.events_path, "progress"))
     num_panels = max(1, bool(losses) + len(record.metric_names))

@@ -50,6 +50,7 @@ def software_key(
     deterministic: bool,
     threads: int,
     runner: str,
+    kernels: str,
     channels_last: bool,
     keep_memory: bool = False,
 ) -> Key:
@@ -61,7 +62,8 @@ def software_key(
         tf32: whether fp32 products may use TF32.
         deterministic: whether only deterministic algorithms are used.
         threads: CPU threads of torch.
-        runner: how a step is executed: ``eager``.
+        runner: how a step is executed: ``eager``, ``cuda_graph`` or ``compile``.
+        kernels: what the fused ops are: ``triton`` or ``ref``.
         channels_last: whether images lie in memory as NHWC.
         keep_memory: whether the C library keeps freed memory.
 
@@ -77,6 +79,7 @@ def software_key(
         deterministic=deterministic,
         threads=threads,
         runner=runner,
+        kernels=kernels,
         channels_last=channels_last,
         keep_memory=keep_memory,
         python=".".join(platform.python_version_tuple()[:2]),

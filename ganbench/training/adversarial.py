@@ -77,7 +77,7 @@ class AdversarialAlgorithm:
 
     def _update_discriminator(self, fake: Tensor, fake_labels: Tensor | None, penalised: bool) -> None:
         """One optimizer step of the discriminator."""
-        batch = getattr(self._sampler, "take", self._sampler.next)(self._training.batch_size)
+        batch = self._sampler.take(self._training.batch_size)
         real, real_labels = batch.images, batch.labels if self._networks.conditional else None
         self._clip_weights()
         loss, statistics = self.discriminator_loss(real, fake, real_labels, fake_labels)
@@ -187,7 +187,7 @@ class AdversarialAlgorithm:
     def prepare(self, phase: str) -> None:
         """Have the sampler stage the real images of this phase."""
         if phase != "generator":
-            getattr(self._sampler, "stage", lambda _: None)(self._training.batch_size)
+            self._sampler.stage(self._training.batch_size)
 
     def transform(self, wrap: Wrap) -> None:
         """Let a runner replace the functions of tensors."""

@@ -35,8 +35,10 @@ class Penalty(Protocol):
 class Objective:
     """An adversarial objective; both losses are means over the batch, in float32."""
 
-    discriminator_loss: Callable[[Tensor, Tensor], Tensor]
-    """(real_logits, fake_logits) to a scalar."""
+    discriminator_loss: Callable[[Tensor, Tensor], Tensor | tuple[Tensor, Tensor]]
+    """(real_logits, fake_logits) to a scalar, or to a pair of it and the statistics ``[5]`` of the logits: mean real, mean fake, mean sign
+    of real, mean absolute real, mean absolute fake logit, detached. :func:`ganbench_kernels.gan_loss` returns such a pair; of a loss that
+    is only a scalar the trainer computes the statistics itself."""
     generator_loss: Callable[[Tensor], Tensor]
     """fake_logits to a scalar."""
     penalties: tuple[Penalty, ...] = ()

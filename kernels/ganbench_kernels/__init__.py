@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from ganbench_kernels.bias_act import bias_act, bias_act_ref, no_param_grads
 from ganbench_kernels.dispatch import Impl, has_triton, higher_order, implementation, set_implementation, triton_runs_on, use_implementation
+from ganbench_kernels.gan_loss import GanLoss, gan_loss, gan_loss_ref
+from ganbench_kernels.gather_normalize import gather_normalize, gather_normalize_ref
+from ganbench_kernels.modules import BiasAct, ConvBiasAct
+from ganbench_kernels.norm_act import NormAct, norm_act, norm_act_ref
+from ganbench_kernels.sum_of_squares import sum_of_squares_per_sample, sum_of_squares_per_sample_ref
 from ganbench_kernels.to_uint8 import to_uint8, to_uint8_ref
 
 __all__ = [
+    "BiasAct",
+    "ConvBiasAct",
+    "GanLoss",
     "Impl",
+    "NormAct",
+    "bias_act",
+    "bias_act_ref",
+    "gan_loss",
+    "gan_loss_ref",
+    "gather_normalize",
+    "gather_normalize_ref",
     "has_triton",
     "higher_order",
     "implementation",
+    "no_param_grads",
+    "norm_act",
+    "norm_act_ref",
     "set_implementation",
+    "sum_of_squares_per_sample",
+    "sum_of_squares_per_sample_ref",
     "to_uint8",
     "to_uint8_ref",
     "triton_runs_on",

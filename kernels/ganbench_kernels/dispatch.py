@@ -96,13 +96,15 @@ def takes_triton(op: str, impl: Impl, *tensors: Tensor | None, once_differentiab
     wanted = _preferred if impl == "auto" else impl
     if wanted == "ref" or (impl == "auto" and once_differentiable and _higher_order):
         return False
+    if wanted == "auto" and torch.compiler.is_compiling():  # asked before the cached functions below, of which Dynamo warns
+        return False
     can = triton_runs_on(device)
     if wanted == "triton":
         if not can:
             why = "triton is not installed" if not has_triton() else f"the tensors are on {device}, and TRITON_INTERPRET is not set"
             raise ValueError(f"{op}: impl='triton' cannot run here: {why}; use impl='auto' or 'ref'")
         return True
-    return can and device.type == "cuda" and not torch.compiler.is_compiling()
+    return can and device.type == "cuda"
 
 
 def _check_name(impl: str) -> Impl:

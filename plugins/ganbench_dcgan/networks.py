@@ -12,6 +12,7 @@ import math
 from itertools import pairwise
 
 import torch
+from ganbench_kernels import ConvBiasAct, NormAct
 from torch import Tensor, nn
 
 from ganbench import ImageShape, Networks
@@ -44,15 +45,10 @@ class Generator(nn.Module):
         base = options.base_resolution
         layers: list[nn.Module] = [
             nn.ConvTranspose2d(options.latent_dim + self.num_classes, widths[0], base, bias=False),
-            nn.BatchNorm2d(widths[0]),
-            nn.ReLU(inplace=True),
+            NormAct(widths[0], negative_slope=0.0),
         ]
         for before, after in pairwise(widths):
-            layers += [
-                nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(after),
-                nn.ReLU(inplace=True),
-            ]
+            layers += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False), NormAct(after, negative_slope=0.0)]
         layers += [nn.ConvTranspose2d(widths[-1], shape.image_channels, 4, stride=2, padding=1, bias=False), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
 
@@ -65,6 +61,17 @@ class Generator(nn.Module):
         return images
 
 
+def _strided(before: int, after: int, options: DCGANOptions, *, norm: bool) -> list[nn.Module]:
+    """Return a convolution that halves the resolution, its activation, and its normalisation where the options put that."""
+    kernel = options.discriminator_kernel
+    sizes = {"stride": 2, "padding": (kernel - 1) // 2}
+    bias = options.head == "linear"
+    if norm and not options.norm_after_activation:
+        return [nn.Conv2d(before, after, kernel, **sizes, bias=bias), NormAct(after, negative_slope=0.2)]
+    activated = ConvBiasAct(before, after, kernel, **sizes, bias=bias, negative_slope=0.2)
+    return [activated, nn.BatchNorm2d(after)] if norm else [activated]
+
+
 class Discriminator(nn.Module):
     """``[N, C, H, W]`` images to ``[N]`` logits."""
 
@@ -73,13 +80,9 @@ class Discriminator(nn.Module):
         self.num_classes = used_classes(options, shape)
         widths = channel_widths(shape.resolution, options.base_resolution, options.discriminator_width)
         channels = [shape.image_channels + self.num_classes, *widths]
-        kernel = options.discriminator_kernel
         layers: list[nn.Module] = []
         for level, (before, after) in enumerate(zip(channels, widths, strict=False)):
-            layers.append(nn.Conv2d(before, after, kernel, stride=2, padding=(kernel - 1) // 2, bias=options.head == "linear"))
-            activation = nn.LeakyReLU(0.2, inplace=not options.norm_after_activation)
-            norm = [nn.BatchNorm2d(after)] if level > 0 and options.discriminator_norm == "batch" else []
-            layers += [activation, *norm] if options.norm_after_activation else [*norm, activation]
+            layers += _strided(before, after, options, norm=level > 0 and options.discriminator_norm == "batch")
         base = options.base_resolution
         if options.head == "conv":
             layers.append(nn.Conv2d(widths[-1], 1, base, bias=False))

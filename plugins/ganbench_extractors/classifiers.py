@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load
 from torch import Tensor
 
+from ganbench import safetensors
 from ganbench.errors import WeightsError
 from ganbench.metrics.protocol import ExtractorContext, Features
 from ganbench_extractors.network import SmallClassifier
@@ -94,7 +94,7 @@ def build_classifier(recipe: ClassifierRecipe, device: str, directory: Path = WE
     networks = []
     for member in members:
         network = SmallClassifier(recipe.resolution, recipe.widths, recipe.dims, recipe.num_classes)
-        network.load_state_dict(load(_read_verified(directory / str(member["file"]), str(member["sha256"]))))
+        network.load_state_dict(safetensors.load(_read_verified(directory / str(member["file"]), str(member["sha256"]))))
         networks.append(network)
     weights_hash = hashlib.sha256("".join(str(member["sha256"]) for member in members).encode()).hexdigest()
     return ClassifierExtractor(recipe, networks, weights_hash, device)

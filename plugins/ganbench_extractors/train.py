@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganbench import safetensors
 from ganbench.data.source import DataContext, Dataset, ImageSource
 from ganbench.errors import RunFailed
 from ganbench_extractors.augmentation import augment
@@ -103,10 +104,7 @@ def accuracy(recipe: ClassifierRecipe, network: nn.Module, source: ImageSource) 
 
 def save_member(recipe: ClassifierRecipe, network: nn.Module, seed: int, correct: float, out: Path) -> dict[str, Any]:
     """Write one network as safetensors and return its line of the manifest."""
-    from safetensors.torch import save
-
-    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    payload = save(state)
+    payload = safetensors.save(network.state_dict())
     file = f"{recipe.name}-{seed}.safetensors"
     (out / file).write_bytes(payload)
     return {"file": file, "seed": seed, "sha256": sha256(payload).hexdigest(), "test_accuracy": round(correct, 4)}

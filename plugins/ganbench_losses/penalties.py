@@ -15,12 +15,17 @@ import torch
 from torch import Tensor
 
 from ganbench import Discriminate
+from ganbench_kernels import higher_order, no_param_grads, sum_of_squares_per_sample
 
 
 def input_gradient(discriminate: Discriminate, images: Tensor) -> Tensor:
     """Return d(sum of logits) / d(images), ``[N, C, H, W]``, with its own graph."""
-    images = images.detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(discriminate(images).sum(), images, create_graph=True)
+    # A compiled region is given images that require grad, because older versions of torch cannot make such a leaf inside.
+    images = images if images.requires_grad else images.detach().requires_grad_(True)
+    with higher_order():
+        logits = discriminate(images)
+    with no_param_grads():
+        (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradient
 
 
@@ -36,7 +41,7 @@ class R1Penalty:
     def __call__(self, discriminate: Discriminate, real: Tensor, fake: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
         """Return the weighted penalty."""
         gradient = input_gradient(discriminate, real)
-        return 0.5 * self._gamma * gradient.square().sum(dim=(1, 2, 3)).mean()
+        return 0.5 * self._gamma * sum_of_squares_per_sample(gradient).mean()
 
 
 class GradientPenalty:
@@ -53,7 +58,9 @@ class GradientPenalty:
         """Return the weighted penalty."""
         position = uniform(real.shape[0]).view(-1, 1, 1, 1)
         gradient = input_gradient(discriminate, torch.lerp(real, fake, position))
-        excess = gradient.square().sum(dim=(1, 2, 3)).add(1e-12).sqrt() - 1  # the root has no derivative at 0
+        squared = sum_of_squares_per_sample(gradient)
+        # The root has no derivative at 0. Clamped to the least normal number, it has 0 there, and its value is less than an ulp of 1 away.
+        excess = squared.clamp_min(torch.finfo(squared.dtype).tiny).sqrt() - 1
         if self._one_sided:
             excess = excess.clamp_min(0)
         return self._weight * excess.square().mean()

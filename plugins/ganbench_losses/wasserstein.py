@@ -1,22 +1,14 @@
-"""Wasserstein loss: Arjovsky et al. 2017, algorithm 1, and Gulrajani et al. 2017, algorithm 1."""
+"""Wasserstein loss: Arjovsky et al. 2017, algorithm 1, and Gulrajani et al. 2017, algorithm 1.
+
+Discriminator: f - r, means. Generator: -f, mean.
+"""
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from ganbench import Objective, Penalty
 from ganbench_losses import WassersteinOptions
+from ganbench_losses.fused import losses
 from ganbench_losses.penalties import DriftPenalty, GradientPenalty
-
-
-def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Return f - r, means."""
-    return fake_logits.mean() - real_logits.mean()
-
-
-def generator_loss(fake_logits: Tensor) -> Tensor:
-    """Return -f, mean."""
-    return -fake_logits.mean()
 
 
 def build(options: WassersteinOptions) -> Objective:
@@ -29,4 +21,5 @@ def build(options: WassersteinOptions) -> Objective:
     clip = options.weight_clip
     if clip is None:
         clip = 0.0 if options.gp_weight > 0 else 0.01
+    discriminator_loss, generator_loss = losses("wasserstein")
     return Objective(discriminator_loss=discriminator_loss, generator_loss=generator_loss, penalties=tuple(penalties), weight_clip=clip)

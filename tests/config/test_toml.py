@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ganbench.config.toml import dump_settings, read_settings
 from ganbench.errors import ConfigError
@@ -35,6 +38,39 @@ def test_what_is_written_reads_back(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_text(dump_settings(settings, "first line\nsecond line"), encoding="utf-8")
     assert read_settings(path) == {**settings, "a.b.d": ["x", "y"], "a.none": "none"}
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+SCALARS = st.one_of(st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(), TEXT)
+KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="."))
+
+
+@given(
+    top=st.dictionaries(KEYS.map("top-{}".format), SCALARS, max_size=3),
+    tables=st.dictionaries(
+        KEYS.filter(lambda k: not k.startswith("top-")),
+        st.dictionaries(KEYS.map("key-{}".format), SCALARS | st.lists(SCALARS, max_size=3), max_size=3),
+        max_size=3,
+    ),
+    options=st.dictionaries(KEYS, SCALARS, max_size=3),
+)
+def test_any_value_under_any_name_reads_back(
+    top: dict[str, object], tables: dict[str, dict[str, object]], options: dict[str, object]
+) -> None:
+    """Control characters, quotes and every number, by their bits; in tables, in tables of tables, and outside of them in any order."""
+    settings = {f"{table}.{key}": value for table, own in tables.items() for key, value in own.items()}
+    settings |= {f"{table}.options.{key}": value for table in tables for key, value in options.items()}
+    settings |= top
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.toml"
+        path.write_bytes(dump_settings(settings, "a comment").encode())
+        assert {k: repr(v) for k, v in read_settings(path).items()} == {k: repr(v) for k, v in settings.items()}
+
+
+def test_a_value_that_toml_does_not_have_is_refused() -> None:
+    """By its type, before anything is written."""
+    with pytest.raises(TypeError, match=r"a setting must be bool, .* \(got complex\)"):
+        dump_settings({"a": 1j})
 
 
 @pytest.mark.parametrize(

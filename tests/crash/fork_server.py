@@ -26,7 +26,6 @@ _IMPORTED = (
     "matplotlib.backends.backend_agg",
     "rich.console",
     "rich.table",
-    "safetensors.torch",
     "sklearn.datasets",
     "torch.utils.data",
     "torch.utils.flop_counter",

@@ -5,7 +5,7 @@ import logging
 import pytest
 import torch
 
-from ganbench.cache import cache_directory, keep
+from ganbench.cache import cache_directory, keep, platform_cache_directory
 from ganbench.metrics.key import Key
 from ganbench.metrics.protocol import FeatureSet
 from ganbench.metrics.reference_cache import ReferenceCache, feature_set_from_tensors, feature_set_to_tensors
@@ -96,3 +96,25 @@ def test_the_cache_directory_follows_the_environment(monkeypatch, tmp_path):
     assert cache_directory() == tmp_path
     monkeypatch.delenv("GANBENCH_CACHE")
     assert cache_directory().name == "ganbench"
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "expected"),
+    [
+        ("linux", {}, "/home/me/.cache/ganbench"),
+        ("linux", {"XDG_CACHE_HOME": "/scratch/me"}, "/scratch/me/ganbench"),
+        ("linux", {"XDG_CACHE_HOME": "relative"}, "/home/me/.cache/ganbench"),
+        ("freebsd14", {}, "/home/me/.cache/ganbench"),
+        ("darwin", {}, "/home/me/Library/Caches/ganbench"),
+        ("win32", {"LOCALAPPDATA": "/c/AppData"}, "/c/AppData/ganbench/Cache"),
+        ("win32", {}, "/home/me/AppData/Local/ganbench/Cache"),
+    ],
+)
+def test_each_platform_has_its_own_cache_folder(monkeypatch, platform, variables, expected):
+    """Where its users look for what may be deleted; a relative XDG_CACHE_HOME does not count."""
+    monkeypatch.setenv("HOME", "/home/me")
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert platform_cache_directory(platform).as_posix() == expected

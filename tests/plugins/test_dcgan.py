@@ -15,6 +15,7 @@ from ganbench.config.resolve import resolve
 from ganbench.plugin.manager import PluginManager
 from ganbench_dcgan import DCGANOptions
 from ganbench_dcgan.networks import build
+from ganbench_kernels import ConvBiasAct, NormAct
 
 MANAGER = PluginManager()
 
@@ -108,19 +109,22 @@ def test_batch_norm_has_torchs_eps_and_momentum() -> None:
 
 def test_the_discriminators_first_layer_has_no_norm_and_none_can_be_asked_for() -> None:
     """Radford et al. 2016, section 3; none at all for penalties by sample."""
-    first = list(networks(32).discriminator.layers)[:2]  # type: ignore[arg-type]
-    assert [type(m) for m in first] == [nn.Conv2d, nn.LeakyReLU]
+    first, second, norm = list(networks(32).discriminator.layers)[:3]  # type: ignore[arg-type]
+    assert [type(m) for m in (first, second, norm)] == [ConvBiasAct, nn.Conv2d, NormAct]
+    assert (first.negative_slope, norm.negative_slope) == (0.2, 0.2)
     without = networks(32, discriminator_norm="none").discriminator
     assert not [m for m in without.modules() if isinstance(m, nn.BatchNorm2d)]
 
 
 def plain_forward(layers: nn.Sequential, x: Tensor) -> Tensor:
-    """The same layers with activations that are never in place."""
+    """The same layers one by one, with activations that are never in place."""
     for layer in layers:
-        if isinstance(layer, nn.ReLU):
-            x = F.relu(x)
-        elif isinstance(layer, nn.LeakyReLU):
+        if isinstance(layer, NormAct):
+            layer.num_batches_tracked.add_(1)  # type: ignore[union-attr]
+            x = F.batch_norm(x, layer.running_mean, layer.running_var, layer.weight, layer.bias, training=True)
             x = F.leaky_relu(x, layer.negative_slope)
+        elif isinstance(layer, ConvBiasAct):
+            x = F.leaky_relu(F.conv2d(x, layer.weight, layer.bias, layer.stride, layer.padding), layer.negative_slope)
         else:
             x = layer(x)
     return x.flatten() if x.shape[1:].numel() == 1 else x

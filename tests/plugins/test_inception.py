@@ -5,6 +5,7 @@ The file is an untrained state dict in the published format: seeded random weigh
 
 import hashlib
 import io
+import sys
 import urllib.error
 
 import numpy as np
@@ -281,3 +282,10 @@ def test_a_missing_file_that_was_named_is_not_replaced(tmp_path):
     """A path that leads nowhere is an error, never the cached file."""
     with pytest.raises(WeightsError, match="no such weights file"):
         build(NoOptions(), ExtractorContext(weights=tmp_path / "nowhere.pth"))
+
+
+def test_a_machine_without_torch_fidelity_is_told_to_install_it(monkeypatch):
+    """Before the weights are looked for."""
+    monkeypatch.setitem(sys.modules, "torch_fidelity.interpolate_compat_tensorflow", None)
+    with pytest.raises(WeightsError, match=r"needs torch-fidelity, .*; pip install torch-fidelity"):
+        build(NoOptions(), ExtractorContext(download=False))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -23,6 +24,12 @@ def objective(name: str, **options: Any) -> Objective:
     registered = MANAGER.find("loss", name)
     made: Objective = registered.build(build(registered.spec.options, options, "loss"))
     return made
+
+
+def discriminator_loss(made: Objective, real: Tensor, fake: Tensor) -> Tensor:
+    """The loss of the pair that a first-party loss returns."""
+    loss, _ = made.discriminator_loss(real, fake)
+    return loss
 
 
 def sp(x: Tensor) -> Tensor:
@@ -83,7 +90,7 @@ def test_the_discriminators_loss_and_gradients_are_the_closed_form(name: str, lo
     """A mean over all logits, patches too; nothing overflows."""
     real, fake = logits
     value, by_real, by_fake, _, _ = TABLE[name]
-    loss = objective(name).discriminator_loss(real, fake)
+    loss = discriminator_loss(objective(name), real, fake)
     torch.testing.assert_close(loss, value(real, fake).mean(), rtol=1e-12, atol=1e-12)
     gradients = torch.autograd.grad(loss, (real, fake))
     torch.testing.assert_close(gradients[0], by_real(real) / real.numel(), rtol=1e-12, atol=1e-14)
@@ -107,7 +114,7 @@ def test_one_sided_label_smoothing_is_cross_entropy_with_a_soft_real_target(name
     bce = nn.functional.binary_cross_entropy_with_logits
     expected = bce(real, torch.full_like(real, 0.9)) + bce(fake, torch.zeros_like(fake))
     smoothed = objective(name, label_smoothing=0.1)
-    torch.testing.assert_close(smoothed.discriminator_loss(real, fake), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(discriminator_loss(smoothed, real, fake), expected, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(smoothed.generator_loss(fake), objective(name).generator_loss(fake))
 
 
@@ -115,8 +122,40 @@ def test_least_squares_takes_any_targets(logits: tuple[Tensor, Tensor]) -> None:
     """Mao et al. 2017, equation 8: a = -1, b = 1, c = 0 minimises the Pearson chi-square divergence."""
     real, fake = logits
     made = objective("least-squares", fake_target=-1, real_target=1, generator_target=0)
-    torch.testing.assert_close(made.discriminator_loss(real, fake), ((real - 1) ** 2 + (fake + 1) ** 2).mean() / 2)
+    torch.testing.assert_close(discriminator_loss(made, real, fake), ((real - 1) ** 2 + (fake + 1) ** 2).mean() / 2)
     torch.testing.assert_close(made.generator_loss(fake), (fake**2).mean() / 2)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_discriminators_loss_comes_with_the_statistics_of_the_logits(name: str, logits: tuple[Tensor, Tensor]) -> None:
+    """So that the trainer need not compute them again; they hold no graph."""
+    real, fake = logits
+    _, statistics = objective(name).discriminator_loss(real, fake)
+    assert not statistics.requires_grad
+    expected = [real.mean(), fake.mean(), real.sign().mean(), real.abs().mean(), fake.abs().mean()]
+    torch.testing.assert_close(statistics, torch.stack(expected).detach())
+
+
+softplus, relu = nn.functional.softplus, nn.functional.relu
+PLAIN: dict[str, tuple[PairRule, Rule]] = {
+    "logistic": (lambda r, f: softplus(-r).mean() + softplus(f).mean(), lambda f: softplus(-f).mean()),
+    "minimax": (lambda r, f: softplus(-r).mean() + softplus(f).mean(), lambda f: -softplus(f).mean()),
+    "hinge": (lambda r, f: relu(1 - r).mean() + relu(1 + f).mean(), lambda f: -f.mean()),
+    "least-squares": (lambda r, f: 0.5 * ((r - 1).square().mean() + f.square().mean()), lambda f: 0.5 * (f - 1).square().mean()),
+    "wasserstein": (lambda r, f: f.mean() - r.mean(), lambda f: -f.mean()),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_on_a_cpu_a_loss_is_bit_for_bit_what_one_writes_in_pytorch(name: str) -> None:
+    """In float32, gradients included: a run of an older version is repeated exactly."""
+    generator = torch.Generator().manual_seed(0)
+    real, fake = (torch.randn(64, generator=generator).mul(5).requires_grad_() for _ in range(2))
+    made, (by_pair, by_fake) = objective(name), PLAIN[name]
+    for found, expected in [(discriminator_loss(made, real, fake), by_pair(real, fake)), (made.generator_loss(fake), by_fake(fake))]:
+        assert torch.equal(found, expected)
+        for x, y in zip(*(torch.autograd.grad(v, (real, fake), allow_unused=True) for v in (found, expected)), strict=True):
+            assert (x is None and y is None) or torch.equal(x, y)
 
 
 def uniform(count: int) -> Tensor:
@@ -195,6 +234,71 @@ def test_the_gradient_penalty_has_a_gradient_where_the_norm_is_zero() -> None:
     torch.testing.assert_close(penalty.detach(), torch.tensor(10.0, dtype=torch.float64), rtol=1e-5, atol=0.0)
     assert discriminator.weight.grad is not None
     assert torch.isfinite(discriminator.weight.grad).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_where_the_norm_is_zero_the_gradient_penalty_is_the_papers_and_its_gradient_is_zero(dtype: torch.dtype) -> None:
+    """lambda (0 - 1)^2, with nothing added under the root; samples with a norm keep the gradient they have alone."""
+    discriminator = Quadratic().to(dtype)
+    real = images(0, 2).to(dtype)
+    real[0] = 0  # where the gradient 2 w x is zero
+
+    def middle(count: int) -> Tensor:
+        return torch.full((count,), 0.5, dtype=dtype)
+
+    penalty = GradientPenalty(10.0, False)(discriminator, real[:1], real[:1], middle)
+    penalty.backward()
+    assert penalty == 10
+    assert discriminator.weight.grad is not None
+    assert torch.equal(discriminator.weight.grad, torch.zeros_like(discriminator.weight))
+    discriminator.zero_grad()
+    both, alone = (GradientPenalty(10.0, False)(discriminator, x, x, middle) for x in (real, real[1:]))
+    (gradient,) = torch.autograd.grad(both, discriminator.weight)
+    torch.testing.assert_close(gradient, torch.autograd.grad(alone, discriminator.weight)[0] / 2)
+
+
+@pytest.mark.parametrize("penalty", [R1Penalty(1.0), GradientPenalty(10.0, False)], ids=["r1", "gp"])
+def test_a_penalty_asks_for_ops_that_can_be_differentiated_twice_and_for_no_gradient_of_a_bias(
+    penalty: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The forward pass is under higher_order(), the first derivative under no_param_grads()."""
+    inside: list[str] = []
+    seen: list[tuple[str, list[str]]] = []
+
+    def scope(name: str) -> Callable[[], Any]:
+        @contextmanager
+        def entered() -> Iterator[None]:
+            inside.append(name)
+            yield
+            inside.remove(name)
+
+        return entered
+
+    for name in ("higher_order", "no_param_grads"):
+        monkeypatch.setattr(f"ganbench_losses.penalties.{name}", scope(name))
+
+    def discriminate(x: Tensor) -> Tensor:
+        seen.append(("forward", list(inside)))
+        x.register_hook(lambda g: seen.append(("backward", list(inside))))
+        return (x**2).sum(dim=(1, 2, 3))
+
+    penalty(discriminate, images(0), images(1), uniform)
+    assert seen == [("forward", ["higher_order"]), ("backward", ["no_param_grads"])]
+
+
+@pytest.mark.parametrize("penalty", [R1Penalty(1.0), GradientPenalty(10.0, False)], ids=["r1", "gp"])
+def test_a_penalty_is_the_same_as_one_compiled_region(penalty: Any) -> None:
+    """With its parameter gradients; a region cannot be differentiated twice, so the double backward is traced into it."""
+    torch._dynamo.reset()
+    discriminator, real, fake, position = Quadratic(), images(0), images(1), uniform(5)
+
+    def gradient(real: Tensor, fake: Tensor, position: Tensor) -> Tensor:
+        return torch.autograd.grad(penalty(discriminator, real, fake, lambda _: position), discriminator.weight)[0]
+
+    expected = gradient(real, fake, position)
+    with torch._dynamo.config.patch(trace_autograd_ops=True):
+        found = torch.compile(gradient, backend="aot_eager", fullgraph=True)(real.requires_grad_(), fake, position)
+    torch.testing.assert_close(found, expected)
 
 
 def test_drift_is_the_weighted_mean_square_of_the_real_logits() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 
 import pytest
 import torch
@@ -124,6 +125,14 @@ def _ink(path):
     """Return how many pixels are not white."""
     picture = _open(path).convert("L")
     return sum(count for value, count in enumerate(picture.histogram()) if value < 200)
+
+
+def test_without_matplotlib_the_curves_are_left_out_with_one_line(run, make_record, monkeypatch, caplog):
+    """A picture is not worth a run."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    save_curves(run, make_record())
+    assert not run.curves_path.exists()
+    assert [r.message for r in caplog.records] == ["matplotlib is not installed; curves.png is left out"]
 
 
 def test_curves_have_a_panel_for_losses_and_for_each_metric(run, make_record):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_algorithm import BATCH, assert_same, make, train, weights
+from tiny_algorithm import BATCH, assert_same, make, train, update_discriminator, weights
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -159,6 +159,7 @@ def test_no_phase_waits_for_the_device(name: str) -> None:
     algorithm = case(name)
     train(algorithm, 1)
     for phase in dict.fromkeys(algorithm.plan(1)):
+        algorithm.prepare(phase)
         with NoSynchronisation():
             algorithm.phases()[phase]()
 
@@ -172,7 +173,7 @@ def test_the_check_for_waiting_would_notice() -> None:
 def test_the_generators_update_leaves_no_gradient_in_the_discriminator() -> None:
     """Its weights are frozen meanwhile, which saves their gradients, and trainable afterwards."""
     algorithm = make()
-    algorithm.discriminator_update()
+    update_discriminator(algorithm)
     discriminator, generator = algorithm.modules()["discriminator"], algorithm.modules()["generator"]
     discriminator.zero_grad(set_to_none=True)
     before = {k: v.clone() for k, v in discriminator.named_parameters()}
@@ -198,7 +199,7 @@ def test_the_discriminators_update_builds_no_graph_in_the_generator() -> None:
     algorithm = make()
     generator = algorithm.modules()["generator"]
     before = {k: v.clone() for k, v in generator.named_parameters()}
-    algorithm.discriminator_update()
+    update_discriminator(algorithm)
     assert all(p.grad is None for p in generator.parameters())
     assert all(torch.equal(before[k], v) for k, v in generator.named_parameters())
 
@@ -231,8 +232,8 @@ def test_clipping_happens_before_each_step_of_the_discriminator() -> None:
         largest.append(max(p.abs().max().item() for p in module.parameters()))
 
     handle = discriminator.register_forward_pre_hook(look)
-    algorithm.discriminator_update()
-    algorithm.discriminator_update()
+    update_discriminator(algorithm)
+    update_discriminator(algorithm)
     handle.remove()
     assert largest == [pytest.approx(0.01)] * 4
     assert max(p.abs().max().item() for p in discriminator.parameters()) > 0.05
@@ -243,7 +244,7 @@ def test_rmsprop_with_clipping_is_wgans_step() -> None:
     optimizer = {"kind": "rmsprop", "learning_rate": 5e-5}
     settings = {f"{n}_optimizer.{k}": v for n in ("generator", "discriminator") for k, v in optimizer.items()}
     algorithm, twin = (make({**settings, "loss.name": "wasserstein", "training.d_steps": 5}) for _ in range(2))
-    algorithm.discriminator_update()
+    update_discriminator(algorithm)
     discriminator, generator = twin.modules()["discriminator"], twin.modules()["generator"]
     pixels = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
@@ -355,7 +356,7 @@ def test_statistics_are_means_since_the_last_reading() -> None:
 def test_a_penalty_changes_the_discriminators_step() -> None:
     """It is in the loss that is differentiated, not only in the statistics."""
     plain, penalised = (make({}, **{"loss.r1_gamma": gamma, "discriminator_norm": "none"}) for gamma in ("0", "100"))
-    plain.discriminator_update()
-    penalised.discriminator_update(penalised=True)
+    update_discriminator(plain)
+    update_discriminator(penalised, penalised=True)
     with_and_without = [list(a.modules()["discriminator"].parameters()) for a in (plain, penalised)]
     assert any(not torch.equal(a, b) for a, b in zip(*with_and_without, strict=True))

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from ganbench.training import calibration
+from ganbench.training.algorithm import execute
 from ganbench.training.calibration import candidate_counts, choose_threads, count_flops
 from ganbench.training.seeding import global_state
 from ganbench.training.session import Session
@@ -36,8 +37,7 @@ def everything(algorithm: Any) -> dict[str, Any]:
 
 def iterate(algorithm: Any, count: int) -> None:
     for iteration in range(count):
-        for name in algorithm.plan(iteration):
-            algorithm.phases()[name]()
+        execute(algorithm, iteration)
 
 
 SETTINGS: dict[str, dict[str, Any]] = {

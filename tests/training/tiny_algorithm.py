@@ -21,7 +21,9 @@ BATCH = 8
 TINY = {"latent_dim": "6", "generator_width": "4", "discriminator_width": "4"}
 
 
-def make(settings: dict[str, Any] | None = None, labels: Tensor | None = None, **options: str) -> AdversarialAlgorithm:
+def make(
+    settings: dict[str, Any] | None = None, labels: Tensor | None = None, device: torch.device = CPU, **options: str
+) -> AdversarialAlgorithm:
     """Build the algorithm of a tiny DCGAN on 40 random 8x8 images, exactly as a run does."""
     chosen = {"training.batch_size": BATCH, "training.total_kimg": 0.4, **(settings or {})}
     config = resolve(MANAGER, "dcgan", [Layer(origin="test", settings=chosen)], {**TINY, **options}).config
@@ -32,8 +34,9 @@ def make(settings: dict[str, Any] | None = None, labels: Tensor | None = None, *
     networks = MANAGER.find("architecture", "dcgan").build(config.architecture.options, shape)
     layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
     for network in (networks.generator, networks.discriminator):
-        network.to(memory_format=layout).train()
-    sampler = make_sampler(source, batch_size=BATCH, seed=config.training.seed, channels_last=config.training.channels_last)
+        network.to(device=device, memory_format=layout).train()  # type: ignore[call-overload]
+    training = config.training
+    sampler = make_sampler(source, batch_size=BATCH, seed=training.seed, device=device, channels_last=training.channels_last)
     context = AlgorithmContext(
         config=config,
         networks=networks,
@@ -41,7 +44,7 @@ def make(settings: dict[str, Any] | None = None, labels: Tensor | None = None, *
         sampler=sampler,
         shape=shape,
         train_labels=labels,
-        device=CPU,
+        device=device,
     )
     return AdversarialAlgorithm(context)
 
@@ -53,6 +56,12 @@ def train(algorithm: AdversarialAlgorithm, iterations: int, start: int = 0) -> N
         algorithm.set_progress(seen)
         execute(algorithm, i)
         seen += algorithm.images_shown(i)
+
+
+def update_discriminator(algorithm: AdversarialAlgorithm, penalised: bool = False) -> None:
+    """Run that update alone, on the next batch."""
+    algorithm.prepare("discriminator")
+    algorithm.discriminator_update(penalised)
 
 
 def weights(algorithm: AdversarialAlgorithm) -> dict[str, Tensor]:

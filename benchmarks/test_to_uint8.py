@@ -1,0 +1,21 @@
+"""``to_uint8`` forward: eager, torch.compile, ours.
+
+Each gives the reference's values on the same inputs first. Nothing here asserts a time.
+
+Run with ``pytest benchmarks/test_to_uint8.py --benchmark-json=FILE``; ``-k "not compile"`` leaves out what has to be compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from op_params import NAMES, op_params
+
+from ganbench.bench.kernels.case import Case, Implementation, Pass
+
+
+@pytest.mark.parametrize(NAMES, op_params("to_uint8"))
+def test_to_uint8(time_op: Callable[[Case, Pass, Implementation], None], case: Case, wanted: Pass, implementation: Implementation) -> None:
+    """One implementation of one pass."""
+    time_op(case, wanted, implementation)

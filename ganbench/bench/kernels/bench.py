@@ -1,0 +1,131 @@
+"""``ganbench bench kernels``: all cases, the largest first, within a limit of time."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from ganbench.bench.interval import Interval
+from ganbench.bench.kernels.bandwidth import copy_bandwidth
+from ganbench.bench.kernels.case import IMPLEMENTATIONS, Case, Implementation, Pass
+from ganbench.bench.kernels.cases import Missing, cases_of
+from ganbench.bench.kernels.contest import Effort, contest
+from ganbench.bench.kernels.implementations import implementations
+from ganbench.bench.kernels.row import KernelRow
+from ganbench.bench.kernels.sizes import sizes_for
+
+Say = Callable[[str], None]
+SayWhere = Callable[[Case, Pass, Implementation], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KernelSettings:
+    """What is measured, and for how long."""
+
+    device: torch.device
+    ops: tuple[str, ...]
+    dtypes: tuple[torch.dtype, ...]
+    layouts: tuple[str, ...]
+    compiles: bool = True
+    """Whether ``torch.compile`` takes part; it takes most of the time."""
+    quick: bool = False
+    """Tiny inputs, two short blocks and nothing compiled: to see that all works."""
+    seconds: float = 150.0
+    """What has not begun by then is not measured."""
+
+    @property
+    def effort(self) -> Effort:
+        """How long each contest takes."""
+        if self.quick:
+            return Effort(blocks=2, seconds=2e-4)
+        return Effort(blocks=10, seconds=2e-3 if self.device.type == "cuda" else 1e-2)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KernelReport:
+    """What came out."""
+
+    copy_gb_per_second: Interval
+    rows: tuple[KernelRow, ...]
+    """In the order of the ops and their cases."""
+    missing: tuple[Missing, ...]
+    seconds: float
+    """That it took."""
+
+
+def measure_kernels(settings: KernelSettings, say: Say = lambda text: None) -> KernelReport:
+    """Measure every case.
+
+    Args:
+        settings: what, and for how long.
+        say: told what is being done.
+    """
+    began = time.monotonic()
+    found = [cases_of(op, sizes_for(settings.device, quick=settings.quick), settings.dtypes, settings.layouts) for op in settings.ops]
+    cases = [case for one in found if not isinstance(one, Missing) for case in one]
+    rows: dict[int, list[KernelRow]] = {}
+    with surroundings(settings.device):
+        say("copy bandwidth")
+        copy = copy_bandwidth(settings.device, blocks=settings.effort.blocks, seconds=0.01, mib=4 if settings.quick else None)
+        for done, index in enumerate(_largest_first(cases)):
+            case = cases[index]
+            if time.monotonic() - began > settings.seconds:
+                rows[index] = _without_time(case, settings.seconds)
+                continue
+            rows[index] = _measure(case, settings, copy.median, partial(_say_where, say, done + 1, len(cases)))
+    return KernelReport(
+        copy_gb_per_second=copy,
+        rows=tuple(row for index in range(len(cases)) for row in rows[index]),
+        missing=tuple(one for one in found if isinstance(one, Missing)),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _say_where(say: Say, number: int, count: int, case: Case, wanted: Pass, implementation: Implementation) -> None:
+    say(f"{number} of {count}: {case}, {wanted}, {implementation}")
+
+
+def _largest_first(cases: list[Case]) -> list[int]:
+    """Return the cases' indices: where the time does not suffice, the sizes that the claims are about have been measured."""
+    return sorted(range(len(cases)), key=lambda index: -cases[index].num_bytes["forward"])
+
+
+def _measure(case: Case, settings: KernelSettings, copy_gb_per_second: float, say: SayWhere) -> list[KernelRow]:
+    torch._dynamo.reset()  # each case is compiled for its own shapes, and a function may not be recompiled without end
+    off = "--quick compiles nothing" if settings.quick else "" if settings.compiles else "--no-compile"
+    functions = implementations(case, settings.device, compiles=off)
+    rows = []
+    for wanted in case.passes:
+        rows += contest(
+            case,
+            wanted,
+            functions,
+            settings.device,
+            effort=settings.effort,
+            copy_gb_per_second=copy_gb_per_second,
+            note_progress=partial(say, case, wanted),
+        )
+    return rows
+
+
+def _without_time(case: Case, seconds: float) -> list[KernelRow]:
+    reason = f"the limit of {seconds:g} s was over (--seconds)"
+    return [KernelRow.of(case, wanted, name, reason) for wanted in case.passes for name in IMPLEMENTATIONS]
+
+
+@contextlib.contextmanager
+def surroundings(device: torch.device) -> Iterator[None]:
+    """Work on a stream that can be captured, with compiled backwards that can be called again."""
+    import torch._functorch.config as functorch
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(functorch.patch(donated_buffer=False))
+        if device.type == "cuda":
+            stack.enter_context(torch.cuda.device(device))
+            stack.enter_context(torch.cuda.stream(torch.cuda.Stream(device)))  # type: ignore[no-untyped-call]
+        yield

@@ -1,0 +1,150 @@
+"""A cell is what was run, apart from the seed and the code under test; its runs are replicates. Which cell of base is which of head.
+
+Two settings make the same cell if they agree wherever both say something: a newer version may have a setting that an older record lacks.
+Nothing is guessed beyond that. A cell under another name is one that is missing and one that is new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ganbench.compare.verdict import Difference
+from ganbench.metrics.key import Scalar
+from ganbench.results.record import RunRecord
+
+_NOT_CHOSEN = frozenset({"training.seed", "training.workers", "training.max_abs_logit"})
+"""Settings that change neither what is computed nor how fast."""
+_NOT_CHOSEN_SECTIONS = ("evaluation.", "metrics.", "checkpoint.", "data.")
+_CODE = ".code"
+"""How the fields of the work key end that say which code was used: the one difference that is allowed."""
+_ID_DIGITS = 12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cell:
+    """The runs of one cell on one side, the oldest first."""
+
+    settings: tuple[tuple[str, Scalar], ...]
+    """Sorted by name."""
+    runs: tuple[RunRecord, ...]
+
+    @property
+    def digest(self) -> str:
+        """First 12 hex digits of sha256 over the settings."""
+        return hashlib.sha256(json.dumps(self.settings).encode()).hexdigest()[:_ID_DIGITS]
+
+    @property
+    def family(self) -> tuple[Scalar, Scalar]:
+        """Name and dataset."""
+        settings = dict(self.settings)
+        return settings["name"], settings["dataset"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Match:
+    """A cell of base and the same cell of head; one of them is None where the other side lacks it."""
+
+    base: Cell | None
+    head: Cell | None
+    differences: tuple[Difference, ...] = ()
+    """Why the two cannot be compared."""
+
+    @property
+    def either(self) -> Cell:
+        """Base's cell, or head's where base has none."""
+        cell = self.base or self.head
+        assert cell is not None
+        return cell
+
+
+def cells_of(records: Iterable[RunRecord]) -> tuple[Cell, ...]:
+    """Group records by what was run; a record that is given twice counts once."""
+    unique = {record.run_id: record for record in records}
+    groups: dict[tuple[tuple[str, Scalar], ...], list[RunRecord]] = {}
+    for record in sorted(unique.values(), key=lambda r: (r.created, r.run_id)):
+        groups.setdefault(_settings(record), []).append(record)
+    return tuple(Cell(settings=settings, runs=tuple(runs)) for settings, runs in groups.items())
+
+
+def match_cells(base: Sequence[Cell], head: Sequence[Cell]) -> tuple[Match, ...]:
+    """Return the matches in the order of base's cells, then what only head has.
+
+    A cell that is left over on both sides under one name and dataset, once on each, is one match that differs; so are the only two cells of
+    the call. It names the fields.
+    """
+    partners = {i: j for i, cell in enumerate(base) for j, other in enumerate(head) if cell.settings == other.settings}
+    partners |= _unique_pairs(base, head, partners, _agree)
+    unlike = _unique_pairs(base, head, partners, lambda a, b: a.family == b.family)
+    if len(base) == len(head) == 1 and not partners:
+        unlike = {0: 0}
+    matches = [_match(cell, i, head, partners, unlike) for i, cell in enumerate(base)]
+    found = {*partners.values(), *unlike.values()}
+    return (*matches, *(Match(base=None, head=cell) for j, cell in enumerate(head) if j not in found))
+
+
+def names_of(cells: Iterable[Cell]) -> dict[str, str]:
+    """Return for each digest a name for people: the model and the data, with the settings that tell it from others of that name."""
+    unique = {cell.digest: cell for cell in cells}
+    names = {}
+    for digest, cell in unique.items():
+        siblings = [dict(other.settings) for other in unique.values() if other.family == cell.family]
+        own = dict(cell.settings)
+        telling = [f"{_short(path)}={own[path]}" for path in own if any(other.get(path) != own[path] for other in siblings)]
+        names[digest] = " ".join((f"{own['name']} {own['dataset']}", *telling))
+    return names
+
+
+def _settings(record: RunRecord) -> tuple[tuple[str, Scalar], ...]:
+    """Return what the user chose, and what followed from it; without seed, code and data's content."""
+    chosen: dict[str, Scalar] = {path: _scalar(value) for path, value in record.config.items() if _is_chosen(path)}
+    chosen |= {path: value for path, value in record.keys.work.fields if not path.endswith(_CODE) and path != "data.hash"}
+    if "training.device" in chosen:
+        chosen["training.device"] = str(chosen["training.device"]).partition(":")[0]
+    return tuple(sorted({**chosen, "name": record.name, "dataset": record.dataset}.items()))
+
+
+def _is_chosen(path: str) -> bool:
+    return path not in _NOT_CHOSEN and not path.startswith(_NOT_CHOSEN_SECTIONS)
+
+
+def _scalar(value: Scalar | list[str]) -> Scalar:
+    return ",".join(value) if isinstance(value, list) else value
+
+
+def _agree(one: Cell, other: Cell) -> bool:
+    theirs = dict(other.settings)
+    return all(theirs.get(path, value) == value for path, value in one.settings)
+
+
+def _unique_pairs(base: Sequence[Cell], head: Sequence[Cell], taken: dict[int, int], fits: Callable[[Cell, Cell], bool]) -> dict[int, int]:
+    """Return which free cells fit each other and nothing else."""
+    pairs = [
+        (i, j)
+        for i, cell in enumerate(base)
+        if i not in taken
+        for j, other in enumerate(head)
+        if j not in taken.values() and fits(cell, other)
+    ]
+    ours, theirs = Counter(i for i, _ in pairs), Counter(j for _, j in pairs)
+    return {i: j for i, j in pairs if ours[i] == theirs[j] == 1}
+
+
+def _match(cell: Cell, index: int, head: Sequence[Cell], partners: dict[int, int], unlike: dict[int, int]) -> Match:
+    if index in partners:
+        return Match(base=cell, head=head[partners[index]])
+    if index not in unlike:
+        return Match(base=cell, head=None)
+    other = head[unlike[index]]
+    ours, theirs = dict(cell.settings), dict(other.settings)
+    fields = [field for field in sorted(ours | theirs) if ours.get(field) != theirs.get(field)]
+    differences = tuple(Difference(key="work", field=field, base=ours.get(field), head=theirs.get(field)) for field in fields)
+    return Match(base=cell, head=other, differences=differences)
+
+
+def _short(path: str) -> str:
+    """Return ``batch_size`` for ``training.batch_size``."""
+    return path.removeprefix("training.")

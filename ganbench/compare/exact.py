@@ -1,0 +1,80 @@
+"""Metrics without noise, or nearly so: counts, hashes and memory. One value is enough; of several the range is the interval."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+
+from ganbench.compare.decide import finding, plain_finding
+from ganbench.compare.metric import MetricRule
+from ganbench.compare.statistics import Effect, log_ratio
+from ganbench.compare.verdict import Finding, State
+
+_HASH_DIGITS = 12
+
+
+def compare_values(rule: MetricRule, base: Sequence[float], head: Sequence[float], *, reason: str = "") -> Finding | None:
+    """Return the finding of a count, a size or a score; None where base has no value.
+
+    Each value of head is held against each of base: regressed if all of them are worse and the middle one by more than the threshold.
+
+    Args:
+        rule: with the user's threshold and gate.
+        base: one value for each run, 0 or more; what is not finite, or negative, was not measured.
+        head: the same.
+        reason: what must be known besides.
+    """
+    ours, theirs = _measured(base), _measured(head)
+    if not ours:
+        return None
+    if not theirs:
+        return plain_finding(rule, "missing", f"head has no {rule.label}", base=statistics.median(ours), num_base=len(ours))
+    sign = -1 if rule.direction == "higher" else 1
+    shifts = [sign * log_ratio(b, h) for b in ours for h in theirs]
+    effect = Effect(center=statistics.median(shifts), low=min(shifts), high=max(shifts))
+    if math.isinf(effect.center) and rule.direction != "equal":
+        zero = "base" if min(ours) == 0 else "head"
+        return plain_finding(
+            rule,
+            "inconclusive",
+            f"{zero} is 0, so that there is no ratio",
+            base=statistics.median(ours),
+            head=statistics.median(theirs),
+            num_base=len(ours),
+            num_head=len(theirs),
+        )
+    return finding(rule, effect, ours, theirs, reason=reason)
+
+
+def compare_hashes(rule: MetricRule, base: Mapping[int, str], head: Mapping[int, str]) -> Finding | None:
+    """Return whether hashes are the same; None where no seed is in both.
+
+    Args:
+        rule: with ``equal`` as its direction. Where its gate is ``fail`` another hash is a regression, else it decides nothing.
+        base: by seed.
+        head: by seed.
+    """
+    seeds = sorted(base.keys() & head.keys())
+    if not seeds:
+        return None
+    unlike = [seed for seed in seeds if base[seed] != head[seed]]
+    shown = unlike[0] if unlike else seeds[0]
+    state: State = "unchanged" if not unlike else "regressed" if rule.gate == "fail" else "inconclusive"
+    return plain_finding(
+        rule,
+        state,
+        f"another one for {_seeds(unlike)}" if unlike else "",
+        base=base[shown][:_HASH_DIGITS],
+        head=head[shown][:_HASH_DIGITS],
+        num_base=len(seeds),
+        num_head=len(seeds),
+    )
+
+
+def _measured(values: Sequence[float]) -> list[float]:
+    return [value for value in values if math.isfinite(value) and value >= 0]
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds[:5]))}{', ...' if len(seeds) > 5 else ''}"

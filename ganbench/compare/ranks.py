@@ -1,0 +1,109 @@
+"""Two groups of unpaired values: the exact Mann-Whitney test, and the Hodges-Lehmann shift with the interval that belongs to it.
+
+Values may be infinite: a run that diverged is worse than all others, and as bad as another that did. Ties are exact too.
+Mann and Whitney (1947), Hodges and Lehmann (1963); without ties p agrees with ``scipy.stats.mannwhitneyu(method="exact")``.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from ganbench.compare.statistics import Effect, pooled_deviation, visible_between_groups
+
+_MOST_EXACT = 50
+"""Above so many values in all, the distribution of ranks is as good as normal, and its counts no longer fit a float."""
+
+
+def rank_effect(base: Sequence[float], head: Sequence[float], *, alpha: float) -> Effect | None:
+    """Return the shift from base to head, the interval of the shifts that the test does not reject, and its p.
+
+    Args:
+        base: one logarithm for each run, larger is worse; infinite where it diverged.
+        head: the same.
+        alpha: two-sided.
+
+    Returns:
+        The effect; its interval is open on both ends where no ranks could be significant. None where a side is empty.
+    """
+    if not base or not head:
+        return None
+    shifts = sorted(_shift(b, h) for b in base for h in head)
+    inside = _first_inside(len(base), len(head), alpha)
+    return Effect(
+        center=statistics.median(shifts),
+        low=shifts[inside] if inside is not None else -math.inf,
+        high=shifts[-1 - inside] if inside is not None else math.inf,
+        p_value=rank_p(base, head),
+        smallest_p=smallest_rank_p(len(base), len(head)),
+        confidence=1 - alpha,
+        visible=_visible(base, head, alpha) if inside is not None else None,
+    )
+
+
+def rank_p(base: Sequence[float], head: Sequence[float]) -> float:
+    """Return the two-sided p of the Mann-Whitney test; exact, also with ties, up to 50 values."""
+    doubled = _ranks(base, head)
+    if len(base) + len(head) > _MOST_EXACT:
+        if len({*base, *head}) == 1:
+            return 1.0
+        return float(stats.mannwhitneyu(doubled[: len(base)], doubled[len(base) :], method="asymptotic").pvalue)
+    counts = _rank_sums(tuple(sorted(doubled)), len(base))
+    observed = sum(doubled[: len(base)])
+    total = counts.sum()
+    return float(min(1.0, 2 * min(counts[: observed + 1].sum(), counts[observed:].sum()) / total))
+
+
+def smallest_rank_p(num_base: int, num_head: int) -> float:
+    """Return the smallest two-sided p that so many values can give: 0.1 for 3 against 3."""
+    return min(1.0, 2 / math.comb(num_base + num_head, num_base))
+
+
+def fewest_against(num_base: int, *, alpha: float) -> int:
+    """Return how many values are the fewest against so many others that can be significant; 0 where none are enough."""
+    return next((n for n in range(1, 201) if smallest_rank_p(num_base, n) < alpha), 0)
+
+
+def _shift(base: float, head: float) -> float:
+    return 0.0 if base == head else head - base
+
+
+def _first_inside(num_base: int, num_head: int, alpha: float) -> int | None:
+    """Return how many of the sorted shifts lie outside the interval at each end; None where the interval is open."""
+    if num_base + num_head > _MOST_EXACT:
+        pairs, spread = num_base * num_head, math.sqrt(num_base * num_head * (num_base + num_head + 1) / 12)
+        return max(0, math.floor(pairs / 2 + float(stats.norm.ppf(alpha / 2)) * spread) - 1)
+    counts = _rank_sums(tuple(range(2, 2 * (num_base + num_head) + 1, 2)), num_base)[::2]
+    counts = counts[num_base * (num_base + 1) // 2 :]  # by the statistic U
+    tails = 2 * counts.cumsum() / counts.sum()
+    rejected = int((tails < alpha).sum())
+    return rejected - 1 if rejected > 0 else None
+
+
+def _ranks(base: Sequence[float], head: Sequence[float]) -> tuple[int, ...]:
+    """Return twice the rank of each value among all, so that the mean rank of ties is whole."""
+    return tuple(int(2 * rank) for rank in stats.rankdata([*base, *head]))
+
+
+@functools.lru_cache(maxsize=64)
+def _rank_sums(doubled: tuple[int, ...], size: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return in how many ways ``size`` of the doubled ranks have each sum."""
+    ways = np.zeros((size + 1, sum(doubled) + 1))
+    ways[0, 0] = 1
+    for rank in doubled:
+        for taken in range(size, 0, -1):
+            ways[taken, rank:] += ways[taken - 1, : ways.shape[1] - rank]
+    row: np.ndarray[tuple[int], np.dtype[np.float64]] = ways[size]
+    return row
+
+
+def _visible(base: Sequence[float], head: Sequence[float], alpha: float) -> float | None:
+    """Return what Student's test would see with the spread of the finite values, which ranks match to a few percent."""
+    finite = [[value for value in group if math.isfinite(value)] for group in (base, head)]
+    deviation = pooled_deviation(*finite)
+    return None if deviation is None else visible_between_groups(deviation, len(base), len(head), alpha=alpha)
