@@ -94,8 +94,9 @@ def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, .
 @click.option("--runner", "runners", multiple=True, type=click.Choice(RUNNERS), metavar="R", help=f"{', '.join(RUNNERS)}; all by default.")
 @click.option("--kernels", "choices", multiple=True, type=click.Choice(KERNELS), metavar="K", help="ref or triton; both by default.")
 @click.option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin.")
-@click.option("--blocks", type=click.IntRange(min=1), default=8, show_default=True, help="Rounds through all loops, there and back.")
+@click.option("--blocks", type=click.IntRange(min=1), help="Rounds through all loops, there and back.  [default: 8]")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="For all of it.  [default: 120 on a GPU, 300 on a CPU]")
+@click.option("--quick", is_flag=True, help="Few images, two blocks, ten seconds, nothing compiled: to see that it works.")
 @_shared_options
 @click.pass_obj
 def step(invocation: Invocation, /, **flags: Any) -> int:
@@ -115,8 +116,9 @@ def step(invocation: Invocation, /, **flags: Any) -> int:
     from ganbench.bench.step.entries import choose_entries
     from ganbench.bench.step.settings import settings_of
 
-    device = _device(flags["device"])
-    runners, choices = (tuple(n for n in known if n in given or not given) for known, given in _chosen(flags))
+    device, quick = _device(flags["device"]), flags["quick"]
+    runners = tuple(name for name in RUNNERS if name in flags["runners"] or not flags["runners"])
+    choices = tuple(name for name in KERNELS if name in flags["choices"] or not flags["choices"])
     settings = StepSettings(
         plugin=flags["plugin"],
         settings=settings_of(
@@ -127,12 +129,13 @@ def step(invocation: Invocation, /, **flags: Any) -> int:
             precision=flags["precision"],
             options=flags["options"],
             off=invocation.off,
+            quick=quick,
         ),
         precision=flags["precision"],
         device=device,
-        entries=tuple(choose_entries(device, runners, choices, compiles=not flags["no_compile"])),
-        blocks=flags["blocks"],
-        seconds=flags["seconds"] or (120.0 if device.type == "cuda" else 300.0),
+        entries=tuple(choose_entries(device, runners, choices, compiles=not (flags["no_compile"] or quick))),
+        blocks=flags["blocks"] or (2 if quick else 8),
+        seconds=flags["seconds"] or (10.0 if quick else 120.0 if device.type == "cuda" else 300.0),
     )
     with _working() as say:
         report = measure_steps(settings, say)
@@ -143,10 +146,6 @@ def step(invocation: Invocation, /, **flags: Any) -> int:
     _write_json(flags["json_file"], "bench step", asked, report, device, software)
     _print(step_sheet(report, heading(device)), flags["form"])
     return int(any(row.status == "wrong" for row in report.rows))
-
-
-def _chosen(flags: dict[str, Any]) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
-    return (RUNNERS, flags["runners"]), (KERNELS, flags["choices"])
 
 
 def _device(name: str) -> Any:

@@ -51,7 +51,7 @@ class Match:
     base: Cell | None
     head: Cell | None
     differences: tuple[Difference, ...] = ()
-    """Why the two cannot be compared."""
+    """Why the two cannot be compared, or how what head has instead differs."""
 
     @property
     def either(self) -> Cell:
@@ -63,7 +63,7 @@ class Match:
 
 def cells_of(records: Iterable[RunRecord]) -> tuple[Cell, ...]:
     """Group records by what was run; a record that is given twice counts once."""
-    unique = {record.run_id: record for record in records}
+    unique = {(r.run_id, r.host, r.keys.work.digest, r.keys.software.digest): r for r in records}
     groups: dict[tuple[tuple[str, Scalar], ...], list[RunRecord]] = {}
     for record in sorted(unique.values(), key=lambda r: (r.created, r.run_id)):
         groups.setdefault(_settings(record), []).append(record)
@@ -73,17 +73,16 @@ def cells_of(records: Iterable[RunRecord]) -> tuple[Cell, ...]:
 def match_cells(base: Sequence[Cell], head: Sequence[Cell]) -> tuple[Match, ...]:
     """Return the matches in the order of base's cells, then what only head has.
 
-    A cell that is left over on both sides under one name and dataset, once on each, is one match that differs; so are the only two cells of
-    the call. It names the fields.
+    The only two cells of a call are one match, with the fields in which they differ. Where there are more, a cell that base lost names the
+    fields in which it differs from the only cell of its name and dataset that head has instead.
     """
     partners = {i: j for i, cell in enumerate(base) for j, other in enumerate(head) if cell.settings == other.settings}
     partners |= _unique_pairs(base, head, partners, _agree)
     unlike = _unique_pairs(base, head, partners, lambda a, b: a.family == b.family)
     if len(base) == len(head) == 1 and not partners:
-        unlike = {0: 0}
+        return (Match(base=base[0], head=head[0], differences=_differences(base[0], head[0])),)
     matches = [_match(cell, i, head, partners, unlike) for i, cell in enumerate(base)]
-    found = {*partners.values(), *unlike.values()}
-    return (*matches, *(Match(base=None, head=cell) for j, cell in enumerate(head) if j not in found))
+    return (*matches, *(Match(base=None, head=cell) for j, cell in enumerate(head) if j not in partners.values()))
 
 
 def names_of(cells: Iterable[Cell]) -> dict[str, str]:
@@ -136,13 +135,13 @@ def _unique_pairs(base: Sequence[Cell], head: Sequence[Cell], taken: dict[int, i
 def _match(cell: Cell, index: int, head: Sequence[Cell], partners: dict[int, int], unlike: dict[int, int]) -> Match:
     if index in partners:
         return Match(base=cell, head=head[partners[index]])
-    if index not in unlike:
-        return Match(base=cell, head=None)
-    other = head[unlike[index]]
-    ours, theirs = dict(cell.settings), dict(other.settings)
+    return Match(base=cell, head=None, differences=_differences(cell, head[unlike[index]]) if index in unlike else ())
+
+
+def _differences(base: Cell, head: Cell) -> tuple[Difference, ...]:
+    ours, theirs = dict(base.settings), dict(head.settings)
     fields = [field for field in sorted(ours | theirs) if ours.get(field) != theirs.get(field)]
-    differences = tuple(Difference(key="work", field=field, base=ours.get(field), head=theirs.get(field)) for field in fields)
-    return Match(base=cell, head=other, differences=differences)
+    return tuple(Difference(key="work", field=field, base=ours.get(field), head=theirs.get(field)) for field in fields)
 
 
 def _short(path: str) -> str:

@@ -81,13 +81,12 @@ def plain_finding(
     *,
     base: float | str | None = None,
     head: float | str | None = None,
-    num_base: int = 0,
-    num_head: int = 0,
+    counts: tuple[int, int] = (0, 0),
     differences: Sequence[Difference] = (),
 ) -> Finding:
-    """Return a finding without an interval: something is missing, not comparable, or equal or not."""
+    """Return a finding without an interval: something is missing, not comparable, or equal or not; counts are of base's and head's runs."""
     blank = _blank(rule, state, reason)
-    return dataclasses.replace(blank, base=base, head=head, num_base=num_base, num_head=num_head, differences=tuple(differences))
+    return dataclasses.replace(blank, base=base, head=head, num_base=counts[0], num_head=counts[1], differences=tuple(differences))
 
 
 def settle(findings: Iterable[Finding], policy: Policy) -> tuple[Finding, ...]:

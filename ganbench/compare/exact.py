@@ -12,6 +12,7 @@ from ganbench.compare.statistics import Effect, log_ratio
 from ganbench.compare.verdict import Finding, State
 
 _HASH_DIGITS = 12
+_SHOWN = 5
 
 
 def compare_values(rule: MetricRule, base: Sequence[float], head: Sequence[float], *, reason: str = "") -> Finding | None:
@@ -29,7 +30,7 @@ def compare_values(rule: MetricRule, base: Sequence[float], head: Sequence[float
     if not ours:
         return None
     if not theirs:
-        return plain_finding(rule, "missing", f"head has no {rule.label}", base=statistics.median(ours), num_base=len(ours))
+        return plain_finding(rule, "missing", f"head has no {rule.label}", base=statistics.median(ours), counts=(len(ours), 0))
     sign = -1 if rule.direction == "higher" else 1
     shifts = [sign * log_ratio(b, h) for b in ours for h in theirs]
     effect = Effect(center=statistics.median(shifts), low=min(shifts), high=max(shifts))
@@ -41,34 +42,32 @@ def compare_values(rule: MetricRule, base: Sequence[float], head: Sequence[float
             f"{zero} is 0, so that there is no ratio",
             base=statistics.median(ours),
             head=statistics.median(theirs),
-            num_base=len(ours),
-            num_head=len(theirs),
+            counts=(len(ours), len(theirs)),
         )
     return finding(rule, effect, ours, theirs, reason=reason)
 
 
-def compare_hashes(rule: MetricRule, base: Mapping[int, str], head: Mapping[int, str]) -> Finding | None:
-    """Return whether hashes are the same; None where no seed is in both.
+def compare_hashes(rule: MetricRule, base: Mapping[str, str], head: Mapping[str, str]) -> Finding | None:
+    """Return whether hashes are the same; None where the two sides have nothing in common.
 
     Args:
         rule: with ``equal`` as its direction. Where its gate is ``fail`` another hash is a regression, else it decides nothing.
-        base: by seed.
-        head: by seed.
+        base: by what they are of, for instance ``seed 0``.
+        head: likewise.
     """
-    seeds = sorted(base.keys() & head.keys())
-    if not seeds:
+    common = [name for name in base if name in head]
+    if not common:
         return None
-    unlike = [seed for seed in seeds if base[seed] != head[seed]]
-    shown = unlike[0] if unlike else seeds[0]
+    unlike = [name for name in common if base[name] != head[name]]
+    shown = (unlike or common)[0]
     state: State = "unchanged" if not unlike else "regressed" if rule.gate == "fail" else "inconclusive"
     return plain_finding(
         rule,
         state,
-        f"another one for {_seeds(unlike)}" if unlike else "",
+        f"another one for {_some(unlike)}" if unlike else "",
         base=base[shown][:_HASH_DIGITS],
         head=head[shown][:_HASH_DIGITS],
-        num_base=len(seeds),
-        num_head=len(seeds),
+        counts=(len(common), len(common)),
     )
 
 
@@ -76,5 +75,5 @@ def _measured(values: Sequence[float]) -> list[float]:
     return [value for value in values if math.isfinite(value) and value >= 0]
 
 
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds[:5]))}{', ...' if len(seeds) > 5 else ''}"
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

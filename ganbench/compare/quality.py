@@ -5,34 +5,23 @@ Three seeds against three can never be significant: the smallest p of their rank
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ganbench.compare.decide import finding, plain_finding
 from ganbench.compare.exact import compare_values
 from ganbench.compare.keys import NamedKeys, agree
 from ganbench.compare.metric import FROZEN_SCORE_THRESHOLD, MetricRule, frozen_score_rule, quality_rule
 from ganbench.compare.policy import Policy
-from ganbench.compare.ranks import fewest_against, rank_effect, smallest_rank_p
+from ganbench.compare.statistics import Effect
+from ganbench.compare.unpaired import compare_groups
 from ganbench.compare.verdict import Finding
 from ganbench.metrics.key import Key
 from ganbench.metrics.value import MetricValue
 from ganbench.results.record import RunRecord
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Scored:
-    """The quality of one run by one metric."""
-
-    record: RunRecord
-    value: MetricValue
-
-    @property
-    def number(self) -> float:
-        """The value; NaN where the run diverged."""
-        return self.value.value if self.record.status == "complete" and math.isfinite(self.value.value) else math.nan
+_Scored = tuple[RunRecord, MetricValue]
+"""A complete run and its quality by one metric."""
 
 
 def compare_quality(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> tuple[Finding, ...]:
@@ -43,8 +32,7 @@ def compare_quality(base: Sequence[RunRecord], head: Sequence[RunRecord], policy
         head: the same.
         policy: margins, gates, and whether a run's final or its best value is compared.
     """
-    metrics = _metrics(base)
-    return tuple(_finding(rule, _scored(rule, base, policy), _scored(rule, head, policy), policy) for rule in metrics)
+    return tuple(_finding(rule, base, head, policy) for rule in _metrics(base))
 
 
 def new_metrics(base: Sequence[RunRecord], head: Sequence[RunRecord]) -> tuple[str, ...]:
@@ -71,34 +59,52 @@ def _metrics(records: Iterable[RunRecord]) -> tuple[MetricRule, ...]:
     return tuple(rules.values())
 
 
+def _finding(rule: MetricRule, base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Finding:
+    rule = policy.applied(rule)
+    ours, theirs = _scored(rule, base, policy), _scored(rule, head, policy)
+    counts = len(ours), len(theirs)
+    if not theirs:
+        return plain_finding(rule, "missing", f"head was not measured by {rule.name}", counts=counts)
+    if not ours:
+        return plain_finding(rule, "inconclusive", "no base run is complete", counts=counts)
+    agreed = agree(ours, theirs, _evaluation_key)
+    if agreed.differences:
+        return plain_finding(rule, "not-comparable", "measured in another way", counts=counts, differences=agreed.differences)
+    numbers = [[value.value for _, value in side] for side in (agreed.base, agreed.head)]
+    if not (diverged := [_num_diverged(side) for side in (base, head)])[1] and _are_the_same(agreed.base, agreed.head):
+        return _identical(rule, numbers, agreed.head)
+    lasts = [[math.nan] * count for count in diverged]
+    return compare_groups(rule, numbers[0] + lasts[0], numbers[1] + lasts[1], policy, reasons=[agreed.left_out])
+
+
 def _scored(rule: MetricRule, records: Iterable[RunRecord], policy: Policy) -> list[_Scored]:
-    """Return the runs with their values; a run that diverged before its first value takes part all the same."""
-    measured = [record for record in records if rule.name in record.metric_names]
-    values = [_Scored(record=r, value=r.best(rule.name) if policy.quality == "best" else r.final(rule.name)) for r in measured]
-    return values
+    pick = RunRecord.best if policy.quality == "best" else RunRecord.final
+    return [(r, pick(r, rule.name)) for r in records if r.status == "complete" and rule.name in r.metric_names]
+
+
+def _num_diverged(records: Iterable[RunRecord]) -> int:
+    """Return how many runs diverged, whether they were measured before or not."""
+    return sum(record.status == "diverged" for record in records)
 
 
 def _evaluation_key(scored: _Scored) -> NamedKeys:
-    digest = scored.value.evaluation_key
-    found = next((key for key in scored.record.keys.evaluation if key.digest == digest), Key.of(digest=digest))
+    record, value = scored
+    found = next((key for key in record.keys.evaluation if key.digest == value.evaluation_key), Key.of(digest=value.evaluation_key))
     return (("evaluation", found),)
 
 
-def _finding(rule: MetricRule, base: Sequence[_Scored], head: Sequence[_Scored], policy: Policy) -> Finding:
-    rule = policy.applied(rule)
-    if not head:
-        return plain_finding(rule, "missing", f"head was not measured by {rule.name}", num_base=len(base))
-    agreed = agree(base, head, _evaluation_key)
-    if agreed.differences:
-        reason = "measured in another way"
-        return plain_finding(rule, "not-comparable", reason, num_base=len(base), num_head=len(head), differences=agreed.differences)
-    ours, theirs = [s.number for s in agreed.base], [s.number for s in agreed.head]
-    same = _same_runs(rule, agreed.base, agreed.head)
-    if same is not None:
-        return same
-    effect = rank_effect([_badness(v, rule) for v in ours], [_badness(v, rule) for v in theirs], alpha=policy.alpha)
-    reasons = [agreed.left_out, _diverged("base", ours), _diverged("head", theirs), too_few(len(ours), len(theirs), policy.alpha)]
-    if effect is None or any(v < 0 or (v == 0 and rule.direction == "lower") for v in ours + theirs):
-        reasons = ["a ratio needs values above 0", *reasons]
-        return plain_finding(rule, "inconclusive", _joined(reasons), num_base=len(ours), num_head=len(theirs))
-    return finding(rule, effect, ours, theirs, reason=_joined(reasons))
+def _are_the_same(base: Sequence[_Scored], head: Sequence[_Scored]) -> bool:
+    """Tell whether every run of head repeats the losses of base's run of its seed, and ended at the same value."""
+    known = {record.seed: (record.work.trajectory_hash, value.value) for record, value in base}
+    return all(
+        record.seed in known
+        and known[record.seed][0] == record.work.trajectory_hash
+        and math.isclose(known[record.seed][1], value.value, rel_tol=FROZEN_SCORE_THRESHOLD)
+        for record, value in head
+    )
+
+
+def _identical(rule: MetricRule, numbers: Sequence[Sequence[float]], head: Sequence[_Scored]) -> Finding:
+    seeds = ", ".join(str(record.seed) for record, _ in head)
+    effect = Effect(center=0.0, low=0.0, high=0.0)
+    return finding(rule, effect, *numbers, reason=f"the same losses and the same value for every seed of head ({seeds})")

@@ -50,7 +50,7 @@ def log_ratio(base: float, head: float) -> float:
 
 def as_change(log: float) -> float:
     """Return a logarithm of a ratio as a relative change: ln 1.1 is 0.1."""
-    return math.expm1(log) if log < 700 else math.inf
+    return math.expm1(log) + 0.0 if log < 700 else math.inf  # never -0.0
 
 
 def mean_effect(worsenings: Sequence[float], *, alpha: float, num_looks: int = 1) -> Effect | None:

@@ -93,7 +93,7 @@ class Finding:
     not_worse: bool = False
     """Whether a worsening past the threshold is ruled out: the worse end of the interval lies within it."""
     differences: tuple[Difference, ...] = ()
-    """Why it is not comparable."""
+    """Why it is not comparable; of a cell that is missing, how the one of its name differs that head has instead."""
     base_values: tuple[float, ...] = ()
     """One for each run, or the median of each process pair."""
     head_values: tuple[float, ...] = ()

@@ -71,16 +71,25 @@ def gather_normalize_ref(
 def _reference(images: Tensor, indices: Tensor | None, flips: Tensor | None, channels_last: bool, dtype: torch.dtype) -> Tensor:
     chosen = images.contiguous() if indices is None else images.index_select(0, indices)
     if flips is not None:
-        chosen = torch.where(flips.view(-1, 1, 1, 1), chosen.flip(2 if channels_last else 3), chosen)
+        chosen = _mirror(chosen, flips.view(-1, 1, 1, 1), 2 if channels_last else 3)
     batch = _normalise(chosen).to(dtype)
     return batch.permute(0, 3, 1, 2) if channels_last else batch
 
 
+def _mirror(images: Tensor, flips: Tensor, width_dim: int) -> Tensor:
+    mirrored = images.flip(width_dim)
+    if images.device.type != "cpu":
+        return torch.where(flips, mirrored, images)
+    # On the CPU ``where`` with a broadcast condition takes ten times as long as the same choice made with bits.
+    ones = flips.to(torch.uint8).neg()  # 255 or 0
+    return mirrored.bitwise_xor_(images).bitwise_and_(ones).bitwise_xor_(images)
+
+
 def _normalise(images: Tensor) -> Tensor:
-    if images.device.type == "cpu":
-        return torch.div(images, 127.5).sub_(1.0)
-    # Elsewhere PyTorch multiplies by the reciprocal of a scalar, and Inductor divides with an error of up to two units in the last place.
     wide = images.to(torch.float32)
+    if images.device.type == "cpu":
+        return wide.div_(127.5).sub_(1.0)
+    # Elsewhere PyTorch multiplies by the reciprocal of a scalar, and Inductor divides with an error of up to two units in the last place.
     return (wide * QUOTIENT_HIGH).add_(wide, alpha=QUOTIENT_LOW).sub_(1.0)
 
 

@@ -10,14 +10,14 @@ from ganbench_kernels.jit.gan_loss import plan_gan_loss
 
 
 def plan(kind: str, role: str, dtype: torch.dtype = torch.float32, *, has_real: bool = True, label_smoothing: float = 0.0) -> Planned:
-    """Plan one for the logits of a patch discriminator.
+    """Plan one for the logits of a patch discriminator; those of half precision are read in accesses of 64 bits.
 
-    Those of half precision are read in accesses of 64 bits. float64 may have more registers: one program crowds nothing out.
+    It may have more registers than 64: there is one program, which crowds no other out.
     """
     logits = torch.empty(64, 1, 30, 30, dtype=dtype, device="meta")
     real = logits if has_real else None
     launch = plan_gan_loss(real, logits, empty_outputs(real, logits, kind, role), kind=kind, role=role, label_smoothing=label_smoothing)
-    return Planned(launch, wide=dtype in (torch.float32, torch.float64), registers=96 if dtype == torch.float64 else 64)
+    return Planned(launch, wide=dtype in (torch.float32, torch.float64), registers=96)
 
 
 def planned() -> dict[str, Planned]:

@@ -101,6 +101,7 @@ def test_opcheck(kind: str, role: str) -> None:
 
 
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.filterwarnings("ignore")  # of the compilers of some versions of torch
 def test_compiled(backend: str) -> None:
     """The reference is traced into the graph, with its gradients."""
     torch._dynamo.reset()
@@ -121,7 +122,7 @@ BAD: dict[str, tuple[Tensor | None, Tensor, dict[str, Any], str]] = {
         X,
         X,
         {"kind": "huber"},
-        "kind must be one of logistic, minimax, hinge, least-squares, wasserstein, relativistic .got 'huber'",
+        "kind must be one of logistic, minimax, hinge, .*relativistic .got 'huber'",
     ),
     "role": (X, X, {"role": "critic"}, "role must be discriminator or generator .got 'critic'"),
     "no real": (None, X, {}, "real_logits must be given for the logistic loss of the discriminator"),
@@ -129,7 +130,7 @@ BAD: dict[str, tuple[Tensor | None, Tensor, dict[str, Any], str]] = {
         None,
         X,
         {"kind": "relativistic", "role": "generator"},
-        "real_logits must be given for the relativistic loss of the generator",
+        "real_logits must be given for the relativistic loss",
     ),
     "empty real": (torch.zeros(0, 1), X, {}, r"real_logits must not be empty .got shape \[0, 1\]"),
     "empty fake": (X, torch.zeros(0), {}, r"fake_logits must not be empty .got shape \[0\]"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganbench_kernels import sum_of_squares_per_sample, sum_of_squares_per_sample_ref
 from ganbench_kernels.sum_of_squares import _op
@@ -46,28 +46,26 @@ def test_opcheck() -> None:
 
 
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.filterwarnings("ignore")  # of the compilers of some versions of torch
 def test_r1_as_one_compiled_region(backend: str) -> None:
-    """The weights' gradients are the eager ones."""
+    """The gradient of the weight is the eager one."""
     torch._dynamo.reset()
-    torch.manual_seed(0)
-    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Softplus(), nn.Flatten(), nn.Linear(4 * 9, 1))
-    weights = [p for p in module.parameters() if p.ndim > 1]
+    x, weight = images(4, 3, 5, 5).requires_grad_(), images(3, 5, 5).requires_grad_()
 
-    def gradients(x: Tensor) -> tuple[Tensor, ...]:
-        (gradient,) = torch.autograd.grad(module(x).sum(), x, create_graph=True)
-        return torch.autograd.grad(sum_of_squares_per_sample(gradient).mean(), weights)
+    def gradient(x: Tensor) -> Tensor:
+        (by_image,) = torch.autograd.grad((x**3 * weight).sum(), x, create_graph=True)
+        return torch.autograd.grad(sum_of_squares_per_sample(by_image).mean(), weight)[0]
 
-    x = images(4, 3, 5, 5).requires_grad_()
     with torch._dynamo.config.patch(trace_autograd_ops=True):
-        found = torch.compile(gradients, backend=backend, fullgraph=True)(x)
-    assert all(bool(g.abs().max() > 0) for g in found)
-    torch.testing.assert_close(found, gradients(x), rtol=1e-5, atol=1e-6)
+        found = torch.compile(gradient, backend=backend, fullgraph=True)(x)
+    assert found.abs().max() > 0
+    torch.testing.assert_close(found, gradient(x))
 
 
 @pytest.mark.parametrize("function", [sum_of_squares_per_sample, sum_of_squares_per_sample_ref])
 def test_bad_input_is_refused(function) -> None:
     """With what x must be, and what it was."""
-    with pytest.raises(ValueError, match="sum_of_squares_per_sample: x must be float32, bfloat16, float16 or float64 .got torch.uint8"):
+    with pytest.raises(ValueError, match=r"sum_of_squares_per_sample: x must be float32, bfloat16, float16 or float64 .got torch.uint8"):
         function(torch.zeros(2, 3, dtype=torch.uint8))
     with pytest.raises(ValueError, match="sum_of_squares_per_sample: x must have a batch dimension"):
         function(torch.tensor(1.0))
@@ -75,5 +73,5 @@ def test_bad_input_is_refused(function) -> None:
 
 def test_an_unknown_implementation_is_refused() -> None:
     """As in every op."""
-    with pytest.raises(ValueError, match="impl must be auto, triton or ref .got 'cuda'"):
+    with pytest.raises(ValueError, match=r"impl must be auto, triton or ref .got 'cuda'"):
         sum_of_squares_per_sample(torch.zeros(2), impl="cuda")

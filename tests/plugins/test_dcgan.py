@@ -111,7 +111,7 @@ def test_the_discriminators_first_layer_has_no_norm_and_none_can_be_asked_for() 
     """Radford et al. 2016, section 3; none at all for penalties by sample."""
     first, second, norm = list(networks(32).discriminator.layers)[:3]  # type: ignore[arg-type]
     assert [type(m) for m in (first, second, norm)] == [ConvBiasAct, nn.Conv2d, NormAct]
-    assert (first.negative_slope, norm.negative_slope) == (0.2, 0.2)
+    assert (first.curve.negative_slope, norm.negative_slope) == (0.2, 0.2)
     without = networks(32, discriminator_norm="none").discriminator
     assert not [m for m in without.modules() if isinstance(m, nn.BatchNorm2d)]
 
@@ -124,7 +124,7 @@ def plain_forward(layers: nn.Sequential, x: Tensor) -> Tensor:
             x = F.batch_norm(x, layer.running_mean, layer.running_var, layer.weight, layer.bias, training=True)
             x = F.leaky_relu(x, layer.negative_slope)
         elif isinstance(layer, ConvBiasAct):
-            x = F.leaky_relu(F.conv2d(x, layer.weight, layer.bias, layer.stride, layer.padding), layer.negative_slope)
+            x = F.leaky_relu(F.conv2d(x, layer.weight, layer.bias, layer.stride, layer.padding), layer.curve.negative_slope)
         else:
             x = layer(x)
     return x.flatten() if x.shape[1:].numel() == 1 else x

@@ -1,9 +1,10 @@
-"""``ganbench bench kernels``: all cases, the largest first, within a limit of time."""
+"""``ganbench bench kernels``: all cases, each op's largest first, within a limit of time."""
 
 from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -72,7 +73,7 @@ def measure_kernels(settings: KernelSettings, say: Say = lambda text: None) -> K
     with surroundings(settings.device):
         say("copy bandwidth")
         copy = copy_bandwidth(settings.device, blocks=settings.effort.blocks, seconds=0.01, mib=4 if settings.quick else None)
-        for done, index in enumerate(_largest_first(cases)):
+        for done, index in enumerate(in_turns(cases)):
             case = cases[index]
             if time.monotonic() - began > settings.seconds:
                 rows[index] = _without_time(case, settings.seconds)
@@ -90,9 +91,14 @@ def _say_where(say: Say, number: int, count: int, case: Case, wanted: Pass, impl
     say(f"{number} of {count}: {case}, {wanted}, {implementation}")
 
 
-def _largest_first(cases: list[Case]) -> list[int]:
-    """Return the cases' indices: where the time does not suffice, the sizes that the claims are about have been measured."""
-    return sorted(range(len(cases)), key=lambda index: -cases[index].num_bytes["forward"])
+def in_turns(cases: list[Case]) -> list[int]:
+    """Return the cases' indices, each op's largest first: where the time does not suffice, every op has its most telling sizes."""
+    rank: dict[int, tuple[int, int]] = {}
+    seen: Counter[str] = Counter()
+    for index in sorted(range(len(cases)), key=lambda i: -cases[i].num_bytes["forward"]):
+        rank[index] = seen[cases[index].op], index
+        seen[cases[index].op] += 1
+    return sorted(rank, key=lambda index: rank[index])
 
 
 def _measure(case: Case, settings: KernelSettings, copy_gb_per_second: float, say: SayWhere) -> list[KernelRow]:

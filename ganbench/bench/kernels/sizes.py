@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,12 @@ class Sizes:
     """Batches of images ``[N, 3, H, W]``, for ``to_uint8``, ``gather_normalize`` and gradients of images."""
     logits: tuple[int, ...]
     """Batch sizes for ``gan_loss``."""
+
+    def features_for(self, dtypes: tuple[torch.dtype, ...]) -> Iterator[tuple[Shape, torch.dtype]]:
+        """Yield each shape of a feature map with each dtype; those between the ends with the last dtype only."""
+        for shape in self.features:
+            for dtype in dtypes if shape in (self.features[0], self.features[-1]) else dtypes[-1:]:
+                yield shape, dtype
 
 
 # [64, 64, 32, 32] is the first feature map of DCGAN-64's discriminator at batch 64; the last ones are 134 MB in bf16, 268 MB in fp32.

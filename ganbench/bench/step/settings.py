@@ -14,6 +14,7 @@ from ganbench.spec import RecipeSpec
 
 SYNTHETIC = {"dataset.name": "synthetic", "dataset.options.num_images": 1024}
 """Noise, so that nothing has to be downloaded; a step does not look at what it trains on."""
+QUICK_IMAGES = 128
 
 
 def settings_of(
@@ -25,6 +26,7 @@ def settings_of(
     precision: str,
     options: Sequence[str] = (),
     off: tuple[str, ...] = (),
+    quick: bool = False,
 ) -> dict[str, object]:
     """Return the settings of every loop.
 
@@ -36,12 +38,15 @@ def settings_of(
         precision: fp32 or bf16.
         options: ``section.key=value`` of a plugin; without a section the architecture's.
         off: plugins that are switched off.
+        quick: make few synthetic images.
 
     Raises:
         UsageError: an unknown plugin, or an option that is none.
     """
     made: dict[str, object] = {**RULES, "training.device": str(device), "training.precision": precision, "training.total_kimg": 2000.0}
     made |= SYNTHETIC if dataset is None else {"dataset.name": dataset}
+    if quick and dataset is None:
+        made["dataset.options.num_images"] = QUICK_IMAGES
     if device.type == "cuda":
         made["training.cudnn_benchmark"] = True  # as the published loop has it
     if batch_size is not None:

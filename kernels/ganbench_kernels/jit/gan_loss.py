@@ -76,20 +76,20 @@ def gan_loss_kernel(
     num_real,
     num_fake,
     first_fake,
-    num_blocks,
     KIND: tl.constexpr,
     ROLE: tl.constexpr,
     HAS_REAL: tl.constexpr,
     LABEL_SMOOTHING: tl.constexpr,
     REAL_TARGET: tl.constexpr,
     FAKE_TARGET: tl.constexpr,
+    NUM_BLOCKS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     """loss = mean of the terms; slopes = d loss / d logit; statistics = mean r, mean f, mean sign r, mean |r|, mean |f|.
 
     real_ptr: [num_real]; fake_ptr: [num_fake]; loss_ptr: []; statistics_ptr: [5];
     slopes_ptr: [first_fake + num_fake], those of the real logits first where the loss depends on them, else first_fake = 0.
-    Grid: one program, which walks over num_blocks blocks of both.
+    Grid: one program, which walks over NUM_BLOCKS blocks of both.
     """
     ACC: tl.constexpr = loss_ptr.dtype.element_ty
     USES_REAL: tl.constexpr = ROLE == "discriminator" or KIND == "relativistic"
@@ -102,7 +102,7 @@ def gan_loss_kernel(
     real_sum, real_size, real_sign = tl.zeros([BLOCK], ACC), tl.zeros([BLOCK], ACC), tl.zeros([BLOCK], ACC)
     if HAS_REAL:
         by_real = tl.full([], 1.0, ACC) / num_real
-    for _ in range(num_blocks):
+    for _ in range(NUM_BLOCKS):
         fake_inside = offsets < left_fake
         f = tl.load(fake_ptr + offsets, mask=fake_inside, other=0.0).to(ACC)
         fake_sum += f
@@ -160,7 +160,7 @@ def plan_gan_loss(
     """Plan the loss of contiguous logits into (loss, statistics, slopes)."""
     num_real, num_fake = 0 if real is None else real.numel(), fake.numel()
     block = 512 if outputs[0].dtype == torch.float64 else 1024
-    counts = (num_real, num_fake, outputs[2].numel() - num_fake, triton.cdiv(max(num_real, num_fake), block))
+    counts = (num_real, num_fake, outputs[2].numel() - num_fake)
     real_target, fake_target, generator_target = targets
     constants = {
         "KIND": kind,
@@ -169,6 +169,7 @@ def plan_gan_loss(
         "LABEL_SMOOTHING": label_smoothing,  # constants of a run; as parameters, triton would round those of float64 to float32
         "REAL_TARGET": real_target,
         "FAKE_TARGET": fake_target if role == "discriminator" else generator_target,
+        "NUM_BLOCKS": triton.cdiv(max(num_real, num_fake), block),  # a constant, because triton 3.6 interprets no other bound of a loop
         "BLOCK": block,
     }
     return Launch(gan_loss_kernel, (1,), (real, fake, *outputs, *counts), constants, num_warps=8)

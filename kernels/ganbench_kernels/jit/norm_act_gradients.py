@@ -25,6 +25,7 @@ def group_sums(
     start,
     columns,
     SLOPE: tl.constexpr,
+    TILES: tl.constexpr,
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
     GROUP: tl.constexpr,
@@ -32,8 +33,8 @@ def group_sums(
     """Return sum(dz) and sum(dz (x - mean)) over the rows from ``first`` to ``end``, for each group of the block's columns."""
     total = tl.zeros([BLOCK_ROWS, BLOCK_COLUMNS], mean.dtype)
     product = tl.zeros([BLOCK_ROWS, BLOCK_COLUMNS], mean.dtype)
-    for row in range(first, end, BLOCK_ROWS):
-        offsets, inside = tile_at(row, end, start, columns, BLOCK_ROWS, BLOCK_COLUMNS)
+    for step in range(TILES):
+        offsets, inside = tile_at(first + step * BLOCK_ROWS, end, start, columns, BLOCK_ROWS, BLOCK_COLUMNS)
         d = tl.load(x_ptr + offsets, mask=inside, other=0.0).to(mean.dtype) - mean[None, :]
         dy = tl.load(dy_ptr + offsets, mask=inside, other=0.0).to(mean.dtype)  # 0 outside, so dz is
         dz = tl.where(d * scale[None, :] + bias[None, :] > 0.0, dy, dy * SLOPE)
@@ -59,14 +60,15 @@ def store_input_gradient(
     start,
     columns,
     SLOPE: tl.constexpr,
+    TILES: tl.constexpr,
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
 ):
     """Store dx = scale (dz - dbias / n - (x - mean) invstd dweight / n) of the rows from ``first`` to ``end``."""
     offset = -scale * dbias / n
     slope = -scale * invstd * dweight / n
-    for row in range(first, end, BLOCK_ROWS):
-        offsets, inside = tile_at(row, end, start, columns, BLOCK_ROWS, BLOCK_COLUMNS)
+    for step in range(TILES):
+        offsets, inside = tile_at(first + step * BLOCK_ROWS, end, start, columns, BLOCK_ROWS, BLOCK_COLUMNS)
         d = tl.load(x_ptr + offsets, mask=inside, other=0.0).to(mean.dtype) - mean[None, :]
         dy = tl.load(dy_ptr + offsets, mask=inside, other=0.0).to(mean.dtype)
         dz = tl.where(d * scale[None, :] + bias[None, :] > 0.0, dy, dy * SLOPE)
@@ -87,8 +89,8 @@ def partial_sums_kernel(
     rows,
     columns,
     plane,
-    rows_per_program,
     SLOPE: tl.constexpr,
+    TILES: tl.constexpr,
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
     GROUP: tl.constexpr,
@@ -99,7 +101,7 @@ def partial_sums_kernel(
     [channels] floating point, or None; sum_ptr, product_ptr: [chunks, columns / GROUP] in the accumulator's type.
     Grid: one program for each chunk of rows and block of columns.
     """
-    chunk, first, end, start = place(rows, columns, rows_per_program, BLOCK_COLUMNS)
+    chunk, first, end, start = place(rows, columns, TILES * BLOCK_ROWS, BLOCK_COLUMNS)
     _, _, mean, scale, bias = affine(mean_ptr, invstd_ptr, weight_ptr, bias_ptr, start, columns, plane, BLOCK_COLUMNS, GROUP)
     total, product = group_sums(dy_ptr, x_ptr, mean, scale, bias, first, end, start, columns, SLOPE, BLOCK_ROWS, BLOCK_COLUMNS, GROUP)
     groups = columns // GROUP
@@ -121,6 +123,7 @@ def merge_sums_kernel(
     parts,
     per_channel,
     GROUP: tl.constexpr,
+    PART_BLOCKS: tl.constexpr,
     BLOCK_PARTS: tl.constexpr,
     BLOCK_CHANNELS: tl.constexpr,
 ):
@@ -134,8 +137,8 @@ def merge_sums_kernel(
     channel = tl.program_id(0).to(tl.int64) * BLOCK_CHANNELS + tl.arange(0, BLOCK_CHANNELS)
     total = tl.zeros([BLOCK_CHANNELS], dtype)
     product = tl.zeros([BLOCK_CHANNELS], dtype)
-    for start in range(0, parts, BLOCK_PARTS):
-        offsets, inside, _ = parts_at(start, channel, rows, rows_per_program, channels, parts, per_channel, GROUP, BLOCK_PARTS)
+    for step in range(PART_BLOCKS):
+        offsets, inside, _ = parts_at(step * BLOCK_PARTS, channel, rows, rows_per_program, channels, parts, per_channel, GROUP, BLOCK_PARTS)
         total += tl.sum(tl.load(part_sum_ptr + offsets, mask=inside, other=0.0), axis=0)
         product += tl.sum(tl.load(part_product_ptr + offsets, mask=inside, other=0.0), axis=0)
     real = channel < channels
@@ -157,8 +160,8 @@ def input_gradient_kernel(
     rows,
     columns,
     plane,
-    rows_per_program,
     SLOPE: tl.constexpr,
+    TILES: tl.constexpr,
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
     GROUP: tl.constexpr,
@@ -169,7 +172,7 @@ def input_gradient_kernel(
     type; weight_ptr, bias_ptr: [channels] floating point, or None.
     Grid: one program for each chunk of rows and block of columns.
     """
-    _, first, end, start = place(rows, columns, rows_per_program, BLOCK_COLUMNS)
+    _, first, end, start = place(rows, columns, TILES * BLOCK_ROWS, BLOCK_COLUMNS)
     channel, real, mean, scale, bias = affine(mean_ptr, invstd_ptr, weight_ptr, bias_ptr, start, columns, plane, BLOCK_COLUMNS, GROUP)
     n = (tl.full([1], rows, tl.int64) * plane).to(mean.dtype)  # rows may be a constant, which has no .to
     invstd = tl.load(invstd_ptr + channel, mask=real, other=0.0)
@@ -192,7 +195,7 @@ def plan_partial_sums(
     slope: float,
 ) -> Launch:
     """Plan the first stage of the sums, into ``parts``, ``[2, chunks, groups]``."""
-    arguments = (dy, x, *statistics, weight, bias, parts[0], parts[1], tiling.rows, tiling.columns, tiling.plane, tiling.rows_per_program)
+    arguments = (dy, x, *statistics, weight, bias, parts[0], parts[1], tiling.rows, tiling.columns, tiling.plane)
     return Launch(partial_sums_kernel, tiling.grid, arguments, {"SLOPE": slope, **tiling.constants})
 
 
@@ -216,6 +219,6 @@ def plan_input_gradient(
     slope: float,
 ) -> Launch:
     """Plan the pass that writes ``dx``; ``sums`` are dweight and dbias."""
-    sizes = (tiling.rows, tiling.columns, tiling.plane, tiling.rows_per_program)
+    sizes = (tiling.rows, tiling.columns, tiling.plane)
     arguments = (dy, x, *statistics, weight, bias, *sums, dx, *sizes)
     return Launch(input_gradient_kernel, tiling.grid, arguments, {"SLOPE": slope, **tiling.constants})

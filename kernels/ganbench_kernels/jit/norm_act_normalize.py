@@ -22,12 +22,13 @@ def store_activations(
     start,
     columns,
     SLOPE: tl.constexpr,
+    TILES: tl.constexpr,
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
 ):
     """Store y = z if z > 0 else SLOPE z, with z = (x - mean) scale + bias, of the rows from ``first`` to ``end``."""
-    for row in range(first, end, BLOCK_ROWS):
-        offsets, inside = tile_at(row, end, start, columns, BLOCK_ROWS, BLOCK_COLUMNS)
+    for step in range(TILES):
+        offsets, inside = tile_at(first + step * BLOCK_ROWS, end, start, columns, BLOCK_ROWS, BLOCK_COLUMNS)
         x = tl.load(x_ptr + offsets, mask=inside, other=0.0).to(mean.dtype)
         z = (x - mean[None, :]) * scale[None, :] + bias[None, :]
         y = tl.where(z > 0.0, z, z * SLOPE)
@@ -45,8 +46,8 @@ def normalize_kernel(
     rows,
     columns,
     plane,
-    rows_per_program,
     SLOPE: tl.constexpr,
+    TILES: tl.constexpr,
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
     GROUP: tl.constexpr,
@@ -57,7 +58,7 @@ def normalize_kernel(
     [columns / plane] floating point, or None.
     Grid: one program for each chunk of rows and block of columns.
     """
-    _, first, end, start = place(rows, columns, rows_per_program, BLOCK_COLUMNS)
+    _, first, end, start = place(rows, columns, TILES * BLOCK_ROWS, BLOCK_COLUMNS)
     _, _, mean, scale, bias = affine(mean_ptr, invstd_ptr, weight_ptr, bias_ptr, start, columns, plane, BLOCK_COLUMNS, GROUP)
     store_activations(x_ptr, y_ptr, mean, scale, bias, first, end, start, columns, SLOPE, BLOCK_ROWS, BLOCK_COLUMNS)
 
@@ -66,5 +67,5 @@ def plan_normalize(
     x: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | None, bias: Tensor | None, y: Tensor, tiling: Tiling, *, slope: float
 ) -> Launch:
     """Plan the pass that writes ``y``, of the strides of dense ``x``."""
-    arguments = (x, mean, invstd, weight, bias, y, tiling.rows, tiling.columns, tiling.plane, tiling.rows_per_program)
+    arguments = (x, mean, invstd, weight, bias, y, tiling.rows, tiling.columns, tiling.plane)
     return Launch(normalize_kernel, tiling.grid, arguments, {"SLOPE": slope, **tiling.constants})

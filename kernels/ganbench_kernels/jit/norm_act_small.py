@@ -31,10 +31,10 @@ def small_forward_kernel(
     y_ptr,
     rows,
     columns,
-    rows_per_program,
     momentum,
     eps,
     SLOPE: tl.constexpr,
+    TILES: tl.constexpr,
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
     GROUP: tl.constexpr,
@@ -46,8 +46,8 @@ def small_forward_kernel(
     Grid: one program for each block of columns, with all rows.
     """
     dtype: tl.constexpr = mean_ptr.dtype.element_ty
-    _, first, end, start = place(rows, columns, rows_per_program, BLOCK_COLUMNS)
-    mean, m2 = group_statistics(x_ptr, first, end, start, columns, dtype, BLOCK_ROWS, BLOCK_COLUMNS, GROUP)
+    _, first, end, start = place(rows, columns, TILES * BLOCK_ROWS, BLOCK_COLUMNS)
+    mean, m2 = group_statistics(x_ptr, first, end, start, columns, dtype, TILES, BLOCK_ROWS, BLOCK_COLUMNS, GROUP)
     channel = start // GROUP + tl.arange(0, BLOCK_COLUMNS // GROUP)
     inside = channel * GROUP < columns
     n = ((end - first) * GROUP).to(dtype)
@@ -76,8 +76,8 @@ def small_backward_kernel(
     dx_ptr,
     rows,
     columns,
-    rows_per_program,
     SLOPE: tl.constexpr,
+    TILES: tl.constexpr,
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
     GROUP: tl.constexpr,
@@ -90,7 +90,7 @@ def small_backward_kernel(
     accumulator's type; weight_ptr, bias_ptr: [columns / GROUP] floating point, or None. GROUP is a plane.
     Grid: one program for each block of columns, with all rows.
     """
-    _, first, end, start = place(rows, columns, rows_per_program, BLOCK_COLUMNS)
+    _, first, end, start = place(rows, columns, TILES * BLOCK_ROWS, BLOCK_COLUMNS)
     _, _, mean, scale, bias = affine(mean_ptr, invstd_ptr, weight_ptr, bias_ptr, start, columns, GROUP, BLOCK_COLUMNS, GROUP)
     dbias, product = group_sums(dy_ptr, x_ptr, mean, scale, bias, first, end, start, columns, SLOPE, BLOCK_ROWS, BLOCK_COLUMNS, GROUP)
     channel = start // GROUP + tl.arange(0, BLOCK_COLUMNS // GROUP)
@@ -122,7 +122,7 @@ def plan_small_forward(
     slope: float,
 ) -> Launch:
     """Plan all of the forward; ``tiling`` is from :func:`~ganbench_kernels.jit.norm_act_tiling.small_tiling`."""
-    sizes = (tiling.rows, tiling.columns, tiling.rows_per_program)
+    sizes = (tiling.rows, tiling.columns)
     arguments = (x, weight, bias, *running, *statistics, y, *sizes, float(momentum), float(eps))
     return Launch(small_forward_kernel, tiling.grid, arguments, {"SLOPE": slope, **tiling.constants}, num_warps=NUM_WARPS)
 
@@ -140,5 +140,5 @@ def plan_small_backward(
     slope: float,
 ) -> Launch:
     """Plan all of the backward, into ``sums``, which are dweight and dbias, and ``dx``."""
-    arguments = (dy, x, *statistics, weight, bias, *sums, dx, tiling.rows, tiling.columns, tiling.rows_per_program)
+    arguments = (dy, x, *statistics, weight, bias, *sums, dx, tiling.rows, tiling.columns)
     return Launch(small_backward_kernel, tiling.grid, arguments, {"SLOPE": slope, **tiling.constants}, num_warps=NUM_WARPS)

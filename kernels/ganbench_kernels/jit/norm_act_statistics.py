@@ -16,7 +16,16 @@ from ganbench_kernels.jit.norm_act_tiling import Tiling, over_columns, over_grou
 
 @triton.jit
 def group_statistics(
-    x_ptr, first, end, start, columns, dtype: tl.constexpr, BLOCK_ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr, GROUP: tl.constexpr
+    x_ptr,
+    first,
+    end,
+    start,
+    columns,
+    dtype: tl.constexpr,
+    TILES: tl.constexpr,
+    BLOCK_ROWS: tl.constexpr,
+    BLOCK_COLUMNS: tl.constexpr,
+    GROUP: tl.constexpr,
 ):
     """Return mean = sum(x) / n and m2 = sum((x - mean)^2) over the rows from ``first`` to ``end``, for each group of the block's columns.
 
@@ -30,8 +39,8 @@ def group_statistics(
     shift = over_columns(group_shift, BLOCK_COLUMNS, GROUP)
     total = tl.zeros([BLOCK_ROWS, BLOCK_COLUMNS], dtype)
     squares = tl.zeros([BLOCK_ROWS, BLOCK_COLUMNS], dtype)
-    for row in range(first, end, BLOCK_ROWS):
-        offsets, inside = tile_at(row, end, start, columns, BLOCK_ROWS, BLOCK_COLUMNS)
+    for step in range(TILES):
+        offsets, inside = tile_at(first + step * BLOCK_ROWS, end, start, columns, BLOCK_ROWS, BLOCK_COLUMNS)
         x = tl.load(x_ptr + offsets, mask=inside, other=0.0).to(dtype)
         d = tl.where(inside, x - shift[None, :], 0.0)
         total += d
@@ -62,7 +71,7 @@ def partial_statistics_kernel(
     m2_ptr,
     rows,
     columns,
-    rows_per_program,
+    TILES: tl.constexpr,
     BLOCK_ROWS: tl.constexpr,
     BLOCK_COLUMNS: tl.constexpr,
     GROUP: tl.constexpr,
@@ -73,8 +82,8 @@ def partial_statistics_kernel(
     Grid: one program for each chunk of rows and block of columns.
     """
     dtype: tl.constexpr = mean_ptr.dtype.element_ty
-    chunk, first, end, start = place(rows, columns, rows_per_program, BLOCK_COLUMNS)
-    mean, m2 = group_statistics(x_ptr, first, end, start, columns, dtype, BLOCK_ROWS, BLOCK_COLUMNS, GROUP)
+    chunk, first, end, start = place(rows, columns, TILES * BLOCK_ROWS, BLOCK_COLUMNS)
+    mean, m2 = group_statistics(x_ptr, first, end, start, columns, dtype, TILES, BLOCK_ROWS, BLOCK_COLUMNS, GROUP)
     groups = columns // GROUP
     group = start // GROUP + tl.arange(0, BLOCK_COLUMNS // GROUP)
     tl.store(mean_ptr + chunk * groups + group, mean, mask=group < groups)
@@ -97,6 +106,7 @@ def merge_statistics_kernel(
     momentum,
     eps,
     GROUP: tl.constexpr,
+    PART_BLOCKS: tl.constexpr,
     BLOCK_PARTS: tl.constexpr,
     BLOCK_CHANNELS: tl.constexpr,
 ):
@@ -114,14 +124,18 @@ def merge_statistics_kernel(
     shift = tl.load(part_mean_ptr + channel * per_channel, mask=real, other=0.0)
     n = (tl.full([1], rows, tl.int64) * per_channel * GROUP).to(dtype)  # rows may be a constant, which has no .to
     total = tl.zeros([BLOCK_CHANNELS], dtype)
-    for start in range(0, parts, BLOCK_PARTS):
-        offsets, inside, count = parts_at(start, channel, rows, rows_per_program, channels, parts, per_channel, GROUP, BLOCK_PARTS)
+    for step in range(PART_BLOCKS):
+        offsets, inside, count = parts_at(
+            step * BLOCK_PARTS, channel, rows, rows_per_program, channels, parts, per_channel, GROUP, BLOCK_PARTS
+        )
         part_mean = tl.load(part_mean_ptr + offsets, mask=inside, other=0.0)
         total += tl.sum(tl.where(inside, part_mean - shift[None, :], 0.0) * count.to(dtype)[:, None], axis=0)
     mean = shift + total / n
     m2 = tl.zeros([BLOCK_CHANNELS], dtype)
-    for start in range(0, parts, BLOCK_PARTS):
-        offsets, inside, count = parts_at(start, channel, rows, rows_per_program, channels, parts, per_channel, GROUP, BLOCK_PARTS)
+    for step in range(PART_BLOCKS):
+        offsets, inside, count = parts_at(
+            step * BLOCK_PARTS, channel, rows, rows_per_program, channels, parts, per_channel, GROUP, BLOCK_PARTS
+        )
         part_m2 = tl.load(part_m2_ptr + offsets, mask=inside, other=0.0)
         apart = tl.where(inside, tl.load(part_mean_ptr + offsets, mask=inside, other=0.0) - mean[None, :], 0.0)
         m2 += tl.sum(part_m2 + count.to(dtype)[:, None] * apart * apart, axis=0)
@@ -136,7 +150,7 @@ def plan_partial_statistics(x: Tensor, parts: Tensor, tiling: Tiling) -> Launch:
         parts: ``[2, chunks, groups]``, for the partial means and sums of squares.
         tiling: of x.
     """
-    arguments = (x, parts[0], parts[1], tiling.rows, tiling.columns, tiling.rows_per_program)
+    arguments = (x, parts[0], parts[1], tiling.rows, tiling.columns)
     return Launch(partial_statistics_kernel, tiling.grid, arguments, tiling.constants)
 
 

@@ -49,8 +49,13 @@ class Tiling:
     block_columns: int
     group: int
     """Neighbouring columns of a tile that are of one channel for certain; divides ``plane`` and ``block_columns``."""
-    rows_per_program: int
-    """A multiple of ``block_rows``: a program goes through them from tile to tile."""
+    tiles: int
+    """Tiles in a program, below each other."""
+
+    @property
+    def rows_per_program(self) -> int:
+        """Rows of all tiles of a program."""
+        return self.tiles * self.block_rows
 
     @property
     def channels(self) -> int:
@@ -91,13 +96,14 @@ class Tiling:
     def merging_constants(self) -> dict[str, int]:
         """What the kernels that merge partial results must know to be compiled."""
         block_parts = min(triton.next_power_of_2(self.parts), _MERGED // 4)
+        part_blocks = -(-self.parts // block_parts)
         block_channels = min(triton.next_power_of_2(self.channels), max(4, min(32, _MERGED // 4 // block_parts)))
-        return {"GROUP": self.group, "BLOCK_PARTS": block_parts, "BLOCK_CHANNELS": block_channels}
+        return {"GROUP": self.group, "PART_BLOCKS": part_blocks, "BLOCK_PARTS": block_parts, "BLOCK_CHANNELS": block_channels}
 
     @property
     def constants(self) -> dict[str, int]:
         """What the kernels must know to be compiled."""
-        return {"BLOCK_ROWS": self.block_rows, "BLOCK_COLUMNS": self.block_columns, "GROUP": self.group}
+        return {"TILES": self.tiles, "BLOCK_ROWS": self.block_rows, "BLOCK_COLUMNS": self.block_columns, "GROUP": self.group}
 
 
 def tiling(x: Tensor, *, backward: bool = False, most_tiles: int | None = None) -> Tiling:
@@ -131,7 +137,7 @@ def _tiling(rows: int, columns: int, plane: int, itemsize: int, backward: bool, 
     row_blocks: int = triton.cdiv(rows, block_rows)
     tiles: int = triton.cdiv(row_blocks * triton.cdiv(columns, block_columns), PROGRAMS)
     tiles = min(tiles, row_blocks, most_tiles or tiles)
-    return Tiling(rows, columns, plane, block_rows, block_columns, group, rows_per_program=tiles * block_rows)
+    return Tiling(rows, columns, plane, block_rows, block_columns, group, tiles)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -143,8 +149,7 @@ def _small_tiling(rows: int, columns: int, plane: int, itemsize: int, backward: 
         block_columns *= 2
     halved = backward and plane < block_columns
     block_rows = _block_rows(rows, block_columns, itemsize, SMALL_TILE_BYTES, halved=halved)
-    rows_per_program = block_rows * int(triton.cdiv(rows, block_rows))
-    return Tiling(rows, columns, plane, block_rows, block_columns, plane, rows_per_program)
+    return Tiling(rows, columns, plane, block_rows, block_columns, plane, tiles=-(-rows // block_rows))
 
 
 def _block_rows(rows: int, block_columns: int, itemsize: int, tile_bytes: int, *, halved: bool) -> int:
@@ -170,13 +175,13 @@ def _power_of_two_in(number: int) -> int:
 
 
 @triton.jit
-def place(rows, columns, rows_per_program, BLOCK_COLUMNS: tl.constexpr):
+def place(rows, columns, ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr):
     """Return this program's chunk, its first and its end row, and its first column."""
     program = tl.program_id(0).to(tl.int64)
     blocks = tl.cdiv(columns, BLOCK_COLUMNS)
     chunk = program // blocks
-    first = chunk * rows_per_program
-    return chunk, first, tl.minimum(first + rows_per_program, rows), (program % blocks) * BLOCK_COLUMNS
+    first = chunk * ROWS
+    return chunk, first, tl.minimum(first + ROWS, rows), (program % blocks) * BLOCK_COLUMNS
 
 
 @triton.jit

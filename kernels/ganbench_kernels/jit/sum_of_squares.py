@@ -14,11 +14,11 @@ CHUNK = 32768
 
 
 @triton.jit
-def sum_of_squares_kernel(x_ptr, sums_ptr, numel, stride, num_chunks, num_blocks, CHUNK: tl.constexpr, BLOCK: tl.constexpr):
+def sum_of_squares_kernel(x_ptr, sums_ptr, numel, stride, num_chunks, CHUNK: tl.constexpr, NUM_BLOCKS: tl.constexpr, BLOCK: tl.constexpr):
     """sums[n, c] = sum of x[n, i]^2 over the elements i of chunk c.
 
     x_ptr: [N, numel] with this stride between samples, dense within one; sums_ptr: [N, num_chunks].
-    Grid: one program for each chunk of each sample, which walks over num_blocks blocks.
+    Grid: one program for each chunk of each sample, which walks over NUM_BLOCKS blocks.
     """
     ACC: tl.constexpr = sums_ptr.dtype.element_ty
     program = tl.program_id(0).to(tl.int64)
@@ -26,7 +26,7 @@ def sum_of_squares_kernel(x_ptr, sums_ptr, numel, stride, num_chunks, num_blocks
     x_ptr += sample * stride
     offsets = chunk * CHUNK + tl.arange(0, BLOCK)
     squares = tl.zeros([BLOCK], ACC)
-    for _ in range(num_blocks):
+    for _ in range(NUM_BLOCKS):
         x = tl.load(x_ptr + offsets, mask=offsets < numel, other=0.0).to(ACC)
         squares += x * x
         offsets += BLOCK
@@ -38,8 +38,9 @@ def plan_sum_of_squares(x: Tensor, sums: Tensor) -> Launch:
     samples, chunks = sums.shape
     numel = x[:1].numel()
     block = 2048 if sums.dtype == torch.float64 else 4096
-    counts = (numel, x.stride(0), chunks, triton.cdiv(min(numel, CHUNK), block))
-    return Launch(sum_of_squares_kernel, (samples * chunks,), (x, sums, *counts), {"CHUNK": CHUNK, "BLOCK": block}, num_warps=8)
+    # The number of blocks is a constant, because triton 3.6 interprets no other bound of a loop; there are few of them.
+    constants = {"CHUNK": CHUNK, "NUM_BLOCKS": triton.cdiv(min(numel, CHUNK), block), "BLOCK": block}
+    return Launch(sum_of_squares_kernel, (samples * chunks,), (x, sums, numel, x.stride(0), chunks), constants, num_warps=8)
 
 
 def launch(x: Tensor) -> Tensor:

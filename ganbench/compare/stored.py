@@ -1,0 +1,116 @@
+"""Two sets of stored records: which cells got worse, better, lost, or cannot be compared.
+
+Within a cell the runs are replicates. Counts, data and quality take one run for each seed, the newest; speed and memory take every run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from ganbench.compare.cells import Match, cells_of, match_cells, names_of
+from ganbench.compare.counts import compare_counts
+from ganbench.compare.decide import conclude, plain_finding
+from ganbench.compare.metric import RUN
+from ganbench.compare.policy import Policy
+from ganbench.compare.quality import compare_quality, new_metrics
+from ganbench.compare.remarks import remarks_on
+from ganbench.compare.speed import compare_memory, compare_throughput
+from ganbench.compare.verdict import Comparison, Finding
+from ganbench.results.record import RunRecord
+from ganbench.results.table.machine import describe_machine
+
+
+def compare_records(
+    base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy, *, base_name: str = "base", head_name: str = "head"
+) -> Comparison:
+    """Return the verdict on two sets of records.
+
+    Where one of them is empty there is nothing to compare: the comparison has no finding, and exit code 5.
+
+    Args:
+        base: runs of what is known to be good, in any order and of any status.
+        head: runs of what is on trial.
+        policy: thresholds and gates.
+        base_name: what base is called.
+        head_name: what head is called.
+    """
+    ours, theirs = cells_of(base), cells_of(head)
+    matches = match_cells(ours, theirs) if ours and theirs else ()
+    names = names_of([*ours, *theirs])
+    findings: list[Finding] = []
+    new: list[str] = []
+    notes: list[str] = []
+    for match in matches:
+        name = names[match.either.digest]
+        findings += [dataclasses.replace(found, cell=name, cell_id=match.either.digest) for found in _findings(match, policy)]
+        new += _new(match, name)
+        notes += remarks_on(match, name)
+    machine = "; ".join(dict.fromkeys(describe_machine(record.keys.hardware) for record in (*base, *head)))
+    return conclude("stored", findings, policy, base=base_name, head=head_name, machine=machine, new=new, notes=notes)
+
+
+def _findings(match: Match, policy: Policy) -> Iterator[Finding]:
+    """Yield the findings of one cell."""
+    rule = policy.applied(RUN)
+    if match.base is None:
+        return
+    if match.head is None:
+        yield plain_finding(rule, "missing", "head has no such cell", counts=(len(match.base.runs), 0), differences=match.differences)
+        return
+    counts = len(match.base.runs), len(match.head.runs)
+    if match.differences:
+        yield plain_finding(rule, "not-comparable", "something else was run", counts=counts, differences=match.differences)
+        return
+    yield from _lost_runs(match.base.runs, match.head.runs, policy)
+    base, head = _complete(match.base.runs), _complete(match.head.runs)
+    if base and head:
+        seeds, other_seeds = _newest(base), _newest(head)
+        yield from compare_counts(seeds, other_seeds, policy)
+        yield from compare_memory(base, head, policy)
+        yield from compare_throughput(base, head, policy)
+        yield from compare_quality(_newest(_finished(match.base.runs)), _newest(_finished(match.head.runs)), policy)
+
+
+def _lost_runs(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Iterator[Finding]:
+    """Yield what is wrong with the runs themselves: none is complete, or some failed in head and were not repeated."""
+    rule, counts = policy.applied(RUN), (len(base), len(head))
+    if not _complete(base):
+        yield plain_finding(rule, "inconclusive", f"base has no complete run: {_statuses(base)}", counts=counts)
+        return
+    if not _complete(head):
+        yield plain_finding(rule, "missing", f"head has no complete run: {_statuses(head)}", counts=counts)
+        return
+    done = {record.seed for record in _finished(head)}
+    failed = [record for record in head if record.status == "failed" and record.seed not in done]
+    if failed:
+        reason = f"{len(failed)} of {len(head)} head runs failed: {failed[0].status_detail or 'no reason was recorded'}"
+        yield plain_finding(rule, "missing", reason, counts=counts)
+
+
+def _new(match: Match, name: str) -> Iterator[str]:
+    """Yield what only head has."""
+    if match.head is None or match.differences:
+        return
+    if match.base is None:
+        yield name
+        return
+    yield from (f"{name}: {metric}" for metric in new_metrics(_complete(match.base.runs), _complete(match.head.runs)))
+
+
+def _complete(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    return [run for run in runs if run.status == "complete"]
+
+
+def _finished(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    return [run for run in runs if run.status in ("complete", "diverged")]
+
+
+def _newest(runs: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the newest run of each seed; the runs are sorted by time."""
+    return list({run.seed: run for run in runs}.values())
+
+
+def _statuses(runs: Sequence[RunRecord]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in Counter(run.status for run in runs).items())
