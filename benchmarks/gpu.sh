@@ -60,7 +60,7 @@ main() {
   cd "$scratch" || return 1
   script machine 30 gpu_machine.py "$out/machine.json"
   cd "$root" || return 1
-  script tests $test_seconds gpu_tests.py "$out/tests.json" tests/kernels/ops tests/gpu
+  script tests $test_seconds gpu_tests.py "$out/tests.json" tests/kernels/ops tests/gpu tests/data/test_capture.py
   cd "$scratch" || return 1
   if [ -n "$smoke" ]; then
     local device=auto small='-o generator_width=8 -o discriminator_width=8'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -35,7 +36,7 @@ def _shared_options(function: F) -> F:
     for add in (
         click.option("--format", "form", type=click.Choice(_FORMATS), default="terminal", show_default=True, help="Of the table."),
         click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="For every number."),
-        click.option("--no-compile", is_flag=True, help="Leave torch.compile of the baseline out; it takes most of the time."),
+        click.option("--no-compile", is_flag=True, help="Compile nothing; that takes most of the time."),
         click.option(
             "--device", default="auto", metavar="DEV", shell_complete=words("auto", "cpu", "cuda"), help="auto, cpu, cuda, cuda:N."
         ),
@@ -59,7 +60,8 @@ def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, .
     ganbench bench kernels --op bias_act --dtype bf16 --layout channels_last
     ganbench bench kernels --json kernels.json --format markdown > kernels.md
 
-    Each implementation must first give the reference's values on the same inputs; one that does not is "wrong", and the exit code 1.
+    Each implementation must first give the reference's values on the same inputs; one that does not is "wrong", and the exit code 1. Ctrl-C
+    ends it with what was measured by then.
     """
     _check_writable(shared["json_file"])
     from ganbench.bench.kernels.bench import KernelSettings, measure_kernels
@@ -73,7 +75,7 @@ def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, .
         ops=tuple(op for op in OPS if op in ops or not ops),
         dtypes=tuple(dtype for dtype, name in DTYPE_NAMES.items() if name in wanted),
         layouts=layouts or LAYOUTS,
-        compiles=not shared["no_compile"],
+        compiles=_why_not_compile(shared | {"quick": quick}),
         quick=quick,
         seconds=seconds,
     )
@@ -81,9 +83,9 @@ def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, .
         report = measure_kernels(settings, say)
     asked = {"ops": settings.ops, "dtypes": wanted, "layouts": settings.layouts, "quick": quick, "seconds": seconds}
     software = software_of(settings.device, precision=" ".join(wanted), channels_last="channels_last" in settings.layouts)
-    _write_json(shared["json_file"], "bench kernels", asked | {"compile": settings.compiles}, report, settings.device, software)
+    _write_json(shared["json_file"], "bench kernels", asked | {"compile": not settings.compiles}, report, settings.device, software)
     _print(kernel_sheet(report, heading(settings.device)), shared["form"])
-    return int(any(row.status == "wrong" for row in report.rows))
+    return 130 if report.is_interrupted else int(any(row.status == "wrong" for row in report.rows))
 
 
 @command.command("step")
@@ -133,7 +135,8 @@ def step(invocation: Invocation, /, **flags: Any) -> int:
         ),
         precision=flags["precision"],
         device=device,
-        entries=tuple(choose_entries(device, runners, choices, compiles=not (flags["no_compile"] or quick))),
+        entries=tuple(choose_entries(device, runners, choices)),
+        compiles=_why_not_compile(flags),
         blocks=flags["blocks"] or (2 if quick else 8),
         seconds=flags["seconds"] or (10.0 if quick else 120.0 if device.type == "cuda" else 300.0),
     )
@@ -146,6 +149,10 @@ def step(invocation: Invocation, /, **flags: Any) -> int:
     _write_json(flags["json_file"], "bench step", asked, report, device, software)
     _print(step_sheet(report, heading(device)), flags["form"])
     return int(any(row.status == "wrong" for row in report.rows))
+
+
+def _why_not_compile(flags: dict[str, Any]) -> str:
+    return "--quick compiles nothing" if flags["quick"] else "--no-compile" if flags["no_compile"] else ""
 
 
 def _device(name: str) -> Any:
@@ -177,6 +184,7 @@ def _working() -> Iterator[Callable[[str], None]]:
     """Show what is being done; what compilers warn of is not for the reader of a table."""
     loggers = [logging.getLogger(name) for name in ("torch", "ganbench")]
     before = [logger.level for logger in loggers]
+    handler = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a time limit from outside ends it as Ctrl-C does
     with StatusLine() as line, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for logger in loggers:
@@ -184,6 +192,7 @@ def _working() -> Iterator[Callable[[str], None]]:
         try:
             yield line.say
         finally:
+            signal.signal(signal.SIGTERM, handler)
             for logger, level in zip(loggers, before, strict=True):
                 logger.setLevel(level)
 

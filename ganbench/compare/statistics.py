@@ -1,7 +1,7 @@
 """Logarithms of ratios, their mean with Student's t interval, and the smallest change that could have been seen.
 
-The interval is Student's for every number of pairs. A percentile bootstrap of 5, 8 or 12 values misses the truth 7, 4 and 3 times as often
-as it says at a level of 5 percent over three looks; a studentised one is right at 8 and 12, and wider than t where values are normal.
+The interval is Student's for every number of pairs. At the level of one of three looks, a percentile bootstrap of 5, 8 or 12 normal values
+misses the truth 7, 4 and 3 times as often as it says; a studentised one misses it a little more often than Student's, and is wider.
 """
 
 from __future__ import annotations

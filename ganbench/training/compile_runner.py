@@ -17,12 +17,10 @@ from torch import Tensor
 from ganbench.errors import RunFailed
 from ganbench.training.algorithm import Algorithm, execute
 from ganbench.training.compiled_penalty import CompiledPenalty, Function, first_line
+from ganbench.training.rehearsal import rehearse, require_repetition
 from ganbench.training.runner import EagerRunner
 from ganbench.training.undo import undone
 
-CHECKED_ITERATIONS = 3
-_TOLERANCE = 0.02
-"""Of the check, relative and absolute: fused arithmetic rounds in other places, which moves a loss by far less."""
 _REMEDIES = {
     "InvalidCxxCompiler": "install a C++ compiler (g++ or clang++), or use --runner eager",
     "TritonMissing": "install triton, or use --runner auto",
@@ -47,10 +45,10 @@ class CompileRunner(EagerRunner):
         self._originals: dict[str, Function] = {}
         self._penalty: CompiledPenalty | None = None
 
-    @property
-    def reason_for_eager_penalty(self) -> str:
-        """Why the penalty is not compiled; empty where it is, and where there is none."""
-        return "" if self._penalty is None else self._penalty.reason_for_eager
+    def notes(self) -> tuple[str, ...]:
+        """Say why the penalty is not compiled, where it is not."""
+        reason = "" if self._penalty is None else self._penalty.reason_for_eager
+        return (f"the penalty runs eagerly: {reason}",) if reason else ()
 
     def start(self) -> None:
         """Compile everything, and compare the first iterations with eager ones; the algorithm's state is left as it was found.
@@ -58,7 +56,7 @@ class CompileRunner(EagerRunner):
         Raises:
             RunFailed: something does not compile here, or compiled it does something else.
         """
-        expected = self._losses()
+        expected = self._rehearse()
         try:
             found = self._compiled_losses()
         except RuntimeError as error:
@@ -68,12 +66,11 @@ class CompileRunner(EagerRunner):
             raise RunFailed(f"torch.compile failed: {what}", hint=hint) from error
         finally:
             _end_workers(self._backend)
-        if not torch.allclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True):
+        try:
+            require_repetition(found, expected, "compiled")
+        except RunFailed:
             self._restore()
-            raise RunFailed(
-                f"the compiled steps do not repeat the eager ones (losses {found.tolist()}, eagerly {expected.tolist()})",
-                hint="use --runner eager",
-            )
+            raise
 
     def _compiled_losses(self) -> Tensor:
         """Compile what each phase calls, and return the losses of the first iterations."""
@@ -84,7 +81,7 @@ class CompileRunner(EagerRunner):
                 for name, phase in self._algorithm.phases().items():
                     self._algorithm.prepare(name)
                     phase()
-            return self._losses()
+            return self._rehearse()
 
     def _wrap(self, name: str, function: Function) -> Function:
         """Return what is called in the place of a function."""
@@ -107,13 +104,8 @@ class CompileRunner(EagerRunner):
         """Put the functions back as they were."""
         self._algorithm.transform(self._originals.get)
 
-    def _losses(self) -> Tensor:
-        """Return the losses of a few iterations, ``[n, 2]``."""
-        with undone(self._algorithm, self._device):
-            start = len(self._algorithm.trajectory())
-            for iteration in range(CHECKED_ITERATIONS):
-                execute(self._algorithm, iteration)
-            return self._algorithm.trajectory()[start:]
+    def _rehearse(self) -> Tensor:
+        return rehearse(self._algorithm, self._device, lambda i: execute(self._algorithm, i))
 
 
 def _with_code_of_its_own(name: str, function: Function) -> Function:

@@ -143,7 +143,7 @@ def run_notes(session: Session) -> tuple[str, ...]:
     """Return what a reader of the record must know."""
     resolved = session.resolved
     notes = [f"threads {session.threads.count}: {session.threads.reason}"]
-    notes.append(f"runner {session.runner.name}")
+    notes += [f"runner {session.runner.name}: {session.chosen.reason}", *session.runner.notes()]
     if session.materials.networks.conditional:
         notes.append(f"class-conditional, {session.materials.dataset.shape.num_classes} classes")
     if resolved.recipe is not None and isinstance(resolved.recipe.spec, RecipeSpec):

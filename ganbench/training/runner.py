@@ -38,6 +38,10 @@ class StepRunner(Protocol):
         """Return the mean time of each phase; this synchronises."""
         ...
 
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader of the record must know of how the steps were executed."""
+        ...
+
 
 class EagerRunner:
     """Calls each phase as it is written."""
@@ -63,6 +67,10 @@ class EagerRunner:
     def phase_milliseconds(self) -> tuple[tuple[str, float], ...]:
         """Return the mean time of each phase."""
         return self._timer.means()
+
+    def notes(self) -> tuple[str, ...]:
+        """Return nothing: the steps are as they are written."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)

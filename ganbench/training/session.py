@@ -97,7 +97,7 @@ class Session:
         """Build the materials and everything that depends on them."""
         began = time.perf_counter()
         self.materials = build_materials(self.resolved, self.manager, self.planned)
-        self._chosen = choose_runner(self.resolved.config.training.runner, self.materials.algorithm, self.materials.device)
+        self.chosen = choose_runner(self.resolved.config.training.runner, self.materials.algorithm, self.materials.device)
         self.identities = plugin_identities(self)
         self._startup_seconds = time.perf_counter() - began
 
@@ -124,8 +124,8 @@ class Session:
         with clock.measure("calibration"):
             self.threads = self._choose_threads(state)
             self.flops_per_iteration = count_flops(self.materials.algorithm, device)
-            self._chosen = start_runner(self._chosen, self.materials.algorithm, device)
-        self.runner = self._chosen.runner
+            self.chosen = start_runner(self.chosen, self.materials.algorithm, device)
+        self.runner = self.chosen.runner
         self._reporter.message(self._execution())
         self._make_keys()
         with contextlib.closing(self.materials.sampler), EventLog(self.directory.events_path) as events:
@@ -185,7 +185,7 @@ class Session:
         """Return how the steps are executed, in one line."""
         count, device = self.threads.count, self.materials.device
         threads = f"{count} thread{'s' if count > 1 else ''} ({self.threads.reason})"
-        return f"{device}, {threads}, runner {self.runner.name} ({self._chosen.reason}), kernels {self._kernels()}"
+        return f"{device}, {threads}, runner {self.runner.name} ({self.chosen.reason}), kernels {self._kernels()}"
 
     def _kernels(self) -> str:
         return kernels_in_use(self.resolved.config.training.kernels, self.materials.device)

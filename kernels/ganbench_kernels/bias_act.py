@@ -162,7 +162,9 @@ class _DoubleBackward(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, g: Tensor | None) -> Any:
         (y,) = ctx.saved_tensors
-        return *_backward(g, y, ctx.dtype if ctx.needs_input_grad[1] else None, ctx.curve), None, None, None, None
+        wants_ddx, wants_ddb = ctx.needs_input_grad[:2]
+        ddx, ddb = _backward(g, y, ctx.dtype if wants_ddb else None, ctx.curve)
+        return ddx if wants_ddx else None, ddb, None, None, None, None
 
 
 def _backward(dy: Tensor | None, y: Tensor, dtype: torch.dtype | None, curve: tuple[Any, ...]) -> tuple[Tensor | None, Tensor | None]:

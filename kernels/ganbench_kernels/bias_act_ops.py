@@ -33,10 +33,9 @@ class Curve(NamedTuple):
         if self.clamp is not None and not (math.isfinite(self.clamp) and self.clamp > 0):
             raise ValueError(f"bias_act: clamp must be finite and above 0, or None (got {self.clamp})")
 
-    def limit(self, dtype: torch.dtype) -> float:
-        """Return what a clamped value is in ``dtype``: 0.7 is 0.69921875 in bfloat16, which must not count as below the clamp."""
-        assert self.clamp is not None
-        return _rounded(self.clamp, dtype)
+    def limit(self, dtype: torch.dtype) -> float | None:
+        """Return the clamp in ``dtype``: 0.7 is 0.69921875 in bfloat16, and such a y must not count as below the clamp."""
+        return None if self.clamp is None else _rounded(self.clamp, dtype)
 
 
 @functools.cache
@@ -108,7 +107,8 @@ def _double_backward(ddx: Tensor | None, ddb: Tensor, y: Tensor, negative_slope:
 def _masked(g: Tensor, y: Tensor, curve: Curve) -> Tensor:
     """Return m(y) * g."""
     out = torch.where(y > 0, g * curve.gain, g * (curve.gain * curve.negative_slope))
-    return out if curve.clamp is None else torch.where(y.abs() < curve.limit(y.dtype), out, 0.0)
+    limit = curve.limit(y.dtype)
+    return out if limit is None else torch.where(y.abs() < limit, out, 0.0)
 
 
 def _wide(x: Tensor) -> torch.dtype:

@@ -101,6 +101,14 @@ def gan_loss_ref(
     return _reference(real_logits, fake_logits, kind, role, label_smoothing, targets)
 
 
+def generator_loss(fake_logits: Tensor, *, kind: Kind, targets: tuple[float, float, float] = _TARGETS, impl: Impl = "auto") -> Tensor:
+    """Return the generator's loss of :func:`gan_loss` alone; in plain PyTorch the statistics would cost as much again."""
+    _check(None, fake_logits, kind, "generator", 0.0, targets)
+    if takes_triton("gan_loss", impl, fake_logits, once_differentiable=True):
+        return gan_loss(None, fake_logits, kind=kind, role="generator", targets=targets, impl=impl).loss
+    return reference_loss(None, _widened(fake_logits), kind, "generator", 0.0, targets)
+
+
 def empty_outputs(real: Tensor | None, fake: Tensor, kind: str, role: str) -> tuple[Tensor, Tensor, Tensor]:
     """Return room for the loss ``[]``, the statistics ``[5]`` and the slopes, all real then all fake ``[N + M]`` (``[M]`` without real)."""
     dtype = torch.float64 if fake.dtype == torch.float64 else torch.float32
@@ -153,10 +161,13 @@ def _check_logits(real: Tensor | None, fake: Tensor, kind: str) -> None:
 def _reference(
     real: Tensor | None, fake: Tensor, kind: str, role: str, label_smoothing: float, targets: tuple[float, float, float]
 ) -> GanLoss:
-    """Compute both in float32, or float64 for float64."""
-    if fake.dtype in (torch.bfloat16, torch.float16):
-        real, fake = None if real is None else real.float(), fake.float()
-    return GanLoss(reference_loss(real, fake, kind, role, label_smoothing, targets), reference_statistics(real, fake))
+    r, f = None if real is None else _widened(real), _widened(fake)
+    return GanLoss(reference_loss(r, f, kind, role, label_smoothing, targets), reference_statistics(r, f))
+
+
+def _widened(logits: Tensor) -> Tensor:
+    """Return the logits in the type of the arithmetic: float32, or float64 for float64."""
+    return logits if logits.dtype == torch.float64 else logits.float()
 
 
 def _reference_op(
@@ -166,8 +177,7 @@ def _reference_op(
     real_target, fake_target, generator_target = targets
     options = (kind, role, label_smoothing, (real_target, fake_target, generator_target))
     loss, statistics = _reference(real, fake, *options)
-    wide = None if real is None else real.to(loss.dtype)
-    return loss, statistics, reference_slopes(wide, fake.to(loss.dtype), *options)
+    return loss, statistics, reference_slopes(None if real is None else _widened(real), _widened(fake), *options)
 
 
 _op = register(

@@ -54,15 +54,16 @@ def _generator_loss(r: Tensor | None, f: Tensor, kind: str, target: float) -> Te
     return -f.mean()
 
 
-@torch.no_grad()
 def reference_statistics(r: Tensor | None, f: Tensor) -> Tensor:
-    """Return ``[5]``: mean r, mean f, mean sign of r, mean |r|, mean |f|."""
+    """Return ``[5]``, without a graph: mean r, mean f, mean sign of r, mean |r|, mean |f|."""
     f = f.detach()
     if r is None:
         none = f.new_zeros(())
-        return torch.stack([none, f.mean(), none, none, f.abs().mean()])
+        return torch.stack([none, f.sum(), none, none, f.abs().sum()]).div_(f.numel())
     r = r.detach()
-    return torch.stack([r.mean(), f.mean(), r.sign().mean(), r.abs().mean(), f.abs().mean()])
+    if r.numel() != f.numel():
+        return torch.stack([r.mean(), f.mean(), r.sign().mean(), r.abs().mean(), f.abs().mean()])
+    return torch.stack([r.sum(), f.sum(), r.sign().sum(), r.abs().sum(), f.abs().sum()]).div_(f.numel())  # faster than five means
 
 
 def reference_slopes(r: Tensor | None, f: Tensor, kind: str, role: str, label_smoothing: float, targets: Targets) -> Tensor:

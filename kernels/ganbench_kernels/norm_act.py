@@ -128,16 +128,20 @@ class NormAct(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the normalised and activated ``x``."""
-        by_batch = self.training or self.running_mean is None
+        running_mean, running_var = self.running_mean, self.running_var
+        by_batch = self.training or running_mean is None
         moved = self.training and self.track_running_stats
+        momentum = self._count_batch() if moved else 0.0
+        if by_batch and not moved:
+            running_mean = running_var = None
         return norm_act(
             x,
             self.weight,
             self.bias,
-            self.running_mean if moved or not by_batch else None,
-            self.running_var if moved or not by_batch else None,
+            running_mean,
+            running_var,
             training=by_batch,
-            momentum=self._count_batch() if moved else 0.0,
+            momentum=momentum,
             eps=self.eps,
             negative_slope=self.negative_slope,
             impl=self.impl,
@@ -149,10 +153,11 @@ class NormAct(nn.BatchNorm2d):
 
     def _count_batch(self) -> float:
         """Count one more batch and return its weight in the running statistics."""
-        if self.num_batches_tracked is None:
-            return self.momentum or 0.0
-        self.num_batches_tracked.add_(1)
-        return 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        count, momentum = self.num_batches_tracked, self.momentum
+        if count is None:
+            return momentum or 0.0
+        count.add_(1)
+        return 1.0 / float(count) if momentum is None else momentum
 
 
 class _NormAct(torch.autograd.Function):
@@ -219,17 +224,19 @@ def _check(
     eps: float,
     negative_slope: float,
 ) -> None:
-    if not x.is_floating_point() or x.dim() < 2:
-        raise ValueError(f"norm_act: x must be floating point and [N, C] or [N, C, ...] (got {x.dtype} {list(x.shape)})")
+    shape, dtype = x.shape, x.dtype
+    if not dtype.is_floating_point or len(shape) < 2:
+        raise ValueError(f"norm_act: x must be floating point and [N, C] or [N, C, ...] (got {dtype} {list(shape)})")
+    channels = shape[1:2]
     for name, t in (("weight", weight), ("bias", bias), ("running_mean", running_mean), ("running_var", running_var)):
-        if t is not None and (t.shape != x.shape[1:2] or not (t.dtype == x.dtype or (t.dtype == torch.float32 and x.dtype in _HALF))):
-            kinds = f"{x.dtype} or torch.float32" if x.dtype in _HALF else f"{x.dtype}"
-            raise ValueError(f"norm_act: {name} must be [{x.shape[1]}] and {kinds} (got {list(t.shape)} {t.dtype})")
+        if t is not None and (t.shape != channels or (t.dtype != dtype and (t.dtype != torch.float32 or dtype not in _HALF))):
+            kinds = f"{dtype} or torch.float32" if dtype in _HALF else f"{dtype}"
+            raise ValueError(f"norm_act: {name} must be [{shape[1]}] and {kinds} (got {list(t.shape)} {t.dtype})")
     if (running_mean is None) != (running_var is None) or (running_mean is None and not training):
         missing = "running_mean" if running_mean is None else "running_var"
         raise ValueError(f"norm_act: {missing} must be given (got None): both or none in training, both in evaluation")
-    if training and x.numel() == x.shape[1] and x.numel() > 0:
-        raise ValueError(f"norm_act: Expected more than 1 value per channel when training (got input size {list(x.shape)})")
+    if training and x.numel() == shape[1] > 0:
+        raise ValueError(f"norm_act: Expected more than 1 value per channel when training (got input size {list(shape)})")
     if eps <= 0:
         raise ValueError(f"norm_act: eps must be more than 0 (got {eps})")
     _check_slope(negative_slope)

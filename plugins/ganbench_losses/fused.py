@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from ganbench_kernels import GanLoss, gan_loss
-from ganbench_kernels.gan_loss import Kind
+from ganbench_kernels.gan_loss import Kind, generator_loss
 
 
 def losses(
@@ -15,10 +15,10 @@ def losses(
 ) -> tuple[Callable[[Tensor, Tensor], GanLoss], Callable[[Tensor], Tensor]]:
     """Return the discriminator's loss with the statistics of the logits, and the generator's loss."""
 
-    def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> GanLoss:
+    def of_discriminator(real_logits: Tensor, fake_logits: Tensor) -> GanLoss:
         return gan_loss(real_logits, fake_logits, kind=kind, role="discriminator", label_smoothing=label_smoothing, targets=targets)
 
-    def generator_loss(fake_logits: Tensor) -> Tensor:
-        return gan_loss(None, fake_logits, kind=kind, role="generator", targets=targets).loss
+    def of_generator(fake_logits: Tensor) -> Tensor:
+        return generator_loss(fake_logits, kind=kind, targets=targets)
 
-    return discriminator_loss, generator_loss
+    return of_discriminator, of_generator

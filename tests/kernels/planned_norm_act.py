@@ -10,7 +10,7 @@ from ganbench_kernels.jit.norm_act_gradients import plan_input_gradient, plan_me
 from ganbench_kernels.jit.norm_act_normalize import plan_normalize
 from ganbench_kernels.jit.norm_act_small import plan_small_backward, plan_small_forward
 from ganbench_kernels.jit.norm_act_statistics import plan_merge_statistics, plan_partial_statistics
-from ganbench_kernels.jit.norm_act_tiling import small_tiling, tiling
+from ganbench_kernels.jit.norm_act_tiling import MOST_TILES, small_tiling, tiling
 
 
 def planned() -> dict[str, Planned]:
@@ -30,15 +30,16 @@ def staged(x: Tensor) -> dict[str, Planned]:
     mean, invstd, weight, bias, running_mean, running_var = (empty(x.shape[1]) for _ in range(6))
     statistics, sums, y = (mean, invstd), (weight, bias), torch.empty_like(x)
     cut, cut_back = tiling(x), tiling(x, backward=True)
+    pass_, pass_back = tiling(x, most_tiles=MOST_TILES), tiling(x, backward=True, most_tiles=MOST_TILES)
     parts, parts_back = empty(2, cut.chunks, cut.groups), empty(2, cut_back.chunks, cut_back.groups)
     merge = plan_merge_statistics(parts, mean, invstd, running_mean, running_var, cut, momentum=0.1, eps=1e-5)
     return {
         "statistics": Planned(plan_partial_statistics(x, parts, cut), wide=False),  # few results, not stored in wide accesses
         "merge": Planned(merge, wide=False),
-        "normalize": Planned(plan_normalize(x, mean, invstd, weight, bias, y, cut, slope=0.2)),
+        "normalize": Planned(plan_normalize(x, mean, invstd, weight, bias, y, pass_, slope=0.2)),
         "sums": Planned(plan_partial_sums(y, x, statistics, weight, bias, parts_back, cut_back, slope=0.2), wide=False),
         "merge_sums": Planned(plan_merge_sums(parts_back, invstd, mean, bias, cut_back), wide=False),
-        "gradient": Planned(plan_input_gradient(y, x, statistics, weight, bias, sums, y, cut_back, slope=0.2)),
+        "gradient": Planned(plan_input_gradient(y, x, statistics, weight, bias, sums, y, pass_back, slope=0.2)),
     }
 
 

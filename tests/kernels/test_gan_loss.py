@@ -10,7 +10,7 @@ from gan_loss_table import KINDS, OPTIONS, ROLES, assert_close, expected
 from torch import Tensor
 
 from ganbench_kernels import gan_loss, gan_loss_ref
-from ganbench_kernels.gan_loss import _op, _reference_op
+from ganbench_kernels.gan_loss import _op, _reference_op, generator_loss
 
 EVERY = pytest.mark.parametrize(("kind", "role"), [(k, r) for k in KINDS for r in ROLES])
 DEFAULTS: dict[str, Any] = {"label_smoothing": 0.0, "targets": (1.0, 0.0, 1.0)}
@@ -90,6 +90,15 @@ def test_a_generators_loss_needs_no_real_logits(kind: str) -> None:
     found = gan_loss_ref(None, fake, kind=kind, role="generator")
     assert_close(found, expected(None, fake, kind=kind, role="generator")[0], 30.0)
     assert not found.statistics.requires_grad
+    assert torch.equal(generator_loss(fake, kind=kind), found.loss)
+
+
+def test_the_numbers_of_real_and_fake_logits_may_differ() -> None:
+    """Each mean is over its own."""
+    real, fake = logits(5), logits(9, seed=1)
+    found = gan_loss_ref(real, fake, kind="logistic", role="discriminator")
+    assert_close(found, expected(real, fake, kind="logistic", role="discriminator")[0], 30.0)
+    assert not found.statistics.requires_grad
 
 
 @EVERY
@@ -154,6 +163,14 @@ def test_bad_input_is_refused(case: str) -> None:
     arguments = {"kind": "logistic", "role": "discriminator"} | options
     with pytest.raises(ValueError, match=message):
         gan_loss(real, fake, **arguments)
+
+
+def test_a_generators_loss_alone_refuses_the_same() -> None:
+    """Relativistic, it would need real logits."""
+    with pytest.raises(ValueError, match="real_logits must be given for the relativistic loss"):
+        generator_loss(X, kind="relativistic")
+    with pytest.raises(ValueError, match="targets must be left alone for the hinge loss"):
+        generator_loss(X, kind="hinge", targets=(1.0, 0.0, 0.5))
 
 
 @pytest.mark.parametrize("case", [name for name in BAD if name != "impl"])

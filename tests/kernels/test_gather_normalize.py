@@ -94,6 +94,7 @@ def test_the_registered_op_is_well_behaved(channels_last: bool, indices: torch.T
     torch.library.opcheck(op, (IMAGES, indices, flips, channels_last, torch.bfloat16))
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # torch 2.11, importing Inductor
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_a_compiled_region_has_the_same_bits(backend: str) -> None:
     """Traced as the reference, without a break."""

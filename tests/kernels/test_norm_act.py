@@ -111,6 +111,7 @@ def test_without_spatial_dimensions() -> None:
     assert torch.equal(NormAct(6, negative_slope=0.0)(x), torch.relu(nn.BatchNorm1d(6)(x)))
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")  # by torch 2.11 itself, on importing Inductor
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_a_compiled_module_is_the_pair_without_a_graph_break(backend: str) -> None:
     """Values, gradients, running statistics and the count of batches."""

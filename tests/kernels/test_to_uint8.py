@@ -33,6 +33,7 @@ def test_the_registered_op_is_well_behaved(view) -> None:
     torch.library.opcheck(torch.ops.ganbench_kernels.to_uint8.default, (view(torch.randn(6, 10)),))
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # torch 2.11, importing Inductor
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 def test_a_compiled_region_has_the_same_levels(backend: str) -> None:
     """Traced as the reference, without a break."""

@@ -152,6 +152,9 @@ class _Failing:
     def phase_milliseconds(self) -> tuple[tuple[str, float], ...]:
         return ()
 
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
 
 def test_what_nobody_named_falls_back_with_one_line(caplog: pytest.LogCaptureFixture) -> None:
     """``auto`` goes on eagerly and says why; a named runner ends the run."""

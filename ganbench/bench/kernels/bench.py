@@ -21,6 +21,7 @@ from ganbench.bench.kernels.row import KernelRow
 from ganbench.bench.kernels.sizes import sizes_for
 
 Say = Callable[[str], None]
+INTERRUPTED = "interrupted"
 SayWhere = Callable[[Case, Pass, Implementation], None]
 
 
@@ -32,10 +33,10 @@ class KernelSettings:
     ops: tuple[str, ...]
     dtypes: tuple[torch.dtype, ...]
     layouts: tuple[str, ...]
-    compiles: bool = True
-    """Whether ``torch.compile`` takes part; it takes most of the time."""
+    compiles: str = ""
+    """Why nothing is to be compiled, which takes most of the time; empty to compile."""
     quick: bool = False
-    """Tiny inputs, two short blocks and nothing compiled: to see that all works."""
+    """Tiny inputs and two short blocks: to see that all works."""
     seconds: float = 150.0
     """What has not begun by then is not measured."""
 
@@ -57,6 +58,8 @@ class KernelReport:
     missing: tuple[Missing, ...]
     seconds: float
     """That it took."""
+    is_interrupted: bool = False
+    """Whether Ctrl-C ended it early; what was measured by then is there."""
 
 
 def measure_kernels(settings: KernelSettings, say: Say = lambda text: None) -> KernelReport:
@@ -73,17 +76,24 @@ def measure_kernels(settings: KernelSettings, say: Say = lambda text: None) -> K
     with surroundings(settings.device):
         say("copy bandwidth")
         copy = copy_bandwidth(settings.device, blocks=settings.effort.blocks, seconds=0.01, mib=4 if settings.quick else None)
+        stopped = ""
         for done, index in enumerate(in_turns(cases)):
             case = cases[index]
-            if time.monotonic() - began > settings.seconds:
-                rows[index] = _without_time(case, settings.seconds)
-                continue
-            rows[index] = _measure(case, settings, copy.median, partial(_say_where, say, done + 1, len(cases)))
+            if not stopped and time.monotonic() - began > settings.seconds:
+                stopped = f"the limit of {settings.seconds:g} s was over (--seconds)"
+            try:
+                rows[index] = _without(case, stopped) or _measure(
+                    case, settings, copy.median, partial(_say_where, say, done + 1, len(cases))
+                )
+            except KeyboardInterrupt:
+                stopped = INTERRUPTED
+                rows[index] = _without(case, stopped)
     return KernelReport(
         copy_gb_per_second=copy,
         rows=tuple(row for index in range(len(cases)) for row in rows[index]),
         missing=tuple(one for one in found if isinstance(one, Missing)),
         seconds=time.monotonic() - began,
+        is_interrupted=stopped == INTERRUPTED,
     )
 
 
@@ -103,8 +113,7 @@ def in_turns(cases: list[Case]) -> list[int]:
 
 def _measure(case: Case, settings: KernelSettings, copy_gb_per_second: float, say: SayWhere) -> list[KernelRow]:
     torch._dynamo.reset()  # each case is compiled for its own shapes, and a function may not be recompiled without end
-    off = "--quick compiles nothing" if settings.quick else "" if settings.compiles else "--no-compile"
-    functions = implementations(case, settings.device, compiles=off)
+    functions = implementations(case, settings.device, compiles=settings.compiles)
     rows = []
     for wanted in case.passes:
         rows += contest(
@@ -119,9 +128,9 @@ def _measure(case: Case, settings: KernelSettings, copy_gb_per_second: float, sa
     return rows
 
 
-def _without_time(case: Case, seconds: float) -> list[KernelRow]:
-    reason = f"the limit of {seconds:g} s was over (--seconds)"
-    return [KernelRow.of(case, wanted, name, reason) for wanted in case.passes for name in IMPLEMENTATIONS]
+def _without(case: Case, reason: str) -> list[KernelRow]:
+    """Return the rows of a case that is not measured; none without a reason."""
+    return [KernelRow.of(case, wanted, name, reason) for wanted in case.passes for name in IMPLEMENTATIONS if reason]
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from ganbench.bench.interval import Interval
 from ganbench.bench.kernels.bench import KernelReport
-from ganbench.bench.kernels.case import IMPLEMENTATIONS
+from ganbench.bench.kernels.case import IMPLEMENTATIONS, Pass
 from ganbench.bench.kernels.row import KernelRow, Measured
 from ganbench.bench.report.model import Block, Cell, Column, Notes, Section, Sheet
 from ganbench.results.table.formats import number
@@ -26,9 +26,10 @@ _COLUMNS = (
     Column(heading="peak MiB\ne/c/o", priority=5),
     Column(heading="GB/s\ne/c/o", priority=6),
 )
+_PASSES: dict[Pass, str] = {"forward": "forward", "backward": "backward", "double backward": "double"}
 _LEGEND = (
     "µs: one call, median ± half of its 95 % interval, after the same inputs gave the reference's values; timings interleaved",
-    "e/c/o: eager / compile / ours. Eager is the expression in the title, compile is torch.compile of it",
+    "e/c/o: eager / compile / ours; eager is the expression in the title, compile is torch.compile of it; double: the backward's backward",
     "GB/s and % of copy: the bytes that the pass must move over its time, and that over the bandwidth of a copy in this run",
 )
 _ON_A_GPU = (
@@ -86,7 +87,7 @@ def _line(rows: list[KernelRow], notes: Notes) -> tuple[Cell, ...]:
     figures = [row.measured for row in rows]
     ours = figures[-1]
     return (
-        Cell(rows[0].wanted),
+        Cell(_PASSES[rows[0].wanted]),
         *(_time(row, notes) for row in rows),
         Cell(_ratio(ours.speedup_over_eager if ours else None)),
         Cell(_ratio(ours.speedup_over_compile if ours else None)),

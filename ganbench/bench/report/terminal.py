@@ -62,7 +62,7 @@ def _table(section: Section, indices: Sequence[int]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for i in indices:
         column = section.columns[i]
         table.add_column(column.heading, justify="right" if column.is_number else "left", no_wrap=True)

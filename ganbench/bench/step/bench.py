@@ -43,6 +43,8 @@ class StepSettings:
     precision: str
     device: torch.device
     entries: tuple[Entry, ...]
+    compiles: str = ""
+    """Why nothing is to be compiled; empty to compile."""
     blocks: int
     """Blocks that go through all loops forwards and backwards."""
     seconds: float
@@ -99,7 +101,7 @@ def measure_steps(settings: StepSettings, say: Say = lambda text: None) -> StepR
         ready: dict[Entry, Prepared] = {}
         images = base.real_images()
         for entry in _cheapest_first(settings.entries):
-            if reason := obstacle(entry, settings.device) or _too_late(began, settings.seconds):
+            if reason := obstacle(entry, settings.device, compiles=settings.compiles) or _too_late(began, settings.seconds):
                 rows[entry] = StepRow(entry=entry, status="not run", reason=reason)
                 continue
             say(f"making ready: {entry}")

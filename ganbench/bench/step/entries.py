@@ -54,12 +54,12 @@ class Task:
         return Harness(self.plugin, self.settings, directory, runner=runner, kernels=kernels, threads=threads)
 
 
-def choose_entries(device: torch.device, runners: tuple[str, ...], kernels: tuple[str, ...], *, compiles: bool) -> list[Entry]:
+def choose_entries(device: torch.device, runners: tuple[str, ...], kernels: tuple[str, ...]) -> list[Entry]:
     """Return the loops: the published one, ``torch.compile`` of it, and the harness with each runner and each choice of kernels."""
     modes = ("default", "reduce-overhead") if device.type == "cuda" else ("default",)
     compiled = [Entry(loop=COMPILED, how=mode) for mode in modes]
     ours = [Entry(loop="ganbench", how=runner, kernels=choice) for runner in runners for choice in kernels]
-    return [PUBLISHED, *(compiled if compiles else []), *ours]
+    return [PUBLISHED, *compiled, *ours]
 
 
 def is_compiled_published(entry: Entry) -> bool:
@@ -67,13 +67,19 @@ def is_compiled_published(entry: Entry) -> bool:
     return entry.loop == COMPILED
 
 
-def obstacle(entry: Entry, device: torch.device) -> str:
-    """Return why a loop cannot run on this device, or nothing."""
+def obstacle(entry: Entry, device: torch.device, *, compiles: str = "") -> str:
+    """Return why a loop cannot run on this device, or nothing.
+
+    Args:
+        entry: which.
+        device: where.
+        compiles: why nothing is to be compiled; empty to compile.
+    """
     if entry.how == "cuda_graph" and device.type != "cuda":
         return "a CUDA graph needs a GPU"
     if entry.kernels == "triton" and (reason := against_triton(device)):
         return reason
-    return against_compiling(device) if has_to_be_compiled(entry) else ""
+    return (compiles or against_compiling(device)) if has_to_be_compiled(entry) else ""
 
 
 def has_to_be_compiled(entry: Entry) -> bool:

@@ -22,14 +22,14 @@ def bias_act_kernel(
     channels,
     SLOPE: tl.constexpr,
     GAIN: tl.constexpr,
-    CLAMP: tl.constexpr,
+    LIMIT: tl.constexpr,
     PLANES: tl.constexpr,
     WRAP: tl.constexpr,
     EVEN: tl.constexpr,
     ROWS: tl.constexpr,
     COLS: tl.constexpr,
 ):
-    """y = clamp(GAIN * (t if t > 0 else SLOPE * t), -CLAMP, CLAMP) of t = x + bias[channel].
+    """y = clamp(GAIN * (t if t > 0 else SLOPE * t), -LIMIT, LIMIT) of t = x + bias[channel].
 
     x_ptr, y_ptr: [rows, width], total elements; bias_ptr: [channels] or None.
     Grid: one program for each tile, along the rows first.
@@ -45,9 +45,9 @@ def bias_act_kernel(
     # For a slope of 0 like torch.relu: -inf becomes 0, and NaN stays.
     a = tl.where(t <= 0, 0.0, t) if SLOPE == 0 else tl.where(t > 0, t, t * SLOPE)
     y = a * GAIN
-    if CLAMP is not None:
-        y = tl.where(y > CLAMP, CLAMP, y)  # not tl.minimum, which would hide a NaN
-        y = tl.where(y < -CLAMP, -CLAMP, y)
+    if LIMIT is not None:
+        y = tl.where(y > LIMIT, LIMIT, y)  # not tl.minimum, which would hide a NaN
+        y = tl.where(y < -LIMIT, -LIMIT, y)
     tl.store(y_ptr + offsets, y.to(y_ptr.dtype.element_ty), mask=inside)
 
 

@@ -87,16 +87,14 @@ def _table(channels: int, inner: int, total: int, contiguous: bool, element_size
 def plan_forward(x: Tensor, bias: Tensor | None, y: Tensor, curve: Curve) -> Launch:
     """Plan y of dense ``x`` of the same strides."""
     t = table(y, vectors=4)
-    clamp = None if curve.clamp is None else curve.limit(torch.promote_types(y.dtype, torch.float32))
-    constants = {"SLOPE": curve.negative_slope, "GAIN": curve.gain, "CLAMP": clamp, **t.constants}
+    constants = {"SLOPE": curve.negative_slope, "GAIN": curve.gain, "LIMIT": curve.limit(y.dtype), **t.constants}
     down, across = t.blocks
     return Launch(bias_act_kernel, (down * across,), (x, bias, y, t.total, t.width, t.channels), constants, num_warps=WARPS)
 
 
 def plan_backward(g: Tensor | None, h: Tensor | None, y: Tensor, out: Tensor, t: Table, partial: Tensor | None, curve: Curve) -> Launch:
     """Plan ``m(y) * (g + h)``; ``g`` and ``out`` have y's strides."""
-    limit = None if curve.clamp is None else curve.limit(y.dtype)
-    constants = {"SLOPE": curve.negative_slope, "GAIN": curve.gain, "LIMIT": limit, **t.constants, "STEPS": t.steps}
+    constants = {"SLOPE": curve.negative_slope, "GAIN": curve.gain, "LIMIT": curve.limit(y.dtype), **t.constants, "STEPS": t.steps}
     down, across = t.blocks
     arguments = (g, h, y, out, partial, t.total, t.width, t.channels, 0 if partial is None else t.parts)
     return Launch(bias_act_backward_kernel, (down * across,), arguments, constants, num_warps=WARPS)

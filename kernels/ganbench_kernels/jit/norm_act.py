@@ -24,14 +24,17 @@ def launch(
     negative_slope: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return y, mean and inverse standard deviation; move the running statistics."""
+    for running in (running_mean, running_var):
+        if running is not None and not running.is_inference():
+            torch.autograd.graph.increment_version(running)  # a backward that saved it must notice
     x, _ = dense(x)
     dtype = accumulator_dtype(x.dtype)
     mean = torch.empty(x.shape[1], dtype=dtype, device=x.device)
     invstd, y = torch.empty_like(mean), torch.empty_like(x)
     small = small_tiling(x)
     if small is not None:
-        running, statistics = (running_mean, running_var), (mean, invstd)
-        plan_small_forward(x, weight, bias, running, statistics, y, small, momentum=momentum, eps=eps, slope=negative_slope).run()
+        moved, statistics = (running_mean, running_var), (mean, invstd)
+        plan_small_forward(x, weight, bias, moved, statistics, y, small, momentum=momentum, eps=eps, slope=negative_slope).run()
         return y, mean, invstd
     cut = tiling(x)
     parts = torch.empty(2, cut.chunks, cut.groups, dtype=dtype, device=x.device)

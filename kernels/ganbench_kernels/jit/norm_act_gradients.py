@@ -65,14 +65,14 @@ def store_input_gradient(
     BLOCK_COLUMNS: tl.constexpr,
 ):
     """Store dx = scale (dz - dbias / n - (x - mean) invstd dweight / n) of the rows from ``first`` to ``end``."""
-    offset = -scale * dbias / n
-    slope = -scale * invstd * dweight / n
+    offset = -dbias / n
+    slope = -invstd * dweight / n
     for step in range(TILES):
         offsets, inside = tile_at(first + step * BLOCK_ROWS, end, start, columns, BLOCK_ROWS, BLOCK_COLUMNS)
         d = tl.load(x_ptr + offsets, mask=inside, other=0.0).to(mean.dtype) - mean[None, :]
         dy = tl.load(dy_ptr + offsets, mask=inside, other=0.0).to(mean.dtype)
         dz = tl.where(d * scale[None, :] + bias[None, :] > 0.0, dy, dy * SLOPE)
-        dx = dz * scale[None, :] + (d * slope[None, :] + offset[None, :])
+        dx = scale[None, :] * (dz + (d * slope[None, :] + offset[None, :]))
         tl.store(dx_ptr + offsets, dx.to(dx_ptr.dtype.element_ty), mask=inside)
 
 
@@ -103,7 +103,9 @@ def partial_sums_kernel(
     """
     chunk, first, end, start = place(rows, columns, TILES * BLOCK_ROWS, BLOCK_COLUMNS)
     _, _, mean, scale, bias = affine(mean_ptr, invstd_ptr, weight_ptr, bias_ptr, start, columns, plane, BLOCK_COLUMNS, GROUP)
-    total, product = group_sums(dy_ptr, x_ptr, mean, scale, bias, first, end, start, columns, SLOPE, BLOCK_ROWS, BLOCK_COLUMNS, GROUP)
+    total, product = group_sums(
+        dy_ptr, x_ptr, mean, scale, bias, first, end, start, columns, SLOPE, TILES, BLOCK_ROWS, BLOCK_COLUMNS, GROUP
+    )
     groups = columns // GROUP
     group = start // GROUP + tl.arange(0, BLOCK_COLUMNS // GROUP)
     tl.store(sum_ptr + chunk * groups + group, total, mask=group < groups)
@@ -179,7 +181,24 @@ def input_gradient_kernel(
     dweight = tl.load(dweight_ptr + channel, mask=real, other=0.0)
     dbias = tl.load(dbias_ptr + channel, mask=real, other=0.0)
     store_input_gradient(
-        dy_ptr, x_ptr, dx_ptr, mean, scale, bias, invstd, dweight, dbias, n, first, end, start, columns, SLOPE, BLOCK_ROWS, BLOCK_COLUMNS
+        dy_ptr,
+        x_ptr,
+        dx_ptr,
+        mean,
+        scale,
+        bias,
+        invstd,
+        dweight,
+        dbias,
+        n,
+        first,
+        end,
+        start,
+        columns,
+        SLOPE,
+        TILES,
+        BLOCK_ROWS,
+        BLOCK_COLUMNS,
     )
 
 

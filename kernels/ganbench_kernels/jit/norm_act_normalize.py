@@ -60,7 +60,7 @@ def normalize_kernel(
     """
     _, first, end, start = place(rows, columns, TILES * BLOCK_ROWS, BLOCK_COLUMNS)
     _, _, mean, scale, bias = affine(mean_ptr, invstd_ptr, weight_ptr, bias_ptr, start, columns, plane, BLOCK_COLUMNS, GROUP)
-    store_activations(x_ptr, y_ptr, mean, scale, bias, first, end, start, columns, SLOPE, BLOCK_ROWS, BLOCK_COLUMNS)
+    store_activations(x_ptr, y_ptr, mean, scale, bias, first, end, start, columns, SLOPE, TILES, BLOCK_ROWS, BLOCK_COLUMNS)
 
 
 def plan_normalize(

@@ -60,7 +60,7 @@ def small_forward_kernel(
     mean = over_columns(mean, BLOCK_COLUMNS, GROUP)
     scale = over_columns(scale, BLOCK_COLUMNS, GROUP)
     bias = over_columns(bias, BLOCK_COLUMNS, GROUP)
-    store_activations(x_ptr, y_ptr, mean, scale, bias, first, end, start, columns, SLOPE, BLOCK_ROWS, BLOCK_COLUMNS)
+    store_activations(x_ptr, y_ptr, mean, scale, bias, first, end, start, columns, SLOPE, TILES, BLOCK_ROWS, BLOCK_COLUMNS)
 
 
 @triton.jit
@@ -92,7 +92,9 @@ def small_backward_kernel(
     """
     _, first, end, start = place(rows, columns, TILES * BLOCK_ROWS, BLOCK_COLUMNS)
     _, _, mean, scale, bias = affine(mean_ptr, invstd_ptr, weight_ptr, bias_ptr, start, columns, GROUP, BLOCK_COLUMNS, GROUP)
-    dbias, product = group_sums(dy_ptr, x_ptr, mean, scale, bias, first, end, start, columns, SLOPE, BLOCK_ROWS, BLOCK_COLUMNS, GROUP)
+    dbias, product = group_sums(
+        dy_ptr, x_ptr, mean, scale, bias, first, end, start, columns, SLOPE, TILES, BLOCK_ROWS, BLOCK_COLUMNS, GROUP
+    )
     channel = start // GROUP + tl.arange(0, BLOCK_COLUMNS // GROUP)
     inside = channel * GROUP < columns
     invstd = tl.load(invstd_ptr + channel, mask=inside, other=0.0)
@@ -104,7 +106,24 @@ def small_backward_kernel(
     dweight = over_columns(dweight, BLOCK_COLUMNS, GROUP)
     dbias = over_columns(dbias, BLOCK_COLUMNS, GROUP)
     store_input_gradient(
-        dy_ptr, x_ptr, dx_ptr, mean, scale, bias, invstd, dweight, dbias, n, first, end, start, columns, SLOPE, BLOCK_ROWS, BLOCK_COLUMNS
+        dy_ptr,
+        x_ptr,
+        dx_ptr,
+        mean,
+        scale,
+        bias,
+        invstd,
+        dweight,
+        dbias,
+        n,
+        first,
+        end,
+        start,
+        columns,
+        SLOPE,
+        TILES,
+        BLOCK_ROWS,
+        BLOCK_COLUMNS,
     )
 
 

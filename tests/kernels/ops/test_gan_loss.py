@@ -10,7 +10,7 @@ from gan_loss_table import KINDS, OPTIONS, ROLES, assert_close, expected
 from torch import Tensor
 
 from ganbench_kernels import gan_loss, gan_loss_ref, higher_order, use_implementation
-from ganbench_kernels.gan_loss import _op, empty_outputs
+from ganbench_kernels.gan_loss import _op, empty_outputs, generator_loss
 from ganbench_kernels.jit.gan_loss import plan_gan_loss
 
 EVERY = pytest.mark.parametrize(("kind", "role"), [(k, r) for k in KINDS for r in ROLES])
@@ -79,6 +79,7 @@ def test_a_generators_loss_needs_no_real_logits(device: torch.device, kind: str)
     alone = gan_loss(None, fake, kind=kind, role="generator", impl="triton")
     beside = gan_loss(real, fake, kind=kind, role="generator", impl="triton")
     assert torch.equal(alone.loss, beside.loss)
+    assert torch.equal(alone.loss, generator_loss(fake, kind=kind, impl="triton"))
     assert_close(alone, expected(None, fake, kind=kind, role="generator")[0], 30.0)
     assert_close(beside, expected(real, fake, kind=kind, role="generator")[0], 30.0)
     assert torch.autograd.grad(beside.loss, (real, fake), allow_unused=True)[0] is None

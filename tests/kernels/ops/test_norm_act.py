@@ -248,6 +248,15 @@ def test_only_x_is_kept_for_the_backward(device: torch.device) -> None:
     assert [t.data_ptr() for t in saved if t.numel() == case.x.numel()] == [case.x.data_ptr()]
 
 
+def test_a_backward_that_needs_the_old_running_statistics_is_stopped(device: torch.device) -> None:
+    """Evaluation with gradients saves them; torch says so when training moves them before the backward."""
+    case = Case(draw((6, 8, 4, 4), torch.float32, device))
+    y = norm_act(*case.inputs(), *case.running, training=False, impl="triton")
+    norm_act(*case.inputs(), *case.running, impl="triton")
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
 def test_some_inputs_without_gradient(device: torch.device) -> None:
     """Frozen parameters, or a frozen input."""
     case = Case(draw((6, 8, 4, 4), torch.float32, device))
@@ -304,6 +313,7 @@ def test_registered_ops(device: torch.device) -> None:
     torch.library.opcheck(ops.norm_act_inference.default, (x_last, *vectors, 1e-5, 0.2))
 
 
+@pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")  # of dispatch, only where "triton" is insisted on
 def test_compiled_with_the_kernels(device: torch.device) -> None:
     """impl="triton" is traced without a break: the same values, gradients and running statistics."""
     eager, compiled = (NormAct(8, impl="triton").to(device) for _ in range(2))

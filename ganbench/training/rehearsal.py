@@ -1,0 +1,43 @@
+"""The first iterations of a run, taken back: what a runner must repeat before it may have the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ganbench.errors import RunFailed
+from ganbench.training.algorithm import Algorithm
+from ganbench.training.undo import undone
+
+ITERATIONS = 3
+_TOLERANCE = 0.02
+"""Relative and absolute: what adds or rounds in another order moves a loss by far less, a value that stands still by far more."""
+
+
+def rehearse(algorithm: Algorithm, device: torch.device, step: Callable[[int], None]) -> Tensor:
+    """Return the losses of a few iterations, ``[n, 2]`` on the CPU; the algorithm is left as it was found."""
+    with undone(algorithm, device):
+        start = len(algorithm.trajectory())
+        for iteration in range(ITERATIONS):
+            step(iteration)
+        return algorithm.trajectory()[start:]
+
+
+def require_repetition(found: Tensor, expected: Tensor, kind: str) -> None:
+    """Compare the losses of a runner with the eager ones.
+
+    Args:
+        found: ``[n, 2]``, the runner's.
+        expected: the same, eager.
+        kind: what the runner's steps are: ``captured`` or ``compiled``.
+
+    Raises:
+        RunFailed: they differ by more than rounding.
+    """
+    if not torch.allclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True):
+        raise RunFailed(
+            f"the {kind} steps do not repeat the eager ones (losses {found.tolist()}, eagerly {expected.tolist()})",
+            hint="a plugin may do work on the host in a step; use --runner eager",
+        )
