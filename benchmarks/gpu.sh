@@ -32,7 +32,7 @@ if [ -n "${DATA_ROOT:-}" ]; then
   GANBENCH_DATA=$(cd "$DATA_ROOT" && pwd) || exit 2
   export GANBENCH_DATA
 fi
-all_seconds=465 test_seconds=120  # what the parts take together at most; the summary needs a few more
+all_seconds=465 test_seconds=110  # what the parts take together at most; the summary needs a few more
 [ -z "$smoke" ] || all_seconds=1800 test_seconds=900  # a CPU interprets the kernels
 
 # part NAME SECONDS COMMAND...: run one part under its own limit, and under what is left of the whole.
@@ -70,9 +70,9 @@ main() {
     # shellcheck disable=SC2086
     ganbench "bench step dcgan-64" 300 bench step --plugin dcgan-64 --batch-size 8 --precision bf16 --quick --json "$out/step_dcgan64_bf16.json" $small
   else
-    ganbench "bench kernels" 100 bench kernels --json "$out/kernels.json"
-    ganbench "bench step dcgan-32" 50 bench step --plugin dcgan-32 --batch-size 64 --precision fp32 --json "$out/step_dcgan32_fp32.json"
-    ganbench "bench step dcgan-64" 50 bench step --plugin dcgan-64 --batch-size 128 --precision bf16 --json "$out/step_dcgan64_bf16.json"
+    ganbench "bench kernels" 100 bench kernels --seconds 85 --json "$out/kernels.json"
+    ganbench "bench step dcgan-32" 65 bench step --seconds 50 --plugin dcgan-32 --batch-size 64 --precision fp32 --json "$out/step_dcgan32_fp32.json"
+    ganbench "bench step dcgan-64" 65 bench step --seconds 50 --plugin dcgan-64 --batch-size 128 --precision bf16 --json "$out/step_dcgan64_bf16.json"
   fi
   script runs 300 gpu_runs.py "$out/runs.json" "$scratch/runs" $smoke
   "$python" "$root/benchmarks/gpu_summary.py" "$scratch/parts.tsv" "$out" "$SECONDS"
