@@ -20,6 +20,7 @@ _COMMANDS = {
     "run": ("ganbench.cli.run", "Train one configuration and print its throughput and FID table."),
     "table": ("ganbench.cli.table", "Compare finished runs in one table."),
     "show": ("ganbench.cli.show", "Show everything that is known of one run."),
+    "compare": ("ganbench.cli.compare", "Say what regressed between two sets of runs, with intervals and an exit code."),
     "plugins": ("ganbench.cli.plugins", "List plugins, or show one with its options."),
     "bench": ("ganbench.cli.bench", "Measure the speed of ops and training steps against plain PyTorch and torch.compile."),
     "doctor": ("ganbench.cli.doctor", "Check this machine: devices, plugins, data, weights, folders."),

@@ -30,9 +30,19 @@ def runs(tmp_path, monkeypatch, make_record):
     return Path("results/runs")
 
 
-def test_all_runs_are_shown_by_default(runs, capsys):
-    """Results go to stdout, nothing to stderr."""
+def test_seeds_are_one_row_by_default(runs, capsys):
+    """Results go to stdout, nothing to stderr: the mean of two seeds with its interval."""
     assert main(["table"]) == 0
+    out, err = capsys.readouterr()
+    assert RUN not in out
+    assert "12.25 ±0.0" in out
+    assert "0, 1" in out
+    assert err == ""
+
+
+def test_all_runs_are_shown_one_by_one_on_request(runs, capsys):
+    """--runs shows each with the spread of its own networks."""
+    assert main(["table", "--runs"]) == 0
     out, err = capsys.readouterr()
     assert RUN in out
     assert f"{RUN[:-1]}1" in out
@@ -52,7 +62,7 @@ def test_each_format_is_what_it_says(runs, capsys):
     """CSV, JSON, markdown, HTML and LaTeX on stdout."""
     outputs = {}
     for form in ("terminal", "markdown", "csv", "json", "html", "latex"):
-        assert main(["table", "--format", form]) == 0
+        assert main(["table", "--runs", "--format", form]) == 0
         outputs[form] = capsys.readouterr().out
     assert len(list(csv.DictReader(io.StringIO(outputs["csv"])))) == 2
     assert len(json.loads(outputs["json"])["groups"][0]["rows"]) == 2
@@ -73,7 +83,7 @@ def test_a_files_name_chooses_the_format(runs, capsys, name, start):
 
 
 def test_a_damaged_record_is_a_row_among_the_others(runs, capsys):
-    """The rest is still shown; the row names the reason."""
+    """The rest is still shown, as a single run now; the row names the reason."""
     (runs / RUN / "record.json").write_text("{")
     assert main(["table"]) == 0
     out = capsys.readouterr().out
@@ -144,7 +154,7 @@ def test_a_stream_without_unicode_gets_ascii(runs):
     out, err = _start(["table"], PYTHONIOENCODING="ascii").communicate()
     assert err == b""
     assert b"FD digits v" in out
-    assert b"12.25 +-0.50" in out
+    assert b"12.25 +-0.0" in out
 
 
 @pytest.mark.parametrize("arguments", [["table", "--help"], ["show", "--help"]])

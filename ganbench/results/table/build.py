@@ -1,4 +1,4 @@
-"""From records to a table. Every run that was asked for is a row, also one that failed or cannot be read, with its reason as a note."""
+"""From records to a table of single runs or of means over seeds. A run that failed or cannot be read is told with its reason."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from ganbench.metrics.key import Key
 from ganbench.results.find import Unreadable
 from ganbench.results.record import RunRecord
 from ganbench.results.table import formats
+from ganbench.results.table.averages import AVERAGE_COLUMNS, average_cells
 from ganbench.results.table.columns import PLAIN_COLUMNS, SPEED_COLUMNS, Notes, plain_cell
 from ganbench.results.table.machine import describe_difference, describe_machine
 from ganbench.results.table.model import Cell, Column, Group, Row, Table
 from ganbench.results.table.quality import MetricColumns, metric_columns
+from ganbench.results.table.replicates import Replicates, group_replicates, tell_apart
+
+_OF_SEEDS = "± is half of the 95 % interval of the mean over n seeds (Student's t); a single run has none. --runs shows each run"
 
 
 def make_table(items: Sequence[RunRecord | Unreadable]) -> Table:
-    """Return the table of some runs.
+    """Return the table of some runs, each a row.
 
     Args:
         items: what :func:`ganbench.results.find.load_runs` returned.
@@ -28,6 +32,23 @@ def make_table(items: Sequence[RunRecord | Unreadable]) -> Table:
     if unreadable := [item for item in items if isinstance(item, Unreadable)]:
         groups.append(_unreadable_group(unreadable, columns))
     return Table(columns=columns, groups=tuple(groups), notes=metrics.notes)
+
+
+def make_summary(items: Sequence[RunRecord | Unreadable]) -> Table:
+    """Return the table of means over seeds: runs that differ in their seed only are one row, and a single run is a row as it is.
+
+    Args:
+        items: what :func:`ganbench.results.find.load_runs` returned.
+    """
+    records = sorted((item for item in items if isinstance(item, RunRecord)), key=_order)
+    metrics = metric_columns(records, averaged=True)
+    columns = AVERAGE_COLUMNS + metrics.columns
+    groups = [_summary_group(key, list(members), metrics) for key, members in _by_hardware(records)]
+    has_means = any(row.runs for group in groups for row in group.rows)
+    if unreadable := [item for item in items if isinstance(item, Unreadable)]:
+        groups.append(_unreadable_group(unreadable, columns))
+    notes = (*metrics.notes, _OF_SEEDS) if has_means else metrics.notes
+    return Table(columns=columns, groups=tuple(groups), notes=notes, kind="replicates")
 
 
 def _order(record: RunRecord) -> tuple[str, str, int, str]:
@@ -46,6 +67,28 @@ def _group(hardware: Key, records: Sequence[RunRecord], metrics: MetricColumns) 
     usual = _usual_software(records)
     rows = tuple(_row(record, usual, metrics, notes) for record in records)
     return Group(machine=describe_machine(hardware), hardware=hardware, rows=rows, notes=notes.texts)
+
+
+def _summary_group(hardware: Key, records: Sequence[RunRecord], metrics: MetricColumns) -> Group:
+    notes = Notes()
+    usual = _usual_software(records)
+    replicates = group_replicates(records)
+    texts = zip(_run_names(replicates), tell_apart(replicates), strict=True)
+    rows = [_summary_row(one, *pair, usual, metrics, notes) for one, pair in zip(replicates, texts, strict=True)]
+    return Group(machine=describe_machine(hardware), hardware=hardware, rows=tuple(rows), notes=notes.texts)
+
+
+def _run_names(rows: Sequence[Replicates]) -> list[str]:
+    """Return what stands in the column of runs: the id of a single one, and beside those how many others there are."""
+    has_single = any(row.is_single for row in rows)
+    return [formats.clean(r.runs[0].run_id) if r.is_single else f"{len(r.runs)} runs" if has_single else "" for r in rows]
+
+
+def _summary_row(one: Replicates, name: str, setting: str, usual: Key, metrics: MetricColumns, notes: Notes) -> Row:
+    software = _software_note(one.example.keys.software, usual, notes)
+    cells = (*average_cells(one, name, setting, notes, software), *metrics.mean_cells(one, notes))
+    runs = () if one.is_single else tuple(formats.clean(run.run_id) for run in one.runs)
+    return Row(run_id=name, cells=cells, runs=runs)
 
 
 def _row(record: RunRecord, usual: Key, metrics: MetricColumns, notes: Notes) -> Row:

@@ -46,7 +46,7 @@ def seconds(value: float) -> str:
 
 
 def with_spread(value: float, spread: float) -> str:
-    """Return ``12.34 ±0.56``; the bare value where the spread is 0."""
+    """Return ``12.34 ±0.56``; the bare value where the spread is 0. What the spread is of, a note must say."""
     if not (math.isfinite(value) and spread > 0):
         return number(value)
     return f"{number(value)} ±{number(spread, 2)}"

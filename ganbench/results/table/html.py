@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from ganbench.results.table.model import Cell, Column, Group, Table, unit_heading
+from ganbench.results.table.model import Cell, Column, Group, Table, unit_heading, worst_status
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --dim: #888; }
@@ -46,7 +46,7 @@ def _group(table: Table, group: Group) -> str:
 
 def _cell(column: Column, cell: Cell) -> str:
     marker = f"<sup>{','.join(map(str, cell.notes))}</sup>" if cell.notes else ""
-    kind = f' class="status-{escape(cell.text)}"' if column.id == "status" else _class(column)
+    kind = f' class="status-{escape(worst_status(cell.text))}"' if column.id == "status" else _class(column)
     return f"<td{kind}>{escape(cell.text or '-')}{marker}</td>"
 
 

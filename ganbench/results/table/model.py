@@ -1,4 +1,4 @@
-"""What a table is, whatever it will look like: groups of runs by machine, columns, cells and numbered notes."""
+"""What a table is, whatever it will look like: groups of rows by machine, columns, cells and numbered notes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from ganbench.metrics.key import Key, Scalar
 
 Direction = Literal["", "higher", "lower"]
 Part = Literal["", "best", "final", "floor"]
+Kind = Literal["runs", "replicates"]
+"""A row is one run, or all runs that differ in their seed only."""
+_BY_BADNESS = ("unreadable", "failed", "diverged", "collapsed", "interrupted", "running", "complete")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +32,8 @@ class Column:
     """Which values are better, for a metric."""
     is_number: bool = True
     """Numbers are aligned to the right."""
+    averaged: bool = False
+    """Whether a cell is a mean over runs, with an interval."""
     in_text: bool = True
     """False for what only CSV and JSON hold."""
     priority: int = 0
@@ -43,18 +48,25 @@ class Cell:
     text: str = ""
     """Empty where there is no value."""
     spread: float | None = None
-    """Standard deviation over an extractor's members."""
+    """Standard deviation over an extractor's members; for a single run only."""
+    half_width: float | None = None
+    """Half of the 95 % interval, where the value is a mean over several runs."""
+    num_runs: int | None = None
+    """How many runs a mean is over."""
     notes: tuple[int, ...] = ()
     """Numbers of the group's notes, from 1."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One run."""
+    """One run, or the replicates of one."""
 
     run_id: str
+    """How the run column names it."""
     cells: tuple[Cell, ...]
     """One for each column of the table."""
+    runs: tuple[str, ...] = ()
+    """Ids of the replicates, by seed; empty where the row is one run."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +90,7 @@ class Table:
     groups: tuple[Group, ...]
     notes: tuple[str, ...]
     """What the metrics' headings mean."""
+    kind: Kind = "runs"
 
     def text_columns(self, group: Group) -> tuple[int, ...]:
         """Return the indices of the columns that a reader of ``group`` needs: those with a value in it."""
@@ -102,3 +115,8 @@ def unit_heading(column: Column, *, ascii_only: bool = False) -> str:
 def metric_with_arrow(column: Column) -> str:
     """Return ``FD digits ↓``."""
     return f"{column.metric_heading} {'↑' if column.direction == 'higher' else '↓'}"
+
+
+def worst_status(text: str) -> str:
+    """Return the worst word of a status, for its colour: ``diverged`` of ``4 complete, 1 diverged``."""
+    return next((word for word in _BY_BADNESS if word in text), text)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganbench.metrics.key import Key
 from ganbench.metrics.value import MetricValue
 from ganbench.results.record import RunRecord
 from ganbench.results.table import formats
+from ganbench.results.table.averages import coverage, mean_cell
+from ganbench.results.table.columns import Notes
 from ganbench.results.table.model import Cell, Column, Direction, Part
+from ganbench.results.table.replicates import Replicates, finite
 
 _PARTS: tuple[tuple[Part, int], ...] = (("best", 0), ("final", 0), ("floor", 7))
 _MetricKey = tuple[str, str]
@@ -28,9 +31,18 @@ class MetricColumns:
         """Return a record's cells in these columns; empty cells for what it did not measure."""
         return tuple(_cell(column, _history(record, (column.metric, column.evaluation_key))) for column in self.columns)
 
+    def mean_cells(self, row: Replicates, notes: Notes) -> tuple[Cell, ...]:
+        """Return the means over some replicates in these columns; ``notes`` takes which runs are not in a mean."""
+        return tuple(_mean(column, row, notes) for column in self.columns)
 
-def metric_columns(records: Sequence[RunRecord]) -> MetricColumns:
-    """Return the columns of every metric that the records hold, in the order of their first use."""
+
+def metric_columns(records: Sequence[RunRecord], *, averaged: bool = False) -> MetricColumns:
+    """Return the columns of every metric that the records hold, in the order of their first use.
+
+    Args:
+        records: the runs.
+        averaged: whether the cells will be means over runs.
+    """
     samples: dict[_MetricKey, MetricValue] = {}
     for record in records:
         for evaluation in record.evaluations:
@@ -38,7 +50,8 @@ def metric_columns(records: Sequence[RunRecord]) -> MetricColumns:
                 samples[value.name, value.evaluation_key] = value
     headings = _headings(samples, records)
     columns = [_column(key, headings[key], value, part, priority) for key, value in samples.items() for part, priority in _PARTS]
-    notes = [_explanation(headings[key], value) for key, value in samples.items()]
+    columns = [replace(column, averaged=averaged and column.part != "floor") for column in columns]
+    notes = [_explanation(headings[key], value, of_networks=not averaged) for key, value in samples.items()]
     notes += [_key_note(name, records) for name in sorted({name for name, _ in samples}) if sum(name == n for n, _ in samples) > 1]
     return MetricColumns(columns=tuple(columns), notes=tuple(formats.clean(note) for note in notes))
 
@@ -87,18 +100,34 @@ def _cell(column: Column, history: list[MetricValue]) -> Cell:
     return Cell(value=shown.value, text=formats.with_spread(shown.value, shown.spread), spread=spread)
 
 
+def _mean(column: Column, row: Replicates, notes: Notes) -> Cell:
+    """Return the mean over replicates of best or final, or the floor, which is not averaged where it is the same in all."""
+    cells = [_cell(column, _history(run, (column.metric, column.evaluation_key))) for run in row.counted]
+    measured = [cell.value for cell in cells if isinstance(cell.value, float)]
+    if row.is_single or not measured:
+        return replace(cells[0], text=formats.number(measured[0]), spread=None, num_runs=1) if measured else Cell()
+    if column.part == "floor":
+        return mean_cell([measured[0]] if len(set(measured)) == 1 else finite(measured), formats.number)
+    used, why = finite(measured), []
+    if len(measured) < len(cells):
+        why.append("the others have no value")
+    if len(used) < len(measured):
+        why.append(f"{len(measured) - len(used)} ended at nan or inf")
+    return mean_cell(used, formats.number, notes.add(coverage(len(used), row, why)))
+
+
 def best_of(history: Sequence[MetricValue]) -> MetricValue:
     """Return the best value; a NaN only where there is nothing else."""
     return min(history, key=lambda v: (math.isnan(v.value), -v.value if v.higher_is_better else v.value))
 
 
-def _explanation(heading: str, value: MetricValue) -> str:
+def _explanation(heading: str, value: MetricValue, *, of_networks: bool) -> str:
     """Return what a metric's heading means, in one line."""
     direction = "higher" if value.higher_is_better else "lower"
     text = f"{heading}: {value.name}, {value.num_generated:,} generated against {value.num_reference:,} real images, {direction} is better"
     if value.floor is not None:
         text += f"; floor: two halves of {value.floor_count:,} real images"
-    return text + ("; ± over the extractor's networks" if value.spread > 0 else "")
+    return text + ("; ± over the extractor's networks" if of_networks and value.spread > 0 else "")
 
 
 def _key_note(name: str, records: Sequence[RunRecord]) -> str:

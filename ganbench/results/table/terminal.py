@@ -1,6 +1,6 @@
 """A table for a terminal of any width.
 
-What fits is one table. What does not is turned: a run or a few become columns of a list of fields; many keep their rows and lose the least
+What fits is one table. What does not is turned: a row or a few become columns of a list of fields; many keep their rows and lose the least
 important columns, which are named below.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ganbench.results.table.columns import SPEED_COLUMNS
-from ganbench.results.table.model import Cell, Column, Group, Row, Table, metric_with_arrow, unit_heading
+from ganbench.results.table.model import Cell, Column, Group, Row, Table, metric_with_arrow, unit_heading, worst_status
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -115,8 +115,9 @@ def _is_constant(column: Column, cells: Sequence[Cell]) -> bool:
 
 def _with_short_ids(columns: Sequence[Column], rows: tuple[Row, ...]) -> tuple[Row, ...]:
     """Return the rows with run ids cut to their date and time where that tells them apart; `ganbench show` takes them like that."""
-    short = ["-".join(row.run_id.split("-")[:2]) for row in rows]
-    if len(set(short)) < len(rows):
+    short = [row.run_id if row.runs else "-".join(row.run_id.split("-")[:2]) for row in rows]
+    single = [text for row, text in zip(rows, short, strict=True) if not row.runs]
+    if len(set(single)) < len(single):
         return rows
     where = next(i for i, column in enumerate(columns) if column.id == "run")
     texts = [replace(row.cells[where], text=text) for row, text in zip(rows, short, strict=True)]
@@ -184,7 +185,7 @@ def _fits(console: Console, table: RichTable) -> bool:
 
 def _cell(column: Column, cell: Cell) -> Text:
     """Return a cell; a missing value is a dash, never a gap."""
-    style = _STATUS_STYLES.get(cell.text, "red") if column.id == "status" else ""
+    style = _STATUS_STYLES.get(worst_status(cell.text), "red") if column.id == "status" else ""
     text = _text(cell.text or "-", style if cell.text else "dim")
     if cell.notes:
         text.append(_marker(cell.notes), style="yellow")

@@ -35,7 +35,9 @@ def real_term(r, KIND: tl.constexpr, LABEL_SMOOTHING: tl.constexpr, REAL_TARGET:
         slope = tl.zeros_like(r) - 1.0
     else:
         softplus, sigmoid = softplus_and_sigmoid(-r)
-        value = softplus + LABEL_SMOOTHING * r
+        value = softplus
+        if LABEL_SMOOTHING > 0:
+            value += LABEL_SMOOTHING * r
         slope = LABEL_SMOOTHING - sigmoid
     return value, slope
 

@@ -105,6 +105,19 @@ def test_a_logit_that_is_no_number_shows_in_the_loss(device: torch.device, kind:
     found = gan_loss(real, fake, kind=kind, role="discriminator", impl="triton")
     assert not found.loss.isfinite()
     assert not found.statistics[1].isfinite()
+    swapped = gan_loss(-fake, real, kind=kind, role="discriminator", impl="triton")  # a real image that looks wholly fake
+    assert not swapped.loss.isfinite()
+    assert not swapped.statistics[0].isfinite()
+
+
+@pytest.mark.parametrize("kind", ["logistic", PAIRED])
+@pytest.mark.parametrize("size", [6.0, 10.0, 14.0])
+def test_the_small_loss_of_a_sure_discriminator_keeps_its_digits(device: torch.device, kind: str, size: float) -> None:
+    """log(1 + exp(-size)), where 1 + exp(-size) alone has lost them."""
+    real, fake = torch.full((4,), size, device=device), torch.full((4,), -size if kind == "logistic" else 0.0, device=device)
+    found = gan_loss(real, fake, kind=kind, role="discriminator", impl="triton").loss
+    wanted = expected(real, fake, kind=kind, role="discriminator")[0].loss
+    torch.testing.assert_close(found.double(), wanted, rtol=5e-6, atol=0.0)
 
 
 @pytest.mark.parametrize("kind", ["logistic", PAIRED])

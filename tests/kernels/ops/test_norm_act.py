@@ -337,3 +337,20 @@ def test_any_shape(device: torch.device, shape: tuple[int, ...], layout: str) ->
     """Odd sizes and sizes of one."""
     case = Case(LAYOUTS[layout](draw(shape, torch.float64, device)))
     assert_agrees(case, kept_away_from_the_kink(case))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="8 GiB in an interpreter")
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_more_than_two_to_the_31_elements(device: torch.device, layout: str) -> None:
+    """The last images are normalised and differentiated like the first."""
+    if torch.cuda.mem_get_info(device)[0] < 40 * 2**30:
+        pytest.skip("needs 40 GiB")
+    x = LAYOUTS[layout](torch.randn(33, 64, 1024, 1024, device=device, dtype=torch.float16)).requires_grad_()
+    y = norm_act(x, None, None, None, None, impl="triton")
+    (dx,) = torch.autograd.grad(y, x, y.detach())
+    for image in (0, -1):
+        z = x[image].detach().float()  # of mean 0 and variance 1, over so many
+        torch.testing.assert_close(y[image].float(), torch.nn.functional.leaky_relu(z, 0.2), rtol=2e-3, atol=2e-3)
+        # sum(dz z) / n is 0.52 and sum(dz) / n is 0.96 / sqrt(2 pi), of a unit normal z and dz = max(z, 0) + 0.04 min(z, 0)
+        dz = torch.where(z > 0, z, 0.04 * z)
+        torch.testing.assert_close(dx[image].float(), dz - 0.96 / (2 * torch.pi) ** 0.5 - 0.52 * z, rtol=1e-2, atol=1e-2)

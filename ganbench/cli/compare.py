@@ -1,0 +1,67 @@
+"""``ganbench compare``: a verdict on stored runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from ganbench.cli.complete import run_ids
+from ganbench.cli.verdict import deliver, outputs_of, policy_of, verdict_options
+from ganbench.errors import UsageError
+
+_QUALITY = ("final", "best")
+
+
+@click.command("compare")
+@click.argument("sides", nargs=-1, metavar="[BASE HEAD]", shell_complete=run_ids)
+@click.option("--base", "bases", multiple=True, metavar="RUN", shell_complete=run_ids, help="One more run of base.")
+@click.option("--head", "heads", multiple=True, metavar="RUN", shell_complete=run_ids, help="One more run of head.")
+@click.option("--quality", type=click.Choice(_QUALITY), default="final", show_default=True, help="Which value of a run is its quality.")
+@verdict_options
+def command(sides: tuple[str, ...], bases: tuple[str, ...], heads: tuple[str, ...], **flags: Any) -> int:
+    """Compare HEAD with BASE: what regressed, improved, is unchanged or cannot be decided, with an interval.
+
+    BASE and HEAD are runs (folder, id or its beginning), folders of runs, several of them with commas between, or JSON files of
+    pytest-benchmark. The runs of a side that differ in their seed only are replicates; a single run on a side decides what has no noise.
+
+    \b
+    ganbench compare results/main results/branch
+    ganbench compare --base runs/a --base runs/b --head runs/c -o junit=verdict.xml -o markdown=verdict.md
+    ganbench compare baseline.json today.json --threshold throughput=15% --gate memory=warn
+
+    \b
+    KIND of -o: terminal, json, markdown, junit, csv; github-benchmark writes two files for
+    github-action-benchmark, PATH-bigger and PATH-smaller; pytest-benchmark PATH-base and PATH-head.
+    Tiers: deterministic, memory, throughput, quality.
+
+    Exit codes: 0 no gated metric regressed, 1 one did or is missing, 2 usage, 4 nothing is comparable, 5 nothing to compare. In a GitHub
+    workflow the verdict is added to the step's summary.
+    """
+    from ganbench.cli.compare_sides import compare_sides, load_side, refuse_empty
+
+    base_names, head_names = _names(sides, bases, heads)
+    policy = policy_of(flags, quality=flags["quality"])
+    outputs_of(flags)
+    base, head = load_side("base", base_names), load_side("head", head_names)
+    refuse_empty(base, head)
+    return deliver(compare_sides(base, head, policy), flags)
+
+
+def _names(sides: Sequence[str], bases: Sequence[str], heads: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what base and head are called, however they were given.
+
+    Raises:
+        UsageError: a side is missing, given twice, or there are more than two.
+    """
+    if sides and (bases or heads):
+        raise UsageError(f"give BASE and HEAD, or --base and --head (got {sides[0]!r} too)", hint="several runs have commas between")
+    if len(sides) > 2:
+        raise UsageError(f"two sides are compared (got {len(sides)})", hint="put commas between the runs of one side")
+    if sides:
+        bases, heads = sides[:1], sides[1:]
+    for which, names in (("base", bases), ("head", heads)):
+        if not names:
+            raise UsageError(f"{which} is missing", hint="give BASE and HEAD, or --base and --head")
+    return bases, heads

@@ -1,0 +1,191 @@
+"""What the commands that end in a verdict share: options of the policy and of the output, and printing it everywhere it is wanted."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ganbench.errors import StorageError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from ganbench.compare import Comparison, Policy
+    from ganbench.report.render import Wish
+
+F = TypeVar("F", bound=Callable[..., Any])
+SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+_TIERS = ("deterministic", "memory", "throughput", "quality")
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DECIDED_NOTHING = (4, 5)
+"""Exit codes with which there are no findings that an option could be about."""
+
+_OPTIONS: tuple[Callable[[F], F], ...] = (
+    click.option("--strict", is_flag=True, help="Fail also where a gated metric stays inconclusive or cannot be compared."),
+    click.option("--alpha", type=float, default=0.05, show_default=True, help="Probability of any false verdict among the gated metrics."),
+    click.option("--threshold", "thresholds", multiple=True, metavar="METRIC=5%", help="From which change on; of a metric, or of a tier."),
+    click.option("--gate", "gates", multiple=True, metavar="METRIC=fail|warn|off", help="What a regression does; likewise."),
+    click.option("-o", "outputs", multiple=True, metavar="KIND=PATH", help="Write a file too; may be repeated."),
+    click.option("--json", "as_json", is_flag=True, help="Print the whole verdict as JSON on stdout, and nothing else there."),
+    click.option("--all", "show_all", is_flag=True, help="Show unchanged metrics too."),
+)
+
+
+def verdict_options(function: F) -> F:
+    """Add the options of the policy and of the output to a command's function."""
+    for add in reversed(_OPTIONS):
+        function = add(function)
+    return function
+
+
+def policy_of(flags: dict[str, Any], **settings: Any) -> Policy:
+    """Return the policy that the flags ask for.
+
+    Args:
+        flags: what :func:`verdict_options` adds.
+        settings: of the policy besides.
+
+    Raises:
+        UsageError: a flag that cannot be read, or a value out of range.
+    """
+    from ganbench.compare import Policy
+
+    thresholds = {name: _fraction(name, text) for name, text in _pairs("--threshold", "METRIC=5%", flags["thresholds"])}
+    gates: dict[str, Any] = dict(_pairs("--gate", "METRIC=fail|warn|off", flags["gates"]))
+    try:
+        return Policy(alpha=flags["alpha"], strict=flags["strict"], thresholds=thresholds, gates=gates, **settings)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def outputs_of(flags: dict[str, Any]) -> tuple[tuple[str, Path], ...]:
+    """Return the kinds and paths of ``-o``, before minutes have passed.
+
+    Raises:
+        UsageError: an unknown kind, or a path where no file can be.
+    """
+    from ganbench.report.render import KINDS, file_names
+
+    outputs = [(kind, Path(path)) for kind, path in _pairs("-o", "KIND=PATH", flags["outputs"])]
+    for kind, path in outputs:
+        if kind not in KINDS:
+            hint = did_you_mean(kind, list(KINDS))
+            raise UsageError(
+                f"-o {kind}={path}: kind must be one of {', '.join(KINDS)} (got {kind!r})", hint=hint if "mean" in hint else ""
+            )
+        for file in file_names(kind, path):
+            _check_place(f"-o {kind}={path}", file)
+    return tuple(outputs)
+
+
+def deliver(comparison: Comparison, flags: dict[str, Any]) -> int:
+    """Print a verdict, write the files and the step summary, and return the exit code.
+
+    Raises:
+        UsageError: a file cannot be written, or a threshold or gate names a metric that nothing has.
+        StorageError: the disk is full.
+    """
+    from ganbench.report.render import Wish
+    from ganbench.results.terminal import stream_width
+
+    _refuse_unused(comparison, flags)
+    moment = datetime.now(timezone.utc).isoformat(timespec="seconds").partition("+")[0]
+    wish = Wish(show_all=flags["show_all"], created=moment, width=stream_width())
+    _write_files(comparison, outputs_of(flags), wish)
+    _append_summary(comparison, wish)
+    _print(comparison, wish, as_json=flags["as_json"])
+    return comparison.exit_code
+
+
+def _write_files(comparison: Comparison, outputs: Sequence[tuple[str, Path]], wish: Wish) -> None:
+    from ganbench.report.render import render, with_addition
+    from ganbench.results.atomic import write_text
+
+    for kind, path in outputs:
+        for addition, text in render(kind, comparison, wish).items():
+            try:
+                write_text(with_addition(path, addition), text)
+            except StorageError as error:
+                if isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_SPACE:
+                    raise
+                raise UsageError(f"-o {kind}={path}: {error.what}", hint="write it elsewhere") from error
+
+
+def _append_summary(comparison: Comparison, wish: Wish) -> None:
+    """Add the verdict to the summary of a GitHub step, as far as there is room; that it cannot be written changes no verdict."""
+    from ganbench.report.markdown import SUMMARY_BYTES, cut_to, render_markdown
+
+    name = os.environ.get(SUMMARY_VARIABLE)
+    if not name:
+        return
+    try:
+        with Path(name).open("ab") as file:
+            text = render_markdown(comparison, show_all=wish.show_all)
+            file.write(cut_to(text, SUMMARY_BYTES - file.tell()).encode())
+    except OSError as error:
+        click.echo(f"ganbench: the step summary was not written: {error.strerror or error}", err=True)
+
+
+def _print(comparison: Comparison, wish: Wish, *, as_json: bool) -> None:
+    from ganbench.report.json import render_json
+    from ganbench.report.terminal import render_terminal
+    from ganbench.results.terminal import has_colour, write_text
+
+    colour = has_colour(sys.stdout)
+    text = render_json(comparison) if as_json else render_terminal(comparison, width=wish.width, colour=colour, show_all=wish.show_all)
+    write_text(text, sys.stdout)
+
+
+def _check_place(option: str, path: Path) -> None:
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise UsageError(f"{option}: there is no folder {folder}", hint="make it first")
+    if path.is_dir():
+        raise UsageError(f"{option}: {path} is a folder", hint="name a file")
+
+
+def _refuse_unused(comparison: Comparison, flags: dict[str, Any]) -> None:
+    """Refuse a threshold or gate that no finding heeds: a name that is misspelt would switch a gate on or off unseen.
+
+    Raises:
+        UsageError: there is such.
+    """
+    from ganbench.compare import RULES
+
+    found = sorted({finding.metric for finding in comparison.findings})
+    for option, pairs in (("--threshold", flags["thresholds"]), ("--gate", flags["gates"])):
+        for name in _unknown((pair.partition("=")[0].strip() for pair in pairs), {*_TIERS, *RULES, *found}):
+            if comparison.exit_code not in _DECIDED_NOTHING:
+                raise UsageError(f"{option} {name}: nothing that was compared is called so", hint=did_you_mean(name, [*_TIERS, *found]))
+
+
+def _unknown(names: Iterable[str], known: set[str]) -> list[str]:
+    return [name for name in names if name not in known]
+
+
+def _pairs(option: str, form: str, values: Sequence[str]) -> list[tuple[str, str]]:
+    """Read NAME=VALUE arguments."""
+    pairs = []
+    for value in values:
+        name, equals, text = (part.strip() for part in value.partition("="))
+        if not (equals and name and text):
+            raise UsageError(f"{option} wants {form} (got {value!r})")
+        pairs.append((name, text))
+    return pairs
+
+
+def _fraction(name: str, text: str) -> float:
+    """Read ``5%`` or ``0.05``; a bare ``5`` could mean either."""
+    number, is_percent = text.removesuffix("%").strip(), text.endswith("%")
+    try:
+        value = float(number) / (100 if is_percent else 1)
+    except ValueError:
+        raise UsageError(f"--threshold {name} must be a percentage such as 5% (got {text!r})") from None
+    if value >= 1 and not is_percent:
+        raise UsageError(f"--threshold {name} must be a percentage such as 5%, or a fraction such as 0.05 (got {text!r})")
+    return value

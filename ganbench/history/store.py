@@ -1,0 +1,153 @@
+"""The directory of a history: which file holds which record, adding, and reading all of it.
+
+::
+
+    .ganbench/
+        <hardware>/<work>/<commit>-<time>-<run id>-<digest>.json     a record, as a run wrote it
+        baselines/<name>.json                                        see ganbench.history.baseline
+        accept.toml                                                  see ganbench.history.accept
+
+A file is never changed, and its name holds a digest of its content: two copies of a history merge by putting their files together. There is no
+index; what is in the directory is all there is. ``<hardware>`` is the digest of the hardware key, ``<work>`` that of the cell: what was run
+without its seed and its code, because a series follows the code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ganbench.compare.cells import cells_of
+from ganbench.errors import StorageError, UsageError
+from ganbench.history.commit import UNKNOWN
+from ganbench.results.atomic import storage_errors, write_text
+from ganbench.results.find import Unreadable
+from ganbench.results.record import SCHEMA_VERSION, RunRecord
+from ganbench.results.serialise import from_json, to_json
+
+DEFAULT_HISTORY = Path(".ganbench")
+"""Where a history is, below the current folder."""
+_KEY = re.compile(r"[0-9a-f]{12}")
+_TIME = "%Y%m%dT%H%M%SZ"
+_DIGITS = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One record of a history."""
+
+    commit: str
+    """12 hex digits, with ``+dirty`` where files were edited; ``unknown`` where nobody knew it."""
+    moment: datetime
+    """When the run began, in UTC."""
+    record: RunRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class History:
+    """All that a directory holds, the oldest first."""
+
+    entries: tuple[Entry, ...]
+    damaged: tuple[Unreadable, ...]
+
+
+def add_record(history: Path, record: RunRecord, commit: str = UNKNOWN) -> Path:
+    """Put a finished run into a history and return its file; one that is there already is left as it is.
+
+    Args:
+        history: the directory, made when missing.
+        record: complete or diverged.
+        commit: what :func:`ganbench.history.commit.checked_commit` returned.
+
+    Raises:
+        UsageError: the run is not finished, or its time cannot be read.
+        StorageError: the directory cannot be written.
+    """
+    if record.status not in ("complete", "diverged"):
+        raise UsageError(f"run {record.run_id} is {record.status}, and a history holds finished runs only", hint="resume it first")
+    text = to_json(record)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+    name = f"{commit}-{_moment(record).strftime(_TIME)}-{_slug(record.run_id)}-{digest}.json"
+    path = history / record.keys.hardware.digest / cells_of([record])[0].digest / name
+    if path.exists():
+        return path
+    make_folder(path.parent)
+    write_text(path, text)
+    return path
+
+
+def read_history(history: Path) -> History:
+    """Return every record of a directory; what is damaged is named and passed over.
+
+    Raises:
+        UsageError: it is no directory, cannot be read, or holds a record of a later schema version.
+    """
+    entries, damaged = [], []
+    for path in _files(history):
+        try:
+            text = path.read_bytes()
+            record = from_json(text, str(path))
+            entries.append(Entry(commit=path.name.partition("-")[0], moment=_moment(record), record=record))
+        except OSError as error:
+            damaged.append(Unreadable(path=path, reason=f"cannot read {path}: {error.strerror}"))
+        except UsageError as error:
+            if is_newer(text):
+                raise
+            damaged.append(Unreadable(path=path, reason=str(error)))
+    entries.sort(key=lambda entry: (entry.moment, entry.record.run_id, entry.commit))
+    return History(entries=tuple(entries), damaged=tuple(damaged))
+
+
+def is_newer(text: bytes, known: int = SCHEMA_VERSION) -> bool:
+    """Tell whether a file was written by a later version, and so is not damaged but unknown."""
+    try:
+        version = json.loads(text)["schema_version"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
+    return isinstance(version, int) and version > known
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and its parents.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise StorageError(f"cannot make the folder {folder}: a file is there", hint="choose another directory with --history")
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _files(history: Path) -> Iterator[Path]:
+    """Yield the records' files in the order of their names."""
+    if history.exists() and not history.is_dir():
+        raise UsageError(f"{history} is not the directory of a history", hint="give the folder that `ganbench trend --add` filled")
+    for hardware in _folders(history):
+        for work in _folders(hardware):
+            yield from sorted(path for path in work.glob("[!.]*.json") if path.is_file())
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(child for child in folder.iterdir() if _KEY.fullmatch(child.name) and child.is_dir()) if folder.exists() else []
+    except OSError as error:
+        raise UsageError(f"cannot read the folder {folder}: {error.strerror}", hint="check its permissions") from None
+
+
+def _moment(record: RunRecord) -> datetime:
+    try:
+        moment = datetime.fromisoformat(record.created.replace("Z", "+00:00"))
+    except ValueError:
+        raise UsageError(f"record {record.run_id} is damaged: created must be a time in ISO 8601 (got {record.created!r})") from None
+    return moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _slug(text: str) -> str:
+    """Return a run id as a part of a file name."""
+    return re.sub(r"[^A-Za-z0-9_+.]+", "-", text).strip("-.")[-80:] or "run"

@@ -1,0 +1,155 @@
+"""A comparison as a table of sections: narrow for a terminal, with two values in a cell, and flat for markdown."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from ganbench.bench.report.model import Block, Cell, Column, Notes, Section, Sheet
+from ganbench.compare.verdict import Comparison, Difference, Finding
+from ganbench.report import words
+from ganbench.report.groups import Group, groups_of, num_hidden
+from ganbench.report.sentence import verdict_sentence
+from ganbench.results.table.formats import clean
+
+_NAME_WIDTH = 28
+_NAME_WIDTH_BESIDE_NULL = 18
+_FIELD_WIDTH = 22
+_VALUE_WIDTH = 18
+_BLANK = Cell(" ")
+"""Of a line that goes on from the one above; an empty cell would be shown as a missing value."""
+_HOW_TO_READ = (
+    "change: of the metric itself, from base to head; visible: the smallest change that would have been seen 4 times in 5",
+    "threshold: a verdict needs an interval without 0, and a change past the threshold; unchanged: the interval lies within it",
+)
+
+
+def narrow_sheet(comparison: Comparison, *, show_all: bool = False) -> Sheet:
+    """Return the table for a terminal: 80 columns wide, each finding on two lines or more, the reasons as notes.
+
+    Args:
+        comparison: the verdict.
+        show_all: whether unchanged findings are shown.
+    """
+    notes = Notes()
+    sections = [_narrow(group, notes) for group in groups_of(comparison, show_all=show_all)]
+    return _sheet(comparison, sections, notes, show_all=show_all)
+
+
+def flat_sheet(comparison: Comparison, *, show_all: bool = False) -> Sheet:
+    """Return the table for markdown: each finding on one line, its reason in the last column."""
+    sections = [_flat(group) for group in groups_of(comparison, show_all=show_all)]
+    return _sheet(comparison, sections, Notes(), show_all=show_all)
+
+
+def _sheet(comparison: Comparison, sections: Sequence[Section], notes: Notes, *, show_all: bool) -> Sheet:
+    hidden = num_hidden(comparison, show_all=show_all)
+    heading = (
+        verdict_sentence(comparison),
+        f"base: {clean(comparison.base)}; head: {clean(comparison.head)}",
+        *(filter(None, [clean(comparison.machine)])),
+    )
+    legend = (
+        *([f"{hidden} unchanged {'is' if hidden == 1 else 'are'} not shown; --all shows them"] if hidden else []),
+        *(f"new in head: {clean(name)}" for name in comparison.new),
+        *(clean(note) for note in comparison.notes),
+        *(_legend(comparison) if sections else ()),
+    )
+    return Sheet(heading=heading, sections=tuple(sections), notes=tuple(notes.texts), legend=legend)
+
+
+def _legend(comparison: Comparison) -> tuple[str, ...]:
+    unit = "process pairs" if comparison.kind == "paired" else "runs"
+    levels = sorted({f.confidence for f in comparison.findings if f.confidence is not None})
+    sure = " to ".join(f"{100 * level:.3g}%" for level in dict.fromkeys((levels[0], levels[-1]))) if levels else ""
+    confidence = f", at a confidence of {sure}; of counts and memory it is the range" if sure else " is the range of all values"
+    null = ("null: base against base, what the machine makes of no change",) if any(f.null for f in comparison.findings) else ()
+    return *_HOW_TO_READ, f"n: {unit} of base and head; interval: of the change{confidence}", *null
+
+
+def _narrow(group: Group, notes: Notes) -> Section:
+    if group.state == "not-comparable":
+        return _unlike(group, notes)
+    columns = (
+        Column(heading="", is_number=False),
+        Column(heading="base\nhead"),
+        Column(heading="change\ninterval"),
+        Column(heading="threshold\nvisible"),
+        Column(heading="n\ngate", is_number=False),
+        Column(heading="null", priority=1),
+    )
+    width = _NAME_WIDTH_BESIDE_NULL if any(found.null for found in group.findings) else _NAME_WIDTH
+    blocks = []
+    for found, name in zip(group.findings, group.names, strict=True):
+        lines = tuple(textwrap.wrap(name, width)) or ("",)
+        blocks.append(Block(lines, tuple(zip(*_stacks(found), strict=True)), notes.add(words.why(found))))
+    return Section(title=group.title, columns=columns, blocks=tuple(blocks))
+
+
+def _stacks(found: Finding) -> tuple[tuple[Cell, Cell], ...]:
+    """Return for each column the two cells of a finding."""
+    bad = found.fails
+    null = words.null_texts(found.null)
+    return (
+        (Cell(words.value_text(found.base)), Cell(words.value_text(found.head))),
+        (Cell(words.change_text(found), is_bad=bad), Cell(words.interval_text(found), is_bad=bad)),
+        (Cell(words.threshold_text(found)), Cell(words.visible_text(found))),
+        (Cell(words.count_text(found)), Cell(found.gate)),
+        (Cell(null[0]), Cell(null[1])),
+    )
+
+
+def _unlike(group: Group, notes: Notes) -> Section:
+    """Return the fields that differ, with both values; findings that differ in the same fields share a block."""
+    blocks = []
+    for names, alike in _by_differences(group):
+        columns = [textwrap.wrap(text, _NAME_WIDTH_BESIDE_NULL) for text in names]
+        lines = [line for one in alike[0].differences for line in _wrapped(one)] or [(_BLANK, _BLANK, _BLANK)]
+        reasons = "; ".join(dict.fromkeys(words.why(found) for found in alike))
+        name = tuple(line for column in columns for line in column)
+        blocks.append(Block(name, tuple(lines), notes.add(reasons)))
+    return Section(title=group.title, columns=_unlike_columns(), blocks=tuple(blocks))
+
+
+def _unlike_columns() -> tuple[Column, ...]:
+    return tuple(Column(heading=text, is_number=False) for text in ("", "field", "base", "head"))
+
+
+def _by_differences(group: Group) -> list[tuple[list[str], list[Finding]]]:
+    alike: dict[tuple[Difference, ...], list[tuple[str, Finding]]] = {}
+    for found, name in zip(group.findings, group.names, strict=True):
+        alike.setdefault(found.differences, []).append((f"{name} ({words.count_text(found)})", found))
+    return [([name for name, _ in members], [found for _, found in members]) for members in alike.values()]
+
+
+def _wrapped(one: Difference) -> list[tuple[Cell, ...]]:
+    """Return a field and its two values in as many lines as the longest of them needs."""
+    texts = (clean(f"{one.key} {one.field}"), _FIELD_WIDTH), *((words.scalar_text(v), _VALUE_WIDTH) for v in (one.base, one.head))
+    columns = [textwrap.wrap(text, width) for text, width in texts]
+    return [tuple(Cell(text) if text else _BLANK for text in line) for line in zip_longest(*columns)]
+
+
+def _flat(group: Group) -> Section:
+    if group.state == "not-comparable":
+        return _flat_unlike(group)
+    headings = ("", "base", "head", "change", "interval", "threshold", "visible", "n", "gate", "null", "null interval", "why")
+    columns = tuple(Column(heading=text, is_number=0 < i < 7 or i in (9, 10)) for i, text in enumerate(headings))
+    blocks = [
+        Block((name,), ((*(cell for stack in _stacks(found) for cell in stack), Cell(words.why(found))),))
+        for found, name in zip(group.findings, group.names, strict=True)
+    ]
+    return Section(title=group.title, columns=columns, blocks=tuple(blocks))
+
+
+def _flat_unlike(group: Group) -> Section:
+    columns = (*_unlike_columns(), Column(heading="why", is_number=False))
+    blocks = []
+    for found, name in zip(group.findings, group.names, strict=True):
+        why = Cell(words.why(found))
+        lines = [
+            (Cell(clean(f"{one.key} {one.field}")), Cell(words.scalar_text(one.base)), Cell(words.scalar_text(one.head)), why)
+            for one in found.differences
+        ]
+        blocks.append(Block((f"{name} ({words.count_text(found)})",), tuple(lines) or ((Cell(), Cell(), Cell(), why),)))
+    return Section(title=group.title, columns=columns, blocks=tuple(blocks))

@@ -1,0 +1,138 @@
+"""A finding in words and short numbers: what the renderers for people share. No text holds a line feed or a control character."""
+
+from __future__ import annotations
+
+import math
+
+from ganbench.compare.verdict import Difference, Finding, NullRatio, State
+from ganbench.metrics.key import Scalar
+from ganbench.results.table.formats import clean, number, plain
+
+ORDER: tuple[State, ...] = ("regressed", "missing", "improved", "inconclusive", "not-comparable", "unchanged")
+"""In which order readers want to see the states: what changed comes first."""
+_HASH_DIGITS = 12
+_HEX = frozenset("0123456789abcdef")
+
+
+def state_name(state: State) -> str:
+    """Return ``not comparable`` for ``not-comparable``."""
+    return state.replace("-", " ")
+
+
+def metric_name(found: Finding) -> str:
+    """Return ``throughput, images/s``."""
+    return clean(f"{found.label}, {found.unit}" if found.unit else found.label)
+
+
+def full_name(found: Finding) -> str:
+    """Return ``throughput of dcgan digits``."""
+    return clean(f"{found.label} of {found.cell}" if found.cell else found.label)
+
+
+def percent(change: float, *, signed: bool = True) -> str:
+    """Return a relative change: ``+10.2%``, ``+0.013%``, ``+1,234%``; ``inf`` where it is infinite."""
+    if not math.isfinite(change):
+        return "inf"
+    sign = ("+" if change > 0 else "-" if change < 0 else "") if signed else ""
+    size = abs(100 * change)
+    text = f"{size:,.0f}" if size >= 100 else f"{size:.1f}" if size >= 0.05 or size == 0 else number(size, 2)
+    return f"{sign}{text}%"
+
+
+def change_text(found: Finding) -> str:
+    """Return the estimate; empty where there is none."""
+    return "" if found.change is None else percent(found.change)
+
+
+def interval_text(found: Finding) -> str:
+    """Return ``-12.1 to -8.3%``; an end that is not known is ``open``."""
+    return "" if found.low is None or found.high is None else _between(found.low, found.high)
+
+
+def threshold_text(found: Finding) -> str:
+    """Return ``5%``."""
+    size = 100 * found.threshold
+    return f"{size:.3g}%"
+
+
+def visible_text(found: Finding) -> str:
+    """Return the smallest change that would have been seen; empty where no change could, or where nothing was tested."""
+    return "" if found.smallest_visible is None else percent(found.smallest_visible, signed=False)
+
+
+def count_text(found: Finding) -> str:
+    """Return how many runs or pairs each side has: ``5/3``."""
+    return f"{found.num_base}/{found.num_head}"
+
+
+def null_texts(null: NullRatio | None) -> tuple[str, str]:
+    """Return change and interval of base against base; empty texts where it was not measured."""
+    return ("", "") if null is None else (percent(null.change), _between(null.low, null.high))
+
+
+def value_text(value: float | str | None) -> str:
+    """Return what was measured; empty where nothing was."""
+    if isinstance(value, str):
+        return clean(value)
+    return "" if value is None else plain(value) if value == round(value) else number(value)
+
+
+def scalar_text(value: Scalar) -> str:
+    """Return a field of a key: ``on``, ``none``, ``2.15.0``; of a hash the first digits."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "on", False: "off"}[value]
+    text = clean(str(value))
+    return text[:_HASH_DIGITS] if len(text) == 64 and set(text) <= _HEX else text
+
+
+def difference_text(one: Difference) -> str:
+    """Return ``software torch: 2.15.0 / 2.14.0``."""
+    return f"{clean(one.key)} {clean(one.field)}: {scalar_text(one.base)} / {scalar_text(one.head)}"
+
+
+def why(found: Finding) -> str:
+    """Return why a finding is what it is, in a sentence without an end; the fields that are not alike are left to the caller."""
+    differences = "" if found.state == "not-comparable" else "; ".join(map(difference_text, found.differences))
+    instead = f"what head has instead differs in {differences}" if differences else ""
+    return clean("; ".join(filter(None, (_decided(found), found.reason, instead))))
+
+
+def _between(low: float, high: float) -> str:
+    ends = "" if low <= -1 else percent(low), "" if math.isinf(high) else percent(high)
+    if not any(ends):
+        return "open"
+    return f"{ends[0].removesuffix('%') if ends[0] and ends[1] else ends[0] or 'open'} to {ends[1] or 'open'}"
+
+
+def _decided(found: Finding) -> str:
+    """Return what decided it; empty where the finding's own reason tells that."""
+    if found.state == "unchanged":
+        return "equal" if found.threshold == 0 or found.low is None else "the interval lies within the threshold on both sides"
+    if found.state == "inconclusive":
+        return "a worsening past the threshold is ruled out" if found.not_worse else ""
+    if found.state not in ("regressed", "improved"):
+        return ""
+    return f"{_past(found)}{_probability(found)}{_told_only(found)}"
+
+
+def _past(found: Finding) -> str:
+    if found.direction == "equal":
+        past = f", and differs by more than {threshold_text(found)}" if found.threshold else ""
+        return f"must be equal{past}"
+    word = "worse" if found.state == "regressed" else "better"
+    every = ", for every value" if found.confidence is None else ""
+    return f"{word} by more than the threshold of {threshold_text(found)}{every}"
+
+
+def _probability(found: Finding) -> str:
+    p = found.p_value if found.adjusted_p is None else found.adjusted_p
+    if p is None:
+        return ""
+    corrected = "" if found.adjusted_p is None else " after Holm's correction"
+    return f", {f'p {p:.2g}' if p > 1e-4 else 'p below 0.0001'}{corrected}"
+
+
+def _told_only(found: Finding) -> str:
+    if found.state != "regressed" or found.gate == "fail":
+        return ""
+    return "; only a warning" if found.gate == "warn" else "; not gated"
