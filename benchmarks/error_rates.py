@@ -1,7 +1,7 @@
 """Collect real process pairs of identical code, as `ganbench ab` measures them, while another process loads one core.
 
 ``python benchmarks/error_rates.py --pairs 200 --slowdown 0,5,10 [--plugin dcgan] [--set A.B=C] --out FILE``. The pairs of the slowdowns (in
-percent, added to head) take turns, so that all see the same machine. FILE gets one line of JSON for each pair; called again, the command
+percent, added to head's time) take turns, so that all see the same machine. FILE gets one line of JSON for each pair; called again, the command
 goes on where it was ended. ``error_rates_table.py`` resamples the pairs into comparisons.
 """
 
@@ -32,6 +32,7 @@ while os.getppid() == parent:  # ends with who started it
 """
 """Arithmetic in the caches, and 16 MiB through the memory."""
 MOST_FAILURES = 5
+TREE = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
@@ -54,14 +55,16 @@ def main() -> None:
                     file.write(json.dumps(line, separators=(",", ":")) + "\n")
                 taken += 1
                 each = (time.perf_counter() - began) / taken
-                print(f"{time.strftime('%H:%M:%S')} pair {index} at {slowdown:g} %: {line['log_ratio']:+.4f}, {each:.1f} s each", flush=True)
+                print(
+                    f"{time.strftime('%H:%M:%S')} pair {index} at {slowdown:g} %: {line['log_ratio']:+.4f}, {each:.1f} s each", flush=True
+                )
 
 
 def measure(arguments: argparse.Namespace, slowdown: float, index: int) -> dict[str, object]:
     """Return one pair as a line."""
     settings = dict(pair.split("=", 1) for pair in arguments.settings)
-    base = Side(name="the same code", plugin=arguments.plugin, settings=settings)
-    head = Side(name="the same code", plugin=arguments.plugin, settings=settings, slowdown=slowdown / 100)
+    base = Side(name="this tree", plugin=arguments.plugin, settings=settings, tree=TREE)
+    head = Side(name="this tree", plugin=arguments.plugin, settings=settings, tree=TREE, slowdown=slowdown / 100)
     launches = {role: make_launch(role, side, threads=arguments.threads) for role, side in (("base", base), ("head", head))}
     load = os.getloadavg()[0]
     pair = run_pair(launches, PairPlan(), random.Random(f"{arguments.seed} {slowdown:g} {index}"))

@@ -98,7 +98,9 @@ class Work:
             "ganbench": str(Path(ganbench.__file__).parent),
             "from_tree": packages_below([self._tree] if self._tree else [], []),
             "foreign": packages_below(self._foreign, [self._tree] if self._tree else []),
-            "made_by": sorted({type(one).__module__.partition(".")[0] for one in (networks.generator, networks.discriminator, self._algorithm)}),
+            "made_by": sorted(
+                {type(one).__module__.partition(".")[0] for one in (networks.generator, networks.discriminator, self._algorithm)}
+            ),
             "generator_parameters": sum(p.numel() for p in networks.generator.parameters()),
             "discriminator_parameters": sum(p.numel() for p in networks.discriminator.parameters()),
             "data_hash": made.dataset.train.content_hash,

@@ -63,7 +63,7 @@ def compare_sides(base: Side, head: Side, policy: Policy) -> Comparison:
     else:
         comparison = compare_benchmarks(base.benchmarks, head.benchmarks, policy, base_name=base.name, head_name=head.name)
     shared = len(base.paths & head.paths)
-    notes = (f"{shared} of the same on both sides: they cannot differ",) if shared else ()
+    notes = (f"{shared} {'is' if shared == 1 else 'are'} on both sides",) if shared else ()
     return dataclasses.replace(comparison, notes=(*notes, *comparison.notes))
 
 

@@ -125,7 +125,8 @@ def _append_summary(comparison: Comparison, wish: Wish) -> None:
         return
     try:
         with Path(name).open("ab") as file:
-            text = render_markdown(comparison, show_all=wish.show_all)
+            before = "\n" if file.tell() else ""
+            text = before + render_markdown(comparison, show_all=wish.show_all)
             file.write(cut_to(text, SUMMARY_BYTES - file.tell()).encode())
     except OSError as error:
         click.echo(f"ganbench: the step summary was not written: {error.strerror or error}", err=True)

@@ -1,12 +1,15 @@
 """Steps in a series: where a level changes for good, told from noise by ranks, so that one odd run is no step.
 
-A split is looked for where the ranks of the two sides differ most (Pettitt's statistic, 1979, standardised by the sides' sizes), and holds if
-no more than :data:`ALPHA` of 999 random orders of the same values have as good a split. Both sides are then split further. What differs by no
-more than the metric's threshold is joined again, the smallest difference first.
+A split is looked for where the ranks of both sides differ most (Pettitt's statistic, 1979, standardised by the sizes of the sides), and
+holds if no more than :data:`ALPHA` of 999 random orders of the same values have as good a split. Both sides are then split further. What
+differs by no more than the metric's threshold is joined again, the smallest difference first.
+
+@RATES@
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -58,7 +61,7 @@ def find_steps(values: Sequence[float], *, threshold: float) -> tuple[Step, ...]
 
 def find_changes(values: Sequence[float], *, threshold: float) -> tuple[Step, ...]:
     """Return the steps of a series without noise: wherever a value differs from the one before."""
-    pairs = enumerate(zip(values, values[1:], strict=False), start=1)
+    pairs = enumerate(itertools.pairwise(values), start=1)
     return tuple(
         Step(index=i, before=old, after=new, p_value=0.0) for i, (old, new) in pairs if old != new and not abs(new - old) <= threshold
     )
@@ -87,7 +90,7 @@ def _best_split(ranks: NDArray[np.float64]) -> tuple[int, float]:
 
 
 def _strengths(ranks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how much the mean ranks of both sides differ, in units of chance, for each split that leaves enough on both; ``[n, splits]``."""
+    """Return how much the ranks of both sides differ, in units of chance, for each split that leaves enough on both; ``[n, splits]``."""
     count = ranks.shape[1]
     sizes = np.arange(MIN_SIDE, count - MIN_SIDE + 1)
     sums = ranks.cumsum(axis=1)[:, MIN_SIDE - 1 : count - MIN_SIDE]
@@ -99,8 +102,8 @@ def _joined(values: NDArray[np.float64], splits: list[int], threshold: float) ->
     """Return the splits that are left when levels that hardly differ are joined."""
     while splits:
         edges = [0, *splits, len(values)]
-        medians = [_median(values[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
-        sizes = [_distance(old, new) for old, new in zip(medians, medians[1:], strict=False)]
+        medians = [_median(values[start:end]) for start, end in itertools.pairwise(edges)]
+        sizes = [_distance(old, new) for old, new in itertools.pairwise(medians)]
         smallest = min(range(len(sizes)), key=sizes.__getitem__)
         if sizes[smallest] > threshold:
             return splits

@@ -7,9 +7,9 @@
         baselines/<name>.json                                        see ganbench.history.baseline
         accept.toml                                                  see ganbench.history.accept
 
-A file is never changed, and its name holds a digest of its content: two copies of a history merge by putting their files together. There is no
-index; what is in the directory is all there is. ``<hardware>`` is the digest of the hardware key, ``<work>`` that of the cell: what was run
-without its seed and its code, because a series follows the code.
+A file is never changed, and its name holds a digest of its content: two copies of a history merge by putting their files together. There
+is no index; what is in the directory is all there is. ``<hardware>`` is the digest of the hardware key, ``<work>`` that of the cell: what
+was run without its seed and its code, because a series follows the code.
 """
 
 from __future__ import annotations

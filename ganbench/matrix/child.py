@@ -105,6 +105,7 @@ class PipeReporter:
 
 def run_order(order: Order, send: Send, stop: Stop) -> None:
     """Run a cell in this process, and send how it ended; an error that is a bug is raised after that."""
+    state: State
     try:
         with _logging():
             record = _run(order, PipeReporter(send, stop), stop)
@@ -115,7 +116,7 @@ def run_order(order: Order, send: Send, stop: Stop) -> None:
         state, reason = "no-space", str(error)
     except UsageError as error:
         state, reason = ("unsupported" if _is_unsupported(error) else "failed"), str(error)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         _send_end(send, "failed", f"{type(error).__name__}: {error}")
         raise
     _send_end(send, state, reason)
@@ -138,6 +139,12 @@ def _send_end(send: Send, state: State, reason: str) -> None:
 
 def _finished(record: RunRecord) -> tuple[State, str]:
     return ("done", "") if record.status == "complete" else ("diverged", record.status_detail)
+
+
+def order_from(text: str | bytes) -> Order:
+    """Return the order that a line of JSON holds."""
+    data = json.loads(text)
+    return Order(request=Request(**data["request"]), directory=data["directory"], threads=data["threads"])
 
 
 def _is_unsupported(error: UsageError) -> bool:

@@ -70,10 +70,11 @@ def _suite(comparison: Comparison, number: int, cell: str, findings: list[Findin
 
 
 def _test(comparison: Comparison, cell: str, found: Finding) -> ET.Element:
-    test = ET.Element("testcase", name=clean(found.metric), classname=f"{_PACKAGE}.{clean(cell) or 'comparison'}", time="0")
+    suite = clean(cell).replace(".", "_") or "comparison"  # a dot would begin another package
+    test = ET.Element("testcase", name=clean(found.metric), classname=f"{_PACKAGE}.{suite}", time="0")
     kind = _kind(found, strict=comparison.strict)
     if kind:
-        outcome = ET.SubElement(test, kind, message=finding_sentence(found), type=found.state)
+        outcome = ET.SubElement(test, kind, message=f"{finding_sentence(found)}: {why(found)}", type=found.state)
         outcome.text = "\n".join([_line(found), *map(difference_text, found.differences)])
     return test
 

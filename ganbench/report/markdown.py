@@ -17,12 +17,14 @@ def render_markdown(comparison: Comparison, *, show_all: bool = False) -> str:
 
 
 def cut_to(text: str, num_bytes: int) -> str:
-    """Return as many whole lines of a text as fit, with a line that says how many were left out; the text itself where it fits.
+    """Return as many whole lines of a text as fit, with a line that says how many were left out; nothing where there is no room at all.
 
     Args:
         text: markdown.
         num_bytes: how long it may be in UTF-8, a kilobyte of which is kept free.
     """
+    if num_bytes < 2 * _MARGIN:
+        return ""
     if len(text.encode()) <= num_bytes - _MARGIN:
         return text
     lines = text.splitlines(keepends=True)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ganbench.compare.verdict import EXIT_NOT_COMPARABLE, Comparison, Finding
-from ganbench.report.words import ORDER, full_name, percent, state_name, value_text, why
+from ganbench.report.words import ORDER, full_name, percent, state_name, value_text
 from ganbench.results.table.formats import clean
 
 _SHOWN_FIELDS = 3
@@ -28,9 +28,9 @@ def finding_sentence(found: Finding) -> str:
     """Return what happened to one metric: ``throughput of dcgan digits is 10.2% lower``."""
     if found.state in ("regressed", "improved"):
         return f"{full_name(found)} {_moved(found)}"
-    if found.state == "unchanged":
-        return f"{full_name(found)} is unchanged"
-    return f"{clean(found.cell or found.label)}: {why(found)}" if found.metric == "run" else f"{full_name(found)}: {why(found)}"
+    if found.metric == "run" and found.reason:
+        return clean(f"{found.cell or found.label}: {found.reason}")
+    return f"{full_name(found)} is {state_name(found.state)}"
 
 
 def _failed(failures: Sequence[Finding]) -> str:

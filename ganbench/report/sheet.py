@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from itertools import zip_longest
 
 from ganbench.bench.report.model import Block, Cell, Column, Notes, Section, Sheet
 from ganbench.compare.verdict import Comparison, Difference, Finding
 from ganbench.report import words
+from ganbench.report.folding import folded
 from ganbench.report.groups import Group, groups_of, num_hidden
 from ganbench.report.sentence import verdict_sentence
 from ganbench.results.table.formats import clean
 
 _NAME_WIDTH = 28
-_NAME_WIDTH_BESIDE_NULL = 18
-_FIELD_WIDTH = 22
-_VALUE_WIDTH = 18
+_NAME_WIDTH_BESIDE_NULL = 16
+_NAME_WIDTH_BESIDE_FIELDS, _FIELD_WIDTH, _VALUE_WIDTH = 16, 28, 16
 _BLANK = Cell(" ")
 """Of a line that goes on from the one above; an empty cell would be shown as a missing value."""
-_HOW_TO_READ = (
-    "change: of the metric itself, from base to head; visible: the smallest change that would have been seen 4 times in 5",
-    "threshold: a verdict needs an interval without 0, and a change past the threshold; unchanged: the interval lies within it",
-)
+_CHANGE = "change: of the metric itself, from base to head; visible: the smallest change that would have been seen 4 times in 5"
+_THRESHOLD = "threshold: a verdict needs an interval without 0, and a change past the threshold; unchanged: the interval lies within it"
+_NULL = "null: base against base, what the machine makes of no change"
 
 
 def narrow_sheet(comparison: Comparison, *, show_all: bool = False) -> Sheet:
@@ -54,18 +52,25 @@ def _sheet(comparison: Comparison, sections: Sequence[Section], notes: Notes, *,
         *([f"{hidden} unchanged {'is' if hidden == 1 else 'are'} not shown; --all shows them"] if hidden else []),
         *(f"new in head: {clean(name)}" for name in comparison.new),
         *(clean(note) for note in comparison.notes),
-        *(_legend(comparison) if sections else ()),
+        *(_legend(comparison, sections)),
     )
     return Sheet(heading=heading, sections=tuple(sections), notes=tuple(notes.texts), legend=legend)
 
 
-def _legend(comparison: Comparison) -> tuple[str, ...]:
+def _legend(comparison: Comparison, sections: Sequence[Section]) -> tuple[str, ...]:
+    """Return how to read the sections: only what is in them."""
+    if not sections:
+        return ()
     unit = "process pairs" if comparison.kind == "paired" else "runs"
-    levels = sorted({f.confidence for f in comparison.findings if f.confidence is not None})
+    told = [found for found in comparison.findings if found.change is not None]
+    if not told:
+        return (f"n, in parentheses or a column: {unit} of base and head",)
+    levels = sorted({found.confidence for found in told if found.confidence is not None})
     sure = " to ".join(f"{100 * level:.3g}%" for level in dict.fromkeys((levels[0], levels[-1]))) if levels else ""
-    confidence = f", at a confidence of {sure}; of counts and memory it is the range" if sure else " is the range of all values"
-    null = ("null: base against base, what the machine makes of no change",) if any(f.null for f in comparison.findings) else ()
-    return *_HOW_TO_READ, f"n: {unit} of base and head; interval: of the change{confidence}", *null
+    ranges = "" if all(found.confidence is not None for found in told) else "; of counts and memory the range"
+    interval = f"of the change, at a confidence of {sure}{ranges}" if sure else "the range of all values"
+    null = (_NULL,) if any(found.null for found in told) else ()
+    return _CHANGE, _THRESHOLD, f"n: {unit} of base and head; interval: {interval}", *null
 
 
 def _narrow(group: Group, notes: Notes) -> Section:
@@ -82,8 +87,7 @@ def _narrow(group: Group, notes: Notes) -> Section:
     width = _NAME_WIDTH_BESIDE_NULL if any(found.null for found in group.findings) else _NAME_WIDTH
     blocks = []
     for found, name in zip(group.findings, group.names, strict=True):
-        lines = tuple(textwrap.wrap(name, width)) or ("",)
-        blocks.append(Block(lines, tuple(zip(*_stacks(found), strict=True)), notes.add(words.why(found))))
+        blocks.append(Block(folded(name, width), tuple(zip(*_stacks(found), strict=True)), notes.add(words.why(found))))
     return Section(title=group.title, columns=columns, blocks=tuple(blocks))
 
 
@@ -104,10 +108,9 @@ def _unlike(group: Group, notes: Notes) -> Section:
     """Return the fields that differ, with both values; findings that differ in the same fields share a block."""
     blocks = []
     for names, alike in _by_differences(group):
-        columns = [textwrap.wrap(text, _NAME_WIDTH_BESIDE_NULL) for text in names]
         lines = [line for one in alike[0].differences for line in _wrapped(one)] or [(_BLANK, _BLANK, _BLANK)]
         reasons = "; ".join(dict.fromkeys(words.why(found) for found in alike))
-        name = tuple(line for column in columns for line in column)
+        name = tuple(line for text in names for line in folded(text, _NAME_WIDTH_BESIDE_FIELDS))
         blocks.append(Block(name, tuple(lines), notes.add(reasons)))
     return Section(title=group.title, columns=_unlike_columns(), blocks=tuple(blocks))
 
@@ -126,7 +129,7 @@ def _by_differences(group: Group) -> list[tuple[list[str], list[Finding]]]:
 def _wrapped(one: Difference) -> list[tuple[Cell, ...]]:
     """Return a field and its two values in as many lines as the longest of them needs."""
     texts = (clean(f"{one.key} {one.field}"), _FIELD_WIDTH), *((words.scalar_text(v), _VALUE_WIDTH) for v in (one.base, one.head))
-    columns = [textwrap.wrap(text, width) for text, width in texts]
+    columns = [folded(text, width) for text, width in texts]
     return [tuple(Cell(text) if text else _BLANK for text in line) for line in zip_longest(*columns)]
 
 

@@ -19,7 +19,7 @@ from ganbench.config.resolve import DEFAULTS
 
 def printed_help() -> str:
     """Return the help at its usual width."""
-    return CliRunner().invoke(command, ["--help"], prog_name="ganbench run").output
+    return CliRunner().invoke(command, ["--help"], prog_name="ganbench run", help_option_names=["-h", "--help"]).output
 
 
 def test_every_option_stands_under_one_heading() -> None:

@@ -38,6 +38,9 @@ STEPS: dict[str, tuple[dict[str, Any], dict[str, str], Tensor | None]] = {
     ),
     "r1": ({"loss.options.r1_gamma": 100.0}, NO_NORM, LABELS),
     "r1-every-third": ({"loss.options.r1_gamma": 100.0, "training.penalty_every": 3, "training.shared_fakes": False}, NO_NORM, None),
+    "hinge": ({"loss.name": "hinge"}, {}, None),
+    "least-squares": ({"loss.name": "least-squares"}, {}, None),
+    "smoothed-minimax": ({"loss.name": "minimax", "loss.options.label_smoothing": 0.1}, {}, None),
     "bf16": ({"training.precision": "bf16"}, {}, None),
     "r1-bf16": ({"training.precision": "bf16", "loss.options.r1_gamma": 100.0}, NO_NORM, None),
 }

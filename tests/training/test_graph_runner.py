@@ -34,6 +34,10 @@ STEPS: dict[str, tuple[dict[str, Any], dict[str, str], Tensor | None]] = {
     ),
     "average-starts-late": ({"training.ema_start_kimg": 0.04}, {}, None),
     "large-generator-batch": ({"training.generator_batch_factor": 2}, {}, None),
+    "smoothed-minimax": ({"loss.name": "minimax", "loss.options.label_smoothing": 0.1}, {}, None),
+    "hinge": ({"loss.name": "hinge"}, {}, LABELS),
+    "least-squares-r1": ({"loss.name": "least-squares", "loss.options.r1_gamma": 1.0}, NO_NORM, None),
+    "drift": ({"loss.name": "wasserstein", "loss.options.gp_weight": 10.0, "loss.options.drift": 0.001}, NO_NORM, None),
     "bf16": ({"training.precision": "bf16"}, {}, None),
 }
 
