@@ -1,8 +1,8 @@
 """Collect real process pairs of identical code, as `ganbench ab` measures them, while another process loads one core.
 
 ``python benchmarks/error_rates.py --pairs 200 --slowdown 0,5,10 [--plugin dcgan] [--set A.B=C] --out FILE``. The pairs of the slowdowns (in
-percent, added to head's time) take turns, so that all see the same machine. FILE gets one line of JSON for each pair; called again, the command
-goes on where it was ended. ``error_rates_table.py`` resamples the pairs into comparisons.
+percent, added to head's time) take turns, so that all see the same machine. FILE gets one line of JSON for each pair; called again, the
+command goes on where it was ended. ``error_rates_table.py`` resamples the pairs into comparisons.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An environment of its own for a side, with the dependencies that its ``pyproject.toml`` names; made once for each content of that file."""
+"""An environment of its own for a side, with the dependencies that its ``pyproject.toml`` names; made once for each content of it."""
 
 from __future__ import annotations
 

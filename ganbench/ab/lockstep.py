@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,7 +57,14 @@ class PairResult:
     """From the first start to the last answer."""
 
 
-def run_pair(launches: dict[str, Launch], plan: PairPlan, rng: random.Random, *, is_first: bool = False) -> PairResult:
+def run_pair(
+    launches: Mapping[str, Launch],
+    plan: PairPlan,
+    rng: random.Random,
+    *,
+    is_first: bool = False,
+    check: Callable[[str, Mapping[str, Any]], None] = lambda name, ready: None,
+) -> PairResult:
     """Start the processes in random order, alternate their blocks, and end them.
 
     Args:
@@ -65,6 +73,7 @@ def run_pair(launches: dict[str, Launch], plan: PairPlan, rng: random.Random, *,
         rng: decides who is started first and who begins.
         is_first: start one process after the other, since the first may have to make what the second finds in a cache; and count
             operators in the end.
+        check: called with what each process says when it is ready; may raise.
 
     Raises:
         WorkerFailed: a process died, hung or answered nonsense.
@@ -77,6 +86,8 @@ def run_pair(launches: dict[str, Launch], plan: PairPlan, rng: random.Random, *,
     workers: dict[str, Worker] = {}
     try:
         _start(launches, workers, pair, plan, one_by_one=is_first)
+        for name, side in pair.sides.items():
+            check(name, side.ready)
         pair.steps_per_block = _warm_up(workers, plan)
         for worker in workers.values():
             worker.ask({"measure": True}, "measure", plan.block_timeout)
@@ -91,8 +102,13 @@ def run_pair(launches: dict[str, Launch], plan: PairPlan, rng: random.Random, *,
     return pair
 
 
-def _start(launches: dict[str, Launch], workers: dict[str, Worker], pair: PairResult, plan: PairPlan, *, one_by_one: bool) -> None:
-    """Start the processes and wait until each is ready."""
+def _start(launches: Mapping[str, Launch], workers: dict[str, Worker], pair: PairResult, plan: PairPlan, *, one_by_one: bool) -> None:
+    """Start the processes and wait until each is ready.
+
+    Raises:
+        NotComparable: one side's code refuses the job.
+        UsageError: both do.
+    """
     refusals: dict[str, str] = {}
 
     def wait_for(name: str) -> None:
@@ -111,7 +127,7 @@ def _start(launches: dict[str, Launch], workers: dict[str, Worker], pair: PairRe
         raise _refused(refusals, launches)
 
 
-def _refused(refusals: dict[str, str], launches: dict[str, Launch]) -> GanbenchError:
+def _refused(refusals: Mapping[str, str], launches: Mapping[str, Launch]) -> GanbenchError:
     """Return the error for sides whose code does not know what is asked."""
     if BASE in refusals and HEAD in refusals:
         return UsageError(f"neither side can be run; {launches[HEAD].name} says: {refusals[HEAD]}")
@@ -166,8 +182,6 @@ def _block(worker: Worker, steps: int, plan: PairPlan) -> tuple[float, float]:
 
 def median_log_ratio(pair: PairResult) -> float:
     """Return ln(median head / median base) of the images per second of a pair."""
-    import math
-
     base, head = (statistics.median(pair.sides[name].images_per_second) for name in (BASE, HEAD))
     return math.log(head / base)
 

@@ -1,4 +1,4 @@
-"""A worker process and the conversation with it. Whatever it does (die, hang, print, flood stderr), the parent ends with one clear error."""
+"""A worker process and the conversation with it. Whatever it does (die, hang, print, flood), the parent ends with one clear error."""
 
 from __future__ import annotations
 

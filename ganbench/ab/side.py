@@ -16,7 +16,7 @@ SOURCE_FOLDERS = (".", "src", "kernels", "plugins")
 _OFF_THE_RECORD = {"evaluation.metrics": "none"}
 _ENDLESS_KIMG = 1e6
 """Schedules of the learning rate stand still for as long as a pair runs."""
-_START = "import runpy, sys; sys.path[:] = [path for path in sys.path if path]; sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='__main__')"
+_START = "import runpy, sys; sys.path[:] = filter(None, sys.path); sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='__main__')"
 """Runs the worker without its own folder, or the current one, among the sources."""
 
 

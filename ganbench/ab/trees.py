@@ -35,7 +35,7 @@ def find_tree(text: str, folder: Path) -> Tree:
     """Return the tree that an argument means.
 
     Args:
-        text: ``WORKTREE`` or ``.`` for the checkout as it is, a git ref of it, or a folder. What begins with ``.``, ``/`` or ``~`` is a folder.
+        text: ``WORKTREE`` or ``.`` for the checkout as it is, a git ref of it, or a folder; what begins with ``.``, ``/`` or ``~`` is one.
         folder: somewhere in the checkout, the current directory as a rule.
 
     Raises:

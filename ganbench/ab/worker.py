@@ -89,25 +89,33 @@ class Work:
 
     def ready(self) -> dict[str, Any]:
         """Return what was built, of whose code."""
-        import ganbench
         import torch
 
+        import ganbench
+
         networks, made = self._made.networks, self._made
+        parts = (networks.generator, networks.discriminator, self._algorithm)
         batch = made.config.training.batch_size
         return {
             "ganbench": str(Path(ganbench.__file__).parent),
             "from_tree": packages_below([self._tree] if self._tree else [], []),
             "foreign": packages_below(self._foreign, [self._tree] if self._tree else []),
-            "made_by": sorted(
-                {type(one).__module__.partition(".")[0] for one in (networks.generator, networks.discriminator, self._algorithm)}
-            ),
+            "made_by": sorted({type(one).__module__.partition(".")[0] for one in parts}),
             "generator_parameters": sum(p.numel() for p in networks.generator.parameters()),
             "discriminator_parameters": sum(p.numel() for p in networks.discriminator.parameters()),
             "data_hash": made.dataset.train.content_hash,
             "what": f"{made.config.name} on {made.dataset.name}, batch {batch}, {self._runner.name} on {made.device}",
-            "gpu": torch.cuda.get_device_name(made.device) if self._on_gpu else "",
+            "gpu": self._gpu(),
             "torch": str(torch.__version__),
         }
+
+    def _gpu(self) -> dict[str, Any]:
+        import torch
+
+        if not self._on_gpu:
+            return {}
+        properties = torch.cuda.get_device_properties(self._made.device)
+        return {"name": properties.name, "memory_bytes": properties.total_memory}
 
     def run(self, steps: int) -> dict[str, float]:
         """Take some steps and return their seconds and how many real images they showed."""
@@ -158,6 +166,7 @@ class Work:
     def _counts(self) -> dict[str, Any]:
         """Count bytes, operators and FLOPs; nothing is measured after this."""
         import torch
+
         from ganbench.training.calibration import count_flops
 
         state, buffer = self._algorithm.state_dict(), io.BytesIO()
@@ -175,17 +184,18 @@ class Work:
             return None
         from torch.utils._python_dispatch import TorchDispatchMode
 
-        class Counter(TorchDispatchMode):
+        class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             total = 0
 
             def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
                 self.total += 1
                 return func(*args, **(kwargs or {}))
 
-        with Counter() as counter:
+        counter: Any = Counter()  # type: ignore[no-untyped-call]
+        with counter:
             self._algorithm.set_progress(0)
             self._runner.run(0)
-        return counter.total
+        return int(counter.total)
 
 
 def start_runner(made: Any) -> Any:

@@ -28,13 +28,16 @@ def command(sides: tuple[str, ...], bases: tuple[str, ...], heads: tuple[str, ..
 
     \b
     ganbench compare results/main results/branch
-    ganbench compare --base runs/a --base runs/b --head runs/c -o junit=verdict.xml -o markdown=verdict.md
-    ganbench compare baseline.json today.json --threshold throughput=15% --gate memory=warn
+    ganbench compare --base runs/a --base runs/b --head runs/c
+    ganbench compare main branch -o junit=verdict.xml -o markdown=verdict.md
+    ganbench compare main branch --threshold throughput=15% --gate memory=warn
 
     \b
-    KIND of -o: terminal, json, markdown, junit, csv; github-benchmark writes two files for
-    github-action-benchmark, PATH-bigger and PATH-smaller; pytest-benchmark PATH-base and PATH-head.
-    Tiers: deterministic, memory, throughput, quality.
+    KIND of -o is one of
+    terminal, json, markdown, junit, csv
+    github-benchmark   for github-action-benchmark, PATH-bigger and PATH-smaller
+    pytest-benchmark   for pytest-benchmark compare, PATH-base and PATH-head
+    A tier is one of deterministic, memory, throughput, quality.
 
     Exit codes: 0 no gated metric regressed, 1 one did or is missing, 2 usage, 4 nothing is comparable, 5 nothing to compare. In a GitHub
     workflow the verdict is added to the step's summary.

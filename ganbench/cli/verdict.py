@@ -74,12 +74,12 @@ def outputs_of(flags: dict[str, Any]) -> tuple[tuple[str, Path], ...]:
     outputs = [(kind, Path(path)) for kind, path in _pairs("-o", "KIND=PATH", flags["outputs"])]
     for kind, path in outputs:
         if kind not in KINDS:
-            hint = did_you_mean(kind, list(KINDS))
-            raise UsageError(
-                f"-o {kind}={path}: kind must be one of {', '.join(KINDS)} (got {kind!r})", hint=hint if "mean" in hint else ""
-            )
+            raise UsageError(f"-o {kind}={path}: there is no kind {kind!r}", hint=did_you_mean(kind, list(KINDS)))
         for file in file_names(kind, path):
             _check_place(f"-o {kind}={path}", file)
+    files = [file.absolute() for kind, path in outputs for file in file_names(kind, path)]
+    if len(set(files)) < len(files):
+        raise UsageError("-o names one file twice", hint="give each its own")
     return tuple(outputs)
 
 

@@ -26,6 +26,7 @@ PREFIX = "baseline:"
 SCHEMA_VERSION = 1
 _FOLDER = "baselines"
 _SCHEMA = "ganbench-baseline"
+_AGAIN = "set it again with `ganbench baseline set`"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 _log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def resolve_baseline(name: str, history: Path) -> list[RunRecord]:
     for reason in baseline.damaged:
         _log.warning("%s", reason)
     if not baseline.records:
-        raise NothingToCompare(f"baseline {name} has no record that can be read", hint="set it again with `ganbench baseline set`")
+        raise NothingToCompare(f"baseline {name} has no record that can be read", hint=_AGAIN)
     return list(baseline.records)
 
 
@@ -167,9 +168,9 @@ def _checked(text: bytes, path: Path) -> dict[str, Any]:
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is damaged: not JSON ({error})", hint="set it again with `ganbench baseline set`") from None
+        raise UsageError(f"{path} is damaged: not JSON ({error})", hint=_AGAIN) from None
     if not isinstance(whole, dict) or whole.get("schema") != _SCHEMA:
-        raise UsageError(f"{path} is not a baseline", hint="set it again with `ganbench baseline set`")
+        raise UsageError(f"{path} is not a baseline", hint=_AGAIN)
     version = whole.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
         hint = "install the newer ganbench that wrote it"
@@ -177,7 +178,5 @@ def _checked(text: bytes, path: Path) -> dict[str, Any]:
     kinds = {"schema_version": int, "created": str, "commit": str, "records": list}
     wrong = [name for name, kind in kinds.items() if not isinstance(whole.get(name), kind)]
     if wrong:
-        raise UsageError(
-            f"{path} is damaged: {wrong[0]} must be {kinds[wrong[0]].__name__}", hint="set it again with `ganbench baseline set`"
-        )
+        raise UsageError(f"{path} is damaged: {wrong[0]} must be {kinds[wrong[0]].__name__}", hint=_AGAIN)
     return whole

@@ -1,8 +1,9 @@
 """Steps in a series: where a level changes for good, told from noise by ranks, so that one odd run is no step.
 
-A split is looked for where the ranks of both sides differ most (Pettitt's statistic, 1979, standardised by the sizes of the sides), and
-holds if no more than :data:`ALPHA` of 999 random orders of the same values have as good a split. Both sides are then split further. What
-differs by no more than the metric's threshold is joined again, the smallest difference first.
+A split is looked for where the mean ranks on both sides differ most in units of chance; the level after it may end before the series does
+(as in E-divisive: Matteson and James, 2014, arXiv:1306.4933), so that a step that was undone is seen too. It holds if no more than
+:data:`ALPHA` of 1,000 orders of the same values, the observed one among 999 random ones, have as good a split. Both sides are then split
+further. Levels that differ by no more than the metric's threshold are joined again, the smallest difference first.
 
 @RATES@
 """
@@ -25,6 +26,9 @@ MIN_SIDE = 3
 MIN_POINTS = 12
 """With fewer, no order of the values is rare enough."""
 _ORDERS = 999
+_MOST_ENDS = 60
+"""Places at which the level after a split may end; a longer series is not searched at every point."""
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,30 +76,33 @@ def _splits(values: NDArray[np.float64], offset: int, random: np.random.Generato
     if len(values) < MIN_POINTS:
         return
     ranks = stats.rankdata(values)
-    split, strength = _best_split(ranks)
-    orders = random.permuted(np.tile(ranks, (_ORDERS, 1)), axis=1)
-    as_good = int((_strengths(orders).max(axis=1) >= strength - 1e-9).sum())
-    p_value = (1 + as_good) / (1 + _ORDERS)
+    orders = random.permuted(np.tile(ranks, (1 + _ORDERS, 1)), axis=1)
+    orders[0] = ranks  # the order that was observed is one of those that could have been
+    strengths, splits = _best_splits(orders)
+    p_value = float((strengths >= strengths[0] - _ROUNDING).mean())
     if p_value > ALPHA:
         return
+    split = int(splits[0])
     yield offset + split, p_value
     yield from _splits(values[:split], offset, random)
     yield from _splits(values[split:], offset + split, random)
 
 
-def _best_split(ranks: NDArray[np.float64]) -> tuple[int, float]:
-    strengths = _strengths(ranks[None])[0]
-    best = int(strengths.argmax())
-    return best + MIN_SIDE, float(strengths[best])
-
-
-def _strengths(ranks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how much the ranks of both sides differ, in units of chance, for each split that leaves enough on both; ``[n, splits]``."""
-    count = ranks.shape[1]
-    sizes = np.arange(MIN_SIDE, count - MIN_SIDE + 1)
-    sums = ranks.cumsum(axis=1)[:, MIN_SIDE - 1 : count - MIN_SIDE]
-    strengths: NDArray[np.float64] = np.abs(sums - sizes * (count + 1) / 2) / np.sqrt(sizes * (count - sizes))
-    return strengths
+def _best_splits(orders: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return for each order of the ranks, ``[n, points]``, how much both sides of its best split differ, and where that is."""
+    count = orders.shape[1]
+    sums = np.concatenate([np.zeros((len(orders), 1)), orders.cumsum(axis=1)], axis=1)
+    best, where = np.full(len(orders), -1.0), np.zeros(len(orders), dtype=np.int64)
+    for end in np.unique(np.linspace(2 * MIN_SIDE, count, _MOST_ENDS).astype(int)):
+        left = np.arange(MIN_SIDE, end - MIN_SIDE + 1)
+        right = end - left
+        means = sums[:, left] / left - (sums[:, end, None] - sums[:, left]) / right
+        strengths = np.abs(means) * np.sqrt(left * right / end)
+        places = strengths.argmax(axis=1)
+        found = np.take_along_axis(strengths, places[:, None], axis=1)[:, 0]
+        where = np.where(found > best + _ROUNDING, left[places], where)
+        best = np.maximum(best, found)
+    return best, where
 
 
 def _joined(values: NDArray[np.float64], splits: list[int], threshold: float) -> list[int]:

@@ -10,6 +10,8 @@ from pathlib import Path
 HEAD_BYTES = 1 << 20
 TAIL_BYTES = 1 << 16
 _LINE = 300
+_CRASH = "Fatal Python error"
+"""How Python's faulthandler begins; the innermost frames follow."""
 
 
 class Capture:
@@ -49,10 +51,12 @@ class Capture:
         self._unwritten = 0
 
     def last_lines(self, count: int = 12) -> tuple[str, ...]:
-        """Return the last lines that are not empty, each of at most a few hundred characters."""
+        """Return the last lines that are not empty, or the first of a crash's report; each of at most a few hundred characters."""
         text = b"".join(self._recent)[-self._tail :].decode(errors="replace").replace("\r", "\n")
         lines = ["".join(c if c.isprintable() else " " for c in line).rstrip() for line in text.split("\n")]
-        return tuple(line[:_LINE] for line in filter(None, lines))[-count:]
+        kept = [line[:_LINE] for line in filter(None, lines)]
+        crash = next((index for index, line in enumerate(kept) if line.startswith(_CRASH)), None)
+        return tuple(kept[-count:] if crash is None else kept[crash : crash + count])
 
     def _write(self, data: bytes) -> None:
         if not data:

@@ -12,6 +12,7 @@ from ganbench.errors import UsageError
 from ganbench.matrix.axes import PLUGIN, Axis, short_name, value_text
 from ganbench.matrix.definition import Block, Definition
 
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
     """One run that is wanted."""

@@ -79,8 +79,8 @@ def with_flags(
     definition: Definition | None,
     *,
     axes: Sequence[str] = (),
-    settings: Mapping[str, str] | None = None,
-    options: Mapping[str, str] | None = None,
+    settings: Sequence[str] = (),
+    options: Sequence[str] = (),
     exclusive: bool = False,
 ) -> Definition:
     """Add what the command line says, which stands above the file.
@@ -88,14 +88,14 @@ def with_flags(
     Args:
         definition: of the file, if there is one.
         axes: each ``name=values``; an axis that the file has too gets these values.
-        settings: of ``--set``.
-        options: of ``-o``.
+        settings: each ``path=value``, of ``--set``.
+        options: each ``key=value``, of ``-o``.
         exclusive: run every cell alone.
 
     Raises:
         UsageError: an axis or a setting that is none, or no axis at all.
     """
-    given = tuple(_axis_flag(text) for text in axes)
+    given = tuple(axis(*_pair("-a", text), "-a") for text in axes)
     if (twice := [one.path for one in given]) and len(set(twice)) < len(twice):
         raise UsageError(f"-a: {next(p for p in twice if twice.count(p) > 1)} is given twice", hint="write all its values in one -a")
     made = definition or Definition(name="", blocks=())
@@ -105,17 +105,17 @@ def with_flags(
     made = replace(
         made,
         blocks=tuple(replace(block, exclusive=block.exclusive or exclusive) for block in blocks),
-        settings=made.settings + _settings(settings or {}, "--set"),
-        options=made.options + tuple((options or {}).items()),
+        settings=made.settings + _settings(dict(_pair("--set", text) for text in settings), "--set"),
+        options=made.options + tuple(_pair("-o", text) for text in options),
     )
     return made if made.name else replace(made, name=_name_of(made))
 
 
-def _axis_flag(text: str) -> Axis:
-    name, equals, values = text.partition("=")
+def _pair(flag: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
     if not equals or not name.strip():
-        raise UsageError(f"-a wants NAME=VALUE,VALUE or NAME=0..4 (got {text!r})")
-    return axis(name.strip(), values, "-a")
+        raise UsageError(f"{flag} wants NAME=VALUE (got {text!r})")
+    return name.strip(), value.strip()
 
 
 def _with_axes(blocks: tuple[Block, ...], given: tuple[Axis, ...]) -> tuple[Block, ...]:

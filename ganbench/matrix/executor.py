@@ -30,6 +30,10 @@ class Task:
     """CPU threads that the cell may use."""
     device: str = "auto"
     """As configured."""
+    timeout_seconds: float | None = None
+    """For this attempt; None for no limit."""
+    memory_limit_mib: float | None = None
+    """Resident memory of all its processes together; None for no limit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

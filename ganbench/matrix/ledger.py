@@ -53,7 +53,7 @@ class Row:
     @property
     def key(self) -> str:
         """What tells rows apart: two matrices in one folder may call different cells alike."""
-        return self.id or f"{self.name}\n{json.dumps(self.settings, sort_keys=True)}"
+        return f"{self.name}\n{json.dumps(self.settings, sort_keys=True)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +116,7 @@ class Ledger:
             data = json.loads(self.path.read_bytes())
             version = data["schema_version"]
             if isinstance(version, int) and version > SCHEMA_VERSION:
-                raise UsageError(f"{self.path} has schema version {version}, this ganbench reads up to {SCHEMA_VERSION}", hint="update ganbench")
+                raise UsageError(f"{self.path} has schema version {version}, this ganbench reads up to {SCHEMA_VERSION}", hint="update it")
             return decode(_File, data, "matrix").cells
         except FileNotFoundError:
             return ()

@@ -40,33 +40,24 @@ class _Attempt:
     """What the worker said at the end."""
     limit: str = ""
     """The limit for which it was ended."""
+    interrupted: bool = False
+    """Whether the user wants it to stop."""
     kill_at: float | None = None
     """When force is used; set by the first request to stop."""
 
 
 class LocalExecutor:
-    """Runs cells in worker processes of this machine.
+    """Runs cells in worker processes of this machine; their memory is looked at ten times a second.
 
     Args:
         slots: cells at a time.
-        timeout_seconds: for one attempt at a cell; None for no limit.
-        memory_limit_mib: resident memory of one cell's processes together; None for no limit. Looked at ten times a second.
         grace_seconds: between the request to stop and the end by force.
     """
 
-    def __init__(
-        self,
-        slots: int,
-        *,
-        timeout_seconds: float | None = None,
-        memory_limit_mib: float | None = None,
-        grace_seconds: float = GRACE_SECONDS,
-    ) -> None:
-        self.slots = slots
-        self._timeout, self._memory, self._grace = timeout_seconds, memory_limit_mib, grace_seconds
+    def __init__(self, slots: int, *, grace_seconds: float = GRACE_SECONDS) -> None:
+        self.slots, self._grace = slots, grace_seconds
         self._running: list[_Attempt] = []
         self._idle: list[Worker] = []
-        self._interrupts = 0
 
     def submit(self, task: Task) -> None:
         """Give a cell to an idle worker, or to a new one."""
@@ -85,11 +76,11 @@ class LocalExecutor:
 
     def interrupt(self) -> None:
         """Ask every running cell to save and stop; the second time end them at once."""
-        self._interrupts += 1
         for attempt in self._running:
-            if self._interrupts > 1:
+            if attempt.interrupted:
                 _kill(attempt)
             else:
+                attempt.interrupted = True
                 self._stop(attempt, signal.SIGINT)
 
     def close(self) -> None:
@@ -136,7 +127,7 @@ class LocalExecutor:
         return []
 
     def _hold_to_limits(self, attempt: _Attempt) -> None:
-        now = time.monotonic()
+        task, now = attempt.task, time.monotonic()
         if attempt.kill_at is not None:
             if now >= attempt.kill_at:
                 _kill(attempt)
@@ -145,11 +136,11 @@ class LocalExecutor:
             if now - attempt.began > START_SECONDS:
                 attempt.limit = f"the worker was not ready after {START_SECONDS:g} s"
                 self._stop(attempt, signal.SIGKILL)
-        elif self._timeout is not None and now - attempt.started > self._timeout:
-            attempt.limit = f"timeout: it took more than {self._timeout:g} s"
+        elif task.timeout_seconds is not None and now - attempt.started > task.timeout_seconds:
+            attempt.limit = f"timeout: it took more than {task.timeout_seconds:g} s"
             self._stop(attempt, signal.SIGTERM)
-        elif self._memory is not None and (used := resident_mib(attempt.pid)) > self._memory:
-            attempt.limit = f"memory limit: it used {used:.0f} MiB, and may use {self._memory:g} MiB"
+        elif task.memory_limit_mib is not None and (used := resident_mib(attempt.pid)) > task.memory_limit_mib:
+            attempt.limit = f"memory limit: it used {used:.0f} MiB, and may use {task.memory_limit_mib:g} MiB"
             self._stop(attempt, signal.SIGKILL)
 
     def _stop(self, attempt: _Attempt, number: int) -> None:
@@ -182,7 +173,7 @@ class LocalExecutor:
             return "failed", attempt.limit
         if attempt.state is not None and attempt.state != "interrupted":
             return attempt.state, attempt.reason
-        if self._interrupts:
+        if attempt.interrupted:
             return "interrupted", ""
         if attempt.state == "interrupted":
             return "killed", "a signal from outside stopped it"

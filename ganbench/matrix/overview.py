@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
@@ -94,9 +96,7 @@ class LiveOverview(LineOverview):
         """Move the cell's bar."""
         if progress.name in self._cells:
             status = f"{progress.images_seen / 1000:.1f} / {progress.total_images / 1000:.1f} kimg  {progress.images_per_second:,.0f} img/s"
-            self._bars.update(
-                self._cells[progress.name], completed=progress.images_seen, total=progress.total_images, status=status
-            )
+            self._bars.update(self._cells[progress.name], completed=progress.images_seen, total=progress.total_images, status=status)
 
     def ended(self, row: Row) -> None:
         """Put a line in the place of the bar."""
@@ -125,16 +125,15 @@ def _escaped(text: str) -> str:
     return text.replace("[", "\\[")
 
 
-def summary(rows: tuple[Row, ...], skipped: int) -> str:
-    """Return ``24 cells: 20 done, 1 failed, 2 unsupported, 1 skipped``: skipped ones were finished before this call.
+def summary(rows: Sequence[Row], skipped: int = 0) -> str:
+    """Return ``24 cells: 20 done, 1 failed, 2 unsupported, 1 skipped``.
 
     Args:
         rows: of all cells.
-        skipped: how many of the done and diverged were finished before.
+        skipped: how many of the done were so before this call.
     """
-    counts = {state: sum(row.state == state for row in rows) for state in ("done", "diverged", "failed", "unsupported", "interrupted", "waiting")}
-    done = counts.pop("done") + counts["diverged"] - skipped
-    counts["diverged"] = max(0, counts["diverged"])
-    parts = [f"{max(0, done)} done", f"{counts.pop('failed')} failed", f"{counts.pop('unsupported')} unsupported", f"{skipped} skipped"]
-    parts += [f"{count} {state}" for state, count in counts.items() if count]
-    return f"{len(rows)} cell{'s' if len(rows) != 1 else ''}: {', '.join(parts)}"
+    counts = Counter(row.state for row in rows)
+    always = {"done": counts["done"] - skipped, "failed": counts["failed"], "unsupported": counts["unsupported"], "skipped": skipped}
+    others = {state: counts[state] for state in ("diverged", "interrupted", "running", "waiting") if counts[state]}
+    parts = ", ".join(f"{count} {what}" for what, count in (always | others).items())
+    return f"{len(rows)} cell{'s' if len(rows) != 1 else ''}: {parts}"

@@ -13,7 +13,7 @@ from typing import Protocol
 from ganbench.errors import StorageError
 from ganbench.matrix.axes import PLUGIN, value_text
 from ganbench.matrix.executor import Executor, Outcome, Progress, Task
-from ganbench.matrix.ledger import Ledger, Row, finished_state
+from ganbench.matrix.ledger import Ledger, Row, RowState, finished_state
 from ganbench.matrix.plan import PlannedCell
 
 LOGS = "logs"
@@ -50,6 +50,8 @@ class Rules:
     """CPU threads of a cell that runs alone."""
     retries: int = 1
     """More attempts at a cell that something from outside ended."""
+    timeout_seconds: float | None = None
+    memory_limit_mib: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,26 +61,26 @@ class Result:
     rows: tuple[Row, ...]
     """One for each cell, in their order."""
     skipped: int
-    """Cells that were finished before."""
+    """Cells that were done before."""
     interrupted: bool
 
 
-def share_threads(cpus: int, slots: int, stated: int | None = None) -> Rules:
-    """Divide the CPUs among the slots.
+def share_threads(cpus: int, slots: int, stated: int | None = None) -> tuple[int, int]:
+    """Return the threads of a cell that runs beside others, and of one that runs alone.
 
     Args:
         cpus: that this process may use.
         slots: cells at a time.
         stated: threads of one process as the user's environment has them (OMP_NUM_THREADS), which stands above the division.
     """
-    return Rules(shared_threads=stated or max(1, cpus // slots), exclusive_threads=stated or max(1, cpus))
+    return stated or max(1, cpus // slots), stated or max(1, cpus)
 
 
 def first_row(planned: PlannedCell, rules: Rules) -> Row:
     """Return the row of a cell before anything is run."""
     cell = planned.cell
     state = finished_state(planned.directory) if planned.directory else None
-    without = "failed" if planned.crashed else "unsupported"
+    without: RowState = "failed" if planned.crashed else "unsupported"
     given = rules.exclusive_threads if cell.exclusive else rules.shared_threads
     return Row(
         name=cell.name,
@@ -129,7 +131,7 @@ class Scheduler:
         Raises:
             StorageError: the disk is full or not writable; what was finished is kept.
         """
-        skipped = sum(row.state in ("done", "diverged") for row in self._rows.values())
+        skipped = sum(row.state == "done" for row in self._rows.values())
         self._ledger.update(self._rows.values())
         while self._submit() or self._running:
             for happened in self._executor.wait():
@@ -167,6 +169,8 @@ class Scheduler:
             log=self._ledger.folder / LOGS / f"{row.directory}.log",
             threads=planned.threads or row.threads,
             device=planned.device,
+            timeout_seconds=self._rules.timeout_seconds,
+            memory_limit_mib=self._rules.memory_limit_mib,
         )
         self._executor.submit(task)
 
@@ -178,12 +182,14 @@ class Scheduler:
         if outcome.state == "no-space":
             self._give_up(StorageError(outcome.reason))
         finished = finished_state(planned.directory)
-        if finished is None and outcome.state == "killed" and row.attempts <= self._rules.retries and not self._stops and not self._no_space:
+        may_retry = row.attempts <= self._rules.retries and not self._stops and self._no_space is None
+        if finished is None and outcome.state == "killed" and may_retry:
             self._keep(replace(row, state="waiting", reason=outcome.reason))
             (self._alone if row.exclusive else self._shared).appendleft(outcome.name)
             return
-        left = outcome.state if outcome.state in ("unsupported", "interrupted") else "failed"
-        state = finished or left
+        state: RowState = finished or "failed"
+        if finished is None and (outcome.state == "unsupported" or outcome.state == "interrupted"):
+            state = outcome.state
         said = "" if state == "done" else outcome.reason
         row = replace(row, state=state, reason=said, output=() if finished else outcome.output, seconds=round(outcome.seconds, 3))
         self._keep(row)

@@ -23,7 +23,13 @@ from ganbench.matrix.interpreter import die_with_parent, kill_group, prefer_for_
 if TYPE_CHECKING:
     from ganbench.matrix.child import Order, Send
 
-_USED_BY_MOST = ("ganbench.results.curves", "matplotlib.backends.backend_agg", "matplotlib.pyplot", "sklearn.datasets", "torchvision.datasets")
+_USED_BY_MOST = (
+    "ganbench.results.curves",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.pyplot",
+    "sklearn.datasets",
+    "torchvision.datasets",
+)
 """Imported before the forks because nearly every run needs them; a library that is broken is the run's affair."""
 
 
@@ -52,7 +58,7 @@ def _may_fork() -> bool:
     """Return whether this process is still as it was after its imports."""
     import torch
 
-    return threading.active_count() == 1 and not torch.cuda.is_initialized()
+    return threading.active_count() == 1 and not torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
 
 
 def _fork(order: Order, send: Send) -> None:

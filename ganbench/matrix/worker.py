@@ -31,7 +31,7 @@ class Worker:
         self.output, output = os.pipe()
         os.set_blocking(self.events, False)
         os.set_blocking(self.output, False)
-        # OpenBLAS starts its threads when it is imported; with one there is none to lose in a fork, and the runs raise the limit themselves.
+        # OpenBLAS starts its threads when it is imported; with one there is none to lose in a fork, and runs set the number they want.
         self._process = subprocess.Popen(
             python_command("ganbench.matrix.server:serve", str(os.getpid()), str(events)),
             stdin=subprocess.PIPE,

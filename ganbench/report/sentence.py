@@ -37,7 +37,8 @@ def _failed(failures: Sequence[Finding]) -> str:
     worst = min(failures, key=_badness)
     word = worst.state if worst.fails else "undecided"
     more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
-    return f"{word}: {finding_sentence(worst)}{more}"
+    told = full_name(worst) if worst.state == "missing" and worst.metric != "run" else finding_sentence(worst)
+    return f"{word}: {told}{more}"
 
 
 def _passed(findings: Sequence[Finding]) -> str:

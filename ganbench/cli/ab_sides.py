@@ -1,0 +1,94 @@
+"""From what ``ganbench ab`` is given to its two sides: refs, folders, the working tree, or configurations."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganbench.ab.environment import isolated_python
+from ganbench.ab.side import Side
+from ganbench.ab.trees import find_tree
+from ganbench.config.toml import read_settings
+from ganbench.errors import UsageError
+
+_FLAG_PATHS = {
+    "loss": "loss.name",
+    "dataset": "dataset.name",
+    "batch_size": "training.batch_size",
+    "seed": "training.seed",
+    "device": "training.device",
+    "precision": "training.precision",
+    "runner": "training.runner",
+    "kernels": "training.kernels",
+    "data_root": "data.root",
+}
+
+
+def read_sides(sides: tuple[str, ...], flags: Mapping[str, Any]) -> tuple[Side, Side]:
+    """Return base and head.
+
+    Raises:
+        UsageError: they cannot be read, or are the same by oversight.
+    """
+    if len(sides) > 2:
+        raise UsageError(f"two sides are compared (got {len(sides)})")
+    differ = flags["base_settings"] or flags["head_settings"]
+    if not sides and not differ:
+        raise UsageError("BASE is missing", hint="give a git ref, a folder or a TOML file, or --base-set and --head-set")
+    if len(sides) == 1 and sides[0].endswith(".toml"):
+        raise UsageError("HEAD is missing", hint="give a second TOML file")
+    texts = (*sides, "WORKTREE")[:2] if sides else ("", "")
+    base = _side(texts[0], flags, "--base-set", flags["base_settings"])
+    return base, _side(texts[1], flags, "--head-set", flags["head_settings"])
+
+
+def _side(text: str, flags: Mapping[str, Any], own_option: str, own: tuple[str, ...]) -> Side:
+    """Return one side.
+
+    Args:
+        text: as the user gave it; empty for the code that runs here.
+        flags: for both sides.
+        own_option: what the settings of this side are given with.
+        own: those settings.
+    """
+    settings: dict[str, Any] = {}
+    name = ""
+    for file in (flags["config_file"], Path(text) if text.endswith(".toml") else None):
+        if file is not None:
+            found = read_settings(file)
+            name = found.pop("name", "") or found.get("architecture.name", name)
+            settings |= found
+    name = flags["plugin"] or name
+    if not name:
+        raise UsageError("which GAN? --plugin is missing", hint="`ganbench plugins list` shows them")
+    settings |= {path: flags[flag] for flag, path in _FLAG_PATHS.items() if flags[flag] is not None}
+    settings |= _pairs("--set", flags["settings"]) | _pairs(own_option, own)
+    tree = find_tree(text, Path.cwd()) if text and not text.endswith(".toml") else None
+    label = ", ".join(filter(None, (tree.name if tree else text, *own))) or "unchanged"
+    made = Side(name=label, plugin=str(name), settings=settings, options=_pairs("--option", flags["options"]))
+    if tree is None:
+        return made
+    made = dataclasses.replace(made, tree=tree.folder, notes=tree.notes)
+    if not flags["isolated"]:
+        return made
+    return dataclasses.replace(made, python=isolated_python(tree.folder, lambda said: click.echo(said, err=True)))
+
+
+def configurations_differ(base: Side, head: Side) -> bool:
+    """Tell whether something else than the code is compared."""
+    return (base.plugin, base.settings, base.options) != (head.plugin, head.settings, head.options)
+
+
+def _pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
+    """Read KEY=VALUE arguments."""
+    pairs: dict[str, str] = {}
+    for value in values:
+        key, equals, text = value.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{option} wants KEY=VALUE (got {value!r})")
+        pairs[key.strip()] = text.strip()
+    return pairs

@@ -1,0 +1,142 @@
+"""``ganbench baseline``: named sets of runs to compare with."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ganbench.cli.complete import run_ids
+from ganbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from ganbench.results.record import RunRecord
+
+_history = click.option(
+    "--history", type=click.Path(path_type=Path), default=".ganbench", show_default=True, metavar="DIR", help="Directory of the history."
+)
+
+
+@click.group("baseline")
+def command() -> None:
+    """Keep named sets of runs to compare with.
+
+    \b
+    ganbench baseline set main results/runs/*
+    ganbench compare baseline:main results/runs/RUN
+
+    A baseline is one file in the directory of a history, DIR/baselines/NAME.json, and holds copies of the records.
+    """
+
+
+@command.command("set")
+@click.argument("name")
+@click.argument("runs", nargs=-1, required=True, shell_complete=run_ids)
+@_history
+def set_command(name: str, runs: tuple[str, ...], history: Path) -> None:
+    """Make NAME the set of these runs, in the place of what it was.
+
+    RUNS are run folders, folders of runs, globs, record files or run ids (their beginning is enough). Each must be finished.
+    """
+    from datetime import datetime, timezone
+
+    from ganbench.history.baseline import write_baseline
+    from ganbench.history.commit import current_commit
+
+    records = _finished(runs)
+    created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    path = write_baseline(name, history, records, created=created, commit=current_commit())
+    click.echo(f"baseline {name}: {_runs(len(records))} in {path}")
+
+
+@command.command("list")
+@_history
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def list_command(history: Path, as_json: bool) -> None:
+    """List all baselines."""
+    import json
+
+    from ganbench.history.baseline import baseline_names, read_baseline
+    from ganbench.results.table.formats import clean
+    from ganbench.results.terminal import write_text
+
+    found = []
+    for name in baseline_names(history):
+        try:
+            found.append(read_baseline(name, history))
+        except UsageError as error:
+            _warn(str(error))
+    if as_json:
+        rows = [
+            {"name": b.name, "created": b.created, "commit": b.commit, "runs": [r.run_id for r in b.records], "num_damaged": len(b.damaged)}
+            for b in found
+        ]
+        write_text(json.dumps(rows, indent=2) + "\n", sys.stdout)
+        return
+    if not found:
+        _warn(f"no baseline in {history}; `ganbench baseline set NAME RUN...` makes one")
+    width = max((len(b.name) for b in found), default=0)
+    for b in found:
+        damaged = f", {len(b.damaged)} damaged" if b.damaged else ""
+        what = ", ".join(dict.fromkeys(f"{r.name} {r.dataset}" for r in b.records))
+        text = f"{b.name:<{width}}  {_runs(len(b.records))}{damaged} of {what or 'nothing'}, set {b.created[:10]} at {b.commit}"
+        write_text(clean(text) + "\n", sys.stdout)
+
+
+@command.command("show")
+@click.argument("name")
+@_history
+@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
+def show_command(name: str, history: Path, as_json: bool) -> None:
+    """Show the runs of a baseline in a table."""
+    from ganbench.history.baseline import read_baseline
+    from ganbench.results.table.build import make_table
+    from ganbench.results.table.render import render
+    from ganbench.results.terminal import has_colour, stream_width, write_text
+
+    baseline = read_baseline(name, history)
+    for reason in baseline.damaged:
+        _warn(reason)
+    if not baseline.records:
+        raise UsageError(f"baseline {name} has no record that can be read", hint="set it again with `ganbench baseline set`")
+    form = "json" if as_json else "terminal"
+    write_text(render(make_table(baseline.records), form, width=stream_width(), colour=has_colour(sys.stdout)), sys.stdout)
+
+
+@command.command("remove")
+@click.argument("name")
+@_history
+def remove_command(name: str, history: Path) -> None:
+    """Delete a baseline; the runs that it was made of are left alone."""
+    from ganbench.history.baseline import remove_baseline
+
+    remove_baseline(name, history)
+    click.echo(f"baseline {name} is removed")
+
+
+def _finished(names: tuple[str, ...]) -> list[RunRecord]:
+    """Return the records of some runs.
+
+    Raises:
+        UsageError: one of them cannot be read or is not finished: a baseline with a hole would be compared with unseen.
+    """
+    from ganbench.results.find import Unreadable, find_runs, load_runs
+
+    records = []
+    for item in load_runs(find_runs(names)):
+        if isinstance(item, Unreadable):
+            raise UsageError(item.reason)
+        if item.status not in ("complete", "diverged"):
+            raise UsageError(f"run {item.run_id} is {item.status}, and a baseline holds finished runs only", hint="resume it first")
+        records.append(item)
+    return records
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"
+
+
+def _warn(text: str) -> None:
+    click.echo(f"ganbench: {' '.join(text.split())}", err=True)

@@ -1,0 +1,244 @@
+"""``ganbench matrix``: many runs from one definition, each in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganbench.cli.main import Invocation, switched_off
+from ganbench.errors import Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from ganbench.matrix.definition import Definition
+    from ganbench.matrix.ledger import Ledger, Row
+    from ganbench.matrix.overview import LineOverview
+    from ganbench.matrix.plan import PlannedCell
+    from ganbench.matrix.schedule import Result, Rules
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("matrix")
+@click.argument("file", required=False, type=_PATH)
+@click.option("-a", "axes", multiple=True, metavar="NAME=VALUES", help="Axis: plugin=dcgan,dcgan-32, seed=0..4, training.d_steps=1,2.")
+@click.option("--set", "settings", multiple=True, metavar="A.B=C", help="Setting of every cell, by path or short name.")
+@click.option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Plugin option of every cell, as in ganbench run.")
+@click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off.")
+@click.option("--out", type=_PATH, metavar="DIR", help="Folder of the runs.  [default: results/runs/NAME]")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Cells at a time; they share the CPUs.")
+@click.option("--exclusive", is_flag=True, help="Run every cell alone, with all CPUs, whatever --jobs says: for timings.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="For each attempt at a cell.")
+@click.option("--memory-limit", type=click.FloatRange(min=1), metavar="MIB", help="Resident memory of a cell's processes.")
+@click.option("--retries", type=click.IntRange(min=0), default=1, show_default=True, metavar="N", help="After a kill from outside.")
+@click.option("--shard", metavar="I/N", help="Only the I-th of N parts; the parts are the same everywhere.")
+@click.option("--dry-run", is_flag=True, help="List the cells, and why some cannot run.")
+@click.option("--status", "wants_status", is_flag=True, help="Print what became of each cell of the folder, and run nothing.")
+@click.option("--quiet", is_flag=True, help="Only failures on stderr.")
+@click.pass_obj
+def command(invocation: Invocation, /, **flags: Any) -> int:
+    """Run the cross product of some settings, and print one table.
+
+    \b
+    ganbench matrix -a plugin=dcgan,dcgan-32 -a seed=0..4 --jobs 2
+    ganbench matrix losses.toml --shard 1/3
+    ganbench matrix losses.toml --status
+
+    An axis is plugin, loss, dataset, seed, kimg, batch_size, precision, runner, kernels, threads, device or the path of any setting. FILE
+    has [axes], [settings], [options], [[include]] and [[exclude]]; a cell with exclusive = true runs alone.
+
+    A cell that cannot run is a row with a reason. A crash ends its cell only. Called again, the same command runs what is not finished.
+    """
+    off = (*invocation.off, *flags["off"])
+    if flags["wants_status"]:
+        return _print_status(_folder(_definition(flags, needed=flags["out"] is None), flags["out"]))
+    definition = _definition(flags)
+    assert definition is not None
+    planned, folder = _plan(definition, flags, off), _folder(definition, flags["out"])
+    rules = _rules(flags)
+    if flags["dry_run"]:
+        return _print_plan(planned, rules)
+    return _run(planned, folder, rules, flags)
+
+
+def _definition(flags: dict[str, Any], *, needed: bool = True) -> Definition | None:
+    """Return what FILE and the flags say; None where neither is there and none is needed."""
+    from ganbench.matrix.definition import read_definition, with_flags
+
+    if not needed and flags["file"] is None and not flags["axes"]:
+        return None
+    read = read_definition(flags["file"]) if flags["file"] is not None else None
+    return with_flags(read, axes=flags["axes"], settings=flags["settings"], options=flags["options"], exclusive=flags["exclusive"])
+
+
+def _folder(definition: Definition | None, out: Path | None) -> Path:
+    from ganbench.results.store import DEFAULT_RUNS
+
+    if out is not None:
+        return out
+    assert definition is not None
+    return DEFAULT_RUNS / definition.name
+
+
+def _plan(definition: Definition, flags: dict[str, Any], off: tuple[str, ...]) -> tuple[PlannedCell, ...]:
+    from ganbench.matrix.cells import expand, read_shard, shard
+    from ganbench.matrix.plan import plan_cells
+    from ganbench.plugin.manager import PluginManager
+
+    if off:
+        PluginManager(off=off)  # a name that nothing has is an error of the call, not of its cells
+    cells = expand(definition)
+    if flags["shard"] is not None:
+        cells = shard(cells, *read_shard(flags["shard"]))
+    return plan_cells(cells, _folder(definition, flags["out"]), off)
+
+
+def _rules(flags: dict[str, Any]) -> Rules:
+    """Return how cells share this machine.
+
+    Raises:
+        UsageError: OMP_NUM_THREADS is no number.
+    """
+    from ganbench.matrix.schedule import Rules, share_threads
+    from ganbench.results.probes import cpu_cores, cpu_quota
+
+    stated = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if stated and not (stated.isdecimal() and int(stated) > 0):
+        raise UsageError(f"OMP_NUM_THREADS must be a number of threads, 1 or more (got {stated!r})", hint="unset it")
+    cpus = min(cpu_cores(), max(1, int(cpu_quota() or cpu_cores())))
+    shared, exclusive = share_threads(cpus, flags["jobs"], int(stated) if stated else None)
+    return Rules(
+        shared_threads=shared,
+        exclusive_threads=exclusive,
+        retries=flags["retries"],
+        timeout_seconds=flags["timeout"],
+        memory_limit_mib=flags["memory_limit"],
+    )
+
+
+def _run(planned: Sequence[PlannedCell], folder: Path, rules: Rules, flags: dict[str, Any]) -> int:
+    """Run the cells and print what came of them."""
+    from ganbench.matrix.ledger import Ledger
+    from ganbench.matrix.local import LocalExecutor
+    from ganbench.matrix.schedule import Scheduler
+
+    ledger = Ledger(folder)
+    executor = LocalExecutor(flags["jobs"])
+    waiting = sum(one.directory is not None and not one.is_finished for one in planned)
+    with (
+        _locked(folder, flags["shard"]),
+        contextlib.closing(executor),
+        _StopRequests().listening() as stop,
+        _overview(waiting, quiet=flags["quiet"]) as audience,
+    ):
+        result = Scheduler(planned, executor, ledger, audience, rules, stop).run()
+    _print_result(result, ledger)
+    if result.interrupted:
+        raise Interrupted("the matrix was stopped; what is finished is kept", hint="the same command runs the rest")
+    return exit_code(result.rows, whole=flags["shard"] is None)
+
+
+def exit_code(rows: Sequence[Row], *, whole: bool) -> int:
+    """Return 3 where a cell failed or diverged; 5 where a whole matrix has no run at all; else 0."""
+    states = {row.state for row in rows}
+    if states & {"failed", "diverged", "waiting", "running", "interrupted"}:
+        return 3
+    return 5 if whole and states == {"unsupported"} else 0
+
+
+class _StopRequests:
+    """Counts Ctrl-C and SIGTERM."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self) -> int:
+        """Return how many there were."""
+        return self._count
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[_StopRequests]:
+        """Handle the signals inside the block."""
+        handled = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self._handle) for number in handled}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self._count += 1
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, shard: str | None) -> Iterator[None]:
+    """Keep a second call of the same matrix, or of the same shard, away."""
+    from ganbench.results.atomic import storage_errors
+    from ganbench.results.lock import RunLock
+
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = RunLock(folder / f".matrix{'-' + shard.replace('/', '-of-') if shard else ''}.lock")
+    lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _overview(waiting: int, *, quiet: bool) -> LineOverview:
+    from ganbench.matrix.overview import LineOverview, LiveOverview
+
+    live = not quiet and sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    return (LiveOverview if live else LineOverview)(sys.stderr, waiting, quiet=quiet)
+
+
+def _print_plan(planned: Sequence[PlannedCell], rules: Rules) -> int:
+    from ganbench.matrix.schedule import first_row
+
+    rows = [first_row(one, rules) for one in planned]
+    _print_rows(rows)
+    return 0
+
+
+def _print_status(folder: Path) -> int:
+    from ganbench.errors import NothingToCompare
+    from ganbench.matrix.ledger import Ledger
+    from ganbench.matrix.overview import summary
+
+    rows = Ledger(folder).rows()
+    if not rows:
+        raise NothingToCompare(f"no matrix in {folder}", hint="run it first, or give its folder with --out")
+    _print_rows(rows)
+    click.echo(summary(rows))
+    return 0
+
+
+def _print_result(result: Result, ledger: Ledger) -> None:
+    """Print the table of the runs, the rows that are no runs, and the summary."""
+    from ganbench.matrix.overview import summary
+    from ganbench.results.find import load_runs
+    from ganbench.results.store import is_run
+    from ganbench.results.terminal import print_records
+
+    runs = [path for row in result.rows if row.directory and is_run(path := ledger.folder / row.directory)]
+    if runs:
+        print_records(load_runs(runs), file=sys.stdout)
+    _print_rows([row for row in result.rows if row.state not in ("done", "diverged")])
+    click.echo(f"{summary(result.rows, result.skipped)}; everything is in {ledger.folder}")
+
+
+def _print_rows(rows: Sequence[Row]) -> None:
+    """Print one line for each cell."""
+    names, states = (max((len(getattr(row, field)) for row in rows), default=0) for field in ("name", "state"))
+    for row in rows:
+        how = "exclusive" if row.exclusive and not row.reason else row.reason
+        click.echo(f"{row.name:<{names}}  {row.state:<{states}}  {how}".rstrip())

@@ -1,0 +1,133 @@
+"""``ganbench trend``: steps in the series of a history."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ganbench.cli.complete import run_ids
+from ganbench.errors import NothingToCompare, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from ganbench.history.accept import Accept
+    from ganbench.history.store import History
+
+
+@click.command("trend")
+@click.argument("history", metavar="[DIR]", default=".ganbench", type=click.Path(path_type=Path))
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this one, as in images_per_second; may be repeated.")
+@click.option("--newest", type=click.IntRange(1), default=20, show_default=True, help="How many commits are the newest part of a series.")
+@click.option("--accept", type=click.Path(path_type=Path), metavar="FILE", help="Intended changes. [default: DIR/accept.toml]")
+@click.option("--add", "runs", multiple=True, metavar="RUN", shell_complete=run_ids, help="Put these runs into the history first.")
+@click.option("--commit", metavar="SHA", help="What the added runs were made from. [default: what lies checked out here]")
+@click.option("--json", "as_json", is_flag=True, help="Print all series and steps as JSON.")
+def command(
+    history: Path, metrics: tuple[str, ...], newest: int, accept: Path | None, runs: tuple[str, ...], commit: str | None, as_json: bool
+) -> int:
+    """Find steps in the speed and the quality of a history of runs.
+
+    DIR is the directory of a history; ./.ganbench where none is given.
+
+    \b
+    ganbench trend .ganbench --add results/runs/RUN     after each nightly run
+    ganbench trend --metric images_per_second
+
+    A series is one metric of one thing that was run, on one machine; a point is one commit. A step needs 3 points on either side, 12 in
+    all, and a change past the metric's threshold; counts, which have no noise, need 2. A step lies in the newest part if its first commit
+    is one of the newest 20 of its series.
+
+    An intended change is an entry [[accept]] of the TOML or JSON file, with metric, cell, commit and reason.
+
+    Exit codes: 0 no step for the worse in the newest part, or each is accepted or undone; 1 there is one; 5 nothing to look at.
+    """
+    from ganbench.history.json import render_json
+    from ganbench.history.series import series_of
+    from ganbench.history.terminal import render_trend
+    from ganbench.history.trend import follow
+    from ganbench.results.terminal import has_colour, stream_width, write_text
+
+    accepts = _accepts(accept, history)
+    if commit is not None and not runs:
+        raise UsageError("--commit has a meaning only with --add", hint="leave it out")
+    _add(runs, history, commit)
+    series = series_of(_read(history).entries)
+    _refuse_unknown(metrics, sorted({one.rule.name for one in series}))
+    trend = follow(series, accepts, history=str(history), newest=newest, metrics=metrics)
+    if as_json:
+        write_text(render_json(trend), sys.stdout)
+    else:
+        text = render_trend(trend, width=stream_width(), colour=has_colour(sys.stdout), ascii_only=not _has_blocks())
+        write_text(text, sys.stdout)
+    return trend.exit_code
+
+
+def _accepts(path: Path | None, history: Path) -> tuple[Accept, ...]:
+    """Return the intended changes; none where the history has no file of them and none is named."""
+    from ganbench.history.accept import ACCEPT_FILE, read_accepts
+
+    if path is None and not (history / ACCEPT_FILE).exists():
+        return ()
+    return read_accepts(path or history / ACCEPT_FILE)
+
+
+def _add(names: Sequence[str], history: Path, commit: str | None) -> None:
+    """Put finished runs into the history; others are named and passed over."""
+    from ganbench.history.commit import checked_commit, current_commit
+    from ganbench.history.store import add_record
+    from ganbench.results.find import Unreadable, find_runs, load_runs
+
+    if not names:
+        return
+    checked = checked_commit(commit) if commit is not None else current_commit()
+    for item in load_runs(find_runs(names)):
+        if isinstance(item, Unreadable):
+            _warn(item.reason)
+        elif item.status not in ("complete", "diverged"):
+            _warn(f"run {item.run_id} is {item.status} and not added")
+        else:
+            add_record(history, item, checked)
+
+
+def _read(history: Path) -> History:
+    """Return what a history holds, and warn of what is damaged.
+
+    Raises:
+        UsageError: nothing of it can be read.
+        NothingToCompare: it holds no record.
+    """
+    from ganbench.history.store import DEFAULT_HISTORY, read_history
+
+    if not history.exists() and history != DEFAULT_HISTORY:
+        raise UsageError(f"no such folder: {history}", hint="`ganbench trend DIR --add RUN` makes it")
+    found = read_history(history)
+    if found.damaged and not found.entries:
+        raise UsageError(f"no record of {history} can be read: {found.damaged[0].reason}")
+    for item in found.damaged:
+        _warn(item.reason)
+    if not found.entries:
+        raise NothingToCompare(f"no record in {history}", hint="`ganbench trend DIR --add RUN` adds runs")
+    return found
+
+
+def _refuse_unknown(metrics: Sequence[str], known: list[str]) -> None:
+    for name in metrics:
+        if name not in known:
+            raise UsageError(f"no metric {name!r} in this history", hint=did_you_mean(name, known))
+
+
+def _has_blocks() -> bool:
+    """Tell whether the output can hold the blocks of a plot."""
+    try:
+        "▁█".encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _warn(text: str) -> None:
+    """Print a warning as one line on stderr."""
+    click.echo(f"ganbench: {' '.join(text.split())}", err=True)

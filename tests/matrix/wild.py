@@ -1,0 +1,94 @@
+"""A tiny GAN that does what its option says, when it is built or in its second training step."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ganbench import ImageShape, Networks
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What it does, and the file for its process ids."""
+
+    act: str = ""
+    note: str = ""
+
+
+class Generator(nn.Module):
+    """One layer and a surprise."""
+
+    def __init__(self, shape: ImageShape, options: Options) -> None:
+        super().__init__()
+        self.shape, self.options, self.steps = shape, options, 0
+        self.layer = nn.Linear(4, shape.image_channels * shape.resolution**2)
+
+    def forward(self, latents: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+        """Return images, unless it is time."""
+        self.steps += self.training
+        if self.training and self.steps == 2:
+            act(self.options.act)
+        images = torch.tanh(self.layer(latents))
+        return images.view(-1, self.shape.image_channels, self.shape.resolution, self.shape.resolution)
+
+
+class Discriminator(nn.Module):
+    """One layer."""
+
+    def __init__(self, shape: ImageShape) -> None:
+        super().__init__()
+        self.layer = nn.Linear(shape.image_channels * shape.resolution**2, 1)
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+        """Return one logit for each image."""
+        return self.layer(images.flatten(1)).squeeze(1)
+
+
+def act(what: str) -> None:
+    """Do it."""
+    if what == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif what == "exit":
+        print("about to leave", flush=True)
+        os._exit(7)
+    elif what == "leave":
+        sys.exit("enough")
+    elif what == "raise":
+        raise RuntimeError("the layer is tired")
+    elif what == "hang":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        while True:
+            time.sleep(60)
+    elif what == "wait":
+        while True:
+            time.sleep(60)
+    elif what == "print":
+        for _ in range(1600):
+            sys.stdout.write("x" * 65535 + "\n")
+        raise RuntimeError("hoarse")
+    elif what == "eat":
+        kept = []
+        while True:
+            kept.append(bytearray(os.urandom(1 << 20) * 16))
+
+
+def build(options: Options, shape: ImageShape) -> Networks:
+    """Return the networks; ``build-...`` acts here already."""
+    if options.note:
+        Path(options.note).write_text(f"{os.getpid()} {os.getppid()}")
+    if options.act.startswith("build-"):
+        act(options.act.removeprefix("build-"))
+    if options.act == "refuse":
+        raise ValueError("act must not be refuse")
+    return Networks(generator=Generator(shape, options), discriminator=Discriminator(shape), latent_dim=4)
+
+
+build.Options = Options  # type: ignore[attr-defined]
