@@ -71,7 +71,7 @@ def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -
         threads=flags["threads"],
         off=off,
         with_null=flags["with_null"],
-        seed=flags["seed"],
+        seed=flags["seed"] or 0,
         checkout=top_level(Path.cwd()),
     )
 

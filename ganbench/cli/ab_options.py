@@ -45,7 +45,7 @@ def measuring_options(function: F) -> F:
         option("--isolated", is_flag=True, help="An environment of its own for each tree, by its pyproject.toml."),
         option("--samples", type=_PATH, metavar="FILE", help="Keep every block of every process as JSON."),
         option("--null", "with_null", is_flag=True, help="A second base process in each pair: what no change looks like. Twice the time."),
-        option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights, data, and who is started first."),
+        option("--seed", type=click.IntRange(min=0), metavar="N", help="Of weights, data, and who is started first.  [default: 0]"),
         option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="CPU threads of each process."),
         option("--pair-seconds", type=positive, default=6.0, show_default=True, help="Of blocks in a pair."),
         option("--seconds", type=positive, default=300.0, show_default=True, help="For all pairs; none is begun that would take longer."),

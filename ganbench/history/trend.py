@@ -2,7 +2,9 @@
 
 A step lies in the *newest part* of a series if its first point, which is the first commit of the new level, is one of the newest
 :data:`NEWEST` points. It fails the command if it lies there, is for the worse, is not accepted, and was not undone: the newest level is
-still worse than the level before the step by more than the threshold. Older steps are told only: they were failures when they were new.
+still worse than the level before the step by more than the threshold. What must stay equal is undone by being as before that step, or as
+before an earlier one that nobody accepted: a change and its reversal are both undone. Older steps are told only: they were failures when
+they were new.
 """
 
 from __future__ import annotations
@@ -145,6 +147,7 @@ def _follow(series: Series, accepts: Sequence[Accept], newest: int, used: set[Ac
     rule, values = series.rule, [worsening(point.value, series.rule) for point in series.points]
     reason = _why_not(rule, values)
     steps = () if reason else _steps(rule, values)
+    reasons = [_reason(step, series, accepts, used) for step in steps]
     return TrendSeries(
         machine=describe_machine(series.hardware),
         hardware_key=series.hardware.digest,
@@ -158,7 +161,7 @@ def _follow(series: Series, accepts: Sequence[Accept], newest: int, used: set[Ac
         threshold=rule.threshold,
         evaluation_key=series.evaluation_key,
         points=tuple(_point(point) for point in series.points),
-        steps=tuple(_step(step, steps[-1], series, accepts, newest, used) for step in steps),
+        steps=tuple(_step(i, steps, reasons, series, newest) for i in range(len(steps))),
         reason=reason,
     )
 
@@ -180,7 +183,8 @@ def _steps(rule: MetricRule, values: Sequence[float]) -> tuple[Step, ...]:
     return find_changes(values, threshold=limit) if _is_exact(rule) else find_steps(values, threshold=limit)
 
 
-def _step(step: Step, last: Step, series: Series, accepts: Sequence[Accept], newest: int, used: set[Accept]) -> TrendStep:
+def _step(number: int, steps: Sequence[Step], reasons: Sequence[str], series: Series, newest: int) -> TrendStep:
+    step = steps[number]
     rule, point = series.rule, series.points[step.index]
     return TrendStep(
         index=step.index,
@@ -192,16 +196,18 @@ def _step(step: Step, last: Step, series: Series, accepts: Sequence[Accept], new
         state="worse" if step.after > step.before or rule.direction == "equal" else "better",
         p_value=step.p_value,
         is_newest=step.index >= len(series.points) - newest,
-        undone=_is_undone(step.before, last.after, rule),
-        accepted=_reason(step, series, accepts, used),
+        undone=_is_undone(number, steps, reasons, rule),
+        accepted=reasons[number],
         differences=_differences(series.points[step.index - 1], point),
     )
 
 
-def _is_undone(before: float, now: float, rule: MetricRule) -> bool:
-    if before == now:
-        return True
-    return rule.direction != "equal" and now - before <= math.log1p(rule.threshold)
+def _is_undone(number: int, steps: Sequence[Step], reasons: Sequence[str], rule: MetricRule) -> bool:
+    before, now = steps[number].before, steps[-1].after
+    if rule.direction == "equal":
+        earlier = [step.before for step, reason in zip(steps[:number], reasons, strict=False) if not reason]
+        return now in (before, *earlier)
+    return before == now or now - before <= math.log1p(rule.threshold)
 
 
 def _reason(step: Step, series: Series, accepts: Sequence[Accept], used: set[Accept]) -> str:

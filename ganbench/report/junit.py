@@ -82,13 +82,13 @@ def _test(comparison: Comparison, cell: str, found: Finding) -> ET.Element:
 def _kind(found: Finding, *, strict: bool) -> str:
     """Return the element that tells how a test went; empty where it passed."""
     if found.fails:
-        return "error" if is_crash(found) else "failure"
+        return "error" if _is_crash(found) else "failure"
     if strict and found.is_open:
         return "failure"
     return "skipped" if found.state in ("inconclusive", "not-comparable") else ""
 
 
-def is_crash(found: Finding) -> bool:
+def _is_crash(found: Finding) -> bool:
     """Tell whether head was run, and its runs failed."""
     return found.metric == "run" and found.state == "missing" and found.num_head > 0
 

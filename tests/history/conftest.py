@@ -23,7 +23,7 @@ def commit_of(day: int) -> str:
 
 @pytest.fixture
 def make_run(make_record: Callable[..., RunRecord], make_value: Callable[..., Any]) -> Callable[..., RunRecord]:
-    """Return a builder: ``make_run(day=3, speed=1250.0, quality=12.5, memory=600.0, flops=10**9)``; keys by name; other words replace fields."""
+    """Return a builder: ``make_run(day=3, speed=1250.0, quality=12.5, flops=10**9)``; keys by name; other words replace fields."""
 
     def build(day: int = 0, *, speed: float = 1250.0, quality: float = 12.5, memory: float = 612.5, **changes: Any) -> RunRecord:
         seed = changes.get("seed", 0)

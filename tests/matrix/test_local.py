@@ -109,9 +109,9 @@ def test_a_kill_from_outside_is_told_from_a_crash(make_task: Make, finish: Finis
     assert finish(make_task("next"))["next"].state == "done"
 
 
-def test_an_interrupted_cell_goes_on_where_it_was(executor: LocalExecutor, make_task: Make) -> None:
+def test_an_interrupted_cell_goes_on_where_it_was(executor: LocalExecutor, make_task: Make, finish: Finish) -> None:
     """The first request saves; the same task again resumes the run."""
-    task = make_task("long", changes={"training.total_kimg": 40, "checkpoint.every_kimg": 1, "evaluation.every_kimg": 40})
+    task = make_task("long", changes={"training.total_kimg": 6, "evaluation.every_kimg": 6})
     executor.submit(task)
     outcome = None
     while outcome is None:
@@ -122,8 +122,11 @@ def test_an_interrupted_cell_goes_on_where_it_was(executor: LocalExecutor, make_
     assert outcome.state == "interrupted"
     partial = json.loads((task.directory / "partial_record.json").read_text())
     assert partial["status"] == "interrupted"
-    assert 0 < partial["work"]["images_seen"] < 40_000
+    assert 0 < partial["work"]["images_seen"] < 6000
     assert not RunDirectory(task.directory).is_active
+    assert finish(task)["long"].state == "done"
+    record = json.loads((task.directory / "record.json").read_text())
+    assert (record["num_resumes"], record["work"]["images_seen"]) == (1, 6000)
 
 
 def test_closing_ends_every_process(executor: LocalExecutor, make_task: Make, tmp_path: Path) -> None:
