@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganbench.ab.process import Launch, SideUnusable, Worker
+from ganbench.ab.process import Launch, SideUnusable, Worker, WorkerFailed
 from ganbench.errors import GanbenchError, NotComparable, UsageError
 
 BASE, HEAD, NULL = "base", "head", "null"
@@ -28,7 +28,7 @@ class PairPlan:
     warmup_seconds: float = 0.5
     """Of each process, off the record, and at least :attr:`first_steps`."""
     first_steps: int = 8
-    """How many steps the fingerprint of the losses covers."""
+    """How many steps the fingerprint of the losses covers; the warm-up takes at least as many, and the operators of one are counted."""
     start_timeout: float = 600.0
     """Seconds that a process may take to import, read the data and build."""
     block_timeout: float = 120.0
@@ -72,7 +72,7 @@ def run_pair(
         plan: how long.
         rng: decides who is started first and who begins.
         is_first: start one process after the other, since the first may have to make what the second finds in a cache; and count
-            operators in the end.
+            FLOPs and bytes in the end.
         check: called with what each process says when it is ready; may raise.
 
     Raises:
@@ -170,14 +170,21 @@ def _alternate(workers: dict[str, Worker], pair: PairResult, plan: PairPlan, rng
         one, two = (BASE, other) if base_begins else (other, BASE)
         for name in (one, two, two, one):
             seconds, images = _block(workers[name], pair.steps_per_block, plan)
-            # No time at all, or less than none, is no speed: the pair is left out with a reason.
-            pair.sides[name].images_per_second.append(images / seconds if seconds > 0 else float("nan"))
+            pair.sides[name].images_per_second.append(images / seconds)
         rounds += 1
 
 
 def _block(worker: Worker, steps: int, plan: PairPlan) -> tuple[float, float]:
+    """Have a block run and return its seconds and images.
+
+    Raises:
+        WorkerFailed: also for a time that is none, such as a clock that steps backwards measures.
+    """
     block = worker.ask({"run": steps}, "block", plan.block_timeout)
-    return float(block["seconds"]), float(block["images"])
+    seconds, images = float(block["seconds"]), float(block["images"])
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise WorkerFailed(f"{worker.name} measured {seconds} s for {steps} steps", worker.last_words())
+    return seconds, images
 
 
 def median_log_ratio(pair: PairResult) -> float:

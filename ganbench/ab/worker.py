@@ -86,6 +86,8 @@ class Work:
         self._runner: Any = start_runner(self._made)
         self._slowdown, self._tree, self._foreign = float(job["slowdown"]), job["tree"], job["foreign"]
         self._seen = self._done = 0
+        self._op_count: int | None = None
+        self._counted_step = counted_step(self._algorithm) if self._runner.name == "eager" else -1
 
     def ready(self) -> dict[str, Any]:
         """Return what was built, of whose code."""
@@ -125,7 +127,10 @@ class Work:
         for _ in range(steps):
             step_began = time.perf_counter()
             self._algorithm.set_progress(self._seen)
-            self._runner.run(self._done)
+            if self._done == self._counted_step:
+                self._op_count = count_operators(lambda: self._runner.run(self._done))
+            else:
+                self._runner.run(self._done)
             self._seen += self._algorithm.images_shown(self._done)
             self._done += 1
             if self._slowdown and not self._on_gpu:
@@ -155,6 +160,7 @@ class Work:
             "peak_device_mib": self._peak_device_mib(),
             "trajectory_hash": hashlib.sha256(losses.contiguous().numpy().tobytes()).hexdigest(),
             "trajectory_steps": len(losses),
+            "op_count": self._op_count,
         }
         return found | (self._counts() if counts else {})
 
@@ -164,7 +170,7 @@ class Work:
         return torch.cuda.max_memory_allocated(self._made.device) / 2**20 if self._on_gpu else None
 
     def _counts(self) -> dict[str, Any]:
-        """Count bytes, operators and FLOPs; nothing is measured after this."""
+        """Count bytes and FLOPs; nothing is measured after this."""
         import torch
 
         from ganbench.training.calibration import count_flops
@@ -175,27 +181,29 @@ class Work:
             "checkpoint_bytes": buffer.getbuffer().nbytes,
             "optimizer_numbers": sum(tensor.numel() for tensor in tensors_in(state.get("optimizers", {}))),
             "flops_per_iteration": count_flops(self._algorithm, self._made.device) or None,
-            "op_count": self._op_count(),
         }
 
-    def _op_count(self) -> int | None:
-        """Return the operators that one iteration dispatches; a captured or compiled one dispatches none of its own."""
-        if self._runner.name != "eager":
-            return None
-        from torch.utils._python_dispatch import TorchDispatchMode
 
-        class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-            total = 0
+def counted_step(algorithm: Any) -> int:
+    """Return the step whose operators are counted, always the same one: an early one that has all phases, if only the first."""
+    return next((step for step in range(1, 6) if algorithm.plan(step) == algorithm.plan(0)), 0)
 
-            def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-                self.total += 1
-                return func(*args, **(kwargs or {}))
 
-        counter: Any = Counter()  # type: ignore[no-untyped-call]
-        with counter:
-            self._algorithm.set_progress(0)
-            self._runner.run(0)
-        return int(counter.total)
+def count_operators(call: Callable[[], None]) -> int:
+    """Return how many operators a call dispatches."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        total = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.total += 1
+            return func(*args, **(kwargs or {}))
+
+    counter: Any = Counter()  # type: ignore[no-untyped-call]
+    with counter:
+        call()
+    return int(counter.total)
 
 
 def start_runner(made: Any) -> Any:

@@ -47,6 +47,7 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
 
     The first line on stderr names the run directory; the last line of the output is the result in one sentence.
     """
+    from ganbench.metrics.planning import planned_metrics
     from ganbench.plugin.manager import PluginManager
 
     debug = invocation.debug or flags["debug"]
@@ -131,27 +132,6 @@ def _pairs(flag: str, values: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def planned_metrics(resolved: Resolved, manager: PluginManager) -> tuple[PlannedMetric, ...]:
-    """Return the metrics of a run: named ones, the dataset's own, or none.
-
-    Raises:
-        ConfigError: an unknown name, or a name that its extractor may not bear.
-    """
-    from ganbench.metrics.naming import plan_metrics
-    from ganbench.spec import DatasetSpec, ExtractorSpec, MetricSpec
-
-    spec = resolved.dataset.spec
-    assert isinstance(spec, DatasetSpec)
-    names = resolved.config.evaluation.metrics
-    if names == ("auto",):
-        names = spec.metrics
-    if names == ("none",):
-        names = ()
-    metrics = {r.spec.name: r.spec for r in manager.specs("metric") if isinstance(r.spec, MetricSpec)}
-    extractors = {r.spec.name: r.spec for r in manager.specs("extractor") if isinstance(r.spec, ExtractorSpec)}
-    return plan_metrics(names, metrics, extractors, spec.extractor)
-
-
 def describe(resolved: Resolved, planned: tuple[PlannedMetric, ...]) -> str:
     """Return the configuration as TOML lines with the origin of each value behind it."""
     from ganbench.config.resolve import flatten
@@ -180,6 +160,7 @@ def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
     if extra:
         raise UsageError(f"--resume takes the run's own configuration; {extra[0]} cannot be given with it", hint="leave it out")
     from ganbench.cli.execute import execute_resumed
+    from ganbench.metrics.planning import planned_metrics
     from ganbench.results.store import RunDirectory
 
     with RunDirectory.resume(flags["resume"]) as directory:

@@ -18,6 +18,7 @@ from typing import Any
 
 from ganbench.errors import NothingToCompare, UsageError, did_you_mean
 from ganbench.results.atomic import storage_errors, write_text
+from ganbench.results.record import SCHEMA_VERSION as RECORD_SCHEMA_VERSION
 from ganbench.results.record import RunRecord
 from ganbench.results.serialise import encode, from_json
 
@@ -114,7 +115,7 @@ def read_baseline(name: str, history: Path) -> Baseline:
         try:
             records.append(from_json(json.dumps(item), source))
         except UsageError as error:
-            if "has schema version" in error.what:
+            if _is_newer(item, RECORD_SCHEMA_VERSION):
                 raise
             damaged.append(str(error))
     return Baseline(name=name, created=whole["created"], commit=whole["commit"], records=tuple(records), damaged=tuple(damaged))
@@ -163,6 +164,11 @@ def _known(name: str, history: Path) -> str:
     return did_you_mean(name, names) if names else f"`ganbench baseline set {name} RUN...` makes it"
 
 
+def _is_newer(data: object, known: int) -> bool:
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    return isinstance(version, int) and version > known
+
+
 def _checked(text: bytes, path: Path) -> dict[str, Any]:
     """Return the file's object if it has the fields of a baseline."""
     try:
@@ -171,10 +177,9 @@ def _checked(text: bytes, path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is damaged: not JSON ({error})", hint=_AGAIN) from None
     if not isinstance(whole, dict) or whole.get("schema") != _SCHEMA:
         raise UsageError(f"{path} is not a baseline", hint=_AGAIN)
-    version = whole.get("schema_version")
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+    if _is_newer(whole, SCHEMA_VERSION):
         hint = "install the newer ganbench that wrote it"
-        raise UsageError(f"{path} has schema version {version}, this ganbench reads up to {SCHEMA_VERSION}", hint=hint)
+        raise UsageError(f"{path} has schema version {whole['schema_version']}, this ganbench reads up to {SCHEMA_VERSION}", hint=hint)
     kinds = {"schema_version": int, "created": str, "commit": str, "records": list}
     wrong = [name for name, kind in kinds.items() if not isinstance(whole.get(name), kind)]
     if wrong:

@@ -36,6 +36,12 @@ def checked_commit(text: str) -> str:
     return digits[:_DIGITS] + (DIRTY if plus else "")
 
 
+def commit_in_name(name: str) -> str:
+    """Return the commit that a record's file name begins with; ``unknown`` where that is none."""
+    text = name.partition("-")[0]
+    return text if _FORM.fullmatch(text) else UNKNOWN
+
+
 def _git(folder: Path, *arguments: str) -> str:
     """Return what git prints; nothing where there is no git, no repository or no commit."""
     try:

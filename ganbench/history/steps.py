@@ -5,7 +5,14 @@ A split is looked for where the mean ranks on both sides differ most in units of
 :data:`ALPHA` of 1,000 orders of the same values, the observed one among 999 random ones, have as good a split. Both sides are then split
 further. Levels that differ by no more than the metric's threshold are joined again, the smallest difference first.
 
-@RATES@
+False alarms, measured by simulation. Any step without a threshold, in 1,000 series of 12, 20, 50 and 100 independent points: 0.7, 0.9,
+0.5 and 0.6 percent (normal), 0.8, 0.7, 1.4 and 0.8 (Student's t with 3 degrees of freedom). Neighbours that are alike break the promise:
+with an autocorrelation of 0.3 it is 4, 6, 11 and 16 percent, with 0.6 12 to 69. The threshold makes up for that: past 10 percent, among 5
+percent of noise, 400 series of 20 and 50 points had none (independent), 0.5 percent (0.3) and 3 and 4 percent (0.6); among 3 percent of
+noise none had any. A history that grows from 12 to 112 commits is looked at 101 times: of 50 with 5 percent of noise 1 failed at some
+time by a false step for the worse past 10 percent (independent), and 2 (0.3). Power, after 20 commits with 3 percent of noise, of 60
+series: a slowdown of 10 percent against a threshold of 5 was found after 5 commits in 73 percent and after 7 in all; one of 20 percent
+against 10 in 90 percent and in all. ``tests/history/test_steps.py`` repeats a part of this.
 """
 
 from __future__ import annotations

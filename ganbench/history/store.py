@@ -24,7 +24,7 @@ from pathlib import Path
 
 from ganbench.compare.cells import cells_of
 from ganbench.errors import StorageError, UsageError
-from ganbench.history.commit import UNKNOWN
+from ganbench.history.commit import UNKNOWN, commit_in_name
 from ganbench.results.atomic import storage_errors, write_text
 from ganbench.results.find import Unreadable
 from ganbench.results.record import SCHEMA_VERSION, RunRecord
@@ -76,7 +76,7 @@ def add_record(history: Path, record: RunRecord, commit: str = UNKNOWN) -> Path:
     path = history / record.keys.hardware.digest / cells_of([record])[0].digest / name
     if path.exists():
         return path
-    make_folder(path.parent)
+    _make_folder(path.parent)
     write_text(path, text)
     return path
 
@@ -92,27 +92,27 @@ def read_history(history: Path) -> History:
         try:
             text = path.read_bytes()
             record = from_json(text, str(path))
-            entries.append(Entry(commit=path.name.partition("-")[0], moment=_moment(record), record=record))
+            entries.append(Entry(commit=commit_in_name(path.name), moment=_moment(record), record=record))
         except OSError as error:
             damaged.append(Unreadable(path=path, reason=f"cannot read {path}: {error.strerror}"))
         except UsageError as error:
-            if is_newer(text):
+            if _is_newer(text):
                 raise
             damaged.append(Unreadable(path=path, reason=str(error)))
     entries.sort(key=lambda entry: (entry.moment, entry.record.run_id, entry.commit))
     return History(entries=tuple(entries), damaged=tuple(damaged))
 
 
-def is_newer(text: bytes, known: int = SCHEMA_VERSION) -> bool:
+def _is_newer(text: bytes) -> bool:
     """Tell whether a file was written by a later version, and so is not damaged but unknown."""
     try:
         version = json.loads(text)["schema_version"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return False
-    return isinstance(version, int) and version > known
+    return isinstance(version, int) and version > SCHEMA_VERSION
 
 
-def make_folder(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     """Make a folder and its parents.
 
     Raises:

@@ -12,8 +12,9 @@ from ganbench.results.table import formats
 from ganbench.results.table.terminal import make_console
 
 _ARROWS = {"higher": " ↑", "lower": " ↓", "equal": ""}
-_OTHER_TEXT = 38
-"""Columns of a series' line besides its label and its plot."""
+_SPACES = 7
+"""Columns of a series' line besides its label, its plot and its text."""
+_PLOT = (10, 40)
 _HASH_DIGITS = 12
 _Line = tuple[str, str]
 """Text and style."""
@@ -54,12 +55,14 @@ def verdict(trend: Trend) -> str:
 
 def _too_little(trend: Trend) -> str:
     longest = max(trend.series, key=lambda series: len(series.points))
-    return f"of {formats.clean(longest.label)} there are {longest.reason}" if longest.reason[0].isdigit() else longest.reason
+    return f"{formats.clean(longest.label)} has {longest.reason}" if longest.reason[0].isdigit() else longest.reason
 
 
 def _lines(trend: Trend, width: int, *, ascii_only: bool) -> Iterator[_Line]:
-    labels = max((len(_label(series)) for series in trend.series if not _is_constant(series)), default=0)
-    plot = min(40, max(10, width - labels - _OTHER_TEXT))
+    shown = [series for series in trend.series if not _is_constant(series)]
+    labels = max((len(_label(series)) for series in shown), default=0)
+    texts = max((len(_text(series, trend.series)) for series in shown), default=0)
+    plot = min(_PLOT[1], max(_PLOT[0], width - labels - texts - _SPACES))
     for key in dict.fromkeys(series.hardware_key for series in trend.series):
         here = [series for series in trend.series if series.hardware_key == key]
         yield formats.clean(here[0].machine), "bold"

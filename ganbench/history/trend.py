@@ -171,7 +171,7 @@ def _why_not(rule: MetricRule, values: Sequence[float]) -> str:
     if any(math.isnan(value) for value in values):
         return "a ratio needs values above 0"
     fewest = 2 if _is_exact(rule) else MIN_POINTS
-    return f"{len(values)} of at least {fewest} commits" if len(values) < fewest else ""
+    return f"{len(values)} of {fewest} commits" if len(values) < fewest else ""
 
 
 def _is_exact(rule: MetricRule) -> bool:

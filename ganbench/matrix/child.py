@@ -20,7 +20,8 @@ from ganbench.config.resolve import Layer, Resolved, resolve
 from ganbench.config.toml import read_settings
 from ganbench.errors import ConfigError, Interrupted, PluginError, StorageError, UsageError
 from ganbench.matrix.executor import State
-from ganbench.matrix.resolving import Request, planned_metrics
+from ganbench.matrix.resolving import Request
+from ganbench.metrics.planning import planned_metrics
 from ganbench.plugin.manager import PluginManager
 from ganbench.results.record import Evaluation, RunRecord
 from ganbench.results.store import RunDirectory
@@ -160,7 +161,11 @@ def _run(order: Order, reporter: PipeReporter, stop: Stop) -> RunRecord:
         with contextlib.closing(directory):
             settings = read_settings(directory.config_path)
             resolved = resolve(manager, settings.pop("name"), [Layer(origin=str(directory.config_path), settings=settings)])
-            return _session(resolved, manager, reporter, stop).run_resumed(directory)
+            try:
+                return _session(resolved, manager, reporter, stop).run_resumed(directory)
+            except UsageError as error:
+                hint = f"remove {path} to run the cell from its start, or force it with `ganbench run --resume {path} --force`"
+                raise UsageError(f"it cannot be resumed: {error.what}", hint=hint) from error
     layers = [Layer(origin="matrix", settings=order.request.settings)]
     layers.append(Layer(origin="matrix", settings={"training.threads": order.threads}))
     resolved = resolve(manager, order.request.plugin, layers, order.request.options)

@@ -15,10 +15,10 @@ from typing import Any
 
 from ganbench.config.resolve import Layer, Resolved, flatten, resolve
 from ganbench.errors import UsageError
-from ganbench.metrics.naming import PlannedMetric, plan_metrics
+from ganbench.metrics.naming import PlannedMetric
+from ganbench.metrics.planning import planned_metrics
 from ganbench.plugin.manager import PluginManager
 from ganbench.results.serialise import decode, encode
-from ganbench.spec import DatasetSpec, ExtractorSpec, MetricSpec
 
 _NOT_IDENTITY = ("data.", "checkpoint.", "training.workers", "evaluation.extractor_weights")
 """Settings that change no bit of a run."""
@@ -58,23 +58,6 @@ def resolve_request(request: Request, manager: PluginManager) -> tuple[Resolved,
     """
     resolved = resolve(manager, request.plugin, [Layer(origin="matrix", settings=request.settings)], request.options)
     return resolved, planned_metrics(resolved, manager)
-
-
-def planned_metrics(resolved: Resolved, manager: PluginManager) -> tuple[PlannedMetric, ...]:
-    """Return the metrics of a run: named ones, the dataset's own, or none.
-
-    Raises:
-        ConfigError: an unknown name, or a name that its extractor may not bear.
-    """
-    spec, names = resolved.dataset.spec, resolved.config.evaluation.metrics
-    assert isinstance(spec, DatasetSpec)
-    if names == ("auto",):
-        names = spec.metrics
-    if names == ("none",):
-        names = ()
-    metrics = {r.spec.name: r.spec for r in manager.specs("metric") if isinstance(r.spec, MetricSpec)}
-    extractors = {r.spec.name: r.spec for r in manager.specs("extractor") if isinstance(r.spec, ExtractorSpec)}
-    return plan_metrics(names, metrics, extractors, spec.extractor)
 
 
 def cell_id(resolved: Resolved, planned: tuple[PlannedMetric, ...]) -> str:

@@ -72,7 +72,7 @@ def test_an_unknown_name_is_told_with_the_nearest(tmp_path: Path, make_run: Make
 @pytest.mark.parametrize("name", ["", "a/b", "../x", ".hidden", "a b", "a\n", "x" * 81])
 def test_a_name_is_never_a_path(tmp_path: Path, make_run: MakeRun, name: str) -> None:
     """It would be written elsewhere."""
-    with pytest.raises(UsageError, match="the name of a baseline must be"):
+    with pytest.raises(UsageError, match="a baseline's name must be"):
         write_baseline(name, tmp_path, [make_run()], **WHEN)
 
 

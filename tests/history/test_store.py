@@ -121,6 +121,13 @@ def test_a_hostile_run_id_stays_in_its_folder(tmp_path: Path, make_run: Make) ->
     assert len(read_history(tmp_path / "history").entries) == 1
 
 
+def test_a_file_name_cannot_steer_a_terminal(tmp_path: Path, make_run: Make) -> None:
+    """A commit that has another form than a commit is unknown."""
+    path = add_record(tmp_path, make_run())
+    path.rename(path.with_name("\x1b[31mred-x.json"))
+    assert [entry.commit for entry in read_history(tmp_path).entries] == ["unknown"]
+
+
 def test_a_file_in_the_place_of_the_directory_is_told(tmp_path: Path, make_run: Make) -> None:
     """In one line, for reading and for writing."""
     (tmp_path / "file").touch()

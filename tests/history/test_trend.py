@@ -242,7 +242,7 @@ def test_too_short_a_history_is_nothing_to_look_at(make_history: MakeHistory, co
     """Exit code 5, never 0; counts need two commits, what has noise needs twelve."""
     trend = trend_of(make_history(level(1000, count)), metrics=metrics)
     assert trend.exit_code == code
-    assert one(trend).reason == ("" if count == 12 else f"{count} of at least 12 commits")
+    assert one(trend).reason == ("" if count == 12 else f"{count} of 12 commits")
 
 
 def test_json_holds_everything(make_history: MakeHistory) -> None:

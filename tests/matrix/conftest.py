@@ -64,9 +64,7 @@ def make_task(settings: dict[str, Any], tmp_path: Path) -> Callable[..., Task]:
             request=Request(plugin="dcgan" if act is None else WILD, settings={**chosen, **(changes or {})}, options={}, off=[]),
             directory=tmp_path / name,
             log=tmp_path / "logs" / f"{name}.log",
-            threads=fields.pop("threads", 1),
-            device="cpu",
-            **fields,
+            **{"threads": 1, "device": "cpu", **fields},
         )
 
     return make

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ganbench.matrix import local
 from ganbench.matrix.capture import HEAD_BYTES, TAIL_BYTES
 from ganbench.matrix.executor import Outcome, Task
 from ganbench.matrix.local import LocalExecutor
@@ -127,6 +128,17 @@ def test_an_interrupted_cell_goes_on_where_it_was(executor: LocalExecutor, make_
     assert finish(task)["long"].state == "done"
     record = json.loads((task.directory / "record.json").read_text())
     assert (record["num_resumes"], record["work"]["images_seen"]) == (1, 6000)
+
+
+def test_beside_a_gpu_a_cell_has_a_process_without_a_fork(
+    executor: LocalExecutor, make_task: Make, finish: Finish, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The process that imported the harness runs it and ends."""
+    monkeypatch.setattr(local, "has_gpu", lambda: True)
+    note = tmp_path / "pids"
+    ended = finish(make_task("one", "", device="auto", note=str(note)))
+    assert (ended["one"].state, ended["one"].reason) == ("done", "")
+    assert int(note.read_text().split()[1]) == os.getpid()
 
 
 def test_closing_ends_every_process(executor: LocalExecutor, make_task: Make, tmp_path: Path) -> None:

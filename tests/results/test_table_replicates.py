@@ -58,7 +58,7 @@ def _rows(table):
 @pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 9, 10, 30, 31, 200])
 def test_the_quantile_is_students(freedom):
     """The table's own arithmetic agrees with scipy's."""
-    assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-12)
+    assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-9)
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():
@@ -83,6 +83,14 @@ def test_seeds_are_one_row_with_mean_interval_and_count(make_run):
     assert [_cell(table, id=name).text for name in ("n", "seeds", "status")] == ["3", "0-2", "complete"]
     assert "half of the 95 % interval" in table.notes[-1]
     assert not any("extractor's networks" in note for note in table.notes)
+
+
+def test_a_size_and_its_interval_have_units(make_run):
+    """Half of an interval of megabytes must not stand behind gibibytes without saying so."""
+    runs = [make_run(seed) for seed in (0, 1)]
+    sizes = zip(runs, (2000.0, 2100.0), strict=True)
+    runs = [dataclasses.replace(r, throughput=dataclasses.replace(r.throughput, peak_memory_mib=size)) for r, size in sizes]
+    assert _cell(make_summary(runs), id="peak_memory_mib").text == "2 GiB ±635 MiB"
 
 
 def test_a_single_run_is_never_a_mean(make_run):

@@ -12,11 +12,19 @@ from ganbench.results.table.mean import mean_of
 from ganbench.results.table.model import Cell, Column
 from ganbench.results.table.replicates import Replicates, finite
 
-_MEASURES: dict[str, tuple[Callable[[RunRecord], float], Callable[[float], str]]] = {
-    "images_per_second": (lambda r: r.throughput.images_per_second, formats.number),
-    "seconds_per_kimg": (lambda r: r.throughput.seconds_per_kimg, formats.number),
-    "peak_memory_mib": (lambda r: r.throughput.peak_memory_mib, formats.mib),
+_Text = Callable[[float], str]
+
+
+def _two_digits(half_width: float) -> str:
+    return formats.number(half_width, 2)
+
+
+_MEASURES: dict[str, tuple[Callable[[RunRecord], float], _Text, _Text]] = {
+    "images_per_second": (lambda r: r.throughput.images_per_second, formats.number, _two_digits),
+    "seconds_per_kimg": (lambda r: r.throughput.seconds_per_kimg, formats.number, _two_digits),
+    "peak_memory_mib": (lambda r: r.throughput.peak_memory_mib, formats.mib, formats.mib),
 }
+"""For each measure its value in a record, and how mean and half width are written."""
 _PLAIN = {column.id: column for column in PLAIN_COLUMNS}
 
 
@@ -81,14 +89,14 @@ def average_cells(row: Replicates, name: str, setting: str, notes: Notes, marked
     return [own[column.id] if column.id in own else plain_cell(column.id, row.example, notes) for column in AVERAGE_COLUMNS]
 
 
-def mean_cell(values: Sequence[float], text: Callable[[float], str], notes: tuple[int, ...] = ()) -> Cell:
+def mean_cell(values: Sequence[float], text: _Text, notes: tuple[int, ...] = (), half_text: _Text = _two_digits) -> Cell:
     """Return the mean of finite values as a cell; an interval only where there are two or more, and an empty cell for none."""
     if not values:
         return Cell(notes=notes)
     mean = mean_of(values)
     shown = text(mean.value)
     if mean.half_width is not None:
-        shown += f" ±{formats.number(mean.half_width, 2)}"
+        shown += f" ±{half_text(mean.half_width)}"
     return Cell(value=mean.value, text=shown, half_width=mean.half_width, num_runs=mean.num_values, notes=notes)
 
 
@@ -101,7 +109,7 @@ def coverage(num_used: int, row: Replicates, why: Iterable[str]) -> str:
 
 
 def _measure(name: str, row: Replicates, notes: Notes, marked: tuple[int, ...]) -> Cell:
-    measure, text = _MEASURES[name]
+    measure, text, half_text = _MEASURES[name]
     values = [value for run in row.timed if (value := measure(run)) > 0]
     used = finite(values)
     why = []
@@ -113,7 +121,7 @@ def _measure(name: str, row: Replicates, notes: Notes, marked: tuple[int, ...]) 
         why.append("where nothing was measured it is left out")
     if not row.is_single:
         marked += notes.add(coverage(len(used), row, why))
-    return mean_cell(used, text, marked)
+    return mean_cell(used, text, marked, half_text)
 
 
 def _status(row: Replicates, notes: Notes) -> Cell:
