@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,16 +20,18 @@ _QUALITY = ("final", "best")
 @click.option("--base", "bases", multiple=True, metavar="RUN", shell_complete=run_ids, help="One more run of base.")
 @click.option("--head", "heads", multiple=True, metavar="RUN", shell_complete=run_ids, help="One more run of head.")
 @click.option("--quality", type=click.Choice(_QUALITY), default="final", show_default=True, help="Which value of a run is its quality.")
+@click.option("--history", type=click.Path(path_type=Path), default=".ganbench", show_default=True, metavar="DIR", help="Of the baselines.")
 @verdict_options
 def command(sides: tuple[str, ...], bases: tuple[str, ...], heads: tuple[str, ...], **flags: Any) -> int:
     """Compare HEAD with BASE: what regressed, improved, is unchanged or cannot be decided, with an interval.
 
-    BASE and HEAD are runs (folder, id or its beginning), folders of runs, several of them with commas between, or JSON files of
-    pytest-benchmark. The runs of a side that differ in their seed only are replicates; a single run on a side decides what has no noise.
+    BASE and HEAD are runs (folder, id or its beginning), folders of runs, baseline:NAME, several of them with commas between, or JSON files
+    of pytest-benchmark. The runs of a side that differ in their seed only are replicates; a single run on a side decides what has no noise.
 
     \b
     ganbench compare results/main results/branch
     ganbench compare --base runs/a --base runs/b --head runs/c
+    ganbench compare baseline:main results/runs/RUN
     ganbench compare main branch -o junit=verdict.xml -o markdown=verdict.md
     ganbench compare main branch --threshold throughput=15% --gate memory=warn
 
@@ -47,7 +50,8 @@ def command(sides: tuple[str, ...], bases: tuple[str, ...], heads: tuple[str, ..
     base_names, head_names = _names(sides, bases, heads)
     policy = policy_of(flags, quality=flags["quality"])
     outputs_of(flags)
-    base, head = load_side("base", base_names), load_side("head", head_names)
+    history = flags.pop("history")
+    base, head = load_side("base", base_names, history), load_side("head", head_names, history)
     refuse_empty(base, head)
     return deliver(compare_sides(base, head, policy), flags)
 

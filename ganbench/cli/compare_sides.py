@@ -27,12 +27,13 @@ class Side:
     benchmarks: tuple[Timed, ...] = ()
 
 
-def load_side(which: str, names: Sequence[str]) -> Side:
+def load_side(which: str, names: Sequence[str], history: Path) -> Side:
     """Return one side.
 
     Args:
         which: ``base`` or ``head``.
-        names: runs as ``ganbench show`` finds them, folders of runs, files of pytest-benchmark; several are separated by commas.
+        names: runs as ``ganbench show`` finds them, folders of runs, ``baseline:NAME``, files of pytest-benchmark; commas between several.
+        history: the directory that holds the baselines.
 
     Raises:
         UsageError: a name that is no run, a record that cannot be read, or runs beside benchmarks.
@@ -43,7 +44,7 @@ def load_side(which: str, names: Sequence[str]) -> Side:
     if files and len(files) < len(parts):
         other = next(part for part in parts if part not in files)
         raise UsageError(f"{which} mixes files of pytest-benchmark with runs: {files[0]}, {other}", hint="compare them one at a time")
-    return _of_files(parts) if files else _of_runs(parts)
+    return _of_files(parts) if files else _of_runs(parts, history)
 
 
 def compare_sides(base: Side, head: Side, policy: Policy) -> Comparison:
@@ -90,15 +91,18 @@ def _of_files(names: Sequence[str]) -> Side:
     return Side(name=", ".join(paths.values()), paths=frozenset(paths), benchmarks=benchmarks)
 
 
-def _of_runs(names: Sequence[str]) -> Side:
+def _of_runs(names: Sequence[str], history: Path) -> Side:
+    from ganbench.history.baseline import PREFIX, resolve_baseline
     from ganbench.results.find import Unreadable, find_runs, load_runs
 
-    paths = find_runs(names)
+    kept = [record for name in names if name.startswith(PREFIX) for record in resolve_baseline(name.removeprefix(PREFIX), history)]
+    folders = [name for name in names if not name.startswith(PREFIX)]
+    paths = find_runs(folders) if folders else []
     loaded = load_runs(paths)
     unreadable = [item for item in loaded if isinstance(item, Unreadable)]
     if unreadable:
         raise UsageError(f"{len(unreadable)} of {len(loaded)} runs in {', '.join(names)} cannot be read: {unreadable[0].reason}")
-    records = tuple(item for item in loaded if not isinstance(item, Unreadable))
+    records = (*kept, *(item for item in loaded if not isinstance(item, Unreadable)))
     return Side(name=", ".join(names), paths=frozenset(path.resolve() for path in paths), records=records)
 
 

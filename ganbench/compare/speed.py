@@ -12,10 +12,8 @@ from ganbench.compare.metric import RULES, MetricRule, phase_rule, startup_rule,
 from ganbench.compare.policy import Policy
 from ganbench.compare.unpaired import compare_groups
 from ganbench.compare.verdict import Finding
-from ganbench.results.record import RunRecord
+from ganbench.results.record import MIXED_MACHINES, RunRecord
 
-MIXED_MACHINES = "resumed on another machine"
-"""How the note of a run begins whose times are of two machines."""
 _Measure = Callable[[RunRecord], float]
 
 
@@ -57,7 +55,7 @@ def compare_throughput(base: Sequence[RunRecord], head: Sequence[RunRecord], pol
 
 def is_mixed(record: RunRecord) -> bool:
     """Tell whether a run's times are of two machines."""
-    return any(note.startswith(MIXED_MACHINES) for note in record.notes)
+    return MIXED_MACHINES in record.notes
 
 
 def _agreed(
@@ -67,7 +65,7 @@ def _agreed(
     ours, theirs = ([record for record in side if not is_mixed(record)] for side in (base, head))
     for name, side in (("base", ours), ("head", theirs)):
         if not side:
-            return plain_finding(rule, "not-comparable", f"every run of {name} was {MIXED_MACHINES}, and its numbers are of both")
+            return plain_finding(rule, "not-comparable", f"every run of {name} was resumed on another machine, and its numbers are of both")
     agreed = agree(ours, theirs, keys)
     if agreed.differences:
         counts = len(base), len(head)

@@ -16,6 +16,9 @@ from ganbench.spec import PluginIdentity
 
 SCHEMA_VERSION = 1
 
+MIXED_MACHINES = "resumed on another machine: times and speed are a mixture of both"
+"""The note of a run that went on elsewhere."""
+
 Status = Literal["complete", "diverged", "interrupted", "failed", "running"]
 
 

@@ -14,7 +14,7 @@ import ganbench
 from ganbench.config.resolve import flatten
 from ganbench.metrics.key import Key, Scalar
 from ganbench.results.fingerprint import host_name
-from ganbench.results.record import SCHEMA_VERSION, Evaluation, RunRecord, Status, Throughput, Timing, Work
+from ganbench.results.record import MIXED_MACHINES, SCHEMA_VERSION, Evaluation, RunRecord, Status, Throughput, Timing, Work
 from ganbench.spec import PluginIdentity, RecipeSpec
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def run_notes(session: Session) -> tuple[str, ...]:
         notes += [f"overrides the recipe: {path}" for path in resolved.overridden]
     notes += session.materials.dataset.notes
     if session.machines_mixed:
-        notes.append("resumed on another machine: times and speed are a mixture of both")
+        notes.append(MIXED_MACHINES)
     for facts in session.environment:
         notes += [f"{name}: {value}" for name, value in facts.items()]
     return tuple(notes)

@@ -12,11 +12,11 @@ import math
 from itertools import pairwise
 
 import torch
-from ganbench_kernels import ConvBiasAct, NormAct
 from torch import Tensor, nn
 
 from ganbench import ImageShape, Networks
 from ganbench_dcgan import DCGANOptions
+from ganbench_kernels import ConvBiasAct, NormAct
 
 
 def channel_widths(resolution: int, base_resolution: int, width: int) -> list[int]:

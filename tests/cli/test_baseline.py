@@ -54,6 +54,18 @@ def test_the_records_outlive_the_runs(runs, make_record):
     assert not Path(".ganbench").exists()
 
 
+def test_a_baseline_is_a_side_of_a_comparison(runs, capsys):
+    """By its name, from its directory; the same runs have not changed."""
+    assert main(["baseline", "set", "main", f"{RUN}0", f"{RUN}1", "--history", "h"]) == 0
+    capsys.readouterr()
+    assert main(["compare", "baseline:main", str(runs), "--history", "h", "--json"]) == 0
+    verdict = json.loads(capsys.readouterr().out)
+    assert verdict["base"] == "baseline:main"
+    assert {finding["num_base"] for finding in verdict["findings"] if finding["state"] == "unchanged"} >= {2}
+    assert main(["compare", "baseline:other", str(runs), "--history", "h"]) == 2
+    assert "other" in capsys.readouterr().err
+
+
 def test_json_is_for_programs(runs, capsys):
     """List and table."""
     main(["baseline", "set", "main", f"{RUN}0"])

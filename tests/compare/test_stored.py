@@ -5,17 +5,14 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ganbench.compare.policy import Policy
-from ganbench.compare.speed import MIXED_MACHINES
 from ganbench.compare.stored import compare_records
 from ganbench.compare.verdict import Comparison, Finding
-from ganbench.results.record import RunRecord
-from ganbench.training.recording import run_notes
+from ganbench.results.record import MIXED_MACHINES, RunRecord
 
 Runs = Callable[..., list[RunRecord]]
 Run = Callable[..., RunRecord]
@@ -134,16 +131,8 @@ def test_two_machines_on_one_side_are_never_put_into_one_number(make_runs: Runs,
 
 
 def test_a_run_of_two_machines_has_no_speed(make_runs: Runs) -> None:
-    """The note that training writes is the one that is looked for."""
-    session = SimpleNamespace(
-        machines_mixed=True,
-        resolved=SimpleNamespace(recipe=None),
-        threads=SimpleNamespace(count=1, reason=""),
-        runner=SimpleNamespace(name="eager"),
-        materials=SimpleNamespace(networks=SimpleNamespace(conditional=False), dataset=SimpleNamespace(notes=())),
-        environment=(),
-    )
-    (note,) = [note for note in run_notes(session) if note.startswith(MIXED_MACHINES)]  # type: ignore[arg-type]
+    """Its times are a mixture of both."""
+    note = MIXED_MACHINES
     mixed = make_runs(FIVE, SPEEDS, notes=(note,))
     comparison = compare(make_runs(FIVE, SPEEDS), mixed)
     assert of(comparison, "images_per_second").state == "not-comparable"

@@ -129,7 +129,8 @@ def _ink(path):
 
 def test_without_matplotlib_the_curves_are_left_out_with_one_line(run, make_record, monkeypatch, caplog):
     """A picture is not worth a run."""
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for module in ("matplotlib", "matplotlib.backends.backend_agg", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, module, None)  # the parts too: another test may have imported them
     save_curves(run, make_record())
     assert not run.curves_path.exists()
     assert [r.message for r in caplog.records] == ["matplotlib is not installed; curves.png is left out"]

@@ -12,10 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ganbench.metrics.key import Key, Scalar
-from ganbench.results.record import RunRecord, Status
+from ganbench.results.record import MIXED_MACHINES, RunRecord, Status
 
-_MIXED_MACHINES = "resumed on another machine"
-"""How the note of a run begins whose times are of two machines."""
 _STATUSES: tuple[Status, ...] = ("complete", "diverged", "failed", "interrupted", "running")
 _CODE_DIGITS = 8
 
@@ -146,4 +144,4 @@ def _ranges(numbers: Sequence[int]) -> Iterator[str]:
 
 
 def _is_mixed(run: RunRecord) -> bool:
-    return any(note.startswith(_MIXED_MACHINES) for note in run.notes)
+    return MIXED_MACHINES in run.notes
