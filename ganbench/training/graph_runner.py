@@ -34,6 +34,10 @@ Replay = Callable[[], None]
 class Graphs(Protocol):
     """Makes graphs of phases."""
 
+    def renew(self) -> None:
+        """Prepare to capture all phases anew; the graphs captured before are gone."""
+        ...
+
     def warm_up(self, phase: Phase) -> None:
         """Execute a phase where capturing will find everything warm."""
         ...
@@ -58,6 +62,10 @@ class CudaGraphs:
     def __init__(self, device: torch.device, generators: Sequence[torch.Generator]) -> None:
         self._generators = generators
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        self.renew()
+
+    def renew(self) -> None:
+        """Take another pool: one whose graphs are all gone may not be used again."""
         self._pool = torch.cuda.graph_pool_handle()
 
     def warm_up(self, phase: Phase) -> None:
@@ -135,6 +143,7 @@ class GraphRunner:
             RunFailed: one cannot be captured.
         """
         self._replays.clear()
+        self._graphs.renew()
         self._key = self._algorithm.capture_key()
         try:
             with undone(self._algorithm, self._device), _no_garbage_collection():

@@ -63,6 +63,9 @@ class RecordedGraphs:
     def __init__(self) -> None:
         self.captures = 0
 
+    def renew(self) -> None:
+        """Nothing is shared between recordings."""
+
     def warm_up(self, phase: Callable[[], None]) -> None:
         phase()
 
