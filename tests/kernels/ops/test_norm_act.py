@@ -6,8 +6,6 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from ganbench_kernels import NormAct, higher_order, norm_act, norm_act_ref
@@ -328,11 +326,8 @@ def test_compiled_with_the_kernels(device: torch.device) -> None:
     assert all(torch.equal(a, b) for a, b in zip(eager.state_dict().values(), compiled.state_dict().values(), strict=True))
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
-@given(
-    shape=st.tuples(*[st.integers(1, 7)] * 4).filter(lambda s: s[0] * s[2] * s[3] > 3),
-    layout=st.sampled_from(sorted(LAYOUTS)),
-)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", [(4, 1, 1, 1), (1, 1, 7, 1), (2, 7, 1, 3), (3, 5, 6, 2), (7, 2, 3, 7), (5, 3, 1, 1)], ids=str)
 def test_any_shape(device: torch.device, shape: tuple[int, ...], layout: str) -> None:
     """Odd sizes and sizes of one."""
     case = Case(LAYOUTS[layout](draw(shape, torch.float64, device)))
