@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import json
 import os
@@ -133,3 +134,18 @@ def test_a_test_file_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
     (tmp_path / "test_slow.py").write_text("import threading\ndef test_slow(): threading.Event().wait()\n")
     (one,) = load("gpu_tests").run_files([tmp_path / "test_slow.py"], 1.0)
     assert one["rc"] is None
+
+
+def test_the_tests_that_it_runs_need_nothing_else() -> None:
+    """On a bare machine there is neither hypothesis nor pytest-benchmark, and a file that does not import is a lost result."""
+    files = [*(ROOT / "tests/kernels/ops").glob("*.py"), *(ROOT / "tests/gpu").glob("*.py"), ROOT / "tests/data/test_capture.py"]
+    imported: set[str] = set()
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                imported.add(node.module.partition(".")[0])
+    beside = {file.stem for folder in ("kernels", "training", "gpu") for file in (ROOT / "tests" / folder).glob("*.py")}
+    allowed = {"torch", "triton", "numpy", "pytest", "ganbench", "ganbench_kernels"}
+    assert imported - set(sys.stdlib_module_names) - beside - allowed == set()
