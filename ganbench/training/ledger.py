@@ -36,6 +36,9 @@ class Ledger:
         self._losses = torch.zeros(1, 2, device=device)
         self._trajectory = torch.zeros(TRAJECTORY_LENGTH + 1, 2, device=device)  # the last row takes what comes too late
         self._position = torch.zeros(1, dtype=torch.int64, device=device)
+        # Views of the above, made once: making them costs as much as filling them.
+        self._of_discriminator, self._of_penalty, self._of_generator = (self._sums[p] for p in (_DISCRIMINATOR, _PENALTY, _GENERATOR))
+        self._discriminator_loss, self._generator_loss = self._losses[0, :1], self._losses[0, 1:]
 
     @torch.no_grad()
     def add_discriminator(self, loss: Tensor, statistics: Tensor, penalty: Tensor | None) -> None:
@@ -46,18 +49,18 @@ class Ledger:
             statistics: ``[5]`` as :func:`ganbench_kernels.gan_loss` gives them.
             penalty: scalar, or None where there was none.
         """
-        self._sums[_DISCRIMINATOR] += torch.cat([loss.view(1), statistics, self._one])
+        self._of_discriminator.add_(torch.cat([loss.view(1), statistics, self._one]))
         if penalty is not None:
-            self._sums[_PENALTY] += torch.cat([penalty.view(1), self._one])
-        self._losses[0, 0].copy_(loss)
+            self._of_penalty.add_(torch.cat([penalty.view(1), self._one]))
+        self._discriminator_loss.copy_(loss)
 
     @torch.no_grad()
     def add_generator(self, loss: Tensor) -> None:
         """Add one update of the generator, which ends an iteration."""
-        self._sums[_GENERATOR] += torch.cat([loss.view(1), self._one])
-        self._losses[0, 1].copy_(loss)
-        self._trajectory.index_copy_(0, self._position.clamp_max(TRAJECTORY_LENGTH), self._losses)
-        self._position += 1
+        self._of_generator.add_(torch.cat([loss.view(1), self._one]))
+        self._generator_loss.copy_(loss)
+        self._trajectory.index_copy_(0, self._position, self._losses)
+        self._position.add_(1).clamp_max_(TRAJECTORY_LENGTH)
 
     def read(self) -> dict[str, float]:
         """Return the means since the last call and start anew; this synchronises."""
@@ -75,7 +78,7 @@ class Ledger:
 
     def trajectory(self) -> Tensor:
         """Return the losses of the first iterations, ``[n, 2]`` float32 on the CPU; this synchronises."""
-        return self._trajectory[: min(int(self._position), TRAJECTORY_LENGTH)].to("cpu", copy=True)
+        return self._trajectory[: int(self._position)].to("cpu", copy=True)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all of it."""
