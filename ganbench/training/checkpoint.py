@@ -21,7 +21,7 @@ from ganbench.results.atomic import write_bytes
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 _NAME = re.compile(r"^(\d{12})-([0-9a-f]{16})\.pt$")
 
 
