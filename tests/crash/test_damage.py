@@ -115,7 +115,7 @@ def test_a_checkpoint_cannot_run_code(call: Callable[..., Any], run: Path, sourc
             return (Path.touch, (mark,))
 
     buffer = io.BytesIO()
-    torch.save({"format": 1, "seconds": Evil()}, buffer, pickle_module=pickle)
+    torch.save({"format": 2, "seconds": Evil()}, buffer, pickle_module=pickle)
     name = f"{10**9:012d}-{hashlib.sha256(buffer.getvalue()).hexdigest()[:16]}.pt"
     (run / "checkpoints" / name).write_bytes(buffer.getvalue())
     child = call("run", "--resume", "run", "--quiet")

@@ -106,7 +106,7 @@ def test_a_checkpoint_of_another_format_is_passed_over(folder: Path, caplog: pyt
     torch.save({"format": 99}, buffer)
     named(folder, buffer.getvalue(), 128)
     assert loaded(folder)["seen"] == 64
-    assert "its format is 99, this is 1" in caplog.text
+    assert "its format is 99, this is 2" in caplog.text
 
 
 def test_a_checkpoint_cannot_run_code(folder: Path, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_checkpoint_cannot_run_code(folder: Path, tmp_path: Path) -> None:
             return (Path.touch, (mark,))
 
     buffer = io.BytesIO()
-    torch.save({"format": 1, "x": Evil()}, buffer, pickle_module=pickle)
+    torch.save({"format": 2, "x": Evil()}, buffer, pickle_module=pickle)
     named(folder, buffer.getvalue(), 128)
     assert loaded(folder)["seen"] == 64
     assert not mark.exists()
