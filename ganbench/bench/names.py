@@ -13,5 +13,3 @@ OPS = {
 """Name of each op and of the file with its cases, in the order of the table."""
 DTYPES = ("fp32", "bf16")
 LAYOUTS = ("nchw", "channels_last")
-RUNNERS = ("eager", "cuda_graph", "compile")
-KERNELS = ("ref", "triton")

@@ -12,6 +12,7 @@ import click
 from ganbench.ab.environment import isolated_python
 from ganbench.ab.side import Side
 from ganbench.ab.trees import find_tree
+from ganbench.cli.pairs import read_pairs
 from ganbench.config.toml import read_settings
 from ganbench.errors import UsageError
 
@@ -66,10 +67,10 @@ def _side(text: str, flags: Mapping[str, Any], own_option: str, own: tuple[str, 
     if not name:
         raise UsageError("which GAN? --plugin is missing", hint="`ganbench plugins list` shows them")
     settings |= {path: flags[flag] for flag, path in _FLAG_PATHS.items() if flags[flag] is not None}
-    settings |= _pairs("--set", flags["settings"]) | _pairs(own_option, own)
+    settings |= read_pairs("--set", flags["settings"]) | read_pairs(own_option, own)
     tree = find_tree(text, Path.cwd()) if text and not text.endswith(".toml") else None
     label = ", ".join(filter(None, (tree.name if tree else text, *own))) or "unchanged"
-    made = Side(name=label, plugin=str(name), settings=settings, options=_pairs("--option", flags["options"]))
+    made = Side(name=label, plugin=str(name), settings=settings, options=read_pairs("--option", flags["options"]))
     if tree is None:
         return made
     made = dataclasses.replace(made, tree=tree.folder, notes=tree.notes)
@@ -81,14 +82,3 @@ def _side(text: str, flags: Mapping[str, Any], own_option: str, own: tuple[str, 
 def configurations_differ(base: Side, head: Side) -> bool:
     """Tell whether something else than the code is compared."""
     return (base.plugin, base.settings, base.options) != (head.plugin, head.settings, head.options)
-
-
-def _pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
-    """Read KEY=VALUE arguments."""
-    pairs: dict[str, str] = {}
-    for value in values:
-        key, equals, text = value.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"{option} wants KEY=VALUE (got {value!r})")
-        pairs[key.strip()] = text.strip()
-    return pairs

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ganbench.bench.names import DTYPES, KERNELS, LAYOUTS, OPS, RUNNERS
+from ganbench.bench.names import DTYPES, LAYOUTS, OPS
 from ganbench.cli.complete import plugin_names, words
 from ganbench.cli.main import Invocation
 from ganbench.cli.status_line import StatusLine
+from ganbench.config.model import KERNELS, RUNNERS
 from ganbench.errors import UsageError
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli.main import Invocation
+from ganbench.cli.pairs import read_pairs
 from ganbench.cli.run_options import GroupedCommand, add_options
 from ganbench.errors import UsageError
 
@@ -92,8 +93,8 @@ def resolve_flags(flags: dict[str, Any], manager: PluginManager) -> Resolved:
     if flags["no_eval"]:
         given["evaluation.metrics"] = ()
     layers.append(Layer(origin="command line", settings=given))
-    layers.append(Layer(origin="command line", settings=_pairs("--set", flags["settings"])))
-    return resolve(manager, str(name), layers, _pairs("-o", flags["options"]))
+    layers.append(Layer(origin="command line", settings=read_pairs("--set", flags["settings"])))
+    return resolve(manager, str(name), layers, read_pairs("-o", flags["options"]))
 
 
 def _check_environment() -> None:
@@ -119,17 +120,6 @@ def _refuse_contradictions(flags: dict[str, Any]) -> None:
         raise UsageError("--force has a meaning only with --resume", hint="to use a folder again, empty it first")
     if flags["dry_run"] and flags["as_json"]:
         raise UsageError("--dry-run prints TOML, and --json asks for a record", hint="give one of them")
-
-
-def _pairs(flag: str, values: tuple[str, ...]) -> dict[str, str]:
-    """Read KEY=VALUE arguments."""
-    pairs: dict[str, str] = {}
-    for value in values:
-        key, equals, text = value.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"{flag} wants KEY=VALUE (got {value!r})")
-        pairs[key.strip()] = text.strip()
-    return pairs
 
 
 def describe(resolved: Resolved, planned: tuple[PlannedMetric, ...]) -> str:

@@ -11,12 +11,11 @@ from click import option
 
 from ganbench.cli.complete import plugin_names, words
 from ganbench.cli.main import switched_off
+from ganbench.config.model import KERNELS, RUNNERS
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
 
-_RUNNERS = ("auto", "eager", "cuda_graph", "compile")
-_KERNELS = ("auto", "triton", "ref")
 
 _GROUPS: dict[str, list[Callable[[F], F]]] = {
     "What is trained": [
@@ -35,8 +34,10 @@ _GROUPS: dict[str, list[Callable[[F], F]]] = {
     ],
     "On what": [
         option("--device", metavar="DEV", shell_complete=words("auto", "cpu", "cuda"), help="auto, cpu, cuda or cuda:N.  [default: auto]"),
-        option("--runner", metavar="R", shell_complete=words(*_RUNNERS), help="auto, eager, cuda_graph or compile.  [default: auto]"),
-        option("--kernels", metavar="K", shell_complete=words(*_KERNELS), help="Fused ops: auto, triton or ref.  [default: auto]"),
+        option(
+            "--runner", metavar="R", shell_complete=words("auto", *RUNNERS), help="auto, eager, cuda_graph or compile.  [default: auto]"
+        ),
+        option("--kernels", metavar="K", shell_complete=words("auto", *KERNELS), help="Fused ops: auto, triton or ref.  [default: auto]"),
         option("--threads", metavar="N", help="CPU threads; 0 measures the best count.  [default: 0]"),
         option("--data-root", type=click.Path(), metavar="DIR", help="Folder of datasets.  [env: GANBENCH_DATA]"),
     ],

@@ -6,6 +6,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+RUNNERS = ("eager", "cuda_graph", "compile")
+"""How a step can be executed."""
+KERNELS = ("ref", "triton")
+"""What the fused ops can be."""
 Precision = Literal["fp32", "bf16"]
 Schedule = Literal["constant", "linear", "cosine"]
 
@@ -86,9 +90,9 @@ class TrainingConfig:
         _require(0 <= self.threads <= 1024, "threads", self.threads, "between 0 and 1024")
         _require(0 <= self.workers <= 256, "workers", self.workers, "between 0 and 256")
         _require(self.max_abs_logit >= 0, "max_abs_logit", self.max_abs_logit, "0 or more")
-        known = self.runner in ("auto", "eager", "cuda_graph", "compile")
+        known = self.runner in ("auto", *RUNNERS)
         _require(known, "runner", repr(self.runner), "auto, eager, cuda_graph or compile")
-        _require(self.kernels in ("auto", "triton", "ref"), "kernels", repr(self.kernels), "auto, triton or ref")
+        _require(self.kernels in ("auto", *KERNELS), "kernels", repr(self.kernels), "auto, triton or ref")
         head, _, index = self.device.partition(":")
         known = self.device in ("auto", "cpu", "cuda") or (head == "cuda" and index.isdigit())
         _require(known, "device", repr(self.device), "auto, cpu, cuda or cuda:N")

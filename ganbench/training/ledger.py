@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganbench_kernels.gan_loss_formulas import reference_statistics
+
 TRAJECTORY_LENGTH = 64
 _DISCRIMINATOR = slice(0, 7)  # loss, then mean real, mean fake, mean sign of real, mean |real|, mean |fake|, then the number of updates
 _PENALTY = slice(7, 9)  # penalty, number of penalised updates
@@ -19,8 +21,7 @@ _GENERATOR = slice(9, 11)  # loss, number of updates
 @torch.no_grad()
 def logit_statistics(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """Return ``[5]`` float32: mean real, mean fake, mean sign of real, mean absolute real, mean absolute fake."""
-    real, fake = real_logits.detach().float(), fake_logits.detach().float()
-    return torch.stack([real.mean(), fake.mean(), real.sign().mean(), real.abs().mean(), fake.abs().mean()])
+    return reference_statistics(real_logits.float(), fake_logits.float())
 
 
 class Ledger:

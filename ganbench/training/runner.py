@@ -14,8 +14,6 @@ from ganbench.training.phase_timer import make_timer
 
 logger = logging.getLogger(__name__)
 
-RUNNERS = ("eager", "cuda_graph", "compile")
-
 
 class StepRunner(Protocol):
     """Executes iterations of an algorithm."""
@@ -90,7 +88,7 @@ def choose_runner(wanted: str, algorithm: Algorithm, device: torch.device) -> Ch
     compiling takes longer than most runs there.
 
     Args:
-        wanted: ``auto`` or one of :data:`RUNNERS`.
+        wanted: ``auto`` or one of :data:`ganbench.config.model.RUNNERS`.
         algorithm: what is run.
         device: where.
 
