@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ganbench.spec import (
         API_VERSION,
         ArchitectureSpec,
+        AugmentationSpec,
         DatasetSpec,
         ExtractorSpec,
         ImageShape,
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
         RecipeSpec,
     )
     from ganbench.training.algorithm import Algorithm, AlgorithmContext
-    from ganbench.training.networks import Networks
-    from ganbench.training.objective import Discriminate, Objective, Penalty
+    from ganbench.training.networks import Networks, Translation
+    from ganbench.training.objective import Augmentation, Discriminate, Judgement, Objective, Penalty, Seen, Term, WeightTerm
 
 _HOMES = {
     "ganbench.data.source": ("ArraySource", "DataContext", "Dataset", "ImageSource"),
@@ -49,6 +50,7 @@ _HOMES = {
     "ganbench.spec": (
         "API_VERSION",
         "ArchitectureSpec",
+        "AugmentationSpec",
         "DatasetSpec",
         "ExtractorSpec",
         "ImageShape",
@@ -59,8 +61,17 @@ _HOMES = {
         "RecipeSpec",
     ),
     "ganbench.training.algorithm": ("Algorithm", "AlgorithmContext"),
-    "ganbench.training.networks": ("Networks",),
-    "ganbench.training.objective": ("Discriminate", "Objective", "Penalty"),
+    "ganbench.training.networks": ("Networks", "Translation"),
+    "ganbench.training.objective": (
+        "Augmentation",
+        "Discriminate",
+        "Judgement",
+        "Objective",
+        "Penalty",
+        "Seen",
+        "Term",
+        "WeightTerm",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -70,6 +81,8 @@ __all__ = [
     "AlgorithmContext",
     "ArchitectureSpec",
     "ArraySource",
+    "Augmentation",
+    "AugmentationSpec",
     "ConfigError",
     "DataContext",
     "DataError",
@@ -85,6 +98,7 @@ __all__ = [
     "GanbenchError",
     "ImageShape",
     "ImageSource",
+    "Judgement",
     "LossSpec",
     "Metric",
     "MetricSpec",
@@ -98,7 +112,11 @@ __all__ = [
     "RecipeSpec",
     "RunFailed",
     "RunRecord",
+    "Seen",
+    "Term",
+    "Translation",
     "UsageError",
+    "WeightTerm",
     "WeightsError",
     "hookimpl",
 ]

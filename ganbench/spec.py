@@ -31,6 +31,10 @@ class ImageShape:
     """1 for grey, 3 for colour."""
     num_classes: int = 0
     """0 for images without labels."""
+    packing: int = 1
+    """Images that the discriminator judges at once, one behind the other: its input has packing * image_channels channels."""
+    points: bool = False
+    """Points in the plane instead of images: ``[N, 2, 1, 1]`` float32 without bounds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +73,10 @@ class ArchitectureSpec(PluginSpec):
     """The resolutions it can be built for; empty for any."""
     conditional: bool = False
     """Whether it can use labels."""
+    packing: bool = False
+    """Whether the factory heeds :attr:`ImageShape.packing`."""
+    losses: tuple[str, ...] = ()
+    """Names of the losses that it can be trained with; empty for any."""
     algorithm: str = "ganbench.training.adversarial:AdversarialAlgorithm"
     """``"module:attribute"`` of the mathematics of one iteration; see :class:`ganbench.training.algorithm.Algorithm`."""
     defaults: tuple[Setting, ...] = ()
@@ -96,6 +104,13 @@ class LossSpec(PluginSpec):
     """An adversarial objective. ``factory(options) -> ganbench.Objective``."""
 
     kind: ClassVar[str] = "loss"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AugmentationSpec(PluginSpec):
+    """What happens to all that the discriminator sees. ``factory(options, shape: ImageShape) -> ganbench.Augmentation``."""
+
+    kind: ClassVar[str] = "augmentation"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,10 +172,18 @@ class ExtractorSpec(PluginSpec):
     """How the same network with another preprocessing is told apart in labels: ``clean`` gives ``FID(clean)``; empty for the plain one."""
 
 
-Spec = ArchitectureSpec | RecipeSpec | LossSpec | DatasetSpec | MetricSpec | ExtractorSpec
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrozenSamplesSpec(PluginSpec):
+    """Generated images with the scores that they must have. ``factory(options) -> ganbench.FrozenSamples``; ``ganbench ci`` scores them."""
+
+    kind: ClassVar[str] = "frozen"
+
+
+Spec = ArchitectureSpec | RecipeSpec | LossSpec | AugmentationSpec | DatasetSpec | MetricSpec | ExtractorSpec | FrozenSamplesSpec
 
 KINDS: dict[str, type[PluginSpec]] = {
-    cls.kind: cls for cls in (ArchitectureSpec, RecipeSpec, LossSpec, DatasetSpec, MetricSpec, ExtractorSpec)
+    cls.kind: cls
+    for cls in (ArchitectureSpec, RecipeSpec, LossSpec, AugmentationSpec, DatasetSpec, MetricSpec, ExtractorSpec, FrozenSamplesSpec)
 }
 
 

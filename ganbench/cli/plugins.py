@@ -21,9 +21,11 @@ _USES = {
     "architecture": "ganbench run --plugin {0}",
     "recipe": "ganbench run --plugin {0}",
     "loss": "ganbench run --plugin NAME --loss {0}",
+    "augmentation": "ganbench run --plugin NAME --augment {0}",
     "dataset": "ganbench run --plugin NAME --dataset {0}",
     "metric": "ganbench run --plugin NAME --metric {0}5k_EXTRACTOR",
     "extractor": "ganbench run --plugin NAME --metric fd5k_{0}",
+    "frozen": "ganbench ci --plugin NAME",
 }
 
 _off = click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off.")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _FLAG_PATHS = {
     "loss": "loss.name",
     "dataset": "dataset.name",
+    "augment": "augmentation.name",
+    "force": "training.force",
     "kimg": "training.total_kimg",
     "batch_size": "training.batch_size",
     "seed": "training.seed",
@@ -116,8 +118,6 @@ def _refuse_contradictions(flags: dict[str, Any]) -> None:
     """
     if flags["metrics"] and flags["no_eval"]:
         raise UsageError("--metric and --no-eval contradict each other", hint="give one of them")
-    if flags["force"]:
-        raise UsageError("--force has a meaning only with --resume", hint="to use a folder again, empty it first")
     if flags["dry_run"] and flags["as_json"]:
         raise UsageError("--dry-run prints TOML, and --json asks for a record", hint="give one of them")
 
@@ -158,5 +158,5 @@ def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
         resolved = resolve_flags(own, manager)
         planned = planned_metrics(resolved, manager)
         return execute_resumed(
-            directory, resolved, planned, manager, force=flags["force"], quiet=flags["quiet"], as_json=flags["as_json"], debug=debug
+            directory, resolved, planned, manager, force=bool(flags["force"]), quiet=flags["quiet"], as_json=flags["as_json"], debug=debug
         )

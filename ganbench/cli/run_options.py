@@ -22,7 +22,14 @@ _GROUPS: dict[str, list[Callable[[F], F]]] = {
         option("--plugin", metavar="NAME", shell_complete=plugin_names("model"), help="Architecture or recipe; dist:NAME, ./file.py:Name."),
         option("--loss", metavar="NAME", shell_complete=plugin_names("loss"), help="Adversarial loss.  [default: logistic]"),
         option("--dataset", metavar="NAME", shell_complete=plugin_names("dataset"), help="Dataset.  [default: digits]"),
+        option(
+            "--augment",
+            metavar="NAME",
+            shell_complete=plugin_names("augmentation"),
+            help="What the discriminator's images go through.  [default: none]",
+        ),
         option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin; or loss.KEY, dataset.KEY, kd.KEY."),
+        option("--force", is_flag=True, default=None, help="Run a refused pair; with --resume: changed sources."),
         option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off."),
     ],
     "How long, with which numbers": [
@@ -54,7 +61,6 @@ _GROUPS: dict[str, list[Callable[[F], F]]] = {
     "The run directory": [
         option("--out", type=_PATH, metavar="DIR", help="New or empty.  [default: results/runs/TIME-NAME-DATASET-sSEED]"),
         option("--resume", type=_PATH, metavar="RUN", help="Go on with an unfinished run."),
-        option("--force", is_flag=True, help="With --resume: go on although a plugin's source has changed."),
     ],
     "Output": [
         option("--json", "as_json", is_flag=True, help="Print the record as JSON on stdout, and nothing else there."),

@@ -41,6 +41,8 @@ class TrainingConfig:
     """Generator batch as a multiple of batch_size; SNGAN and WGAN-GP use 2."""
     d_steps: int = 1
     """Discriminator steps for each generator step."""
+    d_steps_boost: int = 0
+    """Discriminator steps in the first 25 iterations and in every 500th (martinarjovsky/WassersteinGAN: 100); 0 takes d_steps there too."""
     seed: int = 0
     """Seed of weights, latents and the order of the data."""
     ema_halflife_kimg: float = 2.0
@@ -53,6 +55,12 @@ class TrainingConfig:
     """One generator forward serves both updates, as in pytorch/examples; takes effect with d_steps = 1 and equal batches."""
     horizontal_flip: bool = False
     """Mirror half of the real images."""
+    dequantise: bool = False
+    """Add U(0, 1/128), one grey level, to each pixel of the real images."""
+    packing: int = 1
+    """Images that the discriminator judges at once (Lin et al. 2018, PacGAN), where the architecture can."""
+    force: bool = False
+    """Train a pair of architecture and loss that makes no sense; the record says so."""
     precision: Precision = "fp32"
     """bf16 runs the networks under autocast; weights, losses and optimizers stay in fp32."""
     tf32: bool = False
@@ -83,6 +91,10 @@ class TrainingConfig:
         _require(self.batch_size >= 2, "batch_size", self.batch_size, "2 or more")
         _require(self.generator_batch_factor >= 1, "generator_batch_factor", self.generator_batch_factor, "1 or more")
         _require(self.d_steps >= 1, "d_steps", self.d_steps, "1 or more")
+        _require(self.d_steps_boost >= 0, "d_steps_boost", self.d_steps_boost, "0 or more")
+        _require(self.packing >= 1, "packing", self.packing, "1 or more")
+        divisible = self.batch_size % self.packing == 0
+        _require(divisible, "packing", self.packing, f"a divisor of batch_size, which is {self.batch_size}")
         _require(self.penalty_every >= 1, "penalty_every", self.penalty_every, "1 or more")
         _require(0 <= self.seed < 2**63, "seed", self.seed, "between 0 and 2^63 - 1")
         _require(self.ema_halflife_kimg >= 0, "ema_halflife_kimg", self.ema_halflife_kimg, "0 or more")
@@ -142,6 +154,8 @@ class EvaluationConfig:
     """Cadence of the sample grids; 0 follows the evaluations."""
     grid_size: int = 10
     """Rows and columns of a sample grid."""
+    truncation: float = 0.0
+    """Draw components of z beyond this again (Brock et al. 2019); 0 draws as in training. Normal latents only."""
     extractor_weights: str = ""
     """Weights file for an extractor that needs one."""
 
@@ -149,6 +163,8 @@ class EvaluationConfig:
         _require(self.every_kimg >= 0, "every_kimg", self.every_kimg, "0 or more")
         _require(self.samples_every_kimg >= 0, "samples_every_kimg", self.samples_every_kimg, "0 or more")
         _require(self.batch_size >= 1, "batch_size", self.batch_size, "1 or more")
+        # Below 0.01 nearly every draw would be drawn again.
+        _require(self.truncation == 0 or self.truncation >= 0.01, "truncation", self.truncation, "0, or 0.01 or more")
         _require(1 <= self.grid_size <= 32, "grid_size", self.grid_size, "between 1 and 32")
 
 
@@ -190,6 +206,8 @@ class RunConfig:
     architecture: PluginChoice
     loss: PluginChoice
     dataset: PluginChoice
+    augmentation: PluginChoice | None = None
+    """None shows the discriminator images as they are."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     discriminator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -208,5 +226,8 @@ SECTIONS: dict[str, type] = {
     "checkpoint": CheckpointConfig,
     "data": DataConfig,
 }
-"""The tables of a configuration file besides the three plugins."""
-PLUGIN_SECTIONS = ("architecture", "loss", "dataset")
+"""The tables of a configuration file besides those of the plugins."""
+PLUGIN_SECTIONS = ("architecture", "loss", "dataset", "augmentation")
+"""The tables of the plugins."""
+NO_PLUGIN = "none"
+"""The name that leaves the augmentation out."""

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganbench.config.model import PLUGIN_SECTIONS, SECTIONS, PluginChoice, RunConfig
+from ganbench.config.model import NO_PLUGIN, PLUGIN_SECTIONS, SECTIONS, PluginChoice, RunConfig
 from ganbench.config.values import build, coerce, field_types
 from ganbench.errors import ConfigError, did_you_mean
 from ganbench.plugin.factory import Registered
 from ganbench.plugin.manager import HOME, PluginManager
 from ganbench.spec import ArchitectureSpec, DatasetSpec, MetricSpec, RecipeSpec
 
-DEFAULTS = {"loss.name": "logistic", "dataset.name": "digits"}
+DEFAULTS = {"loss.name": "logistic", "dataset.name": "digits", "augmentation.name": NO_PLUGIN}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,11 +36,18 @@ class Resolved:
     architecture: Registered
     loss: Registered
     dataset: Registered
+    augmentation: Registered | None
     recipe: Registered | None
     origins: Mapping[str, str]
     """Configuration path to the layer that set it; paths that are absent have their default."""
     overridden: tuple[str, ...] = field(default=())
     """Paths that the recipe fixes and that something above it changed."""
+
+    @property
+    def plugins(self) -> tuple[Registered, ...]:
+        """What a step is made of: architecture, loss, dataset, and augmentation where there is one."""
+        used = (self.architecture, self.loss, self.dataset, self.augmentation)
+        return tuple(one for one in used if one is not None)
 
 
 def resolve(manager: PluginManager, name: str, layers: Iterable[Layer], bare_options: Mapping[str, str] | None = None) -> Resolved:
@@ -65,7 +72,8 @@ def resolve(manager: PluginManager, name: str, layers: Iterable[Layer], bare_opt
     if recipe is None and plugins["architecture"] != model:
         message = f"--plugin names the architecture {name!r}, and the settings name {names['architecture']!r}"
         raise ConfigError(message, hint="leave one of them out")
-    replaced = {s for s, own in _plugin_names(manager, name, recipe, []).items() if manager.find(s, own) != plugins[s]}
+    own_names = _plugin_names(manager, name, recipe, [])
+    replaced = {s for s, own in own_names.items() if s not in plugins or manager.find(s, own) != plugins[s]}
     user.append(Layer(origin="command line", settings=_scope_options(bare_options or {}, plugins, _metric_families(manager))))
     recipe_layer = _with_resolution(recipe_layer, recipe, plugins["dataset"])
     below = [*_plugin_defaults(plugins["architecture"], plugins["dataset"]), *_without_options_of(replaced, recipe_layer)]
@@ -77,6 +85,7 @@ def resolve(manager: PluginManager, name: str, layers: Iterable[Layer], bare_opt
         architecture=plugins["architecture"],
         loss=plugins["loss"],
         dataset=plugins["dataset"],
+        augmentation=plugins.get("augmentation"),
         recipe=recipe,
         origins=origins,
         overridden=_overridden(config, plugins, replaced, recipe_layer),
@@ -84,7 +93,7 @@ def resolve(manager: PluginManager, name: str, layers: Iterable[Layer], bare_opt
 
 
 def _plugin_names(manager: PluginManager, name: str, recipe: Registered | None, user: list[Layer]) -> dict[str, str]:
-    """Return the name of each section's plugin: the user's last word, else the recipe's, else the default."""
+    """Return the name of each section's plugin: the user's last word, else the recipe's, else the default; nothing where it is none."""
     said, _ = _merge(user)
     names = {"architecture.name": name, **DEFAULTS}
     home = dict.fromkeys(names, HOME)
@@ -96,6 +105,8 @@ def _plugin_names(manager: PluginManager, name: str, recipe: Registered | None, 
     for section in PLUGIN_SECTIONS:
         path = f"{section}.name"
         chosen[section] = str(said[path]) if path in said else _unambiguous(manager, section, names[path], home[path])
+    if chosen["augmentation"] == NO_PLUGIN:
+        del chosen["augmentation"]
     return chosen
 
 
@@ -184,7 +195,7 @@ def _scope_options(options: Mapping[str, str], plugins: Mapping[str, Registered]
                 scoped[f"metrics.{families[section]}.{name}"] = value
                 continue
             if section not in plugins:
-                raise ConfigError(f"-o {key}: unknown section {section!r}", hint="say architecture, loss, dataset or a metric's family")
+                raise ConfigError(f"-o {key}: unknown section {section!r}", hint=f"say {', '.join(plugins)} or a metric's family")
             scoped[f"{section}.options.{name}"] = value
             continue
         owners = [s for s, p in plugins.items() if key in field_types(p.spec.options)]
@@ -206,6 +217,8 @@ def _build(
         section, _, rest = path.partition(".")
         if section in SECTIONS and rest:
             sections[section][rest] = value
+        elif section in PLUGIN_SECTIONS and section not in plugins and rest.startswith("options."):
+            raise ConfigError(f"{path} is set, and this run has no {section}", hint=f"choose one with {section}.name")
         elif section in PLUGIN_SECTIONS and rest.startswith("options."):
             sections[section][rest.removeprefix("options.")] = value
         elif section == "metrics" and "." in rest:
@@ -238,8 +251,10 @@ def flatten(config: RunConfig) -> dict[str, Any]:
     """Return every value of a configuration by path, in the order of the dataclasses."""
     flat: dict[str, Any] = {"name": config.name}
     for section in PLUGIN_SECTIONS:
-        choice: PluginChoice = getattr(config, section)
-        flat[f"{section}.name"] = choice.name
+        choice: PluginChoice | None = getattr(config, section)
+        flat[f"{section}.name"] = NO_PLUGIN if choice is None else choice.name
+        if choice is None:
+            continue
         options: Any = choice.options
         for f in dataclasses.fields(options):
             flat[f"{section}.options.{f.name}"] = getattr(options, f.name)

@@ -64,7 +64,7 @@ def cell_id(resolved: Resolved, planned: tuple[PlannedMetric, ...]) -> str:
     """Return the identity of a cell: equal for what would be the same run, another one when a plugin's source has changed."""
     values = {path: value for path, value in flatten(resolved.config).items() if not path.startswith(_NOT_IDENTITY)}
     values["evaluation.metrics"] = [one.name for one in planned]
-    plugins = [resolved.architecture, resolved.loss, resolved.dataset, *([resolved.recipe] if resolved.recipe else [])]
+    plugins = [*resolved.plugins, *([resolved.recipe] if resolved.recipe else [])]
     text = json.dumps([encode(values), [encode(one.identity()) for one in plugins]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_ID_DIGITS]
 

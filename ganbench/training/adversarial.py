@@ -15,9 +15,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganbench.data.sampler import Batch, make_sampler
 from ganbench.training.algorithm import AlgorithmContext, Phase, Wrap
 from ganbench.training.ema import EMA
+from ganbench.training.judging import add_terms, as_judgement, boosted_steps, pack, steps_before
 from ganbench.training.ledger import Ledger, logit_statistics
+from ganbench.training.networks import draw_latents
+from ganbench.training.objective import Judgement, Seen
 from ganbench.training.optimizers import LearningRate, build_optimizer, load_optimizer_state
 from ganbench.training.seeding import stream
 
@@ -33,9 +37,15 @@ class AdversarialAlgorithm:
         self._networks, self._objective, self._sampler = context.networks, context.objective, context.sampler
         self._device, self._training = context.device, training
         self._generator, self._discriminator = context.networks.generator, context.networks.discriminator
+        self._augment = context.augment
         self._generator_batch = training.batch_size * training.generator_batch_factor
-        self._shared = training.shared_fakes and training.d_steps == 1 and training.generator_batch_factor == 1
+        one_to_one = training.d_steps == 1 and training.d_steps_boost == 0 and training.generator_batch_factor == 1
+        self._shared = training.shared_fakes and one_to_one
         self.images_per_iteration = training.batch_size * training.d_steps
+        self._terms = (*context.networks.terms, *context.objective.terms)
+        paired = context.objective.paired_generator_loss is not None
+        self._generator_needs_real = paired or any(term.needs_real for term in self._terms)
+        self._give_references(context)
         self._ema = EMA(
             self._generator,
             halflife_kimg=training.ema_halflife_kimg,
@@ -51,34 +61,61 @@ class AdversarialAlgorithm:
             LearningRate(config.generator_optimizer, self._optimizers["generator"], training.total_kimg),
             LearningRate(config.discriminator_optimizer, self._optimizers["discriminator"], training.total_kimg),
         ]
+        self._weight_terms = {
+            "generator": self._make_weight_terms(self._generator, "generator"),
+            "discriminator": self._make_weight_terms(self._discriminator, "discriminator"),
+        }
         self._random = stream(training.seed, "latents", self._device)
         labels = context.train_labels if context.networks.conditional else None
         self._label_pool = None if labels is None else labels.to(self._device)
         self._ledger = Ledger(self._device)
+
+    def _give_references(self, context: AlgorithmContext) -> None:
+        """Give each network that wants one its fixed batch, the first of the run (Salimans et al. 2016, section 3.4)."""
+        training, networks = context.config.training, context.networks
+        tell_discriminator, tell_generator = (getattr(n, "set_reference", None) for n in (networks.discriminator, networks.generator))
+        if tell_discriminator is not None:
+            count, seed = training.batch_size, training.seed
+            first = make_sampler(context.dataset.train, batch_size=count, seed=seed, device=self._device, workers=0)
+            batch = first.next(count)
+            tell_discriminator(pack(batch.images, training.packing), batch.labels if networks.conditional else None)
+            first.close()
+        if tell_generator is not None:
+            random = stream(training.seed, "reference")
+            latents = draw_latents(networks, training.batch_size, random).to(self._device)
+            labels = context.train_labels if networks.conditional else None
+            chosen = None if labels is None else labels[torch.randint(len(labels), (training.batch_size,), generator=random)]
+            tell_generator(latents, None if chosen is None else chosen.to(self._device))
+
+    def _make_weight_terms(self, network: nn.Module, role: str) -> list[nn.Module]:
+        makers = (*self._networks.weight_terms, *self._objective.weight_terms)
+        made = (make(network, role) for make in makers)
+        return [term.to(self._device) for term in made if term is not None]
 
     def discriminator_update(self, penalised: bool = False) -> None:
         """Ascend the discriminator on one real and one generated batch; no graph is built in the generator."""
         with torch.no_grad():
             labels = self._draw_labels(self._training.batch_size)
             fake = self.generate(self._draw_latents(self._training.batch_size), labels)
-        self._update_discriminator(fake, labels, penalised)
+        self._update_discriminator(self._draw_real(), fake, labels, penalised)
 
     def generator_update(self) -> None:
         """Descend the generator through a frozen discriminator."""
         labels = self._draw_labels(self._generator_batch)
-        self._update_generator(self.generate(self._draw_latents(self._generator_batch), labels), labels)
+        fake = self.generate(self._draw_latents(self._generator_batch), labels)
+        self._update_generator(fake, labels, self._draw_real() if self._generator_needs_real else None)
 
     def joint_update(self, penalised: bool = False) -> None:
         """Do both updates with one generator forward: the discriminator sees it detached, and its new state scores the generator."""
         labels = self._draw_labels(self._training.batch_size)
         fake = self.generate(self._draw_latents(self._training.batch_size), labels)
-        self._update_discriminator(fake.detach(), labels, penalised)
-        self._update_generator(fake, labels)
+        batch = self._draw_real()
+        self._update_discriminator(batch, fake.detach(), labels, penalised)
+        self._update_generator(fake, labels, batch if self._generator_needs_real else None)
 
-    def _update_discriminator(self, fake: Tensor, fake_labels: Tensor | None, penalised: bool) -> None:
+    def _update_discriminator(self, batch: Batch, fake: Tensor, fake_labels: Tensor | None, penalised: bool) -> None:
         """One optimizer step of the discriminator."""
-        batch = self._sampler.take(self._training.batch_size)
-        real, real_labels = batch.images, batch.labels if self._networks.conditional else None
+        real, real_labels, fake = self._present(batch.images), batch.labels, self._present(fake)
         self._clip_weights()
         loss, statistics = self.discriminator_loss(real, fake, real_labels, fake_labels)
         penalty = self.penalty(real, fake, real_labels, self._uniform) if penalised else None
@@ -86,10 +123,11 @@ class AdversarialAlgorithm:
         self._step("discriminator", loss if penalty is None else loss + self._training.penalty_every * penalty)
         self._ledger.add_discriminator(loss, statistics, penalty)
 
-    def _update_generator(self, fake: Tensor, labels: Tensor | None) -> None:
-        """One optimizer step of the generator, and of its average."""
+    def _update_generator(self, fake: Tensor, labels: Tensor | None, batch: Batch | None) -> None:
+        """One optimizer step of the generator, and of its average; ``batch`` is given to losses that look at real images."""
         with self._frozen_discriminator():
-            loss = self.generator_loss(fake, labels)
+            real = () if batch is None else (self._present(batch.images), batch.labels)
+            loss = self.generator_loss(self._present(fake), labels, *real)
             self._step("generator", loss)
         self._ema.update()
         self._ledger.add_generator(loss)
@@ -104,28 +142,55 @@ class AdversarialAlgorithm:
         self, real: Tensor, fake: Tensor, real_labels: Tensor | None, fake_labels: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Return the objective's loss without its penalties, and the logits' statistics ``[5]``, detached."""
-        real_logits = self._discriminate(real, real_labels)  # [N, ...]
-        fake_logits = self._discriminate(fake, fake_labels)  # [N, ...]
-        loss = self._objective.discriminator_loss(real_logits, fake_logits)
-        return loss if isinstance(loss, tuple) else (loss, logit_statistics(real_logits, fake_logits))
+        of_real, of_fake = self._judge(real, real_labels), self._judge(fake, fake_labels)
+        made = self._objective.discriminator_loss(of_real.logits, of_fake.logits)
+        loss, statistics = made if isinstance(made, tuple) else (made, logit_statistics(of_real.logits, of_fake.logits))
+        if self._terms:
+            seen = Seen(fake=of_fake, real=of_real, fake_labels=fake_labels, real_labels=real_labels)
+            loss = add_terms(loss, [term.of_discriminator(seen) for term in self._terms])
+        return loss, statistics
 
-    def generator_loss(self, fake: Tensor, labels: Tensor | None) -> Tensor:
-        """Return the objective's loss of the generator."""
-        return self._objective.generator_loss(self._discriminate(fake, labels))
+    def generator_loss(self, fake: Tensor, labels: Tensor | None, real: Tensor | None = None, real_labels: Tensor | None = None) -> Tensor:
+        """Return the objective's loss of the generator; real images only where it looks at them."""
+        of_fake, of_real = self._judge(fake, labels), None if real is None else self._judge(real, real_labels)
+        if of_real is None or self._objective.paired_generator_loss is None:
+            loss = self._objective.generator_loss(of_fake.logits)
+        else:
+            loss = self._objective.paired_generator_loss(of_real.logits, of_fake.logits)
+        if self._terms:
+            seen = Seen(fake=of_fake, real=of_real, fake_labels=labels, real_labels=real_labels)
+            loss = add_terms(loss, [term.of_generator(seen) for term in self._terms])
+        return loss
 
     def penalty(self, real: Tensor, fake: Tensor, labels: Tensor | None, uniform: Callable[[int], Tensor]) -> Tensor:
         """Return the sum of the objective's penalties."""
-        terms = [p(lambda x: self._discriminate(x, labels), real, fake, uniform) for p in self._objective.penalties]
+        terms = [p(lambda x: self._judge(x, labels).logits, real, fake, uniform) for p in self._objective.penalties]
         return torch.stack(terms).sum()
 
-    def _discriminate(self, images: Tensor, labels: Tensor | None) -> Tensor:
-        """Return float32 logits."""
+    def _judge(self, images: Tensor, labels: Tensor | None) -> Judgement:
+        """Return what the discriminator says, in float32."""
         with self._autocast():
-            logits: Tensor = self._discriminator(images, labels)
-        return logits.float()
+            answer = self._discriminator(images, labels)
+        return as_judgement(answer)
+
+    def _present(self, images: Tensor) -> Tensor:
+        """Return images as the discriminator sees them: augmented, and packed."""
+        if self._augment is not None:
+            images = self._augment(images, self._uniform)
+        return pack(images, self._training.packing)
+
+    def _draw_real(self) -> Batch:
+        """Return the staged batch; without labels where the networks want none."""
+        batch = self._sampler.take(self._training.batch_size)
+        if self._training.dequantise:
+            noise = torch.rand(batch.images.shape, device=self._device, generator=self._random)
+            batch.images = batch.images + noise / 128
+        if not self._networks.conditional:
+            batch.labels = None
+        return batch
 
     def _draw_latents(self, count: int) -> Tensor:
-        return torch.randn(count, self._networks.latent_dim, device=self._device, generator=self._random)
+        return draw_latents(self._networks, count, self._random)
 
     def _draw_labels(self, count: int) -> Tensor | None:
         """Return ``[count]`` labels from the distribution of the train split."""
@@ -145,6 +210,7 @@ class AdversarialAlgorithm:
                 torch._foreach_clamp_max_(self._discriminator_parameters, self._objective.weight_clip)
 
     def _step(self, name: str, loss: Tensor) -> None:
+        loss = add_terms(loss, [term() for term in self._weight_terms[name]])
         optimizer = self._optimizers[name]
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
@@ -166,8 +232,9 @@ class AdversarialAlgorithm:
 
     def plan(self, iteration: int) -> tuple[str, ...]:
         """Return the phases of this iteration."""
-        steps, every = self._training.d_steps, self._training.penalty_every
-        updates = range(iteration * steps, (iteration + 1) * steps)
+        every = self._training.penalty_every
+        first = steps_before(iteration, self._training.d_steps, self._training.d_steps_boost)
+        updates = range(first, first + self._num_discriminator_steps(iteration))
         with_penalty = [bool(self._objective.penalties) and update % every == 0 for update in updates]
         if self._shared:
             return ("joint_penalty" if with_penalty[0] else "joint",)
@@ -186,7 +253,7 @@ class AdversarialAlgorithm:
 
     def prepare(self, phase: str) -> None:
         """Have the sampler stage the real images of this phase."""
-        if phase != "generator":
+        if phase != "generator" or self._generator_needs_real:
             self._sampler.stage(self._training.batch_size)
 
     def transform(self, wrap: Wrap) -> None:
@@ -204,7 +271,10 @@ class AdversarialAlgorithm:
 
     def images_shown(self, iteration: int) -> int:
         """Return how many real images this iteration shows to the discriminator."""
-        return self.images_per_iteration
+        return self._training.batch_size * self._num_discriminator_steps(iteration)
+
+    def _num_discriminator_steps(self, iteration: int) -> int:
+        return boosted_steps(iteration, self._training.d_steps, self._training.d_steps_boost)
 
     def set_progress(self, images_seen: int) -> None:
         """Move the schedules and the average to this point."""
@@ -213,12 +283,14 @@ class AdversarialAlgorithm:
         self._ema.set_progress(images_seen)
 
     def modules(self) -> Mapping[str, nn.Module]:
-        """Return the networks, with the average."""
+        """Return the networks, with the average, and the terms that keep something."""
+        terms = {f"{role}_weight_term_{i}": term for role, made in self._weight_terms.items() for i, term in enumerate(made)}
         return {
             "generator": self._generator,
             "discriminator": self._discriminator,
             "generator_ema": self._ema.module,
             **self._networks.extra,
+            **terms,
         }
 
     def evaluated_generator(self) -> nn.Module:

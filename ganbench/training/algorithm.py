@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from ganbench.config.model import RunConfig
 from ganbench.data.sampler import Sampler
+from ganbench.data.source import Dataset
 from ganbench.spec import ImageShape
 from ganbench.training.networks import Networks
-from ganbench.training.objective import Objective
+from ganbench.training.objective import Augmentation, Objective
 
 Phase = Callable[[], None]
 Wrap = Callable[[str, Callable[..., Any]], Callable[..., Any]]
@@ -38,6 +39,10 @@ class AlgorithmContext:
     train_labels: Tensor | None
     """All labels of the train split ``[N]`` int64: the distribution that generated labels are drawn from."""
     device: torch.device
+    dataset: Dataset
+    """What the sampler draws from, for an algorithm that needs samplers of its own."""
+    augment: Augmentation | None = None
+    """What happens to all that the discriminator sees."""
 
 
 class Algorithm(Protocol):

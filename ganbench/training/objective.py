@@ -1,15 +1,61 @@
-"""What a loss plugin's factory returns: two scalar losses, penalties on the discriminator, and a bound on its weights."""
+"""What a loss plugin's factory returns: two scalar losses, terms and penalties beside them, and a bound on the discriminator's weights.
+
+Shapes: N images of a batch, K classes, D features.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 Discriminate = Callable[[Tensor], Tensor]
 """The discriminator with its labels filled in: images ``[N, C, H, W]`` to logits ``[N, ...]``."""
+
+
+class Judgement(NamedTuple):
+    """What a discriminator says of a batch, where that is more than logits."""
+
+    logits: Tensor
+    """``[N, ...]``, without a sigmoid."""
+    class_logits: Tensor | None = None
+    """``[N, K]``, of a discriminator that also classifies."""
+    features: Tensor | None = None
+    """``[N, D]``, what its last layer sees."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What a :class:`Term` looks at: the judgement of a generated batch and, where there is one, of a real batch."""
+
+    fake: Judgement
+    real: Judgement | None = None
+    fake_labels: Tensor | None = None
+    """``[N]`` int64, or None without labels."""
+    real_labels: Tensor | None = None
+
+
+class Term(Protocol):
+    """A term of the losses that looks at judgements: a class loss, feature matching."""
+
+    name: str
+    needs_real: bool
+    """Whether :meth:`of_generator` looks at the real batch, which the generator's update then judges too."""
+
+    def of_discriminator(self, seen: Seen) -> Tensor | None:
+        """Return what is added to the discriminator's loss, a scalar in float32; None for nothing. Real is given."""
+        ...
+
+    def of_generator(self, seen: Seen) -> Tensor | None:
+        """Return what is added to the generator's loss; None for nothing. Real is given where :attr:`needs_real` says so."""
+        ...
+
+
+WeightTerm = Callable[[nn.Module, str], "nn.Module | None"]
+"""(network, ``"generator"`` or ``"discriminator"``) to a module whose ``forward()`` is a scalar that is added to that network's loss. Its
+buffers are saved with the run; the network's parameters it holds in a list, so that they are not. None where there is no such term."""
 
 
 class Penalty(Protocol):
@@ -24,8 +70,22 @@ class Penalty(Protocol):
 
         Args:
             discriminate: the discriminator.
-            real: ``[N, C, H, W]`` in [-1, 1].
+            real: ``[N, C, H, W]`` as the discriminator sees them: in [-1, 1], augmented and packed where the run does that.
             fake: the same shape, detached.
+            uniform: draws ``[n]`` numbers in [0, 1) from the run's own stream.
+        """
+        ...
+
+
+class Augmentation(Protocol):
+    """What an augmentation plugin's factory returns (Zhao et al. 2020, https://arxiv.org/abs/2006.10738): one differentiable function for
+    real and generated images, in the updates of both networks."""
+
+    def __call__(self, images: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
+        """Return augmented images.
+
+        Args:
+            images: ``[N, C, H, W]`` in [-1, 1].
             uniform: draws ``[n]`` numbers in [0, 1) from the run's own stream.
         """
         ...
@@ -41,6 +101,12 @@ class Objective:
     is only a scalar the trainer computes the statistics itself."""
     generator_loss: Callable[[Tensor], Tensor]
     """fake_logits to a scalar."""
+    paired_generator_loss: Callable[[Tensor, Tensor], Tensor] | None = None
+    """(real_logits, fake_logits) of equal shapes to a scalar, in the place of :attr:`generator_loss`, for a relativistic loss."""
     penalties: tuple[Penalty, ...] = ()
+    terms: tuple[Term, ...] = ()
+    needs_features: bool = False
+    """Whether a term looks at :attr:`Judgement.features`."""
+    weight_terms: tuple[WeightTerm, ...] = ()
     weight_clip: float = 0.0
     """Clamp the discriminator's parameters to [-c, c] before each of its updates; 0 for no clipping."""

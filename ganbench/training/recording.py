@@ -36,7 +36,7 @@ def config_values(flat: Mapping[str, object]) -> dict[str, Scalar | list[str]]:
 def plugin_identities(session: Session) -> tuple[PluginIdentity, ...]:
     """Return every plugin that took part."""
     resolved, find = session.resolved, session.manager.find
-    used = [resolved.architecture, resolved.loss, resolved.dataset]
+    used = list(resolved.plugins)
     if resolved.recipe is not None:
         used.insert(0, resolved.recipe)
     used += [find("metric", p.spec.name) for p in session.planned]
@@ -50,7 +50,7 @@ def work_key(session: Session) -> Key:
     for path, value in flatten(session.resolved.config).items():
         if path not in _NOT_WORK and not path.startswith(_NOT_WORK_SECTIONS):
             fields[path] = ",".join(map(str, value)) if isinstance(value, tuple) else value
-    for one in (session.resolved.architecture, session.resolved.loss, session.resolved.dataset):
+    for one in session.resolved.plugins:
         identity = one.identity()
         fields[f"{identity.kind}.code"] = f"{identity.distribution} {identity.version} {identity.source_hash[:16]}"
     fields["data.hash"] = session.materials.dataset.train.content_hash
@@ -149,6 +149,7 @@ def run_notes(session: Session) -> tuple[str, ...]:
     if resolved.recipe is not None and isinstance(resolved.recipe.spec, RecipeSpec):
         notes += [f"recipe {resolved.recipe.spec.name}: {d}" for d in resolved.recipe.spec.deviations]
         notes += [f"overrides the recipe: {path}" for path in resolved.overridden]
+    notes += [f"forced: {reason}" for reason in session.materials.forced]
     notes += session.materials.dataset.notes
     if session.machines_mixed:
         notes.append(MIXED_MACHINES)

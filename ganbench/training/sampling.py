@@ -8,8 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ganbench.data.source import Dataset
 from ganbench.metrics.quantize import to_uint8
-from ganbench.training.networks import Networks
+from ganbench.training.networks import Networks, draw_latents
 from ganbench.training.seeding import stream
 
 
@@ -25,6 +26,8 @@ class SampleStream:
         labels: ``[M]`` int64, or None to draw them from ``label_pool``.
         label_pool: all labels of the train split.
         device: where the generator is.
+        dataset: for a translation, which takes its inputs from there.
+        truncation: see :func:`~ganbench.training.networks.draw_latents`.
     """
 
     def __init__(
@@ -38,10 +41,16 @@ class SampleStream:
         device: torch.device,
         label_pool: Tensor | None = None,
         labels: Tensor | None = None,
+        dataset: Dataset | None = None,
+        truncation: float = 0.0,
     ) -> None:
         random = stream(seed, purpose)
         self._generator, self._device = generator, device
-        self._latents = torch.randn(count, networks.latent_dim, generator=random)
+        if networks.translation is None:
+            self._latents = draw_latents(networks, count, random, truncation=truncation)
+        else:
+            assert dataset is not None
+            self._latents = networks.translation.inputs(dataset, count, random)
         self._labels: Tensor | None = None
         if networks.conditional:
             assert labels is not None or label_pool is not None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from ganbench.cache import cache_directory
 from ganbench.config.model import RunConfig
@@ -24,8 +23,10 @@ from ganbench.plugin.manager import PluginManager
 from ganbench.spec import ArchitectureSpec, ImageShape
 from ganbench.training.algorithm import Algorithm, AlgorithmContext
 from ganbench.training.allocator import keep_freed_memory
+from ganbench.training.judging import as_judgement, pack
 from ganbench.training.networks import Networks
-from ganbench.training.objective import Objective
+from ganbench.training.objective import Augmentation, Judgement, Objective
+from ganbench.training.pairs import check_pair
 from ganbench.training.seeding import seed_everything
 from ganbench_kernels import has_triton, set_implementation, triton_runs_on
 
@@ -45,6 +46,8 @@ class Materials:
     planned: tuple[PlannedMetric, ...]
     keeps_memory: bool
     """Whether the C library keeps freed memory."""
+    forced: tuple[str, ...]
+    """Why this run would have been refused without ``training.force``."""
 
 
 def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[PlannedMetric, ...]) -> Materials:
@@ -59,8 +62,10 @@ def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[P
     keeps_memory = config.training.keep_memory and device.type == "cpu" and keep_freed_memory()
     extractors = _build_extractors(config, manager, planned, device)
     dataset = _build_dataset(resolved)
-    networks = _build_networks(resolved, dataset.shape, device)
-    objective = _build_objective(resolved, networks)
+    networks, judged = _build_networks(resolved, dataset, device)
+    objective = _build_objective(resolved)
+    assert isinstance(resolved.architecture.spec, ArchitectureSpec)
+    forced = check_pair(config, resolved.architecture.spec, networks, objective, judged)
     sampler = make_sampler(
         dataset.train,
         batch_size=config.training.batch_size,
@@ -70,7 +75,6 @@ def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[P
         horizontal_flip=config.training.horizontal_flip,
         workers=config.training.workers,
     )
-    assert isinstance(resolved.architecture.spec, ArchitectureSpec)
     algorithm_class = load_attribute(resolved.architecture.spec.algorithm, owner=f"the algorithm of {config.name!r}")
     algorithm: Algorithm = algorithm_class(
         AlgorithmContext(
@@ -81,9 +85,12 @@ def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[P
             shape=dataset.shape,
             train_labels=dataset.train.labels,
             device=device,
+            dataset=dataset,
+            augment=_build_augmentation(resolved, dataset.shape),
         )
     )
-    evaluator = _build_evaluator(config, manager, planned, extractors, dataset, device) if planned else None
+    reference = dataset if networks.translation is None else networks.translation.reference(dataset)
+    evaluator = _build_evaluator(config, manager, planned, extractors, reference, device) if planned else None
     return Materials(
         config=config,
         resolved=resolved,
@@ -95,6 +102,7 @@ def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[P
         evaluator=evaluator,
         planned=planned,
         keeps_memory=keeps_memory,
+        forced=forced,
     )
 
 
@@ -166,8 +174,8 @@ def _build_dataset(resolved: Resolved) -> Dataset:
     return dataset
 
 
-def _build_networks(resolved: Resolved, shape: ImageShape, device: torch.device) -> Networks:
-    """Build, check and place the networks.
+def _build_networks(resolved: Resolved, dataset: Dataset, device: torch.device) -> tuple[Networks, Judgement]:
+    """Build, check and place the networks; return them with what the discriminator says of two samples.
 
     Raises:
         ConfigError: the resolution is not one of the architecture's.
@@ -175,6 +183,7 @@ def _build_networks(resolved: Resolved, shape: ImageShape, device: torch.device)
     """
     config, spec = resolved.config, resolved.architecture.spec
     assert isinstance(spec, ArchitectureSpec)
+    shape = replace(dataset.shape, packing=config.training.packing if spec.packing else 1)
     if spec.resolutions and shape.resolution not in spec.resolutions:
         allowed = ", ".join(map(str, spec.resolutions))
         raise ConfigError(
@@ -183,61 +192,64 @@ def _build_networks(resolved: Resolved, shape: ImageShape, device: torch.device)
         )
     seed_everything(config.training.seed)
     networks: Networks = resolved.architecture.build(config.architecture.options, shape)
-    check_networks(spec.name, networks, shape)
+    judged = check_networks(spec.name, networks, shape, dataset)
     layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
     for module in (networks.generator, networks.discriminator, *networks.extra.values()):
         module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
         module.train()
-    return networks
+    return networks, judged
 
 
 @torch.no_grad()
-def check_networks(name: str, networks: Networks, shape: ImageShape) -> None:
-    """Try the contract on two samples before anything is trained.
+def check_networks(name: str, networks: Networks, shape: ImageShape, dataset: Dataset) -> Judgement:
+    """Try the contract on two samples before anything is trained, and return what the discriminator says of them.
 
     Raises:
         PluginError: a wrong type, a failing forward, or a wrong shape.
     """
     if not isinstance(networks, Networks):
         raise PluginError(f"architecture {name!r} must return ganbench.Networks (got {type(networks).__name__})")
-    labels = torch.zeros(2, dtype=torch.int64) if networks.conditional else None
+    count = 2 * shape.packing
+    labels = torch.zeros(count, dtype=torch.int64) if networks.conditional else None
     networks.generator.eval()
     networks.discriminator.eval()
     try:
-        images = networks.generator(torch.zeros(2, networks.latent_dim), labels)
-        logits = networks.discriminator(images, labels)
+        if networks.translation is None:
+            images = networks.generator(torch.zeros(count, networks.latent_dim), labels)
+            judged = as_judgement(networks.discriminator(pack(images, shape.packing), labels))
+        else:  # what its discriminator is shown is between it and its algorithm
+            images = networks.generator(networks.translation.inputs(dataset, count, torch.Generator().manual_seed(0)), labels)
+            judged = Judgement(torch.zeros(count))
     except Exception as error:
         raise PluginError(f"architecture {name!r} fails on two samples: {type(error).__name__}: {error}") from error
-    wanted = [2, shape.image_channels, shape.resolution, shape.resolution]
+    wanted = [count, shape.image_channels, shape.resolution, shape.resolution]
     if list(images.shape) != wanted:
         raise PluginError(f"the generator of {name!r} makes images {list(images.shape)}, the dataset needs {wanted}")
-    if logits.ndim < 1 or logits.shape[0] != 2:
-        raise PluginError(f"the discriminator of {name!r} returns logits {list(logits.shape)}; the first size must be the batch's, 2")
-
-
-def check_independence(objective: Objective, discriminator: nn.Module) -> None:
-    """Refuse a penalty on single samples where batch statistics couple them (Gulrajani et al. 2017, section 4).
-
-    Raises:
-        ConfigError: such a pair.
-    """
-    coupled = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in discriminator.modules())
-    names = [p.name for p in objective.penalties if p.needs_independent_samples]
-    if coupled and names:
-        raise ConfigError(
-            f"the penalty {names[0]} takes gradients by sample, and the discriminator has batch norm, which couples samples",
-            hint="use a discriminator without it (dcgan: -o discriminator_norm=none)",
+    if judged.logits.ndim < 1 or judged.logits.shape[0] != 2:
+        raise PluginError(
+            f"the discriminator of {name!r} returns logits {list(judged.logits.shape)}; the first size must be the batch's, 2"
         )
+    return judged
 
 
-def _build_objective(resolved: Resolved, networks: Networks) -> Objective:
-    """Build the loss and check that it suits the discriminator."""
+def _build_objective(resolved: Resolved) -> Objective:
+    """Build the loss."""
     config = resolved.config
     objective: Objective = resolved.loss.build(config.loss.options)
     if not isinstance(objective, Objective):
         raise PluginError(f"loss {config.loss.name!r} must return a ganbench.Objective (got {type(objective).__name__})")
-    check_independence(objective, networks.discriminator)
     return objective
+
+
+def _build_augmentation(resolved: Resolved, shape: ImageShape) -> Augmentation | None:
+    """Build the augmentation, where there is one."""
+    choice = resolved.config.augmentation
+    if resolved.augmentation is None or choice is None:
+        return None
+    augment: Augmentation = resolved.augmentation.build(choice.options, shape)
+    if not callable(augment):
+        raise PluginError(f"augmentation {choice.name!r} must return a function of images (got {type(augment).__name__})")
+    return augment
 
 
 def _build_evaluator(

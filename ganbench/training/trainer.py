@@ -106,6 +106,8 @@ class Trainer:
                 device=made.device,
                 label_pool=made.dataset.train.labels,
                 labels=labels,
+                dataset=made.dataset,
+                truncation=made.config.evaluation.truncation,
             )
 
         grid = build("grid", size * size, grid_labels(made.dataset.shape.num_classes, size))

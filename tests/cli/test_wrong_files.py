@@ -96,7 +96,6 @@ CASES = [
     (f"{QUICK} --loss ./p.py:loss", "must return a ganbench.Objective (got str)"),
     (f"{QUICK} --dataset ./p.py:dataset", "must return a ganbench.Dataset (got list)"),
     # flags without effect, or against each other
-    (f"{QUICK} --force", "--force has a meaning only with --resume"),
     (f"{QUICK} --dry-run --json", "--dry-run prints TOML, and --json asks for a record; give one of them"),
     ("run --plugin dcgan --metric ,", "--metric names no metric; write one, as in fd5k_digits"),
     ("run --resume empty -o a=b", "-o cannot be given with it"),

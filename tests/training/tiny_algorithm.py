@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganbench.config.resolve import Layer, resolve
 from ganbench.data.sampler import make_sampler
-from ganbench.data.source import ArraySource
+from ganbench.data.source import ArraySource, Dataset
 from ganbench.plugin.manager import PluginManager
 from ganbench.spec import ImageShape
 from ganbench.training.adversarial import AdversarialAlgorithm
@@ -45,6 +45,7 @@ def make(
         shape=shape,
         train_labels=labels,
         device=device,
+        dataset=Dataset(name="random", shape=shape, train=source),
     )
     return AdversarialAlgorithm(context)
 
