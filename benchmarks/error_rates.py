@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ganbench.ab.lockstep import PairPlan, PairResult, median_log_ratio, run_pair
+from ganbench.ab.lockstep import PairPlan, PairResult, log_ratio_of, run_pair
 from ganbench.ab.side import Side, make_launch
 from ganbench.errors import GanbenchError
 
@@ -40,7 +40,7 @@ def main() -> None:
     arguments = parse()
     done = count_done(arguments.out, arguments.plugin)
     began, taken, failures = time.perf_counter(), 0, 0
-    with loaded_core(arguments.load):
+    with loaded_core(arguments.load, arguments.load_core):
         for index in range(arguments.pairs):
             for slowdown in arguments.slowdown:
                 if index < done.get(slowdown, 0) or failures >= MOST_FAILURES:
@@ -72,13 +72,14 @@ def measure(arguments: argparse.Namespace, slowdown: float, index: int) -> dict[
         "plugin": arguments.plugin,
         "slowdown": slowdown,
         "index": index,
-        "log_ratio": round(median_log_ratio(pair), 6),
+        "log_ratio": round(log_ratio_of(pair), 6),
         "base": compact(pair, "base"),
         "head": compact(pair, "head"),
         "steps_per_block": pair.steps_per_block,
         "spawned_first": pair.spawn_order[0],
         "seconds": round(pair.seconds, 2),
         "load_before": round(load, 2),
+        "load_core": arguments.load_core,
         "finished": int(time.time()),
     }
 
@@ -102,9 +103,11 @@ def count_done(path: Path, plugin: str) -> dict[float, int]:
 
 
 @contextlib.contextmanager
-def loaded_core(processes: int) -> Iterator[None]:
-    """Keep so many cores busy inside the block."""
+def loaded_core(processes: int, core: int | None) -> Iterator[None]:
+    """Keep so many cores busy inside the block, or one core by its number."""
     loads = [subprocess.Popen([sys.executable, "-c", LOAD]) for _ in range(processes)]
+    for load in loads if core is not None else ():
+        os.sched_setaffinity(load.pid, {core})
     try:
         yield
     finally:
@@ -122,6 +125,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="A.B=C")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--load", type=int, default=1, help="processes that keep a core busy each")
+    parser.add_argument("--load-core", type=int, help="bind them to this core; the pairs may run on any")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()

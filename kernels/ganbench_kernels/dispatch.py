@@ -88,12 +88,10 @@ def takes_triton(op: str, impl: Impl, *tensors: Tensor | None, once_differentiab
     Raises:
         ValueError: an unknown implementation, tensors on several devices, or ``"triton"`` where it cannot run.
     """
-    _check_name(impl)
-    devices = {t.device for t in tensors if t is not None}
-    if len(devices) > 1:
-        raise ValueError(f"{op}: all tensors must be on one device (got {', '.join(sorted(map(str, devices)))})")
-    (device,) = devices
-    wanted = _preferred if impl == "auto" else impl
+    device = _device_of(op, tensors)
+    wanted = _preferred if impl == "auto" else _check_name(impl)
+    if wanted == "auto" and device.type != "cuda":  # first of all: a step on a CPU asks this a dozen times
+        return False
     if wanted == "ref" or (impl == "auto" and once_differentiable and _higher_order):
         return False
     if wanted == "auto" and torch.compiler.is_compiling():  # asked before the cached functions below, of which Dynamo warns
@@ -104,10 +102,33 @@ def takes_triton(op: str, impl: Impl, *tensors: Tensor | None, once_differentiab
             why = "triton is not installed" if not has_triton() else f"the tensors are on {device}, and TRITON_INTERPRET is not set"
             raise ValueError(f"{op}: impl='triton' cannot run here: {why}; use impl='auto' or 'ref'")
         return True
-    return can and device.type == "cuda"
+    return can
+
+
+def _device_of(op: str, tensors: tuple[Tensor | None, ...]) -> torch.device:
+    """Return the one device of all tensors.
+
+    Raises:
+        ValueError: there are several.
+    """
+    found: torch.device | None = None
+    for tensor in tensors:
+        if tensor is None:
+            continue
+        device = tensor.device
+        if found is None:
+            found = device
+        elif device != found:
+            devices = sorted({str(t.device) for t in tensors if t is not None})
+            raise ValueError(f"{op}: all tensors must be on one device (got {', '.join(devices)})")
+    assert found is not None, op
+    return found
+
+
+_NAMES = get_args(Impl)
 
 
 def _check_name(impl: str) -> Impl:
-    if impl not in get_args(Impl):
+    if impl not in _NAMES:
         raise ValueError(f"impl must be auto, triton or ref (got {impl!r})")
     return cast(Impl, impl)

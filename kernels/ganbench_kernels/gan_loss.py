@@ -31,6 +31,7 @@ from ganbench_kernels.library import register
 Kind = Literal["logistic", "minimax", "hinge", "least-squares", "wasserstein", "relativistic"]
 Role = Literal["discriminator", "generator"]
 
+_KINDS, _ROLES = get_args(Kind), get_args(Role)
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 _TARGETS = (1.0, 0.0, 1.0)
 
@@ -121,9 +122,9 @@ def _uses_real(kind: str, role: str) -> bool:
 
 
 def _check(real: Tensor | None, fake: Tensor, kind: str, role: str, label_smoothing: float, targets: tuple[float, float, float]) -> None:
-    if kind not in get_args(Kind):
-        raise ValueError(f"gan_loss: kind must be one of {', '.join(get_args(Kind))} (got {kind!r})")
-    if role not in get_args(Role):
+    if kind not in _KINDS:
+        raise ValueError(f"gan_loss: kind must be one of {', '.join(_KINDS)} (got {kind!r})")
+    if role not in _ROLES:
         raise ValueError(f"gan_loss: role must be discriminator or generator (got {role!r})")
     if real is None and _uses_real(kind, role):
         raise ValueError(f"gan_loss: real_logits must be given for the {kind} loss of the {role} (got None)")
@@ -167,7 +168,7 @@ def _reference(
 
 def _widened(logits: Tensor) -> Tensor:
     """Return the logits in the type of the arithmetic: float32, or float64 for float64."""
-    return logits if logits.dtype == torch.float64 else logits.float()
+    return logits if logits.dtype in (torch.float32, torch.float64) else logits.float()
 
 
 def _reference_op(

@@ -134,17 +134,11 @@ class NormAct(nn.BatchNorm2d):
         momentum = self._count_batch() if moved else 0.0
         if by_batch and not moved:
             running_mean = running_var = None
+        tensors = (x, self.weight, self.bias, running_mean, running_var)
+        if not takes_triton("norm_act", self.impl, *tensors, once_differentiable=True) and x.dim() > 1:
+            return _reference(*tensors, by_batch, momentum, self.eps, self.negative_slope)  # batch norm checks its arguments itself
         return norm_act(
-            x,
-            self.weight,
-            self.bias,
-            running_mean,
-            running_var,
-            training=by_batch,
-            momentum=momentum,
-            eps=self.eps,
-            negative_slope=self.negative_slope,
-            impl=self.impl,
+            *tensors, training=by_batch, momentum=momentum, eps=self.eps, negative_slope=self.negative_slope, impl=self.impl
         )
 
     def extra_repr(self) -> str:

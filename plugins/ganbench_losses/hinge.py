@@ -6,12 +6,11 @@ Discriminator: relu(1 - r) + relu(1 + f), means. Generator: -f, mean.
 from __future__ import annotations
 
 from ganbench import Objective
-from ganbench_losses import HingeOptions
 from ganbench_losses.fused import losses
-from ganbench_losses.penalties import r1
+from ganbench_losses.options import HingeOptions
+from ganbench_losses.regularised import regularised
 
 
 def build(options: HingeOptions) -> Objective:
     """Build the objective."""
-    discriminator_loss, generator_loss = losses("hinge")
-    return Objective(discriminator_loss=discriminator_loss, generator_loss=generator_loss, penalties=r1(options.r1_gamma))
+    return regularised(options, *losses("hinge"))

@@ -6,13 +6,12 @@ Discriminator: ((r - b)^2 + (f - a)^2) / 2, means. Generator: (f - c)^2 / 2, mea
 from __future__ import annotations
 
 from ganbench import Objective
-from ganbench_losses import LeastSquaresOptions
 from ganbench_losses.fused import losses
-from ganbench_losses.penalties import r1
+from ganbench_losses.options import LeastSquaresOptions
+from ganbench_losses.regularised import regularised
 
 
 def build(options: LeastSquaresOptions) -> Objective:
     """Build the objective."""
     targets = (options.real_target, options.fake_target, options.generator_target)
-    discriminator_loss, generator_loss = losses("least-squares", targets=targets)
-    return Objective(discriminator_loss=discriminator_loss, generator_loss=generator_loss, penalties=r1(options.r1_gamma))
+    return regularised(options, *losses("least-squares", targets=targets))

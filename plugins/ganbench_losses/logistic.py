@@ -7,12 +7,11 @@ Generator: sp(-f), mean.
 from __future__ import annotations
 
 from ganbench import Objective
-from ganbench_losses import LogisticOptions
 from ganbench_losses.fused import losses
-from ganbench_losses.penalties import r1
+from ganbench_losses.options import LogisticOptions
+from ganbench_losses.regularised import regularised
 
 
 def build(options: LogisticOptions) -> Objective:
     """Build the objective."""
-    discriminator_loss, generator_loss = losses("logistic", label_smoothing=options.label_smoothing)
-    return Objective(discriminator_loss=discriminator_loss, generator_loss=generator_loss, penalties=r1(options.r1_gamma))
+    return regularised(options, *losses("logistic", label_smoothing=options.label_smoothing))

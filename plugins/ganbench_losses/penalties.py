@@ -1,9 +1,10 @@
 """Gradient penalties on the discriminator.
 
-R1: Mescheder et al. 2018, https://arxiv.org/abs/1801.04406, equation 9; the half is in the weight, as in their code.
+R1 and R2: Mescheder et al. 2018, https://arxiv.org/abs/1801.04406, equations 9 and 10; the half is in the weight, as in their code.
 WGAN-GP: Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028, algorithm 1; one-sided as in their section 4.
+DRAGAN: Kodali et al. 2017, https://arxiv.org/abs/1705.07215, with the noise of the authors' code (kodalinaveen3/DRAGAN).
 
-Both differentiate the discriminator with respect to its input, so the penalty itself needs a second derivative of every layer.
+All differentiate the discriminator with respect to its input, so the penalty itself needs a second derivative of every layer.
 Shapes: N images, C, H, W an image.
 """
 
@@ -29,6 +30,13 @@ def input_gradient(discriminate: Discriminate, images: Tensor) -> Tensor:
     return gradient
 
 
+def gradient_norm(discriminate: Discriminate, images: Tensor) -> Tensor:
+    """Return the norm of each image's gradient, ``[N]``."""
+    squared = sum_of_squares_per_sample(input_gradient(discriminate, images))
+    # The root has no derivative at 0. Clamped to the least normal number, it has 0 there, and its value is less than an ulp of 1 away.
+    return squared.clamp_min(torch.finfo(squared.dtype).tiny).sqrt()
+
+
 class R1Penalty:
     """gamma / 2 times the mean squared gradient norm on real images."""
 
@@ -41,6 +49,21 @@ class R1Penalty:
     def __call__(self, discriminate: Discriminate, real: Tensor, fake: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
         """Return the weighted penalty."""
         gradient = input_gradient(discriminate, real)
+        return 0.5 * self._gamma * sum_of_squares_per_sample(gradient).mean()
+
+
+class R2Penalty:
+    """gamma / 2 times the mean squared gradient norm on generated images."""
+
+    name = "r2"
+    needs_independent_samples = True
+
+    def __init__(self, gamma: float) -> None:
+        self._gamma = gamma
+
+    def __call__(self, discriminate: Discriminate, real: Tensor, fake: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
+        """Return the weighted penalty."""
+        gradient = input_gradient(discriminate, fake)
         return 0.5 * self._gamma * sum_of_squares_per_sample(gradient).mean()
 
 
@@ -57,13 +80,29 @@ class GradientPenalty:
     def __call__(self, discriminate: Discriminate, real: Tensor, fake: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
         """Return the weighted penalty."""
         position = uniform(real.shape[0]).view(-1, 1, 1, 1)
-        gradient = input_gradient(discriminate, torch.lerp(real, fake, position))
-        squared = sum_of_squares_per_sample(gradient)
-        # The root has no derivative at 0. Clamped to the least normal number, it has 0 there, and its value is less than an ulp of 1 away.
-        excess = squared.clamp_min(torch.finfo(squared.dtype).tiny).sqrt() - 1
+        excess = gradient_norm(discriminate, torch.lerp(real, fake, position)) - 1
         if self._one_sided:
             excess = excess.clamp_min(0)
         return self._weight * excess.square().mean()
+
+
+class LocalGradientPenalty:
+    """lambda times the mean squared distance of the gradient norm from 1, on the way from real images to perturbed ones.
+
+    The perturbation is uniform noise of half the batch's standard deviation, where the paper has Gaussian noise.
+    """
+
+    name = "dragan"
+    needs_independent_samples = True
+
+    def __init__(self, weight: float) -> None:
+        self._weight = weight
+
+    def __call__(self, discriminate: Discriminate, real: Tensor, fake: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
+        """Return the weighted penalty."""
+        noise = 0.5 * real.std() * uniform(real.numel()).view(real.shape)  # [N, C, H, W]
+        distance = uniform(real.shape[0]).view(-1, 1, 1, 1)
+        return self._weight * (gradient_norm(discriminate, real + distance * noise) - 1).square().mean()
 
 
 class DriftPenalty:
@@ -78,8 +117,3 @@ class DriftPenalty:
     def __call__(self, discriminate: Discriminate, real: Tensor, fake: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
         """Return the weighted penalty."""
         return self._weight * discriminate(real).square().mean()
-
-
-def r1(gamma: float) -> tuple[R1Penalty, ...]:
-    """Return the R1 penalty, or nothing for gamma = 0."""
-    return (R1Penalty(gamma),) if gamma > 0 else ()

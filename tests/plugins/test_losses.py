@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ganbench.config.values import build
 from ganbench.errors import ConfigError
 from ganbench.plugin.manager import PluginManager
-from ganbench.training.objective import Objective
-from ganbench_losses.penalties import DriftPenalty, GradientPenalty, R1Penalty
+from ganbench.training.objective import Judgement, Objective, Seen
+from ganbench_losses.penalties import DriftPenalty, GradientPenalty, LocalGradientPenalty, R1Penalty, R2Penalty
 
 MANAGER = PluginManager()
 
@@ -204,6 +204,21 @@ def test_r1_of_a_quadratic_discriminator_is_taken_at_the_real_images() -> None:
     torch.testing.assert_close(discriminator.weight.grad, 12 * weight * real.square().mean(dim=0))
 
 
+def test_r2_is_r1_on_the_generated_images() -> None:
+    """Mescheder et al. 2018, equation 10."""
+    discriminator, real, fake = Quadratic(), images(0), images(1)
+    torch.testing.assert_close(R2Penalty(3.0)(discriminator, real, fake, uniform), R1Penalty(3.0)(discriminator, fake, real, uniform))
+
+
+def test_dragans_penalty_is_taken_near_the_real_images() -> None:
+    """At a random part of the way to real images with uniform noise of half their standard deviation."""
+    discriminator, real = Quadratic(), images(0)
+    penalty = LocalGradientPenalty(10.0)(discriminator, real, images(1), uniform)
+    noise, part = 0.5 * real.std() * uniform(real.numel()).view(real.shape), uniform(5).view(5, 1, 1, 1)
+    norms = (2 * discriminator.weight * (real + part * noise)).square().sum(dim=(1, 2, 3)).sqrt()
+    torch.testing.assert_close(penalty, 10 * (norms - 1).square().mean())
+
+
 @pytest.mark.parametrize(("scale", "one_sided"), [(3.0, False), (3.0, True), (0.1, False), (0.1, True)])
 def test_the_gradient_penalty_of_a_linear_discriminator_is_known(scale: float, one_sided: bool) -> None:
     """lambda (|w| - 1)^2; one-sided it forgives a norm below 1."""
@@ -309,7 +324,18 @@ def test_drift_is_the_weighted_mean_square_of_the_real_logits() -> None:
     torch.testing.assert_close(penalty, 0.001 * discriminator(images(0)).square().mean())
 
 
-@pytest.mark.parametrize("penalty", [R1Penalty(1.0), GradientPenalty(10.0, False), GradientPenalty(10.0, True), DriftPenalty(1.0)], ids=str)
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        R1Penalty(1.0),
+        R2Penalty(1.0),
+        GradientPenalty(10.0, False),
+        GradientPenalty(10.0, True),
+        LocalGradientPenalty(1.0),
+        DriftPenalty(1.0),
+    ],
+    ids=lambda p: type(p).__name__,
+)
 def test_a_penalty_reaches_every_weight_of_a_real_discriminator(penalty: Any) -> None:
     """Trap 12: without create_graph, or with a detach, it would train nothing and say nothing."""
     torch.manual_seed(0)
@@ -329,15 +355,27 @@ def test_a_penalty_reaches_every_weight_of_a_real_discriminator(penalty: Any) ->
 
 def test_options_choose_the_penalties() -> None:
     """Nothing is added that was not asked for."""
-    for name in ("logistic", "minimax", "hinge", "least-squares"):
-        assert objective(name).penalties == ()
+    for name in ("logistic", "minimax", "hinge", "least-squares", "wasserstein", "relativistic", "relativistic-average"):
+        plain = objective(name)
+        assert (plain.penalties, plain.terms, plain.weight_terms, plain.needs_features) == ((), (), (), False)
         assert [p.name for p in objective(name, r1_gamma=0.1).penalties] == ["r1"]
+        whole = objective(name, r2_gamma=1, gp_weight=10, dragan_weight=1, drift=1, feature_matching=1, historical_averaging=1)
+        assert [p.name for p in whole.penalties] == ["r2", "gradient-penalty", "dragan", "drift"]
+        assert ([t.name for t in whole.terms], len(whole.weight_terms), whole.needs_features) == (["feature-matching"], 1, True)
     assert [p.name for p in objective("wasserstein", gp_weight=10, drift=0.001).penalties] == ["gradient-penalty", "drift"]
 
 
 @pytest.mark.parametrize(
     ("options", "clip"),
-    [({}, 0.01), ({"gp_weight": 10}, 0.0), ({"weight_clip": 0.1}, 0.1), ({"weight_clip": 0}, 0.0), ({"weight_clip": "none"}, 0.01)],
+    [
+        ({}, 0.01),
+        ({"gp_weight": 10}, 0.0),
+        ({"r1_gamma": 1}, 0.0),
+        ({"drift": 1}, 0.01),
+        ({"weight_clip": 0.1}, 0.1),
+        ({"weight_clip": 0}, 0.0),
+        ({"weight_clip": "none"}, 0.01),
+    ],
 )
 def test_wasserstein_clips_unless_it_has_a_gradient_penalty(options: dict[str, Any], clip: float) -> None:
     """0.01 as in the first paper, nothing as in the second, or what the user says."""
@@ -353,9 +391,72 @@ def test_wasserstein_clips_unless_it_has_a_gradient_penalty(options: dict[str, A
         ("least-squares", {"fake_target": 1}, "real_target must differ from fake_target"),
         ("wasserstein", {"gp_weight": 10, "weight_clip": 0.01}, "weight_clip must be 0 with a gradient penalty"),
         ("wasserstein", {"weight_clip": -0.01}, "weight_clip must be 0 or more"),
+        ("relativistic", {"r2_gamma": -1}, "r2_gamma must be 0 or more"),
+        ("hinge", {"gp_one_sided": True}, "gp_one_sided must be false without gp_weight"),
+        ("hinge", {"feature_matching_alone": True}, "feature_matching_alone must be false without feature_matching"),
     ],
 )
 def test_an_option_out_of_range_is_refused(name: str, options: dict[str, Any], message: str) -> None:
     """Before anything is trained."""
     with pytest.raises(ConfigError, match=message):
         objective(name, **options)
+
+
+def test_the_relativistic_losses_are_their_closed_forms(logits: tuple[Tensor, Tensor]) -> None:
+    """Jolicoeur-Martineau 2018: over pairs, and against the other batch's mean; the generator's with real and fake exchanged."""
+    real, fake = logits
+    pairing, average = objective("relativistic"), objective("relativistic-average")
+    torch.testing.assert_close(discriminator_loss(pairing, real, fake), sp(fake - real).mean())
+    expected = sp(-(real - fake.mean())).mean() + sp(fake - real.mean()).mean()
+    torch.testing.assert_close(average.discriminator_loss(real, fake), expected)
+    for made, of_discriminator in ((pairing, lambda r, f: discriminator_loss(pairing, r, f)), (average, average.discriminator_loss)):
+        assert made.paired_generator_loss is not None
+        torch.testing.assert_close(made.paired_generator_loss(real, fake), of_discriminator(fake, real))
+        with pytest.raises(ValueError, match="needs real logits"):
+            made.generator_loss(fake)
+
+
+def judged(features: Tensor) -> Judgement:
+    return Judgement(features.sum(dim=1), features=features)
+
+
+def test_feature_matching_is_the_squared_distance_of_mean_features() -> None:
+    """Salimans et al. 2016, section 3.1: of the generator's loss, with no gradient into the real features."""
+    (term,) = objective("logistic", feature_matching=2.0).terms
+    real, fake = (torch.randn(7, 3, generator=torch.Generator().manual_seed(i), dtype=torch.float64).requires_grad_() for i in range(2))
+    seen = Seen(real=judged(real), fake=judged(fake))
+    assert term.needs_real
+    assert term.of_discriminator(seen) is None
+    value = term.of_generator(seen)
+    assert value is not None
+    difference = fake.mean(dim=0) - real.mean(dim=0)
+    torch.testing.assert_close(value, 2 * difference.square().sum())
+    gradients = torch.autograd.grad(value, (real, fake), allow_unused=True)
+    assert gradients[0] is None
+    torch.testing.assert_close(gradients[1], (4 * difference / 7).expand(7, 3))
+
+
+def test_feature_matching_can_stand_alone(logits: tuple[Tensor, Tensor]) -> None:
+    """As in the paper: the generator's logits count for nothing then, in a relativistic loss too."""
+    for name in ("hinge", "relativistic"):
+        made = objective(name, feature_matching=1, feature_matching_alone=True)
+        assert made.generator_loss(logits[1]) == 0
+        assert made.paired_generator_loss is None
+
+
+def test_historical_averaging_pulls_to_the_mean_of_all_updates() -> None:
+    """Salimans et al. 2016, section 3.3: nothing at first, then the squared distance from the mean; the mean itself is a constant."""
+    network = nn.Linear(2, 1, bias=False).double()
+    (make,) = objective("hinge", historical_averaging=0.5).weight_terms
+    term = make(network, "generator")
+    assert term is not None
+    assert list(term.state_dict()) == ["mean_0", "count"]
+    history = []
+    for value in ([1.0, 2.0], [3.0, 2.0], [5.0, -4.0]):
+        with torch.no_grad():
+            network.weight.copy_(torch.tensor([value]))
+        history.append(network.weight.detach().clone())
+        loss = term()
+        away = history[-1] - torch.stack(history).mean(dim=0)
+        torch.testing.assert_close(loss, 0.5 * away.square().sum())
+        torch.testing.assert_close(torch.autograd.grad(loss, network.weight)[0], away)

@@ -1,0 +1,49 @@
+"""First-party augmentations of what the discriminator sees. Registration only: the arithmetic is imported when a run needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ganbench.plugin import hookimpl
+from ganbench.spec import AugmentationSpec
+
+PARTS = ("color", "translation", "cutout")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DiffAugmentOptions:
+    """Options of DiffAugment; the defaults are what its authors use for little data."""
+
+    policy: str = "color,translation,cutout"
+    """Any of color, translation and cutout, in the order in which they are applied."""
+    translation_ratio: float = 0.125
+    """The largest shift, as a fraction of the resolution."""
+    cutout_ratio: float = 0.5
+    """Side of the square that is cut out, as a fraction of the resolution."""
+
+    def __post_init__(self) -> None:
+        parts = self.parts
+        if not parts or len(set(parts)) != len(parts) or not set(parts) <= set(PARTS):
+            raise ValueError(f"policy must be some of {', '.join(PARTS)}, each once, with commas between them (got {self.policy!r})")
+        for name in ("translation_ratio", "cutout_ratio"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be above 0 and at most 1 (got {getattr(self, name)})")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The policy's parts in order."""
+        return tuple(part.strip() for part in self.policy.split(",") if part.strip())
+
+
+@hookimpl
+def ganbench_register() -> list[AugmentationSpec]:
+    """Return DiffAugment."""
+    return [
+        AugmentationSpec(
+            name="diffaugment",
+            summary="DiffAugment: random colour, translation and cutout, for training on little data",
+            factory="ganbench_augmentations.diffaugment:build",
+            options=DiffAugmentOptions,
+            paper="Zhao et al. 2020, https://arxiv.org/abs/2006.10738",
+        )
+    ]
