@@ -19,9 +19,19 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
+    from ganbench.metrics.frozen import FrozenSamples, FrozenScore
     from ganbench.metrics.protocol import Extractor, ExtractorContext, Features, FeatureSet, Metric
     from ganbench.metrics.value import MetricValue
     from ganbench.plugin.marker import hookimpl
+    from ganbench.reproduce.experiment import (
+        Experiment,
+        ExperimentCell,
+        ExperimentColumn,
+        ExperimentFacts,
+        ExperimentRun,
+        ExperimentSetup,
+        PublishedFigure,
+    )
     from ganbench.results.record import Evaluation, RunRecord
     from ganbench.spec import (
         API_VERSION,
@@ -29,12 +39,14 @@ if TYPE_CHECKING:
         AugmentationSpec,
         DatasetSpec,
         ExtractorSpec,
+        FrozenSamplesSpec,
         ImageShape,
         LossSpec,
         MetricSpec,
         NoOptions,
         Quantity,
         RecipeSpec,
+        ReproductionSpec,
     )
     from ganbench.training.algorithm import Algorithm, AlgorithmContext
     from ganbench.training.networks import Networks, Translation
@@ -43,9 +55,19 @@ if TYPE_CHECKING:
 _HOMES = {
     "ganbench.data.source": ("ArraySource", "DataContext", "Dataset", "ImageSource"),
     "ganbench.errors": ("ConfigError", "DataError", "GanbenchError", "PluginError", "RunFailed", "UsageError", "WeightsError"),
+    "ganbench.metrics.frozen": ("FrozenSamples", "FrozenScore"),
     "ganbench.metrics.protocol": ("Extractor", "ExtractorContext", "FeatureSet", "Features", "Metric"),
     "ganbench.metrics.value": ("MetricValue",),
     "ganbench.plugin.marker": ("hookimpl",),
+    "ganbench.reproduce.experiment": (
+        "Experiment",
+        "ExperimentCell",
+        "ExperimentColumn",
+        "ExperimentFacts",
+        "ExperimentRun",
+        "ExperimentSetup",
+        "PublishedFigure",
+    ),
     "ganbench.results.record": ("Evaluation", "RunRecord"),
     "ganbench.spec": (
         "API_VERSION",
@@ -53,12 +75,14 @@ _HOMES = {
         "AugmentationSpec",
         "DatasetSpec",
         "ExtractorSpec",
+        "FrozenSamplesSpec",
         "ImageShape",
         "LossSpec",
         "MetricSpec",
         "NoOptions",
         "Quantity",
         "RecipeSpec",
+        "ReproductionSpec",
     ),
     "ganbench.training.algorithm": ("Algorithm", "AlgorithmContext"),
     "ganbench.training.networks": ("Networks", "Translation"),
@@ -90,11 +114,20 @@ __all__ = [
     "DatasetSpec",
     "Discriminate",
     "Evaluation",
+    "Experiment",
+    "ExperimentCell",
+    "ExperimentColumn",
+    "ExperimentFacts",
+    "ExperimentRun",
+    "ExperimentSetup",
     "Extractor",
     "ExtractorContext",
     "ExtractorSpec",
     "FeatureSet",
     "Features",
+    "FrozenSamples",
+    "FrozenSamplesSpec",
+    "FrozenScore",
     "GanbenchError",
     "ImageShape",
     "ImageSource",
@@ -108,8 +141,10 @@ __all__ = [
     "Objective",
     "Penalty",
     "PluginError",
+    "PublishedFigure",
     "Quantity",
     "RecipeSpec",
+    "ReproductionSpec",
     "RunFailed",
     "RunRecord",
     "Seen",

@@ -53,6 +53,8 @@ class PluginSpec:
     """A frozen dataclass; its fields are the ``-o key=value`` options, their docstrings or comments the help."""
     paper: str = ""
     """Authors, year and arXiv address, where there is one."""
+    sources: tuple[str, ...] = ()
+    """Further top-level packages whose code this plugin runs: a change there is a change of it, in records and for ``--resume``."""
 
     def __post_init__(self) -> None:
         if not self.name or self.name != self.name.lower() or not all(c.isalnum() or c in "-_" for c in self.name):
@@ -61,6 +63,8 @@ class PluginSpec:
             raise ValueError(f"{self.name}: factory must be 'module:attribute' (got {self.factory!r})")
         if not (isinstance(self.options, type) and is_dataclass(self.options)):
             raise ValueError(f"{self.name}: options must be a dataclass (got {self.options!r})")
+        if not (isinstance(self.sources, tuple) and all(isinstance(name, str) and name.isidentifier() for name in self.sources)):
+            raise ValueError(f"{self.name}: sources must be a tuple of names of top-level packages (got {self.sources!r})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,6 +160,13 @@ class MetricSpec(PluginSpec):
     """In the order in which ``Metric.compute`` returns them; the first is the one that runs are ranked by."""
     default_count: int = 10_000
     """Generated images where the name gives no count."""
+    paired: bool = False
+    """Whether it compares each image with a target of its own, of a translation that has targets: ``factory(options) ->``
+    :class:`ganbench.metrics.paired.PairedMetric`, and names hold no extractor."""
+    on_images: bool = False
+    """Whether it looks at the images themselves and at no features; names hold no extractor."""
+    layered: bool = False
+    """Whether it is for extractors of layers, and for them alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,6 +181,9 @@ class ExtractorSpec(PluginSpec):
     """Whether the weights must be found or downloaded."""
     variant: str = ""
     """How the same network with another preprocessing is told apart in labels: ``clean`` gives ``FID(clean)``; empty for the plain one."""
+    layered: bool = False
+    """Whether its features are normalised layers, between which a squared distance is a perceptual one (LPIPS). Named ``NAME-layers``, it
+    is what such a metric takes where NAME would be another's extractor."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,11 +193,38 @@ class FrozenSamplesSpec(PluginSpec):
     kind: ClassVar[str] = "frozen"
 
 
-Spec = ArchitectureSpec | RecipeSpec | LossSpec | AugmentationSpec | DatasetSpec | MetricSpec | ExtractorSpec | FrozenSamplesSpec
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReproductionSpec(PluginSpec):
+    """A published experiment with its published figures. ``factory(options) -> ganbench.Experiment``; ``ganbench reproduce`` runs it."""
+
+    kind: ClassVar[str] = "reproduction"
+
+
+Spec = (
+    ArchitectureSpec
+    | RecipeSpec
+    | LossSpec
+    | AugmentationSpec
+    | DatasetSpec
+    | MetricSpec
+    | ExtractorSpec
+    | FrozenSamplesSpec
+    | ReproductionSpec
+)
 
 KINDS: dict[str, type[PluginSpec]] = {
     cls.kind: cls
-    for cls in (ArchitectureSpec, RecipeSpec, LossSpec, AugmentationSpec, DatasetSpec, MetricSpec, ExtractorSpec, FrozenSamplesSpec)
+    for cls in (
+        ArchitectureSpec,
+        RecipeSpec,
+        LossSpec,
+        AugmentationSpec,
+        DatasetSpec,
+        MetricSpec,
+        ExtractorSpec,
+        FrozenSamplesSpec,
+        ReproductionSpec,
+    )
 }
 
 
@@ -196,4 +237,4 @@ class PluginIdentity:
     distribution: str
     version: str
     source_hash: str = ""
-    """sha256 over the sources of the factory's top-level package (or file)."""
+    """sha256 over the sources of the factory's top-level package (or file), and of the further ones that its spec names."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ganbench.cache import cache_directory
 from ganbench.errors import RunFailed, UsageError
+from ganbench.results.atomic import storage_errors
 
 Execute = Callable[[Sequence[str]], None]
 _COMPLETE = "complete"
@@ -29,6 +32,7 @@ def isolated_python(tree: Path, say: Callable[[str], None], execute: Execute | N
     Raises:
         UsageError: the tree has no ``pyproject.toml``.
         RunFailed: the environment cannot be made.
+        StorageError: its folder cannot be written.
     """
     project = tree / "pyproject.toml"
     if not project.is_file():
@@ -38,14 +42,39 @@ def isolated_python(tree: Path, say: Callable[[str], None], execute: Execute | N
     python = str(folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
     if (folder / _COMPLETE).exists():
         return python
-    say(f"making an environment for {tree.name[:12]}; this downloads its dependencies")
-    shutil.rmtree(folder, ignore_errors=True)  # of an attempt that was ended
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    run = execute or _execute
-    run([sys.executable, "-m", "venv", str(folder)])
-    run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(tree)])
-    (folder / _COMPLETE).touch()
+    with storage_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(folder.parent / f".{digest}.lock"):
+            if not (folder / _COMPLETE).exists():  # else another call has made it meanwhile
+                say(f"making an environment for {tree.name[:12]}; this downloads its dependencies")
+                _make(folder, python, tree, execute or _execute)
     return python
+
+
+def _make(folder: Path, python: str, tree: Path, run: Execute) -> None:
+    shutil.rmtree(folder, ignore_errors=True)  # of an attempt that was ended
+    run([sys.executable, "-m", "venv", str(folder)])
+    before = _built(tree)
+    try:
+        run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", str(tree)])
+    finally:
+        for left in _built(tree) - before:
+            shutil.rmtree(left, ignore_errors=True)
+    (folder / _COMPLETE).touch()
+
+
+def _built(tree: Path) -> set[Path]:
+    """Return what setuptools leaves beside the sources that it builds from."""
+    return {path for pattern in ("build", "*.egg-info") for path in tree.glob(pattern)}
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait for another call that makes the same environment."""
+    with path.open("w") as file:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _execute(command: Sequence[str]) -> None:

@@ -33,7 +33,14 @@ _COUNTS = ("flops_per_iteration", "op_count", "checkpoint_bytes")
 
 
 def conclude_pairs(
-    pairs: Sequence[PairResult], policy: Policy, *, base: str, head: str, machine: str = "", notes: Sequence[str] = ()
+    pairs: Sequence[PairResult],
+    policy: Policy,
+    *,
+    base: str,
+    head: str,
+    machine: str = "",
+    notes: Sequence[str] = (),
+    others: Sequence[Finding] = (),
 ) -> Comparison:
     """Return the verdict of the pairs so far.
 
@@ -44,10 +51,13 @@ def conclude_pairs(
         head: what head is called.
         machine: in words.
         notes: what the reader must know besides what the processes said.
+        others: findings of something else than the pairs, which are corrected and gated with theirs.
     """
     said = _said(pairs) if pairs else []
-    others = [*_counts(pairs, policy), *_memory(pairs, policy)] if pairs else []
-    return compare_paired(list(_timed(pairs)), policy, others=others, base=base, head=head, machine=machine, notes=[*notes, *said])
+    exact = [*_counts(pairs, policy), *_memory(pairs, policy)] if pairs else []
+    return compare_paired(
+        list(_timed(pairs)), policy, others=[*exact, *others], base=base, head=head, machine=machine, notes=[*notes, *said]
+    )
 
 
 def _timed(pairs: Sequence[PairResult]) -> Iterator[PairedMetric]:
@@ -121,6 +131,9 @@ def _said(pairs: Sequence[PairResult]) -> list[str]:
     notes += [
         f"{name} imported {', '.join(side.ready['foreign'])} from another tree" for name, side in sides.items() if side.ready["foreign"]
     ]
+    torch = {name: side.ready.get("torch") for name, side in sides.items()}
+    if torch[BASE] != torch[HEAD]:
+        notes.append(f"base runs with torch {torch[BASE]} and head with {torch[HEAD]}, which is part of what is compared")
     if len(_trajectories(pairs, BASE)) > 1:
         notes.append("base's losses differ from process to process, so those of head cannot be compared with them")
     return notes

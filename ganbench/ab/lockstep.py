@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganbench.ab.process import Launch, SideUnusable, Worker, WorkerFailed
+from ganbench.compare.statistics import log_shift
 from ganbench.errors import GanbenchError, NotComparable, UsageError
 
 BASE, HEAD, NULL = "base", "head", "null"
@@ -187,10 +188,9 @@ def _block(worker: Worker, steps: int, plan: PairPlan) -> tuple[float, float]:
     return seconds, images
 
 
-def median_log_ratio(pair: PairResult) -> float:
-    """Return ln(median head / median base) of the images per second of a pair."""
-    base, head = (statistics.median(pair.sides[name].images_per_second) for name in (BASE, HEAD))
-    return math.log(head / base)
+def log_ratio_of(pair: PairResult) -> float:
+    """Return ln(head / base) of the images per second of a pair, as a comparison takes it."""
+    return log_shift(pair.sides[BASE].images_per_second, pair.sides[HEAD].images_per_second)
 
 
 def phases_of(sides: Sequence[SideResult]) -> list[str]:

@@ -13,7 +13,7 @@ from ganbench.ab.findings import conclude_pairs, machine_of
 from ganbench.ab.lockstep import BASE, HEAD, NULL, PairPlan, PairResult, SideResult, run_pair
 from ganbench.ab.process import Launch
 from ganbench.ab.side import Side, make_launch
-from ganbench.compare import Comparison, Policy, next_look
+from ganbench.compare import Comparison, Finding, Policy, next_look
 from ganbench.errors import NotComparable
 
 _FEWEST_PAIRS = 2
@@ -35,6 +35,8 @@ class AbPlan:
     """Whether each pair has a second base process."""
     seed: int = 0
     """Of who is started first, and whose block comes first."""
+    others: tuple[Finding, ...] = ()
+    """Findings of something else than the pairs, which are decided with theirs."""
     checkout: Path | None = None
     """The checkout of the current directory, whose code must not slip into a side with another tree."""
 
@@ -81,7 +83,9 @@ class Measurement:
             notes.append(f"head was slowed down by {plan.head.slowdown:.0%} on purpose")
         if self.pairs and len(self.pairs) < plan.policy.looks[0]:
             notes.append(f"the time was over after {len(self.pairs)} of {plan.policy.looks[0]} pairs")
-        return conclude_pairs(self.pairs, plan.policy, base=plan.base.name, head=plan.head.name, machine=self.machine, notes=notes)
+        return conclude_pairs(
+            self.pairs, plan.policy, base=plan.base.name, head=plan.head.name, machine=self.machine, notes=notes, others=plan.others
+        )
 
     @property
     def machine(self) -> str:

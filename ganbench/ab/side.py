@@ -40,7 +40,7 @@ class Side:
 
 
 def make_launch(role: str, side: Side, *, threads: int, off: Sequence[str] = (), others: Sequence[Path] = ()) -> Launch:
-    """Return how to start the process of a side.
+    """Return how to start the process in which a side trains.
 
     Args:
         role: ``base``, ``head`` or ``null``.
@@ -59,9 +59,22 @@ def make_launch(role: str, side: Side, *, threads: int, off: Sequence[str] = (),
         "tree": str(side.tree.resolve()) if side.tree else "",
         "foreign": [str(folder.resolve()) for folder in others],
     }
+    return launch_script(role, side, Path(__file__).with_name("worker.py"), job, threads=threads)
+
+
+def launch_script(role: str, side: Side, script: Path, job: Mapping[str, Any], *, threads: int) -> Launch:
+    """Return how to start a script of this version with the code of a side.
+
+    Args:
+        role: what the process is called.
+        side: whose tree and interpreter.
+        script: imports only what all versions have, or says what is missing.
+        job: its first line of input.
+        threads: CPU threads of the process.
+    """
     return Launch(
         name=f"{role} ({side.name})",
-        command=(side.python, "-c", _START, str(Path(__file__).with_name("worker.py"))),
+        command=(side.python, "-c", _START, str(script)),
         environment=_environment(side.tree, threads),
         folder=str(side.tree or Path.cwd()),
         job=job,

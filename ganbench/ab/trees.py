@@ -45,7 +45,7 @@ def find_tree(text: str, folder: Path) -> Tree:
         return _working_tree(top_level(folder) or folder, "working tree")
     is_path = text.startswith((".", "/", "~"))
     top = None if is_path else top_level(folder)
-    commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}") if top else None
+    commit = git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}") if top else None
     if top and commit:
         return Tree(folder=_written_out(top, commit), name=text if commit.startswith(text) else f"{text} ({commit[:_SHORT]})")
     path = (folder / Path(text).expanduser()).resolve()
@@ -57,7 +57,7 @@ def find_tree(text: str, folder: Path) -> Tree:
 
 def top_level(folder: Path) -> Path | None:
     """Return the root of the checkout that a folder lies in; None where there is none."""
-    found = _git(folder, "rev-parse", "--show-toplevel")
+    found = git(folder, "rev-parse", "--show-toplevel")
     return Path(found) if found else None
 
 
@@ -65,8 +65,8 @@ def _working_tree(folder: Path, name: str) -> Tree:
     """Return a folder as it is, saying so where it differs from its commit."""
     if top_level(folder) != folder.resolve():
         return Tree(folder=folder, name=name)
-    commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
-    changed = len((_git(folder, "status", "--porcelain") or "").splitlines())
+    commit = git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+    changed = len((git(folder, "status", "--porcelain") or "").splitlines())
     state = ", changed" if changed else ""
     notes = (f"{name} differs from its commit in {changed} file{'s' * (changed != 1)}",) if changed else ()
     return Tree(folder=folder, name=f"{name} ({commit[:_SHORT]}{state})" if commit else name, notes=notes)
@@ -105,7 +105,7 @@ def _write(top: Path, commit: str, folder: Path) -> None:
         index.unlink(missing_ok=True)
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
+def git(folder: Path, *arguments: str) -> str | None:
     """Return what git prints; None where it fails, or is not installed."""
     try:
         done = subprocess.run(["git", *arguments], cwd=folder, env=_environment(), capture_output=True, text=True, check=False)

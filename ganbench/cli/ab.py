@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli.ab_options import measuring_options, run_options
+from ganbench.cli.ab_options import MEASURING_OPTIONS, RUN_OPTIONS, SAMPLES_OPTION, SETTING_OPTIONS, add_options
 from ganbench.cli.main import Invocation
 from ganbench.cli.verdict import deliver, outputs_of, policy_of, verdict_options
 from ganbench.errors import UsageError
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 
 @click.command("ab")
 @click.argument("sides", nargs=-1, metavar="[BASE] [HEAD]")
-@run_options
-@measuring_options
+@add_options((*RUN_OPTIONS, *SETTING_OPTIONS, *MEASURING_OPTIONS, SAMPLES_OPTION))
 @verdict_options
 @click.pass_obj
 def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> int:
@@ -44,11 +45,11 @@ def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> 
     """
     outputs_of(flags)
     _check_folder(flags["samples"])
-    plan = _plan(sides, flags, off=(*invocation.off, *flags["off"]))
-    return deliver(_measure(plan, flags["samples"]), flags)
+    plan = plan_of(sides, flags, off=(*invocation.off, *flags["off"]))
+    return deliver(measure(plan, flags["samples"]), flags)
 
 
-def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -> AbPlan:
+def plan_of(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -> AbPlan:
     """Return what is measured, and how.
 
     Raises:
@@ -76,26 +77,34 @@ def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -
     )
 
 
-def _measure(plan: AbPlan, samples: Path | None) -> Comparison:
-    """Return the verdict; the samples are kept and a process's last words shown whatever happens."""
+def measure(plan: AbPlan, samples: Path | None) -> Comparison:
+    """Return the verdict; the samples are kept whatever happens."""
     from ganbench.ab.measure import Measurement
-    from ganbench.ab.process import WorkerFailed
     from ganbench.ab.samples import samples_json
     from ganbench.cli.status_line import StatusLine
     from ganbench.results.atomic import write_text
 
-    with StatusLine() as line:
+    with StatusLine() as line, last_words_shown():
         measurement = Measurement(plan, line.say)
         try:
             return measurement.run()
-        except WorkerFailed as error:
-            for said in error.last_words:
-                click.echo(f"  | {said}", err=True)
-            raise
         finally:
             if samples is not None and measurement.pairs:
                 text = samples_json(plan.base, plan.head, measurement.pairs, machine=measurement.machine, seed=plan.seed)
                 write_text(samples, text)
+
+
+@contextlib.contextmanager
+def last_words_shown() -> Iterator[None]:
+    """Print what a process said last before it failed."""
+    from ganbench.ab.process import WorkerFailed
+
+    try:
+        yield
+    except WorkerFailed as error:
+        for said in error.last_words:
+            click.echo(f"  | {said}", err=True)
+        raise
 
 
 def _only_told(policy: Policy) -> Policy:

@@ -43,8 +43,11 @@ def read_sides(sides: tuple[str, ...], flags: Mapping[str, Any]) -> tuple[Side, 
     if len(sides) == 1 and sides[0].endswith(".toml"):
         raise UsageError("HEAD is missing", hint="give a second TOML file")
     texts = (*sides, "WORKTREE")[:2] if sides else ("", "")
+    if flags["isolated"] and all(not text or text.endswith(".toml") for text in texts):
+        raise UsageError("--isolated has a meaning only with a git ref or a folder", hint="leave it out, or name the two versions")
     base = _side(texts[0], flags, "--base-set", flags["base_settings"])
-    return base, _side(texts[1], flags, "--head-set", flags["head_settings"])
+    head = _side(texts[1], flags, "--head-set", flags["head_settings"])  # before minutes pass, in which a ref may move
+    return (_isolated(base), _isolated(head)) if flags["isolated"] else (base, head)
 
 
 def _side(text: str, flags: Mapping[str, Any], own_option: str, own: tuple[str, ...]) -> Side:
@@ -73,10 +76,14 @@ def _side(text: str, flags: Mapping[str, Any], own_option: str, own: tuple[str, 
     made = Side(name=label, plugin=str(name), settings=settings, options=read_pairs("--option", flags["options"]))
     if tree is None:
         return made
-    made = dataclasses.replace(made, tree=tree.folder, notes=tree.notes)
-    if not flags["isolated"]:
-        return made
-    return dataclasses.replace(made, python=isolated_python(tree.folder, lambda said: click.echo(said, err=True)))
+    return dataclasses.replace(made, tree=tree.folder, notes=tree.notes)
+
+
+def _isolated(side: Side) -> Side:
+    """Return a side with an environment of its own, where it has a tree."""
+    if side.tree is None:
+        return side
+    return dataclasses.replace(side, python=isolated_python(side.tree, lambda said: click.echo(said, err=True)))
 
 
 def configurations_differ(base: Side, head: Side) -> bool:

@@ -40,7 +40,7 @@ def command(sides: tuple[str, ...], bases: tuple[str, ...], heads: tuple[str, ..
     terminal, json, markdown, junit, csv
     github-benchmark   for github-action-benchmark, PATH-bigger and PATH-smaller
     pytest-benchmark   for pytest-benchmark compare, PATH-base and PATH-head
-    A tier is one of deterministic, memory, throughput, quality.
+    A tier is one of deterministic, memory, throughput, quality, time-to-quality.
 
     Exit codes: 0 no gated metric regressed, 1 one did or is missing, 2 usage, 4 nothing is comparable, 5 nothing to compare. In a GitHub
     workflow the verdict is added to the step's summary.

@@ -44,7 +44,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--quiet", is_flag=True, help="Only failures on stderr.")
 @click.pass_obj
 def command(invocation: Invocation, /, **flags: Any) -> int:
-    """Run the cross product of some settings, and print one table.
+    """Run the cross product of some settings, and print one table: mean and 95 % interval over seeds.
 
     \b
     ganbench matrix -a plugin=dcgan,dcgan-32 -a seed=0..4 --jobs 2
@@ -223,15 +223,17 @@ def _print_status(folder: Path) -> int:
 
 
 def _print_result(result: Result, ledger: Ledger) -> None:
-    """Print the table of the runs, the rows that are no runs, and the summary."""
+    """Print the table of the runs as ``ganbench table`` does, the rows that are no runs, and the summary."""
     from ganbench.matrix.overview import summary
     from ganbench.results.find import load_runs
     from ganbench.results.store import is_run
-    from ganbench.results.terminal import print_records
+    from ganbench.results.table.build import make_summary
+    from ganbench.results.table.terminal import render_terminal
+    from ganbench.results.terminal import has_colour, stream_width, write_text
 
     runs = [path for row in result.rows if row.directory and is_run(path := ledger.folder / row.directory)]
     if runs:
-        print_records(load_runs(runs), file=sys.stdout)
+        write_text(render_terminal(make_summary(load_runs(runs)), width=stream_width(), colour=has_colour(sys.stdout)), sys.stdout)
     _print_rows([row for row in result.rows if row.state not in ("done", "diverged")])
     click.echo(f"{summary(result.rows, result.skipped)}; everything is in {ledger.folder}")
 

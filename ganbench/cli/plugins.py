@@ -26,6 +26,7 @@ _USES = {
     "metric": "ganbench run --plugin NAME --metric {0}5k_EXTRACTOR",
     "extractor": "ganbench run --plugin NAME --metric fd5k_{0}",
     "frozen": "ganbench ci --plugin NAME",
+    "reproduction": "ganbench reproduce {0}",
 }
 
 _off = click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off.")

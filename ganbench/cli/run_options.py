@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,10 +80,14 @@ def add_options(function: F) -> F:
 class GroupedCommand(click.Command):
     """A command whose help shows its options under headings."""
 
+    groups: Mapping[str, Sequence[Any]] = _GROUPS
+    """Headings and the options below them, in the order in which the command has them."""
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one section for each group; what click adds itself comes last."""
-        records = [record for parameter in self.get_params(ctx) if (record := parameter.get_help_record(ctx)) is not None]
-        for title, group in _GROUPS.items():
+        options = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option)]
+        records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
+        for title, group in self.groups.items():
             with formatter.section(title):
                 formatter.write_dl(records[: len(group)], col_max=26)
             records = records[len(group) :]

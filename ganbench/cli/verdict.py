@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
-_TIERS = ("deterministic", "memory", "throughput", "quality")
+_TIERS = ("deterministic", "memory", "throughput", "quality", "time-to-quality")
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DECIDED_NOTHING = (4, 5)
 """Exit codes with which there are no findings that an option could be about."""
 
-_OPTIONS: tuple[Callable[[F], F], ...] = (
+VERDICT_OPTIONS: tuple[Callable[[F], F], ...] = (
     click.option("--strict", is_flag=True, help="Fail also where a gated metric stays inconclusive or cannot be compared."),
     click.option("--alpha", type=float, default=0.05, show_default=True, help="Probability of any false verdict among the gated metrics."),
     click.option("--threshold", "thresholds", multiple=True, metavar="METRIC=5%", help="From which change on; of a metric, or of a tier."),
@@ -38,7 +38,7 @@ _OPTIONS: tuple[Callable[[F], F], ...] = (
 
 def verdict_options(function: F) -> F:
     """Add the options of the policy and of the output to a command's function."""
-    for add in reversed(_OPTIONS):
+    for add in reversed(VERDICT_OPTIONS):
         function = add(function)
     return function
 

@@ -93,6 +93,18 @@ def quality_rule(value: MetricValue) -> MetricRule:
     return MetricRule(name=value.name, label=value.label, unit="", tier="quality", direction=direction, threshold=QUALITY_MARGIN)
 
 
+def kimg_to_rule(metric: str, target: str, threshold: float) -> MetricRule:
+    """Return the rule of the real images that a run needs to reach a quality; ``target`` is for instance ``FD digits 12.5``."""
+    name, label = f"kimg_to.{metric}", f"images to {target}"
+    return MetricRule(name=name, label=label, unit="kimg", tier="time-to-quality", direction="lower", threshold=threshold)
+
+
+def seconds_to_rule(metric: str, target: str, threshold: float) -> MetricRule:
+    """Return the rule of the seconds of training to the same quality: told, not gated, because images and throughput hold it."""
+    name, label = f"seconds_to.{metric}", f"time to {target}"
+    return MetricRule(name=name, label=label, unit="s", tier="time-to-quality", direction="lower", threshold=threshold, gate="off")
+
+
 def frozen_score_rule(metric: str, label: str) -> MetricRule:
     """Return the rule of a metric's value for the frozen samples: a change means that the metric drifted, not a model."""
     return MetricRule(

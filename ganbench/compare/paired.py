@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ganbench.compare.decide import conclude, finding, plain_finding
 from ganbench.compare.metric import MetricRule
 from ganbench.compare.policy import Policy
-from ganbench.compare.statistics import as_change, log_ratio, mean_effect
+from ganbench.compare.statistics import as_change, log_shift, mean_effect
 from ganbench.compare.verdict import Comparison, Finding, NullRatio
 
 
@@ -109,7 +109,7 @@ def _finding(metric: PairedMetric, policy: Policy) -> Finding:
     reason = f"{left_out} of {len(metric.pairs)} pairs left out: a sample was missing, not finite, 0 or negative" if left_out else ""
     base, head = ([statistics.median(side) for side in sides] for sides in ([p.base for p in valid], [p.head for p in valid]))
     sign = -1 if rule.direction == "higher" else 1
-    worsenings = [sign * log_ratio(b, h) for b, h in zip(base, head, strict=True)]
+    worsenings = [sign * log_shift(pair.base, pair.head) for pair in valid]
     effect = mean_effect(worsenings, alpha=policy.alpha, num_looks=len(policy.looks))
     if effect is None:
         return dataclasses.replace(_without_pairs(rule, metric.pairs, reason), cell=metric.cell)
@@ -129,7 +129,7 @@ def null_ratio(pairs: Sequence[Pair], policy: Policy) -> NullRatio | None:
     """Return base against base: second base processes where all pairs have one, else two halves of each; None for fewer than two pairs."""
     between = all(pair.null and Pair(base=pair.base, head=pair.null).is_valid for pair in pairs)
     halves = [(pair.base, pair.null) if between else _halves(pair.base) for pair in pairs]
-    logs = [log_ratio(statistics.median(a), statistics.median(b)) for a, b in halves if a and b]
+    logs = [log_shift(a, b) for a, b in halves if a and b]
     effect = mean_effect(logs, alpha=policy.alpha) if len(logs) > 1 else None
     if effect is None:
         return None

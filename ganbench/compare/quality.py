@@ -20,7 +20,7 @@ from ganbench.metrics.key import Key
 from ganbench.metrics.value import MetricValue
 from ganbench.results.record import RunRecord
 
-_Scored = tuple[RunRecord, MetricValue]
+Scored = tuple[RunRecord, MetricValue]
 """A complete run and its quality by one metric."""
 
 
@@ -32,13 +32,13 @@ def compare_quality(base: Sequence[RunRecord], head: Sequence[RunRecord], policy
         head: the same.
         policy: margins, gates, and whether a run's final or its best value is compared.
     """
-    return tuple(_finding(rule, base, head, policy) for rule in _metrics(base))
+    return tuple(_finding(rule, base, head, policy) for rule in metrics_of(base))
 
 
 def new_metrics(base: Sequence[RunRecord], head: Sequence[RunRecord]) -> tuple[str, ...]:
     """Return the names of the metrics that only head's runs have."""
-    known = {rule.name for rule in _metrics(base)}
-    return tuple(rule.name for rule in _metrics(head) if rule.name not in known)
+    known = {rule.name for rule in metrics_of(base)}
+    return tuple(rule.name for rule in metrics_of(head) if rule.name not in known)
 
 
 def compare_frozen_score(metric: str, label: str, expected: float, measured: float, policy: Policy) -> Finding:
@@ -50,7 +50,7 @@ def compare_frozen_score(metric: str, label: str, expected: float, measured: flo
     return compare_values(rule, [expected], [measured]) or plain_finding(rule, "inconclusive", "there is no stored value")
 
 
-def _metrics(records: Iterable[RunRecord]) -> tuple[MetricRule, ...]:
+def metrics_of(records: Iterable[RunRecord]) -> tuple[MetricRule, ...]:
     """Return the rule of each metric, in the order of the evaluations."""
     rules: dict[str, MetricRule] = {}
     for record in records:
@@ -67,33 +67,34 @@ def _finding(rule: MetricRule, base: Sequence[RunRecord], head: Sequence[RunReco
         return plain_finding(rule, "missing", f"head was not measured by {rule.name}", counts=counts)
     if not ours:
         return plain_finding(rule, "inconclusive", "no base run is complete", counts=counts)
-    agreed = agree(ours, theirs, _evaluation_key)
+    agreed = agree(ours, theirs, evaluation_key)
     if agreed.differences:
         return plain_finding(rule, "not-comparable", "measured in another way", counts=counts, differences=agreed.differences)
     numbers = [[value.value for _, value in side] for side in (agreed.base, agreed.head)]
-    if not (diverged := [_num_diverged(side) for side in (base, head)])[1] and _are_the_same(agreed.base, agreed.head):
+    if not (diverged := [num_diverged(side) for side in (base, head)])[1] and are_the_same(agreed.base, agreed.head):
         return _identical(rule, numbers, agreed.head)
     lasts = [[math.nan] * count for count in diverged]
     return compare_groups(rule, numbers[0] + lasts[0], numbers[1] + lasts[1], policy, reasons=[agreed.left_out])
 
 
-def _scored(rule: MetricRule, records: Iterable[RunRecord], policy: Policy) -> list[_Scored]:
+def _scored(rule: MetricRule, records: Iterable[RunRecord], policy: Policy) -> list[Scored]:
     pick = RunRecord.best if policy.quality == "best" else RunRecord.final
     return [(r, pick(r, rule.name)) for r in records if r.status == "complete" and rule.name in r.metric_names]
 
 
-def _num_diverged(records: Iterable[RunRecord]) -> int:
+def num_diverged(records: Iterable[RunRecord]) -> int:
     """Return how many runs diverged, whether they were measured before or not."""
     return sum(record.status == "diverged" for record in records)
 
 
-def _evaluation_key(scored: _Scored) -> NamedKeys:
+def evaluation_key(scored: Scored) -> NamedKeys:
+    """Return how a value was measured."""
     record, value = scored
     found = next((key for key in record.keys.evaluation if key.digest == value.evaluation_key), Key.of(digest=value.evaluation_key))
     return (("evaluation", found),)
 
 
-def _are_the_same(base: Sequence[_Scored], head: Sequence[_Scored]) -> bool:
+def are_the_same(base: Sequence[Scored], head: Sequence[Scored]) -> bool:
     """Tell whether every run of head repeats the losses of base's run of its seed, and ended at the same value."""
     known = {record.seed: (record.work.trajectory_hash, value.value) for record, value in base}
     return all(
@@ -104,7 +105,7 @@ def _are_the_same(base: Sequence[_Scored], head: Sequence[_Scored]) -> bool:
     )
 
 
-def _identical(rule: MetricRule, numbers: Sequence[Sequence[float]], head: Sequence[_Scored]) -> Finding:
+def _identical(rule: MetricRule, numbers: Sequence[Sequence[float]], head: Sequence[Scored]) -> Finding:
     seeds = ", ".join(str(record.seed) for record, _ in head)
     effect = Effect(center=0.0, low=0.0, high=0.0)
     return finding(rule, effect, *numbers, reason=f"the same losses and the same value for every seed of head ({seeds})")

@@ -17,6 +17,7 @@ from ganbench.compare.policy import Policy
 from ganbench.compare.quality import compare_quality, new_metrics
 from ganbench.compare.remarks import remarks_on
 from ganbench.compare.speed import compare_memory, compare_throughput
+from ganbench.compare.target import compare_time_to_quality
 from ganbench.compare.verdict import Comparison, Finding
 from ganbench.results.record import RunRecord
 from ganbench.results.table.machine import describe_machine
@@ -70,7 +71,9 @@ def _findings(match: Match, policy: Policy) -> Iterator[Finding]:
         yield from compare_counts(seeds, other_seeds, policy)
         yield from compare_memory(base, head, policy)
         yield from compare_throughput(base, head, policy)
-        yield from compare_quality(_newest(_finished(match.base.runs)), _newest(_finished(match.head.runs)), policy)
+        finished = _newest(_finished(match.base.runs)), _newest(_finished(match.head.runs))
+        yield from compare_quality(*finished, policy)
+        yield from compare_time_to_quality(*finished, policy)
 
 
 def _lost_runs(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Iterator[Finding]:

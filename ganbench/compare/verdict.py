@@ -12,7 +12,7 @@ SCHEMA_VERSION = 1
 """Of :class:`Comparison`, as it is written to JSON."""
 
 State = Literal["regressed", "improved", "unchanged", "inconclusive", "not-comparable", "missing"]
-Tier = Literal["deterministic", "memory", "throughput", "quality"]
+Tier = Literal["deterministic", "memory", "throughput", "quality", "time-to-quality"]
 Direction = Literal["lower", "higher", "equal"]
 """What is better; with ``equal`` any change is a regression."""
 Gate = Literal["fail", "warn", "off"]

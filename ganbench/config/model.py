@@ -11,7 +11,7 @@ RUNNERS = ("eager", "cuda_graph", "compile")
 KERNELS = ("ref", "triton")
 """What the fused ops can be."""
 Precision = Literal["fp32", "bf16"]
-Schedule = Literal["constant", "linear", "cosine"]
+Schedule = Literal["constant", "linear", "cosine", "exponential"]
 
 
 def _require(ok: bool, field_name: str, got: object, allowed: str) -> None:
@@ -88,7 +88,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         _require(self.total_kimg > 0 and math.isfinite(self.total_kimg), "total_kimg", self.total_kimg, "above 0")
-        _require(self.batch_size >= 2, "batch_size", self.batch_size, "2 or more")
+        _require(self.batch_size >= 1, "batch_size", self.batch_size, "1 or more")
         _require(self.generator_batch_factor >= 1, "generator_batch_factor", self.generator_batch_factor, "1 or more")
         _require(self.d_steps >= 1, "d_steps", self.d_steps, "1 or more")
         _require(self.d_steps_boost >= 0, "d_steps_boost", self.d_steps_boost, "0 or more")
@@ -114,7 +114,7 @@ class TrainingConfig:
 class OptimizerConfig:
     """One network's optimizer."""
 
-    kind: Literal["adam", "rmsprop"] = "adam"
+    kind: Literal["adam", "rmsprop", "sgd"] = "adam"
     learning_rate: float = 2e-4
     beta1: float = 0.5
     """Adam only."""
@@ -126,9 +126,19 @@ class OptimizerConfig:
     rmsprop_alpha: float = 0.99
     """Smoothing constant; RMSprop only."""
     schedule: Schedule = "constant"
-    """How the learning rate falls over total_kimg: not at all, linearly to 0, or along a half cosine to 0."""
+    """How the learning rate falls over total_kimg: not at all, linearly or along a half cosine to 0; or by halves, whatever the budget."""
     schedule_start_kimg: float = 0.0
     """The learning rate is constant until then."""
+    halflife_kimg: float = 0.0
+    """Exponential schedule only: how long it takes to halve the learning rate."""
+    min_learning_rate: float = 0.0
+    """Exponential schedule only: it falls no lower."""
+    momentum: float = 0.0
+    """SGD only: the part of the last step that is made again."""
+    final_momentum: float | None = None
+    """SGD only: where the momentum rises to, in a straight line; unset: it stays."""
+    momentum_ramp_kimg: float = 0.0
+    """SGD only: when final_momentum is reached; 0 begins with it."""
 
     def __post_init__(self) -> None:
         _require(self.learning_rate > 0 and math.isfinite(self.learning_rate), "learning_rate", self.learning_rate, "above 0")
@@ -138,6 +148,13 @@ class OptimizerConfig:
         _require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or more")
         _require(0 <= self.rmsprop_alpha < 1, "rmsprop_alpha", self.rmsprop_alpha, "at least 0 and below 1")
         _require(self.schedule_start_kimg >= 0, "schedule_start_kimg", self.schedule_start_kimg, "0 or more")
+        halves = self.halflife_kimg > 0 or (self.schedule != "exponential" and self.halflife_kimg == 0)
+        _require(halves, "halflife_kimg", self.halflife_kimg, "above 0 with the exponential schedule, and 0 or more without")
+        _require(0 <= self.min_learning_rate <= self.learning_rate, "min_learning_rate", self.min_learning_rate, "0 to learning_rate")
+        final = self.momentum if self.final_momentum is None else self.final_momentum
+        for name, value in (("momentum", self.momentum), ("final_momentum", final)):
+            _require(0 <= value < 1, name, value, "at least 0 and below 1")
+        _require(self.momentum_ramp_kimg >= 0, "momentum_ramp_kimg", self.momentum_ramp_kimg, "0 or more")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

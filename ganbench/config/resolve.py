@@ -93,10 +93,14 @@ def resolve(manager: PluginManager, name: str, layers: Iterable[Layer], bare_opt
 
 
 def _plugin_names(manager: PluginManager, name: str, recipe: Registered | None, user: list[Layer]) -> dict[str, str]:
-    """Return the name of each section's plugin: the user's last word, else the recipe's, else the default; nothing where it is none."""
+    """Return the name of each section's plugin; nothing where it is none.
+
+    It is the user's last word, else the recipe's, else for the loss the architecture's, else the default.
+    """
     said, _ = _merge(user)
     names = {"architecture.name": name, **DEFAULTS}
     home = dict.fromkeys(names, HOME)
+    own: dict[str, Any] = {}
     if recipe is not None and isinstance(recipe.spec, RecipeSpec):
         own = {"architecture.name": recipe.spec.architecture, **dict(recipe.spec.settings)}
         for path in names.keys() & own.keys():
@@ -105,9 +109,17 @@ def _plugin_names(manager: PluginManager, name: str, recipe: Registered | None, 
     for section in PLUGIN_SECTIONS:
         path = f"{section}.name"
         chosen[section] = str(said[path]) if path in said else _unambiguous(manager, section, names[path], home[path])
+        if section == "architecture" and "loss.name" not in own:
+            names["loss.name"] = _own_loss(manager.find(section, chosen[section]))
     if chosen["augmentation"] == NO_PLUGIN:
         del chosen["augmentation"]
     return chosen
+
+
+def _own_loss(architecture: Registered) -> str:
+    """Return the loss that an architecture is trained with where nobody names one."""
+    spec = architecture.spec
+    return str(dict(spec.defaults if isinstance(spec, ArchitectureSpec) else ()).get("loss.name", DEFAULTS["loss.name"]))
 
 
 def _unambiguous(manager: PluginManager, section: str, name: str, home: str) -> str:

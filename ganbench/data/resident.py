@@ -1,4 +1,4 @@
-"""The sampler of a split that fits: a uint8 tensor that stays on the device.
+"""The sampler of a split that fits: a uint8 tensor (float32 for points) that stays on the device.
 
 The order of many batches ahead lies there too, with a cursor that says which is next: a batch needs nothing of the host, which fills the
 window again when it runs out.
@@ -7,6 +7,7 @@ window again when it runs out.
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from ganbench.data.index_stream import IndexStream
 from ganbench.data.sampler import Batch, SamplerState, position_in, sampler_state
@@ -41,7 +42,8 @@ class ResidentSampler:
         position: int = 0,
         window: int = WINDOW,
     ) -> None:
-        images = source.images.permute(0, 2, 3, 1) if channels_last else source.images
+        self._holds_points = source.holds_points
+        images = source.images.permute(0, 2, 3, 1) if channels_last and not source.holds_points else source.images
         self.images = images.contiguous().to(device)  # [N, H, W, C] with channels_last, else [N, C, H, W]
         self.stream = stream
         self.channels_last = channels_last
@@ -73,10 +75,15 @@ class ResidentSampler:
         assert self._staged == count, f"take({count}) needs a stage({count}) before it (staged: {self._staged})"
         self._staged = None
         drawn = self._window.index_select(1, self._places[:count] + self._cursor)  # [1 to 3, n]
-        flips = drawn[-1].bool() if self.stream.horizontal_flip else None
-        images = gather_normalize(self.images, drawn[0], flips, channels_last=self.channels_last)
+        images = self._gather(drawn[0], drawn[-1].bool() if self.stream.horizontal_flip else None)
         self._cursor.add_(count)
         return Batch(images, None if self._labels is None else drawn[1])
+
+    def _gather(self, indices: Tensor, flips: Tensor | None) -> Tensor:
+        """Return the images at these indices as a batch; points as they are, one pixel having the same strides in either layout."""
+        if self._holds_points:
+            return self.images.index_select(0, indices)
+        return gather_normalize(self.images, indices, flips, channels_last=self.channels_last)
 
     def _make_window(self, length: int) -> None:
         rows = 1 + (self._labels is not None) + self.stream.horizontal_flip

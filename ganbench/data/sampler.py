@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganbench.data.source import ArraySource, ImageSource
-from ganbench.errors import DataError
+from ganbench.errors import ConfigError, DataError
 
 SamplerState = dict[str, int]
 """What a checkpoint keeps of a sampler: ``position``, and ``seed`` and ``num_images`` to recognise the stream by."""
@@ -23,7 +23,7 @@ class Batch:
     """Real images on the device."""
 
     images: Tensor
-    """``[n, C, H, W]`` float32 in [-1, 1]; strides as the sampler's ``channels_last`` says."""
+    """``[n, C, H, W]`` float32 in [-1, 1], or points ``[n, 2, 1, 1]``; strides as the sampler's ``channels_last`` says."""
     labels: Tensor | None
     """``[n]`` int64 on the same device; None for a dataset without labels."""
 
@@ -100,6 +100,7 @@ def make_sampler(
 
     Raises:
         ValueError: batch_size below 1, or workers or position below 0.
+        ConfigError: points that are to be mirrored.
     """
     from ganbench.data.index_stream import IndexStream
     from ganbench.data.resident import ResidentSampler
@@ -109,6 +110,8 @@ def make_sampler(
     for name, value, least in (("batch_size", batch_size, 1), ("workers", workers, 0), ("position", position, 0)):
         if value < least:
             raise ValueError(f"{name} must be {least} or more (got {value})")
+    if horizontal_flip and isinstance(source, ArraySource) and source.holds_points:
+        raise ConfigError("training.horizontal_flip is on, and the data are points", hint="leave it off: only images are mirrored")
     stream = IndexStream(source.num_images, seed=seed, horizontal_flip=horizontal_flip)
     if isinstance(source, ArraySource):
         return ResidentSampler(source, stream, device=device, channels_last=channels_last, position=position)

@@ -1,10 +1,13 @@
 """What a dataset plugin returns: two splits of uint8 images behind one narrow protocol.
 
+Points in the plane are float32 "images" of two channels and one pixel, always in memory; see :attr:`ganbench.ImageShape.points`.
+
 Shapes: N images, C channels, H = W = resolution.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -63,17 +66,19 @@ class ArraySource:
     """A split that fits in memory.
 
     Args:
-        images: ``[N, C, H, W]`` uint8 in [0, 255].
+        images: ``[N, C, H, W]`` uint8 in [0, 255], or points ``[N, 2, 1, 1]`` float32.
         labels: ``[N]`` int64, or None.
 
     Raises:
-        ValueError: wrong dtype, rank, size or label count.
+        ValueError: wrong dtype, rank, size or label count, or points that are not finite.
     """
 
     is_resident = True
 
     def __init__(self, images: Tensor, labels: Tensor | None = None) -> None:
-        if images.dtype != torch.uint8 or images.ndim != 4:
+        if images.dtype == torch.float32:
+            _check_points(images)
+        elif images.dtype != torch.uint8 or images.ndim != 4:
             raise ValueError(f"images must be uint8 [N, C, H, W] (got {images.dtype} {list(images.shape)})")
         if images.shape[0] == 0:
             raise ValueError("images must hold at least one image (got 0)")
@@ -84,6 +89,11 @@ class ArraySource:
         self.images = images.contiguous()
         self.labels = labels
         self._content_hash = ""
+
+    @property
+    def holds_points(self) -> bool:
+        """Whether these are points, which are neither quantised nor normalised."""
+        return self.images.dtype == torch.float32
 
     @property
     def num_images(self) -> int:
@@ -104,6 +114,13 @@ class ArraySource:
         return self.images[indices]
 
 
+def _check_points(points: Tensor) -> None:
+    if points.ndim != 4 or points.shape[1:] != (2, 1, 1):
+        raise ValueError(f"float32 data must be points [N, 2, 1, 1] (got {list(points.shape)}); images are uint8")
+    if not bool(points.isfinite().all()):
+        raise ValueError("points must be finite (got NaN or Inf)")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dataset:
     """What a dataset's factory returns."""
@@ -116,5 +133,17 @@ class Dataset:
     """Held-out images, where the dataset has them."""
     class_names: tuple[str, ...] = ()
     """One for each class; empty without labels."""
+    mode_of: Callable[[Tensor], Tensor] | None = None
+    """Samples as the metrics see them, ``[n, ...]``, to the mode of the data that each lies at, ``[n]`` int64, -1 for none; given where the
+    data say themselves what their modes are."""
+    num_modes: int = 0
+    """How many modes there are; 0 without ``mode_of``."""
     notes: tuple[str, ...] = ()
     """What the user should know about this copy (files left out, where it was found), one line each."""
+
+    def __post_init__(self) -> None:
+        for split in (self.train, self.test):
+            holds_points = isinstance(split, ArraySource) and split.holds_points
+            if split is not None and holds_points != self.shape.points:
+                kind = "points" if holds_points else "images"
+                raise ValueError(f"{self.name}: shape.points is {self.shape.points}, and a split holds {kind}")

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ganbench.errors import ConfigError
 from ganbench.metrics.options import ClassifierScoreOptions
-from ganbench.metrics.protocol import FeatureSet
+from ganbench.metrics.protocol import FeatureSet, Needs
 
 
 def classifier_score(logits: Tensor, options: ClassifierScoreOptions) -> tuple[float, float]:
@@ -58,8 +58,7 @@ class ClassifierScoreMetric:
 
     options: ClassifierScoreOptions = field(default_factory=ClassifierScoreOptions)
     implementation: str = "classifier-score-1"
-    needs_features: bool = False
-    needs_logits: bool = True
+    needs: Needs = Needs(statistics=False, logits=True)
 
     @property
     def least_images(self) -> int:

@@ -16,7 +16,7 @@ from ganbench.errors import ConfigError
 from ganbench.metrics.neighbours import squared_distance_blocks, squared_radii
 from ganbench.metrics.options import DensityCoverageOptions
 from ganbench.metrics.pairwise_features import pairwise_features
-from ganbench.metrics.protocol import FeatureSet
+from ganbench.metrics.protocol import FeatureSet, Needs
 
 
 def density_coverage(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[float, float]:
@@ -46,8 +46,7 @@ class DensityCoverageMetric:
 
     options: DensityCoverageOptions = field(default_factory=DensityCoverageOptions)
     implementation: str = "density-coverage-1"
-    needs_features: bool = True
-    needs_logits: bool = False
+    needs: Needs = Needs(statistics=False, features=True)
 
     @property
     def least_images(self) -> int:

@@ -11,9 +11,12 @@ from ganbench.metrics.quantize import QUANTISER_ID
 SEED_POLICY = "fixed-latents-of-the-run"
 """Every evaluation of a run looks at the same latents, which follow from the run's seed."""
 REFERENCE_SPLIT = "train"
+HELD_OUT_SPLIT = "test"
 
 
-def evaluation_key(planned: PlannedMetric, metric: Metric, extractor: Extractor, reference: ImageSource) -> Key:
+def evaluation_key(
+    planned: PlannedMetric, metric: Metric, extractor: Extractor, reference: ImageSource, *, split: str = REFERENCE_SPLIT, points: bool = False
+) -> Key:
     """Return the key of one metric.
 
     Args:
@@ -21,6 +24,8 @@ def evaluation_key(planned: PlannedMetric, metric: Metric, extractor: Extractor,
         metric: implementation and parameters; ``ddof`` is one of the parameters of a metric that has one.
         extractor: network, weights and preprocessing.
         reference: the real images.
+        split: which they are of the dataset.
+        points: whether they are points, which are not quantised.
     """
     fields: dict[str, Scalar] = {f"parameter.{name}": value for name, value in metric.parameters().items()}
     return Key.of(
@@ -28,10 +33,10 @@ def evaluation_key(planned: PlannedMetric, metric: Metric, extractor: Extractor,
         **extractor_fields(extractor),
         metric=planned.name,
         implementation=metric.implementation,
-        quantiser=QUANTISER_ID,
+        quantiser="none" if points else QUANTISER_ID,
         num_generated=planned.num_generated,
         seed_policy=SEED_POLICY,
-        **reference_fields(reference),
+        **reference_fields(reference, split),
     )
 
 
@@ -44,10 +49,10 @@ def extractor_fields(extractor: Extractor) -> dict[str, Scalar]:
     }
 
 
-def reference_fields(reference: ImageSource) -> dict[str, Scalar]:
+def reference_fields(reference: ImageSource, split: str) -> dict[str, Scalar]:
     """Return which real images there are, and how many."""
     return {
         "reference_hash": reference.content_hash,
-        "reference_split": REFERENCE_SPLIT,
+        "reference_split": split,
         "num_reference": reference.num_images,
     }

@@ -25,7 +25,7 @@ from scipy.linalg import lapack
 from threadpoolctl import ThreadpoolController
 
 from ganbench.errors import ConfigError, RunFailed
-from ganbench.metrics.protocol import FeatureSet
+from ganbench.metrics.protocol import FeatureSet, Needs
 from ganbench.metrics.statistics import FeatureStatistics
 from ganbench.spec import NoOptions
 
@@ -172,8 +172,7 @@ class FrechetMetric:
     """The Fréchet distance as a metric: one quantity."""
 
     implementation: str = "frechet-1"
-    needs_features: bool = False
-    needs_logits: bool = False
+    needs: Needs = Needs()
     least_images: int = 2
 
     def parameters(self) -> dict[str, str | int | float]:

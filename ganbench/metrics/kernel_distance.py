@@ -19,7 +19,7 @@ from torch import Tensor
 from ganbench.errors import ConfigError
 from ganbench.metrics.options import KernelDistanceOptions
 from ganbench.metrics.pairwise_features import pairwise_features
-from ganbench.metrics.protocol import FeatureSet
+from ganbench.metrics.protocol import FeatureSet, Needs
 
 BLOCK_ROWS = 1024
 
@@ -142,8 +142,7 @@ class KernelDistanceMetric:
 
     options: KernelDistanceOptions = field(default_factory=KernelDistanceOptions)
     implementation: str = "kernel-distance-1"
-    needs_features: bool = True
-    needs_logits: bool = False
+    needs: Needs = Needs(statistics=False, features=True)
 
     @property
     def least_images(self) -> int:

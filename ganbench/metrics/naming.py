@@ -34,6 +34,7 @@ class PlannedMetric:
     """Canonical: ``fd5k_digits``; two spellings of one protocol have one canonical name."""
     spec: MetricSpec
     extractor_name: str
+    """Empty for a metric that looks at no features."""
     num_generated: int
     """Generated images that it looks at."""
     quantities: tuple[PlannedQuantity, ...]
@@ -80,6 +81,8 @@ def plan_metric(
         ConfigError: the name is unknown, malformed or calls a family by the wrong name.
     """
     parts = _take_apart(name, metrics)
+    if parts.spec.paired:
+        return _plan_paired(parts)
     extractor = _choose_extractor(parts, extractors, default_extractor)
     _check_family_name(parts, extractor, extractors)
     return PlannedMetric(
@@ -89,6 +92,23 @@ def plan_metric(
         num_generated=parts.count,
         quantities=tuple(_plan_quantity(quantity, parts.count, extractor) for quantity in parts.spec.quantities),
     )
+
+
+def _plan_paired(parts: _Parts) -> PlannedMetric:
+    """Plan a metric that looks at no features.
+
+    Raises:
+        ConfigError: the name holds an extractor.
+    """
+    spec, count = parts.spec, parts.count
+    if parts.extractor:
+        reason = f"metric {parts.text!r} compares images with their targets, without an extractor"
+        raise ConfigError(reason, hint=f"write {spec.name}{_short(count)}")
+    quantities = tuple(
+        PlannedQuantity(name=f"{one.name}{_short(count)}", label=one.label, higher_is_better=one.higher_is_better)
+        for one in spec.quantities
+    )
+    return PlannedMetric(name=f"{spec.name}{_short(count)}", spec=spec, extractor_name="", num_generated=count, quantities=quantities)
 
 
 def _take_apart(name: str, metrics: Mapping[str, MetricSpec]) -> _Parts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 def _at_least(name: str, value: int, lowest: int) -> None:
@@ -68,3 +69,11 @@ class DensityCoverageOptions:
 
     def __post_init__(self) -> None:
         _at_least("num_neighbours", self.num_neighbours, 1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModesOptions:
+    """How mode coverage is scored. The default is that of Lin et al. (2018)."""
+
+    expected: Literal["even", "real"] = "even"
+    """What the reverse KL is taken against: even shares of all modes, or the shares in the real images."""

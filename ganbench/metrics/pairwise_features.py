@@ -12,7 +12,7 @@ def pairwise_features(images: FeatureSet) -> Tensor:
     """Return a set's features, ``[N, D]`` float32, on the GPU when there is one.
 
     Raises:
-        ValueError: they were not kept: the caller ignored ``Metric.needs_features``.
+        ValueError: they were not kept: the caller ignored ``Metric.needs``.
     """
     if images.features is None:
         raise ValueError("this metric needs the features of every image, but the feature set holds only their statistics")

@@ -15,7 +15,7 @@ from torch import Tensor
 from ganbench.metrics.neighbours import squared_distance_blocks, squared_radii
 from ganbench.metrics.options import PrecisionRecallOptions
 from ganbench.metrics.pairwise_features import pairwise_features
-from ganbench.metrics.protocol import FeatureSet
+from ganbench.metrics.protocol import FeatureSet, Needs
 
 
 def precision_recall(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[float, float]:
@@ -46,8 +46,7 @@ class PrecisionRecallMetric:
 
     options: PrecisionRecallOptions = field(default_factory=PrecisionRecallOptions)
     implementation: str = "precision-recall-1"
-    needs_features: bool = True
-    needs_logits: bool = False
+    needs: Needs = Needs(statistics=False, features=True)
 
     @property
     def least_images(self) -> int:

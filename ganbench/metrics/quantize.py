@@ -27,6 +27,18 @@ def to_uint8(images: Tensor) -> Tensor:
     """
     if not images.is_floating_point():
         raise ValueError(f"images must be floating point in [-1, 1] (got {images.dtype}); uint8 images need no quantiser")
-    if not bool(torch.isfinite(images).all()):
+    return ganbench_kernels.to_uint8(require_finite(images))
+
+
+def require_finite(samples: Tensor) -> Tensor:
+    """Return samples that are measured as they are, which must be finite.
+
+    Args:
+        samples: any shape, floating point.
+
+    Raises:
+        Diverged: they hold NaN or Inf.
+    """
+    if not bool(torch.isfinite(samples).all()):
         raise Diverged("the generated images hold NaN or Inf")
-    return ganbench_kernels.to_uint8(images)
+    return samples

@@ -1,69 +1,87 @@
-"""The real images as one extractor sees them: the feature sets of the whole split, and each metric's floor.
+"""What the metrics of one extractor are measured against, and each metric's floor.
 
-A floor is the metric between two disjoint random parts of the real images, at the metric's own count where there are enough of them. All
-that is missing is filled in one pass over the images; a pass for floors alone reads only the images of the parts.
+The reference is the whole train split, or the held-out images for a metric that asks for them. A floor is the metric between real images
+on both sides: two disjoint random parts of the train split, at the metric's own count where there are enough images; or, where held-out
+images have a part in the metric, these and the train images.
 
-Shapes: N real images, M networks of an extractor, Q quantities of a metric.
+Shapes: M networks of an extractor, Q quantities of a metric.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ganbench.data.source import ImageSource
+from ganbench.data.source import Dataset, ImageSource
 from ganbench.errors import ConfigError
-from ganbench.metrics.collect import Wanted, collect
-from ganbench.metrics.evaluation_key import extractor_fields, reference_fields
+from ganbench.metrics.evaluation_key import HELD_OUT_SPLIT, REFERENCE_SPLIT, extractor_fields, reference_fields
 from ganbench.metrics.key import Key
 from ganbench.metrics.naming import PlannedMetric
-from ganbench.metrics.protocol import Extractor, FeatureSet, Metric
-from ganbench.metrics.reference_cache import ReferenceCache, feature_set_from_tensors, feature_set_to_tensors
+from ganbench.metrics.protocol import Extractor, FeatureSet, Metric, Needs
+from ganbench.metrics.real_images import FLOOR_SEED, WHOLE, Part, RealImages, Sets
+from ganbench.metrics.reference_cache import ReferenceCache
+from ganbench.metrics.statistics import FeatureStatistics
 
 logger = logging.getLogger(__name__)
 
-FLOOR_SEED = 0
-"""Of the permutation that parts the real images."""
-
 Asked = Sequence[tuple[PlannedMetric, Metric]]
-_Name = tuple[int, int]
-"""(part 0 or 1, images in it); the whole split is (-1, N)."""
+_Where = tuple[str, Part]
+"""(split, part of it)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Floor:
-    """A metric between two parts of the real images."""
+    """A metric between real images and real images."""
 
     count: int
-    """Images in each part."""
+    """Images in the place of the generated ones; on both sides where both are parts of one split."""
     values: tuple[float, ...] = ()
     """One for each quantity, the mean over the networks; empty where the parts are too small for the metric."""
 
 
+def held_out_images(dataset: Dataset, needs: Needs) -> ImageSource | None:
+    """Return the held-out images that a metric asks for; None where it asks for none, or the dataset has none of the kind."""
+    test = dataset.test
+    if needs.held_out == "unused" or test is None or (needs.labels and test.labels is None):
+        return None
+    return test
+
+
+def reference_of(dataset: Dataset, needs: Needs) -> tuple[str, ImageSource]:
+    """Return the split that a metric compares with, and its name."""
+    test = held_out_images(dataset, needs)
+    return (HELD_OUT_SPLIT, test) if test is not None and needs.held_out == "reference" else (REFERENCE_SPLIT, dataset.train)
+
+
 class Reference:
-    """The real images under one extractor.
+    """The real images of a dataset under one extractor.
 
     Args:
-        source: the split.
+        dataset: its splits.
         extractor: the networks.
         batch_size: images at a time.
         device: where the float64 sums are kept.
         cache: where to look first and to keep what was made; None for neither.
     """
 
-    def __init__(self, source: ImageSource, extractor: Extractor, *, batch_size: int, device: str, cache: ReferenceCache | None) -> None:
-        self._source, self._extractor, self._cache = source, extractor, cache
-        self._batch_size, self._device = batch_size, device
-        self._sets: tuple[FeatureSet, ...] = ()
+    def __init__(self, dataset: Dataset, extractor: Extractor, *, batch_size: int, device: str, cache: ReferenceCache | None) -> None:
+        self._dataset, self._extractor, self._cache = dataset, extractor, cache
+        sources = {REFERENCE_SPLIT: dataset.train, HELD_OUT_SPLIT: dataset.test}
+        self._splits = {
+            name: RealImages(source, name, extractor, batch_size=batch_size, device=device, cache=cache)
+            for name, source in sources.items()
+            if source is not None
+        }
+        self._sets: dict[str, Sets] = {}
         self._floors: dict[str, Floor] = {}
 
-    def sets(self) -> tuple[FeatureSet, ...]:
-        """Return the feature set of the whole split under each network."""
-        return self._sets
+    def sets(self, name: str) -> Sets:
+        """Return the reference of a metric by its planned name, under each network; of no images where it looks at none."""
+        return self._sets[name]
 
     def floor(self, name: str) -> Floor:
         """Return the floor of a metric by its planned name."""
@@ -74,69 +92,54 @@ class Reference:
 
         Args:
             asked: the metrics, which all use this extractor.
-
-        Raises:
-            ConfigError: an image set too small for its statistics.
         """
-        whole = Wanted(
-            members=torch.ones(self._source.num_images, dtype=torch.bool),
-            keep_features=any(m.needs_features for _, m in asked),
-            keep_logits=any(m.needs_logits for _, m in asked),
-        )
-        self._sets = self._load_sets(whole)
         missing = [(planned, metric) for planned, metric in asked if not self._load_floor(planned, metric)]
-        wanted = {} if self._sets else {(-1, self._source.num_images): whole}
-        wanted.update(self._wanted_parts(missing))
-        if not wanted:
-            return
-        filled = self._fill(wanted)
-        if not self._sets:
-            self._sets = filled[-1, self._source.num_images]
-            self._store_sets(whole)
+        askers: dict[_Where, list[Needs]] = {}
+        for _, metric in asked:
+            if metric.needs.reference:
+                askers.setdefault((reference_of(self._dataset, metric.needs)[0], WHOLE), []).append(metric.needs)
+        for planned, metric in missing:
+            for where in self._floor_sides(planned, metric):
+                if where[1] == WHOLE or where[1][1] > 0:
+                    askers.setdefault(where, []).append(metric.needs)
+        filled = self._fill({where: Needs.of_all(needs) for where, needs in askers.items()})
+        nothing = (FeatureSet(statistics=FeatureStatistics(self._extractor.dims)),) * self._extractor.num_members
+        for planned, metric in asked:
+            where = (reference_of(self._dataset, metric.needs)[0], WHOLE)
+            self._sets[planned.name] = filled[where] if metric.needs.reference else nothing
         for planned, metric in missing:
             self._compute_floor(planned, metric, filled)
 
-    def _floor_count(self, planned: PlannedMetric) -> int:
-        return min(planned.num_generated, self._source.num_images // 2)
+    def _fill(self, wanted: Mapping[_Where, Needs]) -> dict[_Where, Sets]:
+        filled: dict[_Where, Sets] = {}
+        for name, split in self._splits.items():
+            parts = {part: needs for (owner, part), needs in wanted.items() if owner == name}
+            filled.update({(name, part): sets for part, sets in split.fill(parts).items()})
+        return filled
 
-    def _wanted_parts(self, missing: Asked) -> dict[_Name, Wanted]:
-        """Return the two disjoint parts for each count among the floors that are missing."""
-        order = torch.randperm(self._source.num_images, generator=torch.Generator().manual_seed(FLOOR_SEED))
-        wanted = {}
-        for count in {self._floor_count(planned) for planned, _ in missing} - {0}:
-            sharing = [metric for planned, metric in missing if self._floor_count(planned) == count]
-            for part in (0, 1):
-                members = torch.zeros(self._source.num_images, dtype=torch.bool)
-                members[order[part * count : (part + 1) * count]] = True
-                wanted[part, count] = Wanted(
-                    members=members,
-                    keep_features=any(m.needs_features for m in sharing),
-                    keep_logits=any(m.needs_logits for m in sharing),
-                )
-        return wanted
+    def _floor_sides(self, planned: PlannedMetric, metric: Metric) -> tuple[_Where, _Where]:
+        """Return what stands for the reference and for the generated images in a metric's floor."""
+        count, train = planned.num_generated, self._dataset.train.num_images
+        test = held_out_images(self._dataset, metric.needs)
+        if test is None:
+            half = min(count, train // 2)
+            return (REFERENCE_SPLIT, (0, half)), (REFERENCE_SPLIT, (1, half))
+        if metric.needs.held_out == "reference":
+            return (HELD_OUT_SPLIT, WHOLE), (REFERENCE_SPLIT, (0, min(count, train)))
+        return (REFERENCE_SPLIT, WHOLE), (HELD_OUT_SPLIT, (0, min(count, test.num_images)))
 
-    def _fill(self, wanted: dict[_Name, Wanted]) -> dict[_Name, tuple[FeatureSet, ...]]:
-        """Fill the sets in one pass over the images that belong to at least one."""
-        indices = torch.stack([one.members for one in wanted.values()]).any(dim=0).nonzero().squeeze(1)
+    def _floor_count(self, planned: PlannedMetric, metric: Metric) -> int:
+        _, (_, (_, count)) = self._floor_sides(planned, metric)
+        return count
 
-        def images_at(start: int, count: int) -> Tensor:
-            return self._source.read(indices[start : start + count])
-
-        compact = {
-            name: Wanted(members=one.members[indices], keep_features=one.keep_features, keep_logits=one.keep_logits)
-            for name, one in wanted.items()
-        }
-        logger.info("extracting %s features of %d real images", self._extractor.extractor_id, len(indices))
-        with torch.inference_mode():
-            return collect(images_at, compact, self._extractor, batch_size=self._batch_size, device=self._device)
-
-    def _compute_floor(self, planned: PlannedMetric, metric: Metric, filled: dict[_Name, tuple[FeatureSet, ...]]) -> None:
-        """Measure one part against the other; parts that are too small leave the floor empty, with a log line."""
-        count = self._floor_count(planned)
+    def _compute_floor(self, planned: PlannedMetric, metric: Metric, filled: Mapping[_Where, Sets]) -> None:
+        """Measure real images against real images; where there are too few the floor stays empty, with a log line."""
+        count = self._floor_count(planned, metric)
+        one, other = self._floor_sides(planned, metric)
         try:
             if count == 0:
-                raise ConfigError(f"{self._source.num_images} real image cannot be parted")
-            rows = [metric.compute(one, other) for one, other in zip(filled[0, count], filled[1, count], strict=True)]
+                raise ConfigError(f"{self._dataset.train.num_images} real image cannot be parted")
+            rows = [metric.compute(real, fake) for real, fake in zip(filled[one], filled[other], strict=True)]
         except ConfigError as error:
             logger.warning("no floor for %s: %s", planned.name, error)
             self._floors[planned.name] = Floor(count=count)
@@ -151,38 +154,21 @@ class Reference:
         entry = self._cache.load(self._floor_key(planned, metric)) if self._cache else None
         if entry is None or "values" not in entry:
             return False
-        self._floors[planned.name] = Floor(count=self._floor_count(planned), values=_means(entry["values"]))
+        self._floors[planned.name] = Floor(count=self._floor_count(planned, metric), values=_means(entry["values"]))
         return True
 
     def _floor_key(self, planned: PlannedMetric, metric: Metric) -> Key:
+        test = held_out_images(self._dataset, metric.needs)
         parameters = {f"parameter.{name}": value for name, value in metric.parameters().items()}
-        base = dict(self._base_key().fields)
-        base.update(implementation=metric.implementation, floor_count=self._floor_count(planned), floor_seed=FLOOR_SEED)
-        return Key.of(**base, **parameters)
-
-    def _base_key(self) -> Key:
-        return Key.of(**extractor_fields(self._extractor), **reference_fields(self._source))
-
-    def _set_key(self, whole: Wanted, member: int) -> Key:
-        kept = f"statistics{'+features' * whole.keep_features}{'+logits' * whole.keep_logits}"
-        return Key.of(**dict(self._base_key().fields), member=member, kept=kept)
-
-    def _load_sets(self, whole: Wanted) -> tuple[FeatureSet, ...]:
-        """Return the whole split's sets from the cache, or nothing unless every network's is there."""
-        if self._cache is None:
-            return ()
-        found = []
-        for member in range(self._extractor.num_members):
-            entry = self._cache.load(self._set_key(whole, member))
-            if entry is None:
-                return ()
-            found.append(feature_set_from_tensors(entry, device=self._device))
-        return tuple(found)
-
-    def _store_sets(self, whole: Wanted) -> None:
-        if self._cache:
-            for member, one in enumerate(self._sets):
-                self._cache.store(self._set_key(whole, member), feature_set_to_tensors(one))
+        fields = {**extractor_fields(self._extractor), **reference_fields(self._dataset.train, REFERENCE_SPLIT)}
+        return Key.of(
+            **fields,
+            **parameters,
+            implementation=metric.implementation,
+            floor_count=self._floor_count(planned, metric),
+            floor_seed=FLOOR_SEED,
+            held_out="" if test is None else f"{metric.needs.held_out} {test.content_hash}",
+        )
 
 
 def _means(values: Tensor) -> tuple[float, ...]:

@@ -21,7 +21,7 @@ from ganbench.metrics.statistics import FeatureStatistics
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 3
 """Part of every key; counted up when the content of an entry changes its meaning."""
 _DIGEST_BYTES = 32
 _STATISTICS = "statistics."
@@ -74,12 +74,13 @@ class ReferenceCache:
 
 
 def feature_set_to_tensors(features: FeatureSet) -> dict[str, Tensor]:
-    """Return a feature set as tensors for the cache."""
-    tensors = {_STATISTICS + name: tensor for name, tensor in features.statistics.to_tensors().items()}
-    if features.features is not None:
-        tensors["features"] = features.features
-    if features.logits is not None:
-        tensors["logits"] = features.logits
+    """Return a feature set as tensors for the cache; images, labels and the spread are not among them."""
+    tensors = {"dims": torch.tensor([features.statistics.dims], dtype=torch.int64)}
+    if features.statistics.count:
+        tensors.update({_STATISTICS + name: tensor for name, tensor in features.statistics.to_tensors().items()})
+    for name, tensor in (("features", features.features), ("logits", features.logits), ("mode_counts", features.mode_counts)):
+        if tensor is not None:
+            tensors[name] = tensor
     return tensors
 
 
@@ -94,8 +95,11 @@ def feature_set_from_tensors(tensors: dict[str, Tensor], *, device: str | torch.
         ValueError: these are not the tensors of a feature set.
     """
     statistics = {name.removeprefix(_STATISTICS): tensor for name, tensor in tensors.items() if name.startswith(_STATISTICS)}
+    if not statistics and "dims" not in tensors:
+        raise ValueError(f"these are not the tensors of a feature set (got {sorted(tensors)}); delete the cached file")
     return FeatureSet(
-        statistics=FeatureStatistics.from_tensors(statistics, device=device),
+        statistics=FeatureStatistics.from_tensors(statistics, device=device) if statistics else FeatureStatistics(int(tensors["dims"])),
         features=tensors.get("features"),
         logits=tensors.get("logits"),
+        mode_counts=tensors.get("mode_counts"),
     )

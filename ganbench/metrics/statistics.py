@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganbench.errors import ConfigError, Diverged
+from ganbench.errors import ConfigError
+from ganbench.metrics.finite import require_finite_features
 
 BLOCK_ROWS = 512
 """Rows that are folded at a time: enough that the matrix product outweighs the pass over the D x D scatter."""
@@ -83,8 +84,7 @@ class FeatureStatistics:
         """
         if batch.dtype != torch.float32 or batch.ndim != 2 or batch.shape[1] != self.dims:
             raise ValueError(f"features must be float32 [n, {self.dims}] (got {batch.dtype} {list(batch.shape)})")
-        if not bool(torch.isfinite(batch).all()):
-            raise Diverged("the features hold NaN or Inf")
+        require_finite_features(batch)
         self._keep(batch.detach().to(self._device, copy=True))
         self._fold()
 

@@ -67,7 +67,7 @@ class Registered:
     def identity(self) -> PluginIdentity:
         """Return what a record says of this plugin."""
         name, kind = self.spec.name, self.spec.kind
-        code = source_hash(self.spec.factory) if self.spec.factory else ""
+        code = source_hash(self.spec.factory, self.spec.sources) if self.spec.factory else ""
         return PluginIdentity(kind=kind, name=name, distribution=self.distribution, version=self.version, source_hash=code)
 
 
@@ -93,20 +93,21 @@ def load_attribute(target: str, *, owner: str) -> Callable[..., Any]:
     return found
 
 
-def source_hash(factory: str) -> str:
-    """Return sha256 over the Python sources of the factory's top-level package (or its one file).
+def source_hash(factory: str, sources: tuple[str, ...] = ()) -> str:
+    """Return sha256 over the Python sources of the factory's top-level package (or its one file), and of further packages.
 
-    First-party packages of the harness itself are hashed like anyone's, so a changed kernel or loss is a changed plugin.
+    First-party packages of the harness itself are hashed like anyone's, so a changed kernel or loss is a changed plugin. Empty where a
+    package cannot be found.
     """
-    top = factory.partition(":")[0].partition(".")[0]
-    spec = sys.modules[top].__spec__ if top in sys.modules else importlib.util.find_spec(top)
-    if spec is None or spec.origin is None:
-        return ""
-    origin = Path(spec.origin)
-    files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
     digest = hashlib.sha256()
-    for file in files:
-        digest.update(str(file.relative_to(origin.parent)).encode() + b"\0" + file.read_bytes() + b"\0")
+    for package in (factory.partition(":")[0].partition(".")[0], *sources):
+        spec = sys.modules[package].__spec__ if package in sys.modules else importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            return ""
+        origin = Path(spec.origin)
+        files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+        for file in files:
+            digest.update(str(file.relative_to(origin.parent)).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

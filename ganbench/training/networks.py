@@ -13,6 +13,7 @@ from ganbench.training.objective import Term, WeightTerm
 
 if TYPE_CHECKING:
     from ganbench.data.source import Dataset
+    from ganbench.metrics.paired import Targets
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +24,8 @@ class Translation:
     """(dataset, count, random) to the generator's inputs ``[count, ...]`` float32 on the CPU."""
     reference: Callable[[Dataset], Dataset]
     """The dataset whose train split the generator's images are compared with."""
+    targets: Callable[[Dataset, int, torch.Generator], Targets] | None = None
+    """Of pairs: what is asked for of the inputs that :attr:`inputs` returns for the same arguments; None where there is no right answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +37,9 @@ class Networks:
     :class:`~ganbench.Judgement`.
 
     A network with a method ``set_reference(inputs, labels)`` is given one fixed batch before the first step, real images for the
-    discriminator and latents for the generator, and keeps it in buffers (virtual batch norm).
+    discriminator and latents for the generator, and keeps it in buffers (virtual batch norm). A module whose output for a sample depends on
+    the rest of the batch says so, unless it is a batch norm: ``couples_samples = "minibatch discrimination"``, a few words for the refusal
+    of penalties on single samples.
     """
 
     generator: nn.Module

@@ -1,4 +1,4 @@
-"""Optimizers with the learning rate in a device tensor, so that a captured step follows a schedule without being captured again."""
+"""Optimizers whose learning rate and momentum are device tensors, so that a captured step follows a schedule as it is."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ganbench.config.model import OptimizerConfig
+from ganbench.training.sgd import MomentumSGD
 
 
 def build_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter], device: torch.device) -> torch.optim.Optimizer:
@@ -35,6 +36,9 @@ def _build(config: OptimizerConfig, parameters: Iterable[nn.Parameter], device: 
             fused=True,
             capturable=on_gpu,
         )
+    if config.kind == "sgd":
+        momentum = torch.tensor(config.momentum, dtype=torch.float32, device=device)
+        return MomentumSGD(parameters, lr=learning_rate, momentum=momentum, weight_decay=config.weight_decay)
     return torch.optim.RMSprop(
         parameters,
         lr=learning_rate,
@@ -70,11 +74,13 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, saved: dict[str, Any]
         for name, tensor in optimizer.state[parameter].items():
             tensor.copy_(saved["state"][index][name])
     for group, old in zip(optimizer.param_groups, saved["param_groups"], strict=True):
-        group["lr"].copy_(old["lr"])
+        for name in ("lr", "momentum"):
+            if isinstance(group.get(name), torch.Tensor):
+                group[name].copy_(old[name])
 
 
 class LearningRate:
-    """A schedule over images that writes into the optimizer's learning-rate tensor.
+    """A schedule over images that writes into the optimizer's learning-rate tensor, and into the momentum's where that rises.
 
     Args:
         config: kind, start and base rate.
@@ -91,6 +97,9 @@ class LearningRate:
     def value(self, images_seen: int) -> float:
         """Return the learning rate at this point of training."""
         config = self._config
+        if config.schedule == "exponential":
+            halvings = max(images_seen / 1000 - config.schedule_start_kimg, 0.0) / config.halflife_kimg
+            return max(config.learning_rate * math.pow(0.5, halvings), config.min_learning_rate)
         length = self._total_images - self._start_images
         if config.schedule == "constant" or length <= 0:
             return config.learning_rate
@@ -98,7 +107,18 @@ class LearningRate:
         factor = 1.0 - done if config.schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
         return config.learning_rate * factor
 
+    def momentum(self, images_seen: int) -> float:
+        """Return SGD's momentum at this point of training."""
+        config = self._config
+        if config.final_momentum is None:
+            return config.momentum
+        done = min(images_seen / (config.momentum_ramp_kimg * 1000), 1.0) if config.momentum_ramp_kimg else 1.0
+        return config.momentum + done * (config.final_momentum - config.momentum)
+
     def set_progress(self, images_seen: int) -> None:
-        """Write the rate for the next iteration; a constant schedule does nothing."""
+        """Write the numbers for the next iteration; where nothing moves, this does nothing."""
+        group = self._optimizer.param_groups[0]
         if self._config.schedule != "constant":
-            self._optimizer.param_groups[0]["lr"].fill_(self.value(images_seen))
+            group["lr"].fill_(self.value(images_seen))
+        if self._config.final_momentum is not None:
+            group["momentum"].fill_(self.momentum(images_seen))

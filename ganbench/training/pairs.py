@@ -13,6 +13,8 @@ from ganbench.spec import ArchitectureSpec
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Judgement, Objective
 
+_BATCH_NORM = "batch norm"
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -85,9 +87,23 @@ def _against_packing(config: RunConfig, spec: ArchitectureSpec, networks: Networ
 
 
 def _against_penalties(objective: Objective, discriminator: nn.Module) -> Iterator[Refusal]:
-    """A penalty on single samples makes no sense where batch statistics couple them (Gulrajani et al. 2017, section 4)."""
-    coupled = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in discriminator.modules())
+    """A penalty on single samples makes no sense where a layer couples them (Gulrajani et al. 2017, section 4)."""
+    coupling = list(dict.fromkeys(filter(None, map(what_couples, discriminator.modules()))))
     names = [p.name for p in objective.penalties if p.needs_independent_samples]
-    if coupled and names:
-        reason = f"the penalty {names[0]} takes gradients by sample, and the discriminator has batch norm, which couples samples"
-        yield Refusal(reason, "use a discriminator without it (dcgan: -o discriminator_norm=none)")
+    if not names:
+        return
+    for what in coupling:
+        reason = f"the penalty {names[0]} takes gradients by sample, and the discriminator has {what}, which couples samples"
+        remedy = " (dcgan: -o discriminator_norm=none)" if what == _BATCH_NORM else ""
+        yield Refusal(reason, f"use a discriminator without it{remedy}")
+
+
+def what_couples(module: nn.Module) -> str:
+    """Return what in this one module makes the output for a sample depend on the others of its batch, in a few words; empty for nothing.
+
+    Batch norm is known; any other module says so itself, by an attribute ``couples_samples`` of these words.
+    """
+    if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        return _BATCH_NORM
+    words: str = getattr(module, "couples_samples", "")
+    return words

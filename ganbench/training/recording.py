@@ -40,7 +40,7 @@ def plugin_identities(session: Session) -> tuple[PluginIdentity, ...]:
     if resolved.recipe is not None:
         used.insert(0, resolved.recipe)
     used += [find("metric", p.spec.name) for p in session.planned]
-    used += [find("extractor", p.extractor_name) for p in session.planned]
+    used += [find("extractor", p.extractor_name) for p in session.planned if p.extractor_name]
     return tuple(dict.fromkeys(one.identity() for one in used))
 
 

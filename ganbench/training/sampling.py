@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganbench.data.source import Dataset
-from ganbench.metrics.quantize import to_uint8
+from ganbench.metrics.quantize import require_finite, to_uint8
 from ganbench.training.networks import Networks, draw_latents
 from ganbench.training.seeding import stream
 
@@ -28,6 +28,7 @@ class SampleStream:
         device: where the generator is.
         dataset: for a translation, which takes its inputs from there.
         truncation: see :func:`~ganbench.training.networks.draw_latents`.
+        points: whether the samples are points, which stay as they are.
     """
 
     def __init__(
@@ -43,9 +44,11 @@ class SampleStream:
         labels: Tensor | None = None,
         dataset: Dataset | None = None,
         truncation: float = 0.0,
+        points: bool = False,
     ) -> None:
         random = stream(seed, purpose)
         self._generator, self._device = generator, device
+        self._finish = require_finite if points else to_uint8
         if networks.translation is None:
             self._latents = draw_latents(networks, count, random, truncation=truncation)
         else:
@@ -61,13 +64,18 @@ class SampleStream:
         """M."""
         return len(self._latents)
 
+    @property
+    def labels(self) -> Tensor | None:
+        """``[M]`` int64: what each sample is asked for; None where the networks take no labels."""
+        return self._labels
+
     @torch.inference_mode()
     def __call__(self, start: int, count: int) -> Tensor:
-        """Return the images ``start`` to ``start + count`` as uint8 ``[count, C, H, W]`` on the device."""
+        """Return samples ``start`` to ``start + count`` on the device: uint8 ``[count, C, H, W]``, or points in float32."""
         window = slice(start, start + count)
         labels = None if self._labels is None else self._labels[window].to(self._device)
         images: Tensor = self._generator(self._latents[window].to(self._device), labels)
-        return to_uint8(images.float())
+        return self._finish(images.float())
 
 
 def _draw(pool: Tensor | None, count: int, random: torch.Generator) -> Tensor:

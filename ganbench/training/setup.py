@@ -8,21 +8,20 @@ from pathlib import Path
 
 import torch
 
-from ganbench.cache import cache_directory
 from ganbench.config.model import RunConfig
 from ganbench.config.resolve import Resolved
 from ganbench.data.sampler import Sampler, make_sampler
 from ganbench.data.source import DataContext, Dataset
-from ganbench.errors import ConfigError, PluginError
-from ganbench.metrics.evaluator import Evaluator
+from ganbench.errors import ConfigError, GanbenchError, PluginError
 from ganbench.metrics.naming import PlannedMetric
+from ganbench.metrics.paired import EvaluatorLike
 from ganbench.metrics.protocol import Extractor, ExtractorContext
-from ganbench.metrics.reference_cache import ReferenceCache
 from ganbench.plugin.factory import load_attribute
 from ganbench.plugin.manager import PluginManager
 from ganbench.spec import ArchitectureSpec, ImageShape
 from ganbench.training.algorithm import Algorithm, AlgorithmContext
 from ganbench.training.allocator import keep_freed_memory
+from ganbench.training.evaluation import build_evaluator
 from ganbench.training.judging import as_judgement, pack
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Judgement, Objective
@@ -42,7 +41,7 @@ class Materials:
     networks: Networks
     sampler: Sampler
     algorithm: Algorithm
-    evaluator: Evaluator | None
+    evaluator: EvaluatorLike | None
     planned: tuple[PlannedMetric, ...]
     keeps_memory: bool
     """Whether the C library keeps freed memory."""
@@ -89,8 +88,7 @@ def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[P
             augment=_build_augmentation(resolved, dataset.shape),
         )
     )
-    reference = dataset if networks.translation is None else networks.translation.reference(dataset)
-    evaluator = _build_evaluator(config, manager, planned, extractors, reference, device) if planned else None
+    evaluator = build_evaluator(config, manager, planned, extractors, dataset, networks, device) if planned else None
     return Materials(
         config=config,
         resolved=resolved,
@@ -219,7 +217,10 @@ def check_networks(name: str, networks: Networks, shape: ImageShape, dataset: Da
             judged = as_judgement(networks.discriminator(pack(images, shape.packing), labels))
         else:  # what its discriminator is shown is between it and its algorithm
             images = networks.generator(networks.translation.inputs(dataset, count, torch.Generator().manual_seed(0)), labels)
+            shape = networks.translation.reference(dataset).shape
             judged = Judgement(torch.zeros(count))
+    except GanbenchError:
+        raise
     except Exception as error:
         raise PluginError(f"architecture {name!r} fails on two samples: {type(error).__name__}: {error}") from error
     wanted = [count, shape.image_channels, shape.resolution, shape.resolution]
@@ -252,29 +253,6 @@ def _build_augmentation(resolved: Resolved, shape: ImageShape) -> Augmentation |
     return augment
 
 
-def _build_evaluator(
-    config: RunConfig,
-    manager: PluginManager,
-    planned: tuple[PlannedMetric, ...],
-    extractors: dict[str, Extractor],
-    dataset: Dataset,
-    device: torch.device,
-) -> Evaluator:
-    """Build the metrics, and make or load what they are measured against."""
-    given = {choice.name: choice.options for choice in config.metrics}
-    evaluator = Evaluator(
-        planned,
-        {p.name: manager.find("metric", p.spec.name).build(given.get(p.spec.name) or p.spec.options()) for p in planned},
-        extractors,
-        dataset,
-        device=str(device),
-        batch_size=config.evaluation.batch_size,
-        cache=ReferenceCache(cache_directory()),
-    )
-    evaluator.prepare()
-    return evaluator
-
-
 def _build_extractors(
     config: RunConfig, manager: PluginManager, planned: tuple[PlannedMetric, ...], device: torch.device
 ) -> dict[str, Extractor]:
@@ -282,7 +260,7 @@ def _build_extractors(
     weights = Path(config.evaluation.extractor_weights).expanduser() if config.evaluation.extractor_weights else None
     context = ExtractorContext(device=str(device), weights=weights, download=config.data.download)
     built: dict[str, Extractor] = {}
-    for name in dict.fromkeys(p.extractor_name for p in planned):
+    for name in dict.fromkeys(p.extractor_name for p in planned if p.extractor_name):
         registered = manager.find("extractor", name)
         built[name] = registered.build(registered.spec.options(), context)
     return built

@@ -19,11 +19,13 @@ from ganbench.plugin.manager import PluginManager
 from ganbench.results.events import EventLog
 from ganbench.results.grid import save_grid
 from ganbench.results.record import Evaluation
+from ganbench.results.scatter import NUM_POINTS, save_scatter
 from ganbench.results.serialise import decode, encode
 from ganbench.results.store import RunDirectory
 from ganbench.training.cadence import Cadence
 from ganbench.training.checkpoint import save_checkpoint
 from ganbench.training.clock import Clock
+from ganbench.training.evaluation import SAMPLES
 from ganbench.training.reporter import Progress, Reporter
 from ganbench.training.runner import StepRunner
 from ganbench.training.sampling import SampleStream, grid_labels
@@ -108,10 +110,12 @@ class Trainer:
                 labels=labels,
                 dataset=made.dataset,
                 truncation=made.config.evaluation.truncation,
+                points=made.dataset.shape.points,
             )
 
-        grid = build("grid", size * size, grid_labels(made.dataset.shape.num_classes, size))
-        return (build("evaluation", count) if count else None), grid
+        shape = made.dataset.shape
+        grid = build("grid", NUM_POINTS) if shape.points else build("grid", size * size, grid_labels(shape.num_classes, size))
+        return (build(SAMPLES, count) if count else None), grid
 
     def train(self) -> None:
         """Train to the end of the budget.
@@ -208,7 +212,7 @@ class Trainer:
             return
         seconds = self.clock.snapshot()
         with self.clock.measure("evaluation"):
-            values = evaluator.evaluate(self._evaluated)
+            values = evaluator.evaluate(self._evaluated, self._evaluated.labels)
             evaluation = Evaluation(images_seen=self.counters.images_seen, training_seconds=seconds["training"], values=tuple(values))
             self.evaluations.append(evaluation)
             self._events.write("evaluation", images_seen=evaluation.images_seen, values=evaluation.values)
@@ -220,7 +224,11 @@ class Trainer:
         with self.clock.measure("sampling"):
             images = torch.cat([self._grid(start, 64) for start in range(0, self._grid.count, 64)])
             path = self._directory.samples_path / f"{self.counters.images_seen:09d}.png"
-            save_grid(images.cpu(), path, columns=self._materials.config.evaluation.grid_size)
+            dataset = self._materials.dataset
+            if dataset.shape.points:
+                save_scatter(dataset.train.read(torch.arange(min(NUM_POINTS, dataset.train.num_images))), images, path)
+            else:
+                save_grid(images.cpu(), path, columns=self._materials.config.evaluation.grid_size)
 
     def save(self) -> None:
         """Write a checkpoint."""

@@ -26,6 +26,15 @@ def _offline() -> list[DatasetSpec]:
             defaults=(("training.total_kimg", 80.0),),
         ),
         DatasetSpec(
+            name="stacked-digits",
+            summary="three digits as the channels of 16x16 images, 1,000 modes; always offline",
+            factory="ganbench_datasets.stacked:build",
+            options=options.StackedDigitsOptions,
+            paper="Metz et al., 2017, https://arxiv.org/abs/1611.02163; Lin et al., 2018, https://arxiv.org/abs/1712.04086",
+            metrics=("modes26k_stacked-digits",),
+            extractor="stacked-digits",
+        ),
+        DatasetSpec(
             name="synthetic",
             summary="seeded noise of any shape, for throughput",
             factory="ganbench_datasets.synthetic:build",
@@ -95,6 +104,14 @@ def _own_images() -> list[DatasetSpec]:
             summary="any directory tree of images (-o path=DIR); streams when it does not fit",
             factory="ganbench_datasets.folder:build",
             options=options.FolderOptions,
+            metrics=("fid10k",),
+        ),
+        DatasetSpec(
+            name="pairs",
+            summary="two images side by side in each file of a directory (-o path=DIR), for translation; streams when it does not fit",
+            factory="ganbench_datasets.pairs:build",
+            options=options.PairsOptions,
+            paper="Isola et al., 2017, https://arxiv.org/abs/1611.07004",
             metrics=("fid10k",),
         ),
         DatasetSpec(

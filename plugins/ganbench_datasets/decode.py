@@ -92,11 +92,9 @@ class Decoder:
             raise UndecodableError(_reason(error)) from error
 
     def _decode(self, data: bytes) -> tuple[NDArray[np.uint8], bool]:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            image.load()
-            upright = _eight_bit(ImageOps.exif_transpose(image), image.format)
-            square = self._resize(self._flatten(upright))
-            enlarged = min(image.size) < self.resolution
+        upright = open_upright(io.BytesIO(data))
+        square = self._resize(self._flatten(upright))
+        enlarged = min(upright.size) < self.resolution
         pixels = np.asarray(square)
         return (pixels[None] if self.channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))), enlarged
 
@@ -118,6 +116,13 @@ class Decoder:
             left, top = (width - side) // 2, (height - side) // 2
             box = (left, top, left + side, top + side)
         return image.resize((self.resolution, self.resolution), Image.Resampling.BICUBIC, box=box)
+
+
+def open_upright(file: io.BytesIO) -> Image.Image:
+    """Return an image with 8 bits in each channel, turned as its metadata say."""
+    with Image.open(file, formats=_FORMATS) as image:
+        image.load()
+        return _eight_bit(ImageOps.exif_transpose(image), image.format)
 
 
 def _eight_bit(image: Image.Image, file_format: str | None) -> Image.Image:

@@ -28,6 +28,23 @@ class DigitsOptions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StackedDigitsOptions:
+    """Options of ``stacked-digits``."""
+
+    resolution: int = 16
+    """Height and width in pixels, 8 or more; the 8x8 originals are enlarged bicubically."""
+    num_images: int = 128_000
+    """Images in the train split, each of three digits drawn at random."""
+    seed: int = 0
+    """Seed of the draws, 0 or more."""
+
+    def __post_init__(self) -> None:
+        _at_least("resolution", self.resolution, 8)
+        _at_least("num_images", self.num_images, 1)
+        _at_least("seed", self.seed, 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SyntheticOptions:
     """Options of ``synthetic``."""
 
@@ -125,6 +142,34 @@ class FolderOptions:
             raise ValueError("path must name a directory (got ''); give it with -o path=DIR")
         _at_least("resolution", self.resolution, 1)
         _fraction(self.test_fraction)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PairsOptions:
+    """Options of ``pairs``."""
+
+    path: str
+    """The directory; every folder below it is searched, hidden ones left out."""
+    test_path: str = ""
+    """The directory of the held-out pairs, such as ``facades/test``; none for test_fraction."""
+    resolution: int = 256
+    """Height and width in pixels that each half is brought to."""
+    channels: Literal["3", "1"] = "3"
+    """Of each half: 3 for colour, 1 for grey; images of the other kind are converted."""
+    background: Literal["white", "black", "grey"] = "white"
+    """What stands behind transparent pixels."""
+    test_fraction: float = 0.0
+    """Part of the pairs that is held out as test split, chosen by a fixed seed; 0 trains on all."""
+    on_error: Literal["skip", "fail"] = "skip"
+    """What an image that cannot be decoded does: left out and named in the notes, or the end of the run."""
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise ValueError("path must name a directory (got ''); give it with -o path=DIR")
+        _at_least("resolution", self.resolution, 1)
+        _fraction(self.test_fraction)
+        if self.test_path and self.test_fraction:
+            raise ValueError(f"test_fraction must be 0 with test_path (got {self.test_fraction})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

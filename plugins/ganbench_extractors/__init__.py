@@ -1,9 +1,9 @@
-"""The feature extractors that come with ganbench. Registration only: nothing here imports torch or numpy."""
+"""The feature extractors and frozen samples that come with ganbench. Registration only: nothing here imports torch or numpy."""
 
 from __future__ import annotations
 
 from ganbench.plugin import hookimpl
-from ganbench.spec import ExtractorSpec
+from ganbench.spec import ExtractorSpec, FrozenSamplesSpec
 
 INCEPTION_PAPER = "Szegedy et al., 2015, https://arxiv.org/abs/1512.00567"
 
@@ -32,14 +32,26 @@ DIGITS = ExtractorSpec(
     factory="ganbench_extractors.classifiers:build_digits",
 )
 
+STACKED_DIGITS = ExtractorSpec(
+    name="stacked-digits",
+    summary="the digits classifiers on each of three channels, 1,000 modes; offline",
+    factory="ganbench_extractors.stacked:build",
+)
+
 FASHION = ExtractorSpec(
     name="fashion",
     summary="five small classifiers of 32x32 grey clothing; offline",
     factory="ganbench_extractors.classifiers:build_fashion",
 )
 
+FROZEN_DIGITS = FrozenSamplesSpec(
+    name="digits",
+    summary="500 samples of a DCGAN on digits, with the scores that every metric must give them",
+    factory="ganbench_extractors.frozen:build_digits",
+)
+
 
 @hookimpl
-def ganbench_register() -> list[ExtractorSpec]:
-    """Return the first-party extractors."""
-    return [INCEPTION, INCEPTION_CLEAN, DIGITS, FASHION]
+def ganbench_register() -> list[ExtractorSpec | FrozenSamplesSpec]:
+    """Return the first-party extractors and frozen samples."""
+    return [INCEPTION, INCEPTION_CLEAN, DIGITS, STACKED_DIGITS, FASHION, FROZEN_DIGITS]

@@ -1,6 +1,12 @@
 """The metrics that come with ganbench, registered like anyone's. Their arithmetic is in ``ganbench.metrics``."""
 
-from ganbench.metrics.options import ClassifierScoreOptions, DensityCoverageOptions, KernelDistanceOptions, PrecisionRecallOptions
+from ganbench.metrics.options import (
+    ClassifierScoreOptions,
+    DensityCoverageOptions,
+    KernelDistanceOptions,
+    ModesOptions,
+    PrecisionRecallOptions,
+)
 from ganbench.plugin import hookimpl
 from ganbench.spec import MetricSpec, Quantity
 
@@ -64,8 +70,42 @@ DENSITY_COVERAGE = MetricSpec(
     ),
 )
 
+MODES = MetricSpec(
+    name="modes",
+    summary="mode coverage: modes found, share of samples at a mode, reverse KL of the shares",
+    factory="ganbench.metrics.modes:build_modes",
+    options=ModesOptions,
+    paper="Lin et al., 2018, https://arxiv.org/abs/1712.04086",
+    quantities=(
+        Quantity(name="modes", label="modes", higher_is_better=True),
+        Quantity(name="high_quality", label="high quality", higher_is_better=True),
+        Quantity(name="reverse_kl", label="reverse KL", higher_is_better=False),
+    ),
+    default_count=2500,
+)
+
+TARGET_ACCURACY = MetricSpec(
+    name="target_accuracy",
+    summary="share of the images that a classifier takes for the class they were translated to",
+    factory="ganbench.metrics.target_accuracy:build_target_accuracy",
+    quantities=(Quantity(name="target_accuracy", label="target accuracy", higher_is_better=True),),
+    default_count=1000,
+)
+
+SQUARED_ERROR = MetricSpec(
+    name="mse",
+    summary="mean squared error of a translation from pairs, beside that of a trivial answer (inpainting: mean filling)",
+    factory="ganbench.metrics.paired:build_squared_error",
+    quantities=(
+        Quantity(name="mse", label="MSE", higher_is_better=False),
+        Quantity(name="guess_mse", label="MSE of a guess", higher_is_better=False),
+    ),
+    default_count=1000,
+    paired=True,
+)
+
 
 @hookimpl
 def ganbench_register() -> list[MetricSpec]:
-    """Register the five metrics."""
-    return [FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL, DENSITY_COVERAGE]
+    """Register the metrics."""
+    return [FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL, DENSITY_COVERAGE, MODES, TARGET_ACCURACY, SQUARED_ERROR]

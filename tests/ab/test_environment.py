@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from ganbench.ab.environment import isolated_python
-from ganbench.errors import RunFailed, UsageError
+from ganbench.errors import RunFailed, StorageError, UsageError
 
 
 class Recorder:
@@ -65,6 +68,48 @@ def test_an_unfinished_environment_is_made_anew(tree: Path) -> None:
     recorder = Recorder()
     make(tree, recorder)
     assert len(recorder.commands) == 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_tree_stays_as_it_was(tree: Path, fails: bool) -> None:
+    """What setuptools leaves in a folder that it builds from goes again, unless the user had it."""
+    (tree / "x.egg-info").mkdir()
+
+    def build(command: Sequence[str]) -> None:
+        Path(command[-1]).mkdir(parents=True, exist_ok=True)
+        if command[-1] == str(tree):
+            (tree / "build" / "lib").mkdir(parents=True)
+            (tree / "y.egg-info").mkdir()
+            if fails:
+                raise RunFailed("pip failed")
+
+    with pytest.raises(RunFailed) if fails else contextlib.nullcontext():
+        isolated_python(tree, lambda said: None, build)
+    assert sorted(path.name for path in tree.iterdir()) == ["pyproject.toml", "x.egg-info"]
+
+
+def test_what_another_call_makes_is_waited_for(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two calls at once would delete each other's half; when the lock is free, the environment is there."""
+
+    def wait(file: IO[str], operation: int) -> None:
+        assert operation == fcntl.LOCK_EX
+        lock = Path(file.name)
+        made = lock.with_name(lock.stem.lstrip("."))
+        made.mkdir()
+        (made / "complete").touch()
+
+    monkeypatch.setattr("ganbench.ab.environment.fcntl.flock", wait)
+    recorder = Recorder()
+    python = make(tree, recorder)
+    assert recorder.commands == []
+    assert "environments" in python
+
+
+def test_a_cache_that_cannot_be_written_is_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line, with the path."""
+    (tree.parent / "cache").write_text("a file in the place of the folder")
+    with pytest.raises(StorageError, match="cache/environments"):
+        make(tree, Recorder())
 
 
 def test_a_tree_without_pyproject_is_refused(tmp_path: Path) -> None:

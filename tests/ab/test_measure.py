@@ -171,6 +171,12 @@ def test_borrowed_packages_that_make_nothing_are_a_note(start: Start) -> None:
     assert "base imported ganbench_other from another tree" in start(base={"foreign": ["ganbench_other"]}).run().notes
 
 
+def test_another_torch_is_told(start: Start) -> None:
+    """Isolated environments may have two; what differs between them is then the library's doing as well as the code's."""
+    notes = start(base={"torch": "2.11.0"}).run().notes
+    assert "base runs with torch 2.11.0 and head with 2.15.0, which is part of what is compared" in notes
+
+
 def test_losses_that_differ_within_base_are_not_compared(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where base does not repeat its own losses, another trajectory of head means nothing."""
     measurement, run_pair = start(), measure.run_pair

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ganbench.ab import measure
 from ganbench.ab.side import Side
-from ganbench.cli.main import main
 
-FAKES = Path(__file__).parents[1] / "ab" / "conftest.py"
 Call = Callable[..., int]
 
 
 @pytest.fixture
-def seen() -> dict[str, Side]:
-    """Return the sides of the last call, by role."""
-    return {}
-
-
-@pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: dict[str, Side]) -> Call:
+def call(call_with_fakes: Call) -> Call:
     """Return a caller of ``ganbench ab`` whose workers are fakes: ``call("a", "b", head={"mode": "die@block"})``."""
-    spec = importlib.util.spec_from_file_location("ab_fakes", FAKES)
-    assert spec is not None
-    assert spec.loader is not None
-    fakes = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fakes)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-    for name in ("a", "b"):
-        (tmp_path / name / "ganbench").mkdir(parents=True)
-        (tmp_path / name / "ganbench" / "__init__.py").touch()
-
-    def invoke(*arguments: str, **given: dict[str, Any]) -> int:
-        def launch(role: str, side: Side, **_: object) -> Any:
-            seen[role] = side
-            slower = {"step_seconds": 0.01 * (1 + side.slowdown)}
-            return fakes.fake_launch(tmp_path, role, **{**slower, **given.get(role, {})})
-
-        monkeypatch.setattr(measure, "make_launch", launch)
-        return main(["ab", *arguments, "--pairs", "2", "--pair-seconds", "0.001"])
-
-    return invoke
+    return functools.partial(call_with_fakes, "ab")
 
 
 def test_identical_sides_pass(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,6 +64,10 @@ def test_a_base_that_lacks_a_setting_is_exit_code_4(call: Call, capsys: pytest.C
         (("./a", "./b", "--plugin", "dcgan", "--samples", "no/where.json"), "there is no folder"),
         (("./a", "./b", "--plugin", "dcgan", "-o", "paper=x"), "-o paper=x"),
         (("./a", "./b", "--plugin", "dcgan", "--isolated"), "has no pyproject.toml"),
+        (
+            ("--plugin", "dcgan", "--head-set", "training.tf32=true", "--isolated"),
+            "--isolated has a meaning only with a git ref or a folder",
+        ),
         (("./a", "./b", "--plugin", "dcgan", "--threads", "0"), "--threads"),
     ],
 )

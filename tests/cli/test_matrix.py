@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,7 @@ def test_a_matrix_runs_its_cells_once_and_prints_them(workplace: Path, capfd: py
     records = sorted(folder.glob("*/record.json"))
     assert len(records) == 2
     assert first.out.splitlines()[-1] == "3 cells: 2 done, 0 failed, 1 unsupported, 0 skipped; everything is in results/runs/sizes"
+    assert re.search(r"^ *n +2 *$", first.out, re.MULTILINE)  # one row of two seeds, as in `ganbench table`
     assert "FD digits" in first.out
     assert "2/2  dcgan seed=1: done after" in first.err
     changed = [record.stat().st_mtime_ns for record in records]

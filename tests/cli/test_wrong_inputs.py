@@ -118,7 +118,7 @@ FLAGS = [
     Case("kimg-negative", (*RUN, "--kimg", "-5"), ("total_kimg must be above 0", "-5")),
     Case("kimg-nan", (*RUN, "--kimg", "nan"), ("total_kimg", "nan")),
     Case("kimg-infinite", (*RUN, "--kimg", "inf"), ("total_kimg must be above 0", "inf")),
-    Case("batch-zero", (*RUN, "--batch-size", "0"), ("batch_size must be 2 or more", "got 0")),
+    Case("batch-zero", (*RUN, "--batch-size", "0"), ("batch_size must be 1 or more", "got 0")),
     Case("batch-fraction", (*RUN, "--batch-size", "6.5"), ("training.batch_size must be a whole number", "6.5")),
     Case("seed-negative", (*RUN, "--seed", "-1"), ("seed must be between 0", "-1")),
     Case("seed-text", (*RUN, "--seed", "lucky"), ("training.seed must be a whole number", "lucky")),

@@ -211,7 +211,7 @@ def test_a_wrong_option_is_one_line(options: dict[str, str], message: str) -> No
 
 OUT_OF_RANGE: dict[str, tuple[Any, str]] = {
     "training.total_kimg": (0, "above 0 (got 0.0)"),
-    "training.batch_size": (1, "2 or more (got 1)"),
+    "training.batch_size": (0, "1 or more (got 0)"),
     "training.generator_batch_factor": (0, "1 or more (got 0)"),
     "training.d_steps": (0, "1 or more (got 0)"),
     "training.seed": (-1, "between 0 and 2^63 - 1 (got -1)"),
@@ -308,3 +308,13 @@ def loss_file(tmp_path: Path) -> Callable[[], str]:
         return f"{path}:Mine"
 
     return write
+
+
+def test_an_architecture_may_name_the_loss_that_suits_it() -> None:
+    """Below a recipe's word and the user's, above the default; the origin says whose word it is."""
+    plain = resolve(MANAGER, "cyclegan", [])
+    assert (plain.config.loss.name, plain.loss.spec.name) == ("least-squares", "least-squares")
+    assert plain.origins["loss.name"] == "architecture cyclegan"
+    other = resolve(MANAGER, "cyclegan", [Layer(origin="command line", settings={"loss.name": "hinge"})])
+    assert other.loss.spec.name == "hinge"
+    assert resolve(MANAGER, "dcgan", []).loss.spec.name == "logistic"

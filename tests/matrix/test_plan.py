@@ -65,7 +65,7 @@ def test_what_cannot_be_resolved_has_a_reason_and_no_directory(tmp_path: Path) -
     assert [one.directory is None for one in planned] == [True, False, True, True]
     assert "unknown architecture or recipe 'nope'" in planned[0].reason
     assert "unknown option architecture.x" in planned[2].reason
-    assert "batch_size must be 2 or more" in planned[3].reason
+    assert "batch_size must be 1 or more" in planned[3].reason
     assert not any(one.crashed for one in planned)
 
 

@@ -107,7 +107,7 @@ def test_show_gives_a_recipes_settings_and_deviations(capsys: Captured) -> None:
 def test_show_gives_a_datasets_metrics(capsys: Captured) -> None:
     """A name of several kinds shows all of them."""
     by_kind = {one["kind"]: one for one in shown(capsys, "digits")}
-    assert set(by_kind) == {"dataset", "extractor"}
+    assert set(by_kind) == {"dataset", "extractor", "frozen"}
     assert by_kind["dataset"]["metrics"] == ["fd5k_digits"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -56,6 +56,71 @@ def test_dcgan_32_has_the_parameter_counts_of_its_layer_table() -> None:
     assert count(made.discriminator) == weights + biases + norms + linear
 
 
+def test_lsgan_has_its_sources_networks_and_values() -> None:
+    """MMGeneration's DCGAN at 64x64, base channels 1024 and 128, without the biases that it has where batch norm is missing."""
+    made = published("lsgan", ImageShape(resolution=64, image_channels=3))
+    norms, critic_norms = 2 * (1024 + 512 + 256 + 128), 2 * (256 + 512 + 1024)
+    up = 16 * (100 * 1024 + 1024 * 512 + 512 * 256 + 256 * 128 + 128 * 3)
+    assert count(made.generator) == up + norms
+    assert count(made.discriminator) == 16 * (3 * 128 + 128 * 256 + 256 * 512 + 512 * 1024 + 1024) + critic_norms
+    config = resolve(MANAGER, "lsgan", []).config
+    assert (config.loss.name, config.training.batch_size, config.training.total_kimg) == ("least-squares", 128, 12_800)
+    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+        assert (optimizer.learning_rate, optimizer.beta1, optimizer.beta2, optimizer.eps) == (1e-3, 0.5, 0.99, 1e-8)
+
+
+def test_dcgan_original_has_the_parameter_counts_of_its_source() -> None:
+    """Newmu/dcgan_code faces/train_uncond_dcgan.py: gw to gwx and dw to dwy, with ngf and ndf 128; gg and gb are for each unit."""
+    made = published("dcgan-original", ImageShape(resolution=64, image_channels=3))
+    norms = 2 * (1024 * 4 * 4 + 512 + 256 + 128)
+    generator = 100 * 1024 * 4 * 4 + 5 * 5 * (1024 * 512 + 512 * 256 + 256 * 128 + 128 * 3) + norms
+    discriminator = 5 * 5 * (3 * 128 + 128 * 256 + 256 * 512 + 512 * 1024) + 2 * (256 + 512 + 1024) + 1024 * 4 * 4
+    assert count(made.generator) == generator
+    assert count(made.discriminator) == discriminator
+    assert made.latents == "uniform"
+
+
+def test_dcgan_original_has_its_sources_optimizers() -> None:
+    """Adam 2e-4 with beta1 0.5 and an L2 penalty of 1e-5, batches of 128; the generator's step has fakes of its own."""
+    config = resolve(MANAGER, "dcgan-original", []).config
+    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+        assert (optimizer.learning_rate, optimizer.beta1, optimizer.beta2) == (2e-4, 0.5, 0.999)
+        assert (optimizer.eps, optimizer.weight_decay) == (1e-8, 1e-5)
+    assert (config.training.batch_size, config.training.shared_fakes) == (128, False)
+
+
+def test_dcgan_deep_has_the_articles_discriminator() -> None:
+    """64, 128, 256, 512, 1024 channels by 5x5 convolutions with stride 2, leaky ReLU, down to 2x2; pytorch/examples' generator."""
+    made = published("dcgan-deep", ImageShape(resolution=64, image_channels=3))
+    strided = [m for m in made.discriminator.modules() if isinstance(m, nn.Conv2d)]
+    assert [(m.out_channels, m.kernel_size, m.stride) for m in strided] == [(c, (5, 5), (2, 2)) for c in (64, 128, 256, 512, 1024)]
+    weights = 5 * 5 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512 * 1024)
+    biases, norms = 64 + 128 + 256 + 512 + 1024, 2 * (128 + 256 + 512 + 1024)
+    assert count(made.discriminator) == weights + biases + norms + 1024 * 2 * 2 + 1
+    assert count(made.generator) == 3_576_704
+
+
+def test_a_norm_of_units_normalises_each_value_of_the_first_map_apart() -> None:
+    """As a batch norm behind a dense layer does: over the batch alone, every value has mean 0 before the ReLU."""
+    layers: Any = networks(16, first_norm="unit").generator.layers
+    norm = layers[2]
+    assert norm.num_features == 16 * 4 * 4
+    x = torch.randn(32, 16, 1, 1)
+    values = layers[1](layers[0](x))
+    expected = F.relu(F.batch_norm(values, None, None, norm.weight, norm.bias, training=True))
+    torch.testing.assert_close(layers[3](norm(values)), expected.view(32, 16, 4, 4))
+    assert not isinstance(networks(16).generator.layers[1], nn.Flatten)  # type: ignore[index]
+
+
+def test_packing_widens_the_first_layer_and_leaves_labels_out() -> None:
+    """A pack of images of several classes has no label (PacGAN)."""
+    torch.manual_seed(0)
+    shape = ImageShape(resolution=16, image_channels=3, num_classes=4, packing=2)
+    made = build(DCGANOptions(generator_width=4, discriminator_width=4), shape)
+    assert not made.conditional
+    assert made.discriminator(torch.randn(3, 6, 16, 16), None).logits.shape == (3,)
+
+
 @pytest.mark.parametrize("resolution", [8, 16, 32, 64, 128])
 @pytest.mark.parametrize("base_resolution", [2, 4])
 @pytest.mark.parametrize(("kernel", "head"), [(3, "conv"), (4, "conv"), (5, "linear")])
@@ -67,7 +132,7 @@ def test_shapes_fit_at_every_resolution(resolution: int, base_resolution: int, k
     images = made.generator(torch.randn(3, made.latent_dim), None)
     assert images.shape == (3, 1, resolution, resolution)
     assert images.abs().max() <= 1
-    assert made.discriminator(images, None).shape == (3,)
+    assert made.discriminator(images, None).logits.shape == (3,)
 
 
 @pytest.mark.parametrize("resolution", [8, 16, 64])
@@ -76,7 +141,7 @@ def test_the_first_samples_are_neither_flat_nor_saturated(resolution: int) -> No
     made = networks(resolution, generator_width=64, discriminator_width=64 if resolution < 64 else 16)
     with torch.no_grad():
         images = made.generator(torch.randn(16, made.latent_dim), None)
-        logits = made.discriminator(images, None)
+        logits = made.discriminator(images, None).logits
     assert abs(images.mean().item()) < 0.1
     assert 0.05 < images.std().item() < 0.6
     assert images[0].sub(images[1]).abs().mean() > 0.02
@@ -116,7 +181,7 @@ def test_the_discriminators_first_layer_has_no_norm_and_none_can_be_asked_for() 
     assert not [m for m in without.modules() if isinstance(m, nn.BatchNorm2d)]
 
 
-def plain_forward(layers: nn.Sequential, x: Tensor) -> Tensor:
+def plain_forward(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
     """The same layers one by one, with activations that are never in place."""
     for layer in layers:
         if isinstance(layer, NormAct):
@@ -138,20 +203,36 @@ def test_activations_in_place_change_no_value_and_no_gradient(which: str, after:
     module: nn.Module = getattr(made, which)
     x = torch.randn(6, made.latent_dim) if which == "generator" else torch.randn(6, 3, 16, 16)
     before = x.clone()
-    ours = torch.autograd.grad(module(x, None).square().sum(), list(module.parameters()))
+    answer = module(x, None)
+    images_or_logits = answer if which == "generator" else answer.logits
+    ours = torch.autograd.grad(images_or_logits.square().sum(), list(module.parameters()))
     assert torch.equal(x, before)
-    layers: Any = module.layers
+    layers: Any = module.layers if which == "generator" else [*module.layers, module.head]  # type: ignore[misc]
     inner = x[:, :, None, None] if which == "generator" else x
     plain = torch.autograd.grad(plain_forward(layers, inner).square().sum(), list(module.parameters()))
     for a, b in zip(ours, plain, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("head", ["conv", "linear"])
+def test_the_features_are_what_the_last_layer_sees(head: str) -> None:
+    """The feature map pixel by pixel, or what the linear layer is given; channels last, as by default, without a copy."""
+    discriminator = networks(16, head=head).discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    seen: list[Tensor] = []
+    discriminator.head.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    judged = discriminator(torch.randn(3, 3, 16, 16), None)
+    (given,) = seen
+    expected = given if head == "linear" else torch.stack([torch.cat([x[:, i, j] for i in range(4) for j in range(4)]) for x in given])
+    assert torch.equal(judged.features, expected)
+    assert judged.features.data_ptr() == given.data_ptr()
+    assert judged.logits.shape == (3,)
+
+
 def test_the_discriminator_can_be_differentiated_twice() -> None:
     """R1 and WGAN-GP need it; in-place leaky ReLUs must not break it."""
     discriminator = networks(8, 1, discriminator_width=2, discriminator_norm="none").discriminator.double()
     x = torch.randn(2, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
-    function: Callable[[Tensor], Tensor] = lambda images: 100 * discriminator(images, None)  # noqa: E731
+    function: Callable[[Tensor], Tensor] = lambda images: 100 * discriminator(images, None).logits  # noqa: E731
     assert torch.autograd.gradcheck(function, x)
     assert torch.autograd.gradgradcheck(function, x)
 
@@ -164,12 +245,12 @@ def test_labels_decide_what_a_conditional_network_says() -> None:
     latents = torch.randn(1, made.latent_dim).expand(2, -1)
     images = made.generator(latents, torch.tensor([0, 3]))
     assert (images[0] - images[1]).abs().max() > 1e-3
-    logits = made.discriminator(images[:1].expand(2, -1, -1, -1), torch.tensor([0, 3]))
+    logits = made.discriminator(images[:1].expand(2, -1, -1, -1), torch.tensor([0, 3])).logits
     assert logits[0] != logits[1]
     assert made.conditional
     plain = networks(16, num_classes=4, conditional=False)
     assert not plain.conditional
-    assert plain.discriminator(images, torch.tensor([0, 3])).shape == (2,)
+    assert plain.discriminator(images, torch.tensor([0, 3])).logits.shape == (2,)
     assert not networks(16).conditional
 
 

@@ -34,16 +34,16 @@ def hand_written(iterations: int, loss: Callable[[Tensor, float], Tensor], two_b
         real = sampler.next(BATCH).images
         discriminator.zero_grad()
         if two_backwards:
-            error_real = loss(discriminator(real, None), 1.0)
+            error_real = loss(discriminator(real, None).logits, 1.0)
             error_real.backward()
-            error_fake = loss(discriminator(fake.detach(), None), 0.0)
+            error_fake = loss(discriminator(fake.detach(), None).logits, 0.0)
             error_fake.backward()
         else:
-            error_real, error_fake = loss(discriminator(real, None), 1.0), loss(discriminator(fake.detach(), None), 0.0)
+            error_real, error_fake = loss(discriminator(real, None).logits, 1.0), loss(discriminator(fake.detach(), None).logits, 0.0)
             (error_real + error_fake).backward()
         adam_d.step()
         generator.zero_grad()
-        error_generator = loss(discriminator(fake, None), 1.0)
+        error_generator = loss(discriminator(fake, None).logits, 1.0)
         error_generator.backward()
         adam_g.step()
         losses.append([(error_real + error_fake).item(), error_generator.item()])
@@ -252,7 +252,7 @@ def test_rmsprop_with_clipping_is_wgans_step() -> None:
         for parameter in discriminator.parameters():
             parameter.clamp_(-0.01, 0.01)
     real = make_sampler(ArraySource(pixels), batch_size=BATCH, seed=0, channels_last=True).next(BATCH).images
-    (discriminator(fake, None).mean() - discriminator(real, None).mean()).backward()
+    (discriminator(fake, None).logits.mean() - discriminator(real, None).logits.mean()).backward()
     with torch.no_grad():
         for ours, theirs in zip(algorithm.modules()["discriminator"].parameters(), discriminator.parameters(), strict=True):
             assert theirs.grad is not None

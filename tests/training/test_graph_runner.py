@@ -39,6 +39,19 @@ STEPS: dict[str, tuple[dict[str, Any], dict[str, str], Tensor | None]] = {
     "least-squares-r1": ({"loss.name": "least-squares", "loss.options.r1_gamma": 1.0}, NO_NORM, None),
     "drift": ({"loss.name": "wasserstein", "loss.options.gp_weight": 10.0, "loss.options.drift": 0.001}, NO_NORM, None),
     "bf16": ({"training.precision": "bf16"}, {}, None),
+    "momentum": (
+        {
+            "generator_optimizer.kind": "sgd",
+            "generator_optimizer.schedule": "exponential",
+            "generator_optimizer.halflife_kimg": 0.02,
+            "discriminator_optimizer.kind": "sgd",
+            "discriminator_optimizer.weight_decay": 0.01,
+            "discriminator_optimizer.final_momentum": 0.7,
+            "discriminator_optimizer.momentum_ramp_kimg": 0.05,
+        },
+        {},
+        None,
+    ),
 }
 
 

@@ -1,0 +1,169 @@
+"""``ganbench ci``: what a CI job should ask of a change, in one call with one exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganbench.cli.ci_options import CiCommand, ci_options
+from ganbench.cli.main import Invocation
+from ganbench.cli.verdict import deliver, outputs_of, policy_of
+from ganbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from ganbench.ab.measure import AbPlan
+    from ganbench.ci.intended import Intended
+    from ganbench.compare import Finding
+
+_SECONDS = 200.0
+"""For all pairs: with the frozen samples and the start, a free runner with two cores is done in about five minutes."""
+
+
+@click.command("ci", cls=CiCommand, context_settings={"default_map": {"seconds": _SECONDS}})
+@click.argument("sides", nargs=-1, metavar="[BASE] [HEAD]")
+@ci_options
+@click.pass_obj
+def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> int:
+    """Gate a change: compare HEAD with BASE in everything that a CI job can find out in about five minutes.
+
+    BASE is by default the commit that the change began at: in a pull request on GitHub the merge base with the branch that it goes to, else
+    the commit before. HEAD is the checkout as it is. Both can be git refs or folders, as for ganbench ab.
+
+    \b
+    ganbench ci --plugin dcgan
+    ganbench ci main --plugin dcgan --gpu
+    ganbench ci --plugin dcgan --baseline baseline:main --runs results/head
+    ganbench ci . . --plugin dcgan --gate throughput=fail --inject-slowdown 25%
+
+    \b
+    What is compared                                         fails   with --gpu
+    counts of one step: parameters, operators, FLOPs, bytes  yes     yes
+    every metric on the frozen samples (to 0.1 %)            yes     yes
+    images per second, in lock-step with BASE (to 5 %)       told    yes
+    peak memory (to 5 %)                                     told    yes
+    quality of --runs against --baseline (to 10 %)           yes     yes
+
+    A change that is intended is an entry [[accept]] of DIR/accept.toml with metric, cell, commit and reason, as ganbench trend has it; it
+    holds while that commit is between BASE and HEAD.
+
+    The folder of --out gets verdict.json, verdict.md, verdict.xml (JUnit), benchmark-bigger.json and benchmark-smaller.json (for
+    github-action-benchmark) and samples.json (every measurement). On GitHub the verdict is added to the step's summary.
+
+    Exit codes: 0 nothing that is gated regressed, 1 something did, 2 usage, 3 a process failed, 4 the sides are not comparable, 5 there is
+    nothing to compare with.
+    """
+    from ganbench.ci.preset import SAMPLES, outputs_in
+
+    out: Path = flags["out"]
+    off = (*invocation.off, *flags["off"])
+    plan = _plan(sides, flags, off)
+    _make_folder(out)
+    written = {**flags, "outputs": (*outputs_in(out), *flags["outputs"])}
+    outputs_of(written)
+    from ganbench.cli.ab import measure
+
+    return deliver(measure(_with_others(plan, flags, off), out / SAMPLES), written)
+
+
+def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -> AbPlan:
+    """Return what is measured; nothing is written.
+
+    Raises:
+        UsageError: a flag, a ref or a file is wrong.
+        NothingToCompare: there is no commit before.
+    """
+    from ganbench.ci.base import commits_between, default_base
+    from ganbench.ci.preset import gates_of
+    from ganbench.cli.ab import plan_of
+
+    _check(sides, flags)
+    base = None if sides else default_base(Path.cwd(), os.environ)
+    sides = (base.commit,) if base else sides
+    head = sides[1] if len(sides) > 1 else "WORKTREE"
+    intended = _intended(flags, commits_between(Path.cwd(), sides[0], head))
+    gates = [*gates_of(gpu=flags["gpu"]).items(), *((one.metric, "warn") for one in intended)]
+    given = {"gates": (*(f"{name}={gate}" for name, gate in gates), *flags["gates"]), "base_settings": (), "head_settings": ()}
+    device = {"device": flags["device"] or ("cuda" if flags["gpu"] else None)}
+    plan = plan_of(sides, {**flags, **given, **device}, off)
+    notes = tuple(f"intended: {one.metric} may change: {one.reason}" for one in intended)
+    named = dataclasses.replace(plan.base, name=f"{base.why} ({base.commit[:9]})") if base else plan.base
+    return dataclasses.replace(plan, base=named, head=dataclasses.replace(plan.head, notes=(*plan.head.notes, *notes)))
+
+
+def _check(sides: tuple[str, ...], flags: dict[str, Any]) -> None:
+    """Find out what is wrong before anything is looked up.
+
+    Raises:
+        UsageError: a side is no code, or a flag cannot be read or lacks its other half.
+    """
+    if files := [side for side in sides if side.endswith(".toml")]:
+        raise UsageError(f"two versions of the code are compared (got {files[0]})", hint="ganbench ab compares configurations")
+    policy_of(flags)
+    outputs_of(flags)
+    if bool(flags["baseline"]) != bool(flags["runs"]):
+        given, missing = ("--baseline", "--runs") if flags["baseline"] else ("--runs", "--baseline")
+        raise UsageError(f"{given} is given and {missing} is missing", hint="quality is that of --runs against --baseline")
+    out: Path = flags["out"]
+    existing = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise UsageError(f"--out {out}: {existing} is a file", hint="name a folder")
+
+
+def _intended(flags: dict[str, Any], commits: tuple[str, ...]) -> tuple[Intended, ...]:
+    """Return the changes that the accept file allows; it need not be there."""
+    from ganbench.ci.intended import intended_changes
+    from ganbench.history.accept import ACCEPT_FILE, read_accepts
+
+    path: Path = flags["history"] / ACCEPT_FILE
+    return intended_changes(read_accepts(path), commits, flags["plugin"] or "") if path.is_file() else ()
+
+
+def _make_folder(out: Path) -> None:
+    """Make the folder of the output, which git is told to pass over: it must not make the working tree a changed one.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    from ganbench.results.atomic import storage_errors
+
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".gitignore").write_text("*\n", encoding="ascii")
+
+
+def _with_others(plan: AbPlan, flags: dict[str, Any], off: tuple[str, ...]) -> AbPlan:
+    """Return the plan with the findings of the frozen samples and of the stored runs."""
+    from ganbench.ci.frozen import check_frozen_samples
+    from ganbench.cli.ab import last_words_shown
+    from ganbench.cli.status_line import StatusLine
+
+    quality, told = _quality(plan, flags)
+    data_root = flags["data_root"] or os.environ.get("GANBENCH_DATA", "")
+    device = str(plan.head.settings.get("training.device", "auto"))
+    with StatusLine() as line, last_words_shown():
+        line.say("scoring the frozen samples")
+        frozen = check_frozen_samples(plan.head, plan.policy, threads=plan.threads, device=device, data_root=data_root, off=off)
+    head = dataclasses.replace(plan.head, notes=(*plan.head.notes, *frozen.notes, *told))
+    return dataclasses.replace(plan, head=head, others=(*frozen.findings, *quality))
+
+
+def _quality(plan: AbPlan, flags: dict[str, Any]) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """Return the findings of quality, and what must be known besides; nothing without a baseline.
+
+    Raises:
+        UsageError: a side is no run.
+        NothingToCompare: a side is empty.
+    """
+    from ganbench.ci.quality import quality_findings
+    from ganbench.cli.compare_sides import compare_sides, load_side, refuse_empty
+
+    if not flags["baseline"]:
+        return (), ()
+    base, head = (load_side(name, (flags[name],), flags["history"]) for name in ("baseline", "runs"))
+    refuse_empty(base, head)
+    comparison = compare_sides(base, head, plan.policy)
+    return quality_findings(comparison)

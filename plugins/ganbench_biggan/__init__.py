@@ -1,0 +1,80 @@
+"""BigGAN (Brock et al. 2019, https://arxiv.org/abs/1809.11096) from 16x16 to 512x512, and two published CIFAR-10 recipes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ganbench.plugin import hookimpl
+from ganbench.spec import ArchitectureSpec, RecipeSpec
+
+PAPER = "Brock et al. 2019, https://arxiv.org/abs/1809.11096"
+RESOLUTIONS = (16, 32, 64, 128, 256, 512)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BigGANOptions:
+    """Options of both networks; the defaults are the article's networks at two thirds of its width."""
+
+    latent_dim: int = 120
+    """Length of z; with hierarchical latents a multiple of the generator's blocks and one more (4 at 32x32, 6 at 128x128)."""
+    generator_width: int = 64
+    """Channel unit of the generator (the article's ch): a feature map has 1 to 16 times as many, by resolution."""
+    discriminator_width: int = 64
+    """Channel unit of the discriminator, in the same way."""
+    conditional: bool | None = None
+    """Use labels: they set the gains and biases of the generator's batch norms and project the discriminator's features; unset: where
+    there are any."""
+    shared_dim: int = 128
+    """Length of the class embedding that all batch norms share; 0 gives each a table of its own. Without labels there is none."""
+    hierarchical: bool = True
+    """Split z: one part makes the first feature map, the others enter the batch norms, one for each block."""
+    attention_resolution: int | None = None
+    """Feature maps of this size get self-attention (Zhang et al. 2019) in both networks; 0 for none, unset for half the image's."""
+    generator_spectral_norm: bool = True
+    """Spectral normalisation of the generator; the shared embedding is always without."""
+    discriminator_spectral_norm: bool = True
+    """Spectral normalisation of the discriminator."""
+    initialisation: Literal["orthogonal", "normal", "xavier"] = "orthogonal"
+    """Of all weights: orthogonal (the article), N(0, 0.02), or Glorot's uniform distribution. Biases are 0."""
+    norm_eps: float = 1e-5
+    """Added to the variance in batch norm."""
+    orthogonal_weight: float = 0.0
+    """Orthogonal regularisation of the generator (the article's beta, 1e-4 there); 0 for none."""
+
+    def __post_init__(self) -> None:
+        for name in ("latent_dim", "generator_width", "discriminator_width"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more (got {getattr(self, name)})")
+        for name in ("shared_dim", "attention_resolution", "orthogonal_weight"):
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"{name} must be 0 or more (got {getattr(self, name)})")
+        if not self.norm_eps > 0:
+            raise ValueError(f"norm_eps must be more than 0 (got {self.norm_eps})")
+
+
+@hookimpl
+def ganbench_register() -> list[ArchitectureSpec | RecipeSpec]:
+    """Return the architecture and its recipes."""
+    from ganbench_biggan.recipes import biggan_cifar, biggan_cifar_studiogan
+
+    return [_architecture(), biggan_cifar(), biggan_cifar_studiogan()]
+
+
+def _architecture() -> ArchitectureSpec:
+    return ArchitectureSpec(
+        name="biggan",
+        summary="BigGAN from 16x16 to 512x512: conditional batch norm, hierarchical latents, self-attention, projection",
+        factory="ganbench_biggan.networks:build",
+        options=BigGANOptions,
+        paper=PAPER,
+        sources=("ganbench_resnet",),
+        resolutions=RESOLUTIONS,
+        conditional=True,
+        packing=True,
+        defaults=(
+            ("loss.name", "hinge"),
+            ("generator_optimizer.beta1", 0.0),
+            ("discriminator_optimizer.beta1", 0.0),
+        ),
+    )

@@ -1,0 +1,86 @@
+"""Stacked digits: three digits as the channels of one image, 1,000 modes, each as likely as the others but for the digits' own shares.
+
+The experiment is Stacked MNIST's (Metz et al., 2017, https://arxiv.org/abs/1611.02163), in the form of PacGAN's stacked_MNIST_experiments:
+128,000 images, each of three digits drawn at random, once. Differs: the digits are scikit-learn's and not MNIST's, so that everything works
+offline and the shipped classifier can tell them apart, and train and test images are stacked from different digits.
+
+Shapes: N images, n of a batch, D digits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ganbench.data.content import ContentHasher
+from ganbench.data.source import ArraySource, DataContext, Dataset, ImageSource
+from ganbench.spec import ImageShape
+from ganbench_datasets.digits import build as build_digits
+from ganbench_datasets.options import DigitsOptions, StackedDigitsOptions
+
+CHANNELS = 3
+RESIDENT_MIB = 512.0
+"""A larger split is stacked as it is read."""
+_TEST_DIVISOR = 10
+_HASH_BLOCK = 4096
+
+
+@dataclass(slots=True)
+class StackedSource:
+    """Images that are stacked when they are read: only the digits and the indices are kept."""
+
+    digits: Tensor
+    """``[D, 1, H, W]`` uint8."""
+    chosen: Tensor
+    """``[N, 3]`` int64: which digit is in which channel."""
+    is_resident: bool = False
+    _content_hash: str = field(default="", repr=False)
+
+    @property
+    def num_images(self) -> int:
+        """N."""
+        return len(self.chosen)
+
+    @property
+    def labels(self) -> Tensor | None:
+        """None: the published experiments know no labels."""
+        return None
+
+    @property
+    def content_hash(self) -> str:
+        """sha256 as of a resident split; stacks every image once."""
+        if not self._content_hash:
+            size = int(self.digits.shape[-1])
+            hasher = ContentHasher((CHANNELS, size, size))
+            for start in range(0, self.num_images, _HASH_BLOCK):
+                hasher.update(self.read(torch.arange(start, min(start + _HASH_BLOCK, self.num_images))))
+            self._content_hash = hasher.finish()
+        return self._content_hash
+
+    def read(self, indices: Tensor) -> Tensor:
+        """Return ``[n, 3, H, W]`` uint8."""
+        return self.digits[self.chosen[indices], 0]
+
+
+def build(options: StackedDigitsOptions, context: DataContext) -> Dataset:
+    """Return the stacks, resident where they are small."""
+    digits = build_digits(DigitsOptions(resolution=options.resolution), context)
+    assert isinstance(digits.train, ArraySource)
+    assert isinstance(digits.test, ArraySource)
+    random = torch.Generator().manual_seed(options.seed)
+
+    def stack(source: ArraySource, num_images: int) -> ImageSource:
+        stacked = StackedSource(source.images, torch.randint(source.num_images, (num_images, CHANNELS), generator=random))
+        mib = num_images * CHANNELS * options.resolution**2 / 2**20
+        if mib > min(context.resident_limit_mib, RESIDENT_MIB):
+            return stacked
+        return ArraySource(stacked.read(torch.arange(num_images)))
+
+    return Dataset(
+        name="stacked-digits",
+        shape=ImageShape(resolution=options.resolution, image_channels=CHANNELS),
+        train=stack(digits.train, options.num_images),
+        test=stack(digits.test, max(1, options.num_images // _TEST_DIVISOR)),
+    )

@@ -1,0 +1,114 @@
+"""Multilayer perceptrons for images of any size and for points in the plane.
+
+Shapes: N samples, L the length of z, C, H, W an image (2, 1, 1 for a point), m samples in a pack, K classes.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from ganbench import ImageShape, Networks
+from ganbench_kernels import NormAct
+from ganbench_mlp.layers import LEAKY_SLOPE, Maxout, UnitSigmoid, activation, initialise, with_labels
+from ganbench_mlp.options import MLPOptions
+
+
+def used_classes(options: MLPOptions, shape: ImageShape) -> int:
+    """Return K where the networks use labels, else 0: a pack has samples of several classes and no label."""
+    unwanted = options.conditional is False or (options.conditional is None and shape.packing > 1)
+    return 0 if unwanted else shape.num_classes
+
+
+def output_of(options: MLPOptions, shape: ImageShape) -> str:
+    """Return what ``output`` means for these data."""
+    if options.output == "auto":
+        return "linear" if shape.points else "tanh"
+    return options.output
+
+
+class Generator(nn.Module):
+    """``[N, L]`` latents to ``[N, C, H, W]``."""
+
+    def __init__(self, options: MLPOptions, shape: ImageShape) -> None:
+        super().__init__()
+        self.num_classes = used_classes(options, shape)
+        self.size = (shape.image_channels, shape.resolution, shape.resolution)
+        widths = (options.latent_dim + self.num_classes, *options.generator_widths)
+        layers: list[nn.Module] = []
+        for level, (before, after) in enumerate(pairwise(widths)):
+            normalised = options.generator_norm == "batch" or (options.generator_norm == "batch-after-first" and level > 0)
+            layers += [nn.Linear(before, after, bias=options.generator_bias), *_activated(options, after, normalised)]
+        layers.append(nn.Linear(widths[-1], shape.image_channels * shape.resolution**2))
+        outputs: dict[str, list[nn.Module]] = {"tanh": [nn.Tanh()], "sigmoid": [UnitSigmoid()], "linear": []}
+        self.layers = nn.Sequential(*layers, *outputs[output_of(options, shape)])
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return images, or points."""
+        samples: Tensor = self.layers(with_labels(latents, labels, self.num_classes))
+        return samples.view(-1, *self.size)
+
+
+def _activated(options: MLPOptions, width: int, normalised: bool) -> list[nn.Module]:
+    """Return what stands behind a hidden layer of the generator."""
+    name = options.generator_activation
+    if not normalised:
+        return [activation(name, width)]
+    eps, momentum = options.norm_eps, options.norm_momentum
+    if name == "tanh":
+        return [nn.BatchNorm1d(width, eps, momentum), nn.Tanh()]
+    return [NormAct(width, eps, momentum, negative_slope=LEAKY_SLOPE if name == "leaky_relu" else 0.0)]
+
+
+class Discriminator(nn.Module):
+    """``[N, m * C, H, W]`` images to ``[N]`` logits."""
+
+    def __init__(self, options: MLPOptions, shape: ImageShape) -> None:
+        super().__init__()
+        self.num_classes = used_classes(options, shape)
+        self.in_unit_range = output_of(options, shape) == "sigmoid"
+        size = shape.packing * shape.image_channels * shape.resolution**2
+        widths = (size + self.num_classes, *options.discriminator_widths)
+        layers: list[nn.Module] = [nn.Dropout(options.discriminator_input_dropout)]
+        for before, after in pairwise(widths):
+            layers += _hidden(options, before, after)
+            layers.append(nn.Dropout(options.discriminator_dropout))
+        layers.append(nn.Linear(widths[-1], 1))
+        self.layers = nn.Sequential(*(layer for layer in layers if not (isinstance(layer, nn.Dropout) and layer.p == 0)))
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return logits."""
+        flat = images.flatten(1)
+        if self.in_unit_range:
+            flat = (flat + 1) / 2
+        logits: Tensor = self.layers(with_labels(flat, labels, self.num_classes))
+        return logits.flatten()
+
+
+def _hidden(options: MLPOptions, before: int, after: int) -> list[nn.Module]:
+    if options.discriminator_activation == "maxout":
+        return [Maxout(before, after, options.maxout_pieces)]
+    return [nn.Linear(before, after), activation(options.discriminator_activation, after)]
+
+
+def build(options: MLPOptions, shape: ImageShape) -> Networks:
+    """Build both networks.
+
+    Raises:
+        ValueError: ``conditional`` without labels in the dataset, or a bounded output for points.
+    """
+    if options.conditional and shape.num_classes == 0:
+        raise ValueError("conditional needs labels, and this dataset has none; use -o conditional=false")
+    if shape.points and options.output in ("tanh", "sigmoid"):
+        raise ValueError(f"output must be auto or linear for points, which have no bounds (got {options.output})")
+    generator, discriminator = Generator(options, shape), Discriminator(options, shape)
+    initialise(generator, options.initialisation, options.generator_scale)
+    initialise(discriminator, options.initialisation, options.discriminator_scale)
+    return Networks(
+        generator=generator,
+        discriminator=discriminator,
+        latent_dim=options.latent_dim,
+        latents=options.latents,
+        conditional=used_classes(options, shape) > 0,
+    )

@@ -1,0 +1,65 @@
+"""Two classes of one dataset as the two domains of a translation: their images, their order, and what a translation is evaluated on.
+
+Shapes: N images of a split, n of one class, C channels, H = W = resolution.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from ganbench.data.source import Dataset, ImageSource
+from ganbench.errors import ConfigError
+from ganbench_kernels import gather_normalize
+from ganbench_translation.subsets import part_of
+
+
+def images_of_class(source: ImageSource, label: int) -> ImageSource | None:
+    """Return the images of one class as a split of their own, or None where there are none."""
+    if source.labels is None:
+        return None
+    ids = (source.labels == label).nonzero().squeeze(1)
+    return part_of(source, ids=ids) if len(ids) else None
+
+
+def domain(dataset: Dataset, label: int) -> ImageSource:
+    """Return the train images of one class.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    found = images_of_class(dataset.train, label)
+    if found is None:
+        raise ConfigError(f"class {label} of {dataset.name} has no train images", hint="choose another source_class or target_class")
+    return found
+
+
+def held_out(dataset: Dataset, label: int) -> ImageSource:
+    """Return the test images of one class, or the train images where there are none."""
+    found = None if dataset.test is None else images_of_class(dataset.test, label)
+    return domain(dataset, label) if found is None else found
+
+
+def draw_images(source: ImageSource, count: int, random: torch.Generator) -> Tensor:
+    """Return images in a random order, each again only after all the others.
+
+    Args:
+        source: where they come from.
+        count: how many.
+        random: the stream of the order.
+
+    Returns:
+        ``[count, C, H, W]`` float32 in [-1, 1].
+    """
+    order = torch.randperm(source.num_images, generator=random)[:count]
+    repeated = torch.arange(count) % len(order)
+    return gather_normalize(source.read(order), repeated, channels_last=False)
+
+
+def dataset_of_class(dataset: Dataset, label: int) -> Dataset:
+    """Return the dataset that consists of one class, under a name that says so."""
+    name = dataset.class_names[label] if label < len(dataset.class_names) else str(label)
+    test = None if dataset.test is None else images_of_class(dataset.test, label)
+    return dataclasses.replace(dataset, name=f"{dataset.name}/{name}", train=domain(dataset, label), test=test)

@@ -1,0 +1,62 @@
+"""A part of a split as a split of its own: some of its images, or some of their channels.
+
+Shapes: N images of the part, C channels, H = W = resolution.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ganbench.data.content import ContentHasher
+from ganbench.data.source import ArraySource, ImageSource
+
+_PIECE = 64
+_ALL = slice(None)
+
+
+class PartSource:
+    """A part of a split that streams.
+
+    Args:
+        source: the split.
+        ids: ``[N]`` int64, which of its images; None for all.
+        channels: which of their channels.
+    """
+
+    is_resident = False
+
+    def __init__(self, source: ImageSource, ids: Tensor | None, channels: slice) -> None:
+        self._source, self._channels = source, channels
+        self._ids = torch.arange(source.num_images) if ids is None else ids
+        self.labels = None if source.labels is None else source.labels[self._ids]
+        self._content_hash = ""
+
+    @property
+    def num_images(self) -> int:
+        """Return N."""
+        return len(self._ids)
+
+    @property
+    def content_hash(self) -> str:
+        """sha256 over shape, pixels and labels; reads all of them, once."""
+        if not self._content_hash:
+            channels, height, width = self.read(torch.zeros(1, dtype=torch.int64)).shape[1:]
+            hasher = ContentHasher((channels, height, width))
+            for start in range(0, self.num_images, _PIECE):
+                hasher.update(self.read(torch.arange(start, min(start + _PIECE, self.num_images))))
+            self._content_hash = hasher.finish(self.labels)
+        return self._content_hash
+
+    def read(self, indices: Tensor) -> Tensor:
+        """Return images ``[len(indices), C, H, W]`` uint8."""
+        return self._source.read(self._ids[indices])[:, self._channels].contiguous()
+
+
+def part_of(source: ImageSource, *, ids: Tensor | None = None, channels: slice = _ALL) -> ImageSource:
+    """Return a part of a split: in memory where the split is, streaming where it streams."""
+    if not isinstance(source, ArraySource):
+        return PartSource(source, ids, channels)
+    images = source.images if ids is None else source.images[ids]
+    labels = source.labels if ids is None or source.labels is None else source.labels[ids]
+    return ArraySource(images[:, channels], labels)

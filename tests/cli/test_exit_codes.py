@@ -1,0 +1,79 @@
+"""Every exit code of the commands that end in a verdict, each reached as a user would reach it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganbench.ci.frozen import FrozenVerdict
+from ganbench.cli.main import main
+from ganbench.results.record import RunRecord
+from ganbench.results.serialise import to_json
+
+Call = Callable[..., int]
+REFUSES, DIES = {"mode": "refuse"}, {"mode": "die@block"}
+
+
+@pytest.fixture
+def call(call_with_fakes: Call, monkeypatch: pytest.MonkeyPatch, make_record: Callable[..., RunRecord]) -> Call:
+    """Return a caller of ``ab``, ``ci`` or ``compare``; there are checkouts ``a`` and ``b``, four runs, and a folder without one."""
+    monkeypatch.setattr("ganbench.ci.frozen.check_frozen_samples", lambda *_, **__: FrozenVerdict(notes=("not asked",)))
+    base = make_record()
+    larger = dataclasses.replace(base.work, generator_parameters=base.work.generator_parameters + 1)
+    records = {
+        "old": base,
+        "same": base,
+        "large": dataclasses.replace(base, work=larger),
+        "other": dataclasses.replace(base, dataset="cifar10"),
+    }
+    for name, record in records.items():
+        Path(name, record.run_id).mkdir(parents=True)
+        Path(name, record.run_id, "record.json").write_text(to_json(record))
+    Path("empty").mkdir()
+
+    def invoke(command: str, *arguments: str, **given: dict[str, Any]) -> int:
+        if command == "compare":
+            return main([command, *arguments])
+        return call_with_fakes(command, *arguments, "--plugin", "dcgan", **given)
+
+    return invoke
+
+
+@pytest.mark.parametrize(
+    ("code", "command", "arguments", "given"),
+    [
+        (0, "compare", ("old", "same"), {}),
+        (0, "ab", ("./a", "./b"), {}),
+        (0, "ci", ("./a", "./b"), {}),
+        (1, "compare", ("old", "large"), {}),
+        (1, "ab", ("./a", "./b", "--inject-slowdown", "10%"), {}),
+        (1, "ci", ("./a", "./b"), {"head": {"generator_parameters": 1001}}),
+        (2, "compare", ("old", "nowhere"), {}),
+        (2, "ab", ("./a", "nowhere"), {}),
+        (2, "ci", ("./a", "./b"), {"base": REFUSES, "head": REFUSES}),
+        (3, "ab", ("./a", "./b"), {"head": DIES}),
+        (3, "ci", ("./a", "./b"), {"base": DIES}),
+        (4, "compare", ("old", "other"), {}),
+        (4, "ab", ("./a", "./b"), {"base": REFUSES}),
+        (4, "ci", ("./a", "./b"), {"head": REFUSES}),
+        (5, "compare", ("old", "empty"), {}),
+        (5, "ci", ("./a", "./b", "--baseline", "old", "--runs", "empty"), {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(value) if isinstance(value, int) else "",
+)
+def test_the_exit_code_says_what_happened(
+    call: Call, capsys: pytest.CaptureFixture[str], code: int, command: str, arguments: tuple[str, ...], given: dict[str, Any]
+) -> None:
+    """With a verdict on stdout, or without one a line on stderr that says why; never a traceback."""
+    assert call(command, *arguments, **given) == code
+    out, err = capsys.readouterr()
+    if code in (0, 1) or (code, command) == (4, "compare"):
+        assert out.startswith({0: "no regression", 1: "regressed: ", 4: "not comparable: "}[code])
+    else:
+        assert out == ""
+        assert err.splitlines()[-1].startswith("ganbench: ")
+    assert "Traceback" not in out + err

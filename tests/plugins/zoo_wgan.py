@@ -1,0 +1,20 @@
+"""A small configuration of each name that ganbench_wgan registers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SMALL: dict[str, Any] = {
+    "dataset.name": "digits",
+    "dataset.options.resolution": 8,
+    "architecture.options.latent_dim": 8,
+    "architecture.options.generator_width": 8,
+    "architecture.options.discriminator_width": 8,
+    "training.batch_size": 8,
+    "training.d_steps": 2,
+}
+CASES: dict[str, dict[str, Any]] = {
+    "wgan-conv": _SMALL,
+    "wgan": {**_SMALL, "training.d_steps_boost": 3},
+    "wgan-gp-conv": _SMALL,
+}

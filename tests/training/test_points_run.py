@@ -1,0 +1,109 @@
+"""Runs on points: measured as they are, drawn as a picture, resumed to the same bits, and refused where they make no sense."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ganbench.config.resolve import Layer, resolve
+from ganbench.errors import ConfigError, Diverged, Interrupted
+from ganbench.metrics.planning import planned_metrics
+from ganbench.plugin.manager import PluginManager
+from ganbench.results.grid import read_grid
+from ganbench.results.store import RunDirectory
+from ganbench.training.networks import Networks
+from ganbench.training.reporter import SilentReporter
+from ganbench.training.sampling import SampleStream
+from ganbench.training.session import Session
+
+MANAGER = PluginManager()
+TINY: dict[str, Any] = {
+    "dataset.name": "ring8",
+    "dataset.options.num_samples": 3000,
+    "architecture.options.latent_dim": 2,
+    "architecture.options.generator_widths": (8,),
+    "architecture.options.discriminator_widths": (8,),
+    "training.total_kimg": 0.4,
+    "training.batch_size": 20,
+    "training.device": "cpu",
+    "training.threads": 1,
+    "evaluation.metrics": ("modes500", "fd500"),
+    "evaluation.every_kimg": 0.2,
+}
+SGD = {"kind": "sgd", "momentum": 0.5, "final_momentum": 0.7, "momentum_ramp_kimg": 0.3, "schedule": "exponential", "halflife_kimg": 0.1}
+
+
+def session(name: str = "mlp", *, should_stop: Any = lambda: False, **settings: Any) -> Session:
+    resolved = resolve(MANAGER, name, [Layer(origin="test", settings={**TINY, **settings})])
+    return Session(resolved, planned_metrics(resolved, MANAGER), MANAGER, SilentReporter(), should_stop)
+
+
+def run(path: Path, one: Session) -> Any:
+    return one.run_new(lambda dataset: RunDirectory.create(path, name="run", dataset=dataset, seed=0))
+
+
+def weights(one: Session) -> dict[str, torch.Tensor]:
+    modules = one.materials.algorithm.modules()
+    return {f"{n}.{k}": v.clone() for n, m in modules.items() for k, v in m.state_dict().items()}
+
+
+def test_a_run_on_points_is_measured_and_drawn(tmp_path: Path) -> None:
+    """Four quantities with floors, one picture for each evaluation, the strip, and the ceiling in the notes."""
+    one = session()
+    record = run(tmp_path, one)
+    assert record.status == "complete"
+    names = ["modes500_points", "high_quality500_points", "reverse_kl500_points", "fd500_points"]
+    final = {value.name: value for value in record.evaluations[-1].values}
+    assert list(final) == names
+    assert final["modes500_points"].floor == 8
+    assert final["high_quality500_points"].floor == pytest.approx(0.989, abs=0.02)
+    assert any("98.89 %" in note for note in record.notes)
+    pictures = sorted(one.directory.samples_path.glob("*.png"))
+    assert [picture.name for picture in pictures] == ["000000000.png", "000000200.png", "000000400.png"]
+    assert read_grid(pictures[0]).shape == (1, 3, 300, 300)
+    assert one.directory.progress_path.exists()
+
+
+@pytest.mark.parametrize("packing", [1, 2])
+def test_a_resumed_run_on_points_has_the_same_bits(tmp_path: Path, packing: int) -> None:
+    """With momentum, a falling rate and packs; interrupted in the middle of both ramps."""
+    optimizers = {f"{network}_optimizer.{k}": v for network in ("generator", "discriminator") for k, v in SGD.items()}
+    settings = {**optimizers, "training.packing": packing, "architecture.options.discriminator_dropout": 0.25}
+    whole = session(**settings)
+    run(tmp_path / "whole", whole)
+    asked = iter(range(100))
+    stopped = session(should_stop=lambda: next(asked) == 7, **settings)
+    with pytest.raises(Interrupted):
+        run(tmp_path / "stopped", stopped)
+    resumed = session(**settings)
+    resumed.run_resumed(RunDirectory.resume(stopped.directory.path))
+    ours, theirs = weights(whole), weights(resumed)
+    assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
+
+
+def test_images_cannot_be_measured_by_the_points_extractor(tmp_path: Path) -> None:
+    """Nor points by an image classifier; both end before anything is trained."""
+    with pytest.raises(ConfigError, match="the extractor 'digits' takes images, and ring8 holds points"):
+        run(tmp_path, session(**{"evaluation.metrics": ("fd500_digits",)}))
+    with pytest.raises(ConfigError, match=r"training\.horizontal_flip is on, and the data are points"):
+        run(tmp_path, session(**{"training.horizontal_flip": True}))
+    assert not list(tmp_path.iterdir())
+
+
+def test_samples_of_points_are_not_quantised() -> None:
+    """What the generator returns, unless it is not finite."""
+
+    class Far(torch.nn.Module):
+        def forward(self, latents: torch.Tensor, labels: None) -> torch.Tensor:
+            return (latents * 1e6)[:, :, None, None]
+
+    networks = Networks(generator=Far(), discriminator=torch.nn.Identity(), latent_dim=2)
+    stream = SampleStream(Far(), networks, count=9, seed=0, purpose="grid", device=torch.device("cpu"), points=True)
+    assert stream(0, 9).dtype == torch.float32
+    assert stream(0, 9).abs().max() > 1e5
+    stream._latents[3] = torch.inf
+    with pytest.raises(Diverged, match="the generated images hold NaN or Inf"):
+        stream(0, 9)
