@@ -56,7 +56,8 @@ class AdversarialAlgorithm:
             images_per_update=self.images_per_iteration,
         )
         self._discriminator_parameters: list[Tensor] = list(self._discriminator.parameters())
-        self._parameters = {"generator": list(self._generator.parameters()), "discriminator": self._discriminator_parameters}
+        self._parameters: dict[str, list[Tensor]] = {"generator": list(self._generator.parameters())}
+        self._parameters["discriminator"] = self._discriminator_parameters
         self._optimizers = {
             "generator": build_optimizer(config.generator_optimizer, self._generator.parameters(), self._device),
             "discriminator": build_optimizer(config.discriminator_optimizer, self._discriminator.parameters(), self._device),
