@@ -81,8 +81,8 @@ def plan_metric(
         ConfigError: the name is unknown, malformed or calls a family by the wrong name.
     """
     parts = _take_apart(name, metrics)
-    if parts.spec.paired:
-        return _plan_paired(parts)
+    if parts.spec.paired or parts.spec.on_images:
+        return _plan_without_extractor(parts)
     extractor = _choose_extractor(parts, extractors, default_extractor)
     _check_family_name(parts, extractor, extractors)
     return PlannedMetric(
@@ -94,7 +94,7 @@ def plan_metric(
     )
 
 
-def _plan_paired(parts: _Parts) -> PlannedMetric:
+def _plan_without_extractor(parts: _Parts) -> PlannedMetric:
     """Plan a metric that looks at no features.
 
     Raises:
@@ -102,8 +102,8 @@ def _plan_paired(parts: _Parts) -> PlannedMetric:
     """
     spec, count = parts.spec, parts.count
     if parts.extractor:
-        reason = f"metric {parts.text!r} compares images with their targets, without an extractor"
-        raise ConfigError(reason, hint=f"write {spec.name}{_short(count)}")
+        looks = "compares images with their targets" if spec.paired else "looks at the images themselves"
+        raise ConfigError(f"metric {parts.text!r} {looks}, without an extractor", hint=f"write {spec.name}{_short(count)}")
     quantities = tuple(
         PlannedQuantity(name=f"{one.name}{_short(count)}", label=one.label, higher_is_better=one.higher_is_better)
         for one in spec.quantities
@@ -130,6 +130,8 @@ def _take_apart(name: str, metrics: Mapping[str, MetricSpec]) -> _Parts:
 
 def _choose_extractor(parts: _Parts, extractors: Mapping[str, ExtractorSpec], default_extractor: str) -> ExtractorSpec:
     """Return the extractor that the name says, or implies: an Inception name without an extractor means the plain Inception network."""
+    if parts.spec.layered:
+        return _choose_layers(parts, extractors, default_extractor)
     wanted = parts.extractor or default_extractor
     if not parts.extractor and parts.says_inception:
         default = extractors.get(default_extractor)
@@ -142,6 +144,24 @@ def _choose_extractor(parts: _Parts, extractors: Mapping[str, ExtractorSpec], de
         wanted = plain[0]
     if wanted not in extractors:
         raise ConfigError(f"metric {parts.text!r}: unknown extractor {wanted!r}", hint=did_you_mean(wanted, sorted(extractors)))
+    if extractors[wanted].layered:
+        raise ConfigError(f"metric {parts.text!r}: the features of {wanted!r} are layers, for perceptual distances alone")
+    return extractors[wanted]
+
+
+def _choose_layers(parts: _Parts, extractors: Mapping[str, ExtractorSpec], default_extractor: str) -> ExtractorSpec:
+    """Return the extractor of layers that the name says, or the layers of the dataset's extractor.
+
+    Raises:
+        ConfigError: it is unknown, or its features are no layers.
+    """
+    wanted = parts.extractor or f"{default_extractor}-layers"
+    layered = sorted(name for name, spec in extractors.items() if spec.layered)
+    if wanted not in layered:
+        raise ConfigError(
+            f"metric {parts.text!r} needs an extractor of layers (got {wanted!r})",
+            hint=f"write {parts.spec.name}{_short(parts.count)}_EXTRACTOR with one of {', '.join(layered) or 'none'}",
+        )
     return extractors[wanted]
 
 
@@ -160,7 +180,7 @@ def _check_family_name(parts: _Parts, extractor: ExtractorSpec, extractors: Mapp
             f"metric {parts.text!r}: {spec.inception_name!r} is said only of the Inception network, and {extractor.name!r} is another",
             hint=f"write {right}",
         )
-    others = sorted(name for name, other in extractors.items() if not other.inception)
+    others = sorted(name for name, other in extractors.items() if not other.inception and not other.layered)
     alternative = f", or {spec.name}{_short(parts.count)}_EXTRACTOR with one of {', '.join(others)}" if others else ""
     raise ConfigError(
         f"metric {parts.text!r}: under the extractor {extractor.name!r} the family {spec.name!r} is called {spec.inception_name!r}",

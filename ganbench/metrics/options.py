@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,3 +78,77 @@ class ModesOptions:
 
     expected: Literal["even", "real"] = "even"
     """What the reverse KL is taken against: even shares of all modes, or the shares in the real images."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LpipsOptions:
+    """Between which images the perceptual distance is taken."""
+
+    per_class: bool = False
+    """Whether only images of one class are compared; the mean over the classes is returned. Needs a conditional run."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MsSsimOptions:
+    """Between which images MS-SSIM is taken."""
+
+    num_pairs: int = 1000
+    """Random pairs of different images over which the mean is taken."""
+    per_class: bool = False
+    """Whether only images of one class are compared, as Odena et al. (2017) do; each class has as many pairs. Needs a conditional run."""
+    seed: int = 2020
+    """Seed of the pairs' own stream."""
+
+    def __post_init__(self) -> None:
+        _at_least("num_pairs", self.num_pairs, 1)
+        _seed(self.seed)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassificationAccuracyOptions:
+    """The classifier that is trained on generated images, and its budget."""
+
+    steps: int = 300
+    """Optimizer steps, for generated and for real images alike."""
+    batch_size: int = 128
+    """Images in a step."""
+    width: int = 32
+    """Channels of the first convolution; the second has twice as many, all others four times."""
+    learning_rate: float = 2e-3
+    """AdamW's rate at the start; it falls to 0 along a cosine."""
+    weight_decay: float = 0.02
+    seed: int = 0
+    """Of the classifier's initialisation and of the order of the images."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "width"):
+            _at_least(name, getattr(self, name), 1)
+        _at_least("batch_size", self.batch_size, 2)
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be above 0 and finite (got {self.learning_rate})")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay must be 0 or more and finite (got {self.weight_decay})")
+        _seed(self.seed)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassFrechetOptions:
+    """How few images of a class are enough."""
+
+    least_per_class: int = 50
+    """Images that each class must have on each side. Few images make every class's distance large; the floor shows by how much."""
+
+    def __post_init__(self) -> None:
+        _at_least("least_per_class", self.least_per_class, 2)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemorisedOptions:
+    """How near is too near. The default is that of Alaa et al. (2022)."""
+
+    factor: float = 1.0
+    """Of the distance from a train image to its nearest other train image: a generated image that is nearer than this is memorised."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.factor < math.inf:
+            raise ValueError(f"factor must be above 0 and finite (got {self.factor})")

@@ -100,10 +100,13 @@ def source_hash(factory: str, sources: tuple[str, ...] = ()) -> str:
     package cannot be found.
     """
     digest = hashlib.sha256()
-    for package in (factory.partition(":")[0].partition(".")[0], *sources):
+    own = factory.partition(":")[0].partition(".")[0]
+    for package in (own, *sources):
         spec = sys.modules[package].__spec__ if package in sys.modules else importlib.util.find_spec(package)
         if spec is None or spec.origin is None:
             return ""
+        if package != own:
+            digest.update(package.encode() + b"\0\0")
         origin = Path(spec.origin)
         files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
         for file in files:

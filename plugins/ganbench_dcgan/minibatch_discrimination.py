@@ -34,7 +34,7 @@ class MinibatchDiscrimination(nn.Module):
         """Return features and nearness; distances are in float32 or wider."""
         projected = features @ self.weight
         wide = projected.to(torch.promote_types(projected.dtype, torch.float32))
-        rows = wide.unflatten(1, (self.num_kernels, -1))  # [N, B, C]
+        rows = wide.view(len(wide), self.num_kernels, -1)  # [N, B, C]
         distances = (rows[:, None] - rows).abs().sum(dim=3)  # [N, N, B]
         return torch.cat([features, torch.exp(-distances).sum(dim=1)], dim=1)
 

@@ -45,8 +45,8 @@ class VirtualNorm(nn.Module):
         mean, variance = virtual_statistics(wide, self.num_reference)  # [R + N, C]
         scale = self.weight * torch.rsqrt(variance + self.eps)
         shift = self.bias - mean * scale
-        ones = (1,) * (x.dim() - 2)
-        return torch.addcmul(shift.unflatten(1, (-1, *ones)), wide, scale.unflatten(1, (-1, *ones))).to(x.dtype)
+        columns = (*mean.shape, *(1,) * (x.dim() - 2))
+        return torch.addcmul(shift.view(columns), wide, scale.view(columns)).to(x.dtype)
 
     def extra_repr(self) -> str:
         """Return the arguments."""

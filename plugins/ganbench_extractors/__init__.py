@@ -6,6 +6,7 @@ from ganbench.plugin import hookimpl
 from ganbench.spec import ExtractorSpec, FrozenSamplesSpec
 
 INCEPTION_PAPER = "Szegedy et al., 2015, https://arxiv.org/abs/1512.00567"
+LPIPS_PAPER = "Zhang et al., 2018, https://arxiv.org/abs/1801.03924"
 
 INCEPTION = ExtractorSpec(
     name="inception",
@@ -44,6 +45,31 @@ FASHION = ExtractorSpec(
     factory="ganbench_extractors.classifiers:build_fashion",
 )
 
+DIGITS_LAYERS = ExtractorSpec(
+    name="digits-layers",
+    summary="the convolutions of the five digits classifiers, for perceptual distances; offline",
+    factory="ganbench_extractors.layers:build_digits",
+    paper=LPIPS_PAPER,
+    layered=True,
+)
+
+FASHION_LAYERS = ExtractorSpec(
+    name="fashion-layers",
+    summary="the convolutions of the five fashion classifiers, for perceptual distances; offline",
+    factory="ganbench_extractors.layers:build_fashion",
+    paper=LPIPS_PAPER,
+    layered=True,
+)
+
+VGG16_LAYERS = ExtractorSpec(
+    name="vgg16-layers",
+    summary="five layers of VGG16 at 64x64, for perceptual distances; give torchvision's weights with --extractor-weights",
+    factory="ganbench_extractors.vgg:build",
+    paper=LPIPS_PAPER,
+    needs_weights=True,
+    layered=True,
+)
+
 FROZEN_DIGITS = FrozenSamplesSpec(
     name="digits",
     summary="500 samples of a DCGAN on digits, with the scores that every metric must give them",
@@ -54,4 +80,4 @@ FROZEN_DIGITS = FrozenSamplesSpec(
 @hookimpl
 def ganbench_register() -> list[ExtractorSpec | FrozenSamplesSpec]:
     """Return the first-party extractors and frozen samples."""
-    return [INCEPTION, INCEPTION_CLEAN, DIGITS, STACKED_DIGITS, FASHION, FROZEN_DIGITS]
+    return [INCEPTION, INCEPTION_CLEAN, DIGITS, STACKED_DIGITS, FASHION, DIGITS_LAYERS, FASHION_LAYERS, VGG16_LAYERS, FROZEN_DIGITS]

@@ -90,14 +90,23 @@ def build_classifier(recipe: ClassifierRecipe, device: str, directory: Path = WE
     Raises:
         WeightsError: a file is missing, or is not the one that the manifest names.
     """
+    networks, weights_hash = load_networks(recipe, directory)
+    return ClassifierExtractor(recipe, networks, weights_hash, device)
+
+
+def load_networks(recipe: ClassifierRecipe, directory: Path = WEIGHTS) -> tuple[list[SmallClassifier], str]:
+    """Return the verified networks of a recipe on the CPU, and sha256 over all their files.
+
+    Raises:
+        WeightsError: a file is missing, or is not the one that the manifest names.
+    """
     members = _read_manifest(directory / f"{recipe.name}.json")
     networks = []
     for member in members:
         network = SmallClassifier(recipe.resolution, recipe.widths, recipe.dims, recipe.num_classes)
         network.load_state_dict(safetensors.load(_read_verified(directory / str(member["file"]), str(member["sha256"]))))
-        networks.append(network)
-    weights_hash = hashlib.sha256("".join(str(member["sha256"]) for member in members).encode()).hexdigest()
-    return ClassifierExtractor(recipe, networks, weights_hash, device)
+        networks.append(network.eval().requires_grad_(False))
+    return networks, hashlib.sha256("".join(str(member["sha256"]) for member in members).encode()).hexdigest()
 
 
 def _read_manifest(path: Path) -> list[dict[str, Any]]:

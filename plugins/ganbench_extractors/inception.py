@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ from ganbench.metrics.resize import resize_antialiased, to_colour
 from ganbench_extractors.inception_weights import find_weights, sha256_of
 from ganbench_extractors.numerics import full_float32
 from ganbench_extractors.quiet_fidelity import import_fidelity
+from ganbench_extractors.state_dict import read_state_dict
 
 RESOLUTION = 299
 MAX_BATCH = 50
@@ -122,7 +122,7 @@ def load_network(path: Path) -> nn.Module:
     Raises:
         WeightsError: the file is not a state dict of this network.
     """
-    _check_is_state_dict(path)
+    read_state_dict(path, FORMAT_HINT)  # once as plain tensors, before torch-fidelity reads it with a loader that would run code found in it
     fidelity = import_fidelity("feature_extractor_inceptionv3")
     try:
         network: nn.Module = fidelity.FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(path))
@@ -130,18 +130,3 @@ def load_network(path: Path) -> nn.Module:
         first = " ".join(str(error).split(":", 1)[-1].split())[:120]
         raise WeightsError(f"{path} does not fit the 2015 Inception network: {first}", hint=FORMAT_HINT) from error
     return network.eval().requires_grad_(False)
-
-
-def _check_is_state_dict(path: Path) -> None:
-    """Read the file once as plain tensors, before torch-fidelity reads it with a loader that would run code found in it.
-
-    Raises:
-        WeightsError: it holds something else, or cannot be read.
-    """
-    try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever the bytes make of the reader
-        reason = " ".join(str(error).split()).partition(". ")[0][:120] or type(error).__name__
-        raise WeightsError(f"{path} cannot be read as a PyTorch state dict ({reason})", hint="get the file again") from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(f"{path} holds no state dict (got {type(state).__name__})", hint=FORMAT_HINT)

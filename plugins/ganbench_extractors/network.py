@@ -38,6 +38,21 @@ class SmallClassifier(nn.Module):
         self.classes = nn.Linear(dims, num_classes)
         self._form = (resolution, tuple(widths), dims, num_classes)
 
+    def activations(self, images: Tensor) -> list[Tensor]:
+        """Return what each convolution gives behind its GELU.
+
+        Args:
+            images: ``[N, 1, H, W]`` float in [-1, 1].
+
+        Returns:
+            ``[N, width, h, w]`` float for each.
+        """
+        found = [images]
+        for index, convolution in enumerate(self.convolutions):
+            x = convolution(found[-1])
+            found.append(F.gelu(self.norms[index](x) if self.norms else x))
+        return found[1:]
+
     def features(self, images: Tensor) -> Tensor:
         """Return the penultimate layer.
 
@@ -47,11 +62,7 @@ class SmallClassifier(nn.Module):
         Returns:
             ``[N, D]`` float.
         """
-        x = images
-        for index, convolution in enumerate(self.convolutions):
-            x = convolution(x)
-            x = F.gelu(self.norms[index](x) if self.norms else x)
-        return F.gelu(self.hidden(torch.flatten(x, 1)))
+        return F.gelu(self.hidden(torch.flatten(self.activations(images)[-1], 1)))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits ``[N, K]`` of images ``[N, 1, H, W]`` in [-1, 1]."""

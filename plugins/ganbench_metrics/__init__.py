@@ -1,10 +1,15 @@
 """The metrics that come with ganbench, registered like anyone's. Their arithmetic is in ``ganbench.metrics``."""
 
 from ganbench.metrics.options import (
+    ClassFrechetOptions,
+    ClassificationAccuracyOptions,
     ClassifierScoreOptions,
     DensityCoverageOptions,
     KernelDistanceOptions,
+    LpipsOptions,
+    MemorisedOptions,
     ModesOptions,
+    MsSsimOptions,
     PrecisionRecallOptions,
 )
 from ganbench.plugin import hookimpl
@@ -104,8 +109,75 @@ SQUARED_ERROR = MetricSpec(
     paired=True,
 )
 
+LPIPS = MetricSpec(
+    name="lpips",
+    summary="diversity: mean perceptual distance between two generated images, without learned weights",
+    factory="ganbench.metrics.lpips:build_lpips",
+    options=LpipsOptions,
+    paper="Zhang et al., 2018, https://arxiv.org/abs/1801.03924",
+    quantities=(Quantity(name="lpips", label="LPIPS", higher_is_better=True),),
+    default_count=2000,
+    layered=True,
+)
+
+MS_SSIM = MetricSpec(
+    name="msssim",
+    summary="diversity: mean multi-scale structural similarity of two generated images",
+    factory="ganbench.metrics.ms_ssim:build_ms_ssim",
+    options=MsSsimOptions,
+    paper="Wang et al., 2003, https://doi.org/10.1109/ACSSC.2003.1292216; Odena et al., 2017, https://arxiv.org/abs/1610.09585",
+    quantities=(Quantity(name="msssim", label="MS-SSIM", higher_is_better=False),),
+    default_count=2000,
+    on_images=True,
+)
+
+CLASSIFICATION_ACCURACY = MetricSpec(
+    name="cas",
+    summary="classification accuracy score: train a classifier on generated images, test it on real held-out ones (conditional runs)",
+    factory="ganbench.metrics.classification_accuracy:build_classification_accuracy",
+    options=ClassificationAccuracyOptions,
+    paper="Ravuri and Vinyals, 2019, https://arxiv.org/abs/1905.10887",
+    quantities=(Quantity(name="cas", label="CAS", higher_is_better=True),),
+    default_count=5000,
+    on_images=True,
+)
+
+CLASS_FRECHET = MetricSpec(
+    name="fd_class",
+    inception_name="fid_class",
+    summary="mean Fréchet distance within each class, and the worst class's (intra-FID under Inception; conditional runs)",
+    factory="ganbench.metrics.class_frechet:build_class_frechet",
+    options=ClassFrechetOptions,
+    paper="Miyato and Koyama, 2018, https://arxiv.org/abs/1802.05637",
+    quantities=(
+        Quantity(
+            name="fd_class", label="FD per class", higher_is_better=False, inception_name="fid_class", inception_label="FID per class"
+        ),
+        Quantity(
+            name="fd_worst_class",
+            label="FD worst class",
+            higher_is_better=False,
+            inception_name="fid_worst_class",
+            inception_label="FID worst class",
+        ),
+    ),
+)
+
+MEMORISED = MetricSpec(
+    name="memorised",
+    summary="share of generated images that are nearer to a train image than its own nearest train image; the floor is held-out images' share",
+    factory="ganbench.metrics.memorised:build_memorised",
+    options=MemorisedOptions,
+    paper="Alaa et al., 2022, https://arxiv.org/abs/2102.08921",
+    quantities=(Quantity(name="memorised", label="memorised", higher_is_better=False),),
+    default_count=2000,
+)
+
 
 @hookimpl
 def ganbench_register() -> list[MetricSpec]:
     """Register the metrics."""
-    return [FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL, DENSITY_COVERAGE, MODES, TARGET_ACCURACY, SQUARED_ERROR]
+    return [
+        *(FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL, DENSITY_COVERAGE, MODES, TARGET_ACCURACY, SQUARED_ERROR),
+        *(LPIPS, MS_SSIM, CLASSIFICATION_ACCURACY, CLASS_FRECHET, MEMORISED),
+    ]

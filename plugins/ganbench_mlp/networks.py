@@ -1,6 +1,6 @@
 """Multilayer perceptrons for images of any size and for points in the plane.
 
-Shapes: N samples, L the length of z, C, H, W an image (2, 1, 1 for a point), m samples in a pack, K classes.
+Shapes: N samples, L the length of z, C, H, W an image (2, 1, 1 for a point), m samples in a pack, K classes, D features.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from ganbench import ImageShape, Networks
+from ganbench import ImageShape, Judgement, Networks
 from ganbench_kernels import NormAct
 from ganbench_mlp.layers import LEAKY_SLOPE, Maxout, UnitSigmoid, activation, initialise, with_labels
 from ganbench_mlp.options import MLPOptions
@@ -62,7 +62,7 @@ def _activated(options: MLPOptions, width: int, normalised: bool) -> list[nn.Mod
 
 
 class Discriminator(nn.Module):
-    """``[N, m * C, H, W]`` images to ``[N]`` logits."""
+    """``[N, m * C, H, W]`` images to a judgement: logits ``[N]``, and the features ``[N, D]`` that its last layer sees."""
 
     def __init__(self, options: MLPOptions, shape: ImageShape) -> None:
         super().__init__()
@@ -77,13 +77,16 @@ class Discriminator(nn.Module):
         layers.append(nn.Linear(widths[-1], 1))
         self.layers = nn.Sequential(*(layer for layer in layers if not (isinstance(layer, nn.Dropout) and layer.p == 0)))
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return logits."""
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Judgement:
+        """Return the judgement."""
         flat = images.flatten(1)
         if self.in_unit_range:
             flat = (flat + 1) / 2
-        logits: Tensor = self.layers(with_labels(flat, labels, self.num_classes))
-        return logits.flatten()
+        *hidden, head = self.layers
+        features = with_labels(flat, labels, self.num_classes)
+        for layer in hidden:
+            features = layer(features)
+        return Judgement(head(features).flatten(), features=features)
 
 
 def _hidden(options: MLPOptions, before: int, after: int) -> list[nn.Module]:

@@ -90,7 +90,5 @@ def test_each_batch_is_compared_with_its_own_part() -> None:
 
 def test_a_network_without_targets_is_refused() -> None:
     """Before anything is trained."""
-    with pytest.raises(
-        ConfigError, match="'mse50' compares images with their targets, and dcgan has none; it is for"
-    ):
+    with pytest.raises(ConfigError, match="'mse50' compares images with their targets, and dcgan has none; it is for"):
         build("mse50", plugin="dcgan", training__device="cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import sys
 from collections.abc import Callable
@@ -87,6 +88,70 @@ def test_the_source_hash_covers_a_whole_package_and_nothing_else(site: Path) -> 
     assert source_hash(f"{package.name}:anything") == first
     (package / "layers" / "a.py").write_text("x = 2")
     assert source_hash(f"{package.name}.layers.a:x") != first
+
+
+def package_of(site: Path, name: str, content: str) -> Path:
+    """Write a package of one module and return the module's file."""
+    (site / name).mkdir()
+    (site / name / "__init__.py").write_text("")
+    (site / name / "layers.py").write_text(content)
+    return site / name / "layers.py"
+
+
+def test_a_change_of_a_shared_package_is_a_change_of_the_plugin(install: Install, site: Path) -> None:
+    """Of the packages that the spec names, and of no other; packages of equal content are told apart."""
+    shared, other = package_of(site, "shared_package_of_a_test", "x = 1"), package_of(site, "other_package_of_a_test", "x = 1")
+    hook = "@hookimpl\ndef ganbench_register(): return [LossSpec(name='x', summary='', factory='MODULE:build', sources=SOURCES)]"
+    install("sharing", f"SOURCES = ('{shared.parent.name}',)\n{hook}\ndef build(options): return 1")
+    registered = PluginManager().find("loss", "x")
+    first = registered.identity().source_hash
+    assert first not in ("", source_hash(registered.spec.factory))
+    other.write_text("x = 2")
+    assert registered.identity().source_hash == first
+    shared.write_text("x = 2")
+    assert registered.identity().source_hash != first
+    shared.write_text("x = 1")
+    assert registered.identity().source_hash == first
+    other.write_text("x = 1")
+    assert source_hash(registered.spec.factory, (other.parent.name,)) != first
+
+
+def test_a_shared_package_that_is_gone_leaves_the_hash_empty() -> None:
+    """As a factory that is gone does."""
+    assert source_hash("ganbench_losses:build") != ""
+    assert source_hash("ganbench_losses:build", ("no_such_package_at_all",)) == ""
+
+
+@pytest.mark.parametrize("sources", ["ganbench_toy", ("ganbench_toy.points",), ("",), (1,)], ids=repr)
+def test_sources_are_names_of_packages(sources: object) -> None:
+    """A string alone, a module of a package and an empty name are refused."""
+    with pytest.raises(ValueError, match=r"x: sources must be a tuple of names of top-level packages \(got "):
+        LossSpec(name="x", summary="", factory="a:b", sources=sources)  # type: ignore[arg-type]
+
+
+def packages_imported_by(package: Path) -> set[str]:
+    """Return the first-party plugins that a package imports, without itself."""
+    names: set[str] = set()
+    for file in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                names.update(alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.partition(".")[0])
+    return {name for name in names if name.startswith("ganbench_") and name not in ("ganbench_kernels", package.name)}
+
+
+def test_first_party_plugins_name_the_packages_that_they_share() -> None:
+    """Whoever imports another plugin's code has it in the hash of its own."""
+    found = {}
+    for registered in PluginManager().registered:
+        package = registered.spec.factory.partition(":")[0].partition(".")[0]
+        folder = Path(__file__).parents[2] / "plugins" / package
+        if package and folder.is_dir():
+            found[registered.spec.name] = (packages_imported_by(folder), set(registered.spec.sources))
+    assert {name: imported - named for name, (imported, named) in found.items() if imported - named} == {}
+    assert found["biggan"][1] == {"ganbench_resnet"}
+    assert found["pacgan-table1"][1] == {"ganbench_toy"}
 
 
 def test_an_identity_names_the_code(install: Install, site: Path, loss_source: Callable[[str], str]) -> None:

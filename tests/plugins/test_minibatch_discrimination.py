@@ -61,7 +61,7 @@ def test_it_is_in_front_of_the_head() -> None:
     assert (judged.logits.shape, judged.features.shape) == ((4,), (4, size + 7))
     alike = made.discriminator(images[:1].expand(4, -1, -1, -1)).features[:, size:]
     torch.testing.assert_close(alike, torch.full_like(alike, 4.0))
-    assert float(judged.features[:, size:].max()) < 4
+    assert bool((judged.features[:, size:] < 4).all())
 
 
 def test_the_published_size_starts_neither_dead_nor_blind() -> None:

@@ -121,7 +121,7 @@ def test_the_first_images_are_neither_flat_nor_saturated(name: str) -> None:
     labels = torch.arange(16) % 10 if made.conditional else None
     with torch.no_grad():
         images = made.generator(torch.rand(16, made.latent_dim) * 2 - 1, labels)
-        logits = made.discriminator(images, labels)
+        logits = made.discriminator(images, labels).logits
     assert images.shape == (16, 1, 28, 28)
     assert images.abs().max() < 1
     assert abs(images.mean().item()) < 0.1
@@ -146,8 +146,8 @@ def test_any_image_size_fits(resolution: int, channels: int) -> None:
     made = networks(ImageShape(resolution=resolution, image_channels=channels))
     images = made.generator(torch.randn(3, 8), None)
     assert images.shape == (3, channels, resolution, resolution)
-    logits = made.discriminator(images, None)
-    assert torch.equal(logits, made.discriminator(images.contiguous(memory_format=torch.channels_last), None))
+    logits = made.discriminator(images, None).logits
+    assert torch.equal(logits, made.discriminator(images.contiguous(memory_format=torch.channels_last), None).logits)
 
 
 def test_both_networks_have_the_same_range() -> None:
@@ -194,7 +194,7 @@ def test_a_discriminator_without_batch_statistics_can_be_penalised() -> None:
         made = published(name, shape)
         assert not [m for m in made.discriminator.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
         images = made.generator(torch.randn(4, made.latent_dim), None).detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(made.discriminator(images, None).sum(), images, create_graph=True)
+        (gradient,) = torch.autograd.grad(made.discriminator(images, None).logits.sum(), images, create_graph=True)
         gradient.square().sum().backward()
         assert any(p.grad is not None and bool(p.grad.any()) for p in made.discriminator.parameters())
 
@@ -236,9 +236,9 @@ def test_dropout_is_for_training_and_keeps_the_mean() -> None:
     drops = [m.p for m in discriminator.modules() if isinstance(m, nn.Dropout)]
     assert drops == [0.2, 0.5, 0.5]
     images = torch.zeros(4, 1, 28, 28)
-    assert not torch.equal(discriminator(images), discriminator(images))
+    assert not torch.equal(discriminator(images).logits, discriminator(images).logits)
     discriminator.eval()
-    assert torch.equal(discriminator(images), discriminator(images))
+    assert torch.equal(discriminator(images).logits, discriminator(images).logits)
     assert not [m for m in networks().discriminator.modules() if isinstance(m, nn.Dropout)]
 
 

@@ -113,6 +113,7 @@ def test_evaluation_is_training() -> None:
     assert not any("running" in name for name in made.generator.state_dict())
 
 
+@torch.no_grad()
 def test_the_reference_decides() -> None:
     """Another one gives other images and logits, and a copy of the network has its own."""
     made = virtual()
