@@ -1,10 +1,10 @@
 """The classification accuracy score (CAS): what a classifier that has seen only generated images knows of real ones.
 
-Ravuri and Vinyals (2019), https://arxiv.org/abs/1905.10887: train a classifier on generated images with the classes they were asked for, and
-take its top-1 accuracy on real held-out images. Differs: a small convolutional network and a budget of seconds in the place of a ResNet-50 on
-ImageNet, so values agree with no published ones; they rank models on one dataset under one budget, and the floor is what the same classifier
-with the same budget reaches after real train images. Where the dataset has no held-out images with labels, the accuracy is that on the train
-images, which the evaluation key says.
+Ravuri and Vinyals (2019), https://arxiv.org/abs/1905.10887: train a classifier on generated images with the classes they were asked for,
+and take its top-1 accuracy on real held-out images. Differs: a small convolutional network and a budget of seconds in the place of a
+ResNet-50 on ImageNet, so values agree with no published ones; they rank models on one dataset under one budget, and the floor is what the
+same classifier with the same budget reaches after real train images. Where the dataset has no held-out images with labels, the accuracy is
+that on the train images, which the evaluation key says.
 
 Shapes: N images, K classes.
 """
@@ -12,6 +12,7 @@ Shapes: N images, K classes.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -42,7 +43,7 @@ class ClassificationAccuracyMetric:
 
     options: ClassificationAccuracyOptions = field(default_factory=ClassificationAccuracyOptions)
     implementation: str = "classification-accuracy-1"
-    needs: Needs = Needs(statistics=False, images=True, labels=True, held_out="reference")
+    needs: ClassVar[Needs] = Needs(statistics=False, images=True, labels=True, held_out="reference")
     least_images: int = 2
 
     def parameters(self) -> dict[str, str | int | float]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ class ClassifierScoreMetric:
 
     options: ClassifierScoreOptions = field(default_factory=ClassifierScoreOptions)
     implementation: str = "classifier-score-1"
-    needs: Needs = Needs(statistics=False, logits=True)
+    needs: ClassVar[Needs] = Needs(statistics=False, logits=True)
 
     @property
     def least_images(self) -> int:

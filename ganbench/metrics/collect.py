@@ -8,7 +8,7 @@ Shapes: N images, C channels, H x W pixels, D feature dimensions, K classes, M n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import torch
@@ -29,7 +29,7 @@ class Wanted:
 
     members: Tensor
     """``[N]`` bool on the CPU: which images of the pass belong to it."""
-    needs: Needs = Needs()
+    needs: Needs = field(default_factory=Needs)
     """What it keeps."""
 
 

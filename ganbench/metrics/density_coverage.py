@@ -8,6 +8,7 @@ the balls that hold at least one. Agrees with the authors' ``prdc``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -46,7 +47,7 @@ class DensityCoverageMetric:
 
     options: DensityCoverageOptions = field(default_factory=DensityCoverageOptions)
     implementation: str = "density-coverage-1"
-    needs: Needs = Needs(statistics=False, features=True)
+    needs: ClassVar[Needs] = Needs(statistics=False, features=True)
 
     @property
     def least_images(self) -> int:

@@ -15,7 +15,13 @@ HELD_OUT_SPLIT = "test"
 
 
 def evaluation_key(
-    planned: PlannedMetric, metric: Metric, extractor: Extractor, reference: ImageSource, *, split: str = REFERENCE_SPLIT, points: bool = False
+    planned: PlannedMetric,
+    metric: Metric,
+    extractor: Extractor,
+    reference: ImageSource,
+    *,
+    split: str = REFERENCE_SPLIT,
+    points: bool = False,
 ) -> Key:
     """Return the key of one metric.
 

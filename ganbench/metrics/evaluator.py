@@ -1,7 +1,8 @@
 """All metrics of a run: the reference and the floors once, then one pass of generated images through each extractor per evaluation.
 
-The reference is the whole train split in its own order, or the held-out images for a metric that asks for them. A metric that looks at fewer generated images than another sees the first of the
-same sequence. An extractor with several networks gives a value for each; the mean is reported with the spread.
+The reference is the whole train split in its own order, or the held-out images for a metric that asks for them. A metric that looks at
+fewer generated images than another sees the first of the same sequence. An extractor with several networks gives a value for each; the
+mean is reported with the spread.
 
 Shapes: N images, C channels, H x W pixels.
 """

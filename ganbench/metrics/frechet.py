@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -172,7 +173,7 @@ class FrechetMetric:
     """The Fréchet distance as a metric: one quantity."""
 
     implementation: str = "frechet-1"
-    needs: Needs = Needs()
+    needs: ClassVar[Needs] = Needs()
     least_images: int = 2
 
     def parameters(self) -> dict[str, str | int | float]:

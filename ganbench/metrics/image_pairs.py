@@ -46,10 +46,11 @@ def random_pairs_in_class(labels: Tensor, num_pairs: int, generator: Generator) 
     Raises:
         ConfigError: a class has one image.
     """
-    classes, counts = labels.unique(return_counts=True)
-    if int(counts.min()) < 2:
-        alone = int(classes[counts.argmin()])
-        raise ConfigError(f"per_class needs 2 images or more of each class (class {alone} has 1)", hint="evaluate more images")
+    counts = dict(enumerate(labels.bincount().tolist()))
+    alone = [name for name, count in counts.items() if count == 1]
+    if alone:
+        raise ConfigError(f"per_class needs 2 images or more of each class (class {alone[0]} has 1)", hint="evaluate more images")
+    classes = [name for name, count in counts.items() if count]
     each = -(-num_pairs // len(classes))
     found = []
     for name in classes:

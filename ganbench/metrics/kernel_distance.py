@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -142,7 +143,7 @@ class KernelDistanceMetric:
 
     options: KernelDistanceOptions = field(default_factory=KernelDistanceOptions)
     implementation: str = "kernel-distance-1"
-    needs: Needs = Needs(statistics=False, features=True)
+    needs: ClassVar[Needs] = Needs(statistics=False, features=True)
 
     @property
     def least_images(self) -> int:

@@ -15,6 +15,7 @@ Shapes: N train images, M generated images, D feature dimensions.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -50,7 +51,7 @@ class MemorisedMetric:
 
     options: MemorisedOptions = field(default_factory=MemorisedOptions)
     implementation: str = "memorised-1"
-    needs: Needs = Needs(statistics=False, features=True, held_out="control")
+    needs: ClassVar[Needs] = Needs(statistics=False, features=True, held_out="control")
     least_images: int = 2
 
     def parameters(self) -> dict[str, str | int | float]:

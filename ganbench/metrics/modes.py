@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -82,7 +83,7 @@ class ModesMetric:
 
     options: ModesOptions = field(default_factory=ModesOptions)
     implementation: str = "modes-1"
-    needs: Needs = Needs(statistics=False)
+    needs: ClassVar[Needs] = Needs(statistics=False)
     least_images: int = 1
 
     def parameters(self) -> dict[str, str | int | float]:

@@ -1,13 +1,14 @@
-"""MS-SSIM between pairs of generated images: a mean near that of real images says that they are as varied, a higher one that they are alike.
+"""MS-SSIM between pairs of generated images: a mean near that of real images says that they are as varied, a higher one that they are
+alike.
 
 Wang et al. (2003), https://doi.org/10.1109/ACSSC.2003.1292216; as a measure of diversity Odena et al. (2017),
-https://arxiv.org/abs/1610.09585, there within a class (the option ``per_class``). A Gaussian window of 11x11 pixels with standard deviation
-1.5, without border; K1 = 0.01, K2 = 0.03; five scales, each half of the one before by the mean of 2x2 pixels; published weights. Agrees with
-pytorch-msssim 1.0.0 to float32 rounding where it takes the images (161 pixels or more, even sizes at each scale).
+https://arxiv.org/abs/1610.09585, there within a class (the option ``per_class``). A Gaussian window of 11x11 pixels with standard
+deviation 1.5, without border; K1 = 0.01, K2 = 0.03; five scales, each half of the one before by the mean of 2x2 pixels; published weights.
+Agrees with pytorch-msssim 1.0.0 to the float32 rounding of its window where that takes the images (161 pixels or more) and each halved size is even.
 
-Smaller images have as many scales as leave 11 pixels or more at the coarsest, and their weights are the first ones of the five, divided by
-their sum: one scale from 11 pixels (then this is SSIM), two from 22, three from 44, four from 88, five from 176. A negative mean of contrast
-and structure counts as 0, whose powers are real.
+Smaller images have as many scales as leave 11 pixels or more at the coarsest, and their weights are the first ones of the five, divided
+by their sum: one scale from 11 pixels (then this is SSIM), two from 22, three from 44, four from 88, five from 176. A negative mean of
+contrast and structure counts as 0, so that its powers are real.
 
 Shapes: P pairs, C channels, H x W pixels.
 """

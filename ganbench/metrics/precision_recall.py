@@ -9,6 +9,7 @@ float64.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -46,7 +47,7 @@ class PrecisionRecallMetric:
 
     options: PrecisionRecallOptions = field(default_factory=PrecisionRecallOptions)
     implementation: str = "precision-recall-1"
-    needs: Needs = Needs(statistics=False, features=True)
+    needs: ClassVar[Needs] = Needs(statistics=False, features=True)
 
     @property
     def least_images(self) -> int:

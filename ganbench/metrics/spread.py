@@ -1,7 +1,7 @@
 """Count, mean and total variance of a stream of features of any width in float64, for each class apart.
 
-The total variance is the trace of the covariance, and twice that is the mean squared distance between two images of the set, over every pair.
-Rows are taken one by one (Welford, 1962), so the result has the same bits whatever the batch size.
+The total variance is the trace of the covariance, and twice that is the mean squared distance between two images of the set, over every
+pair. Rows are taken one by one (Welford, 1962), so the result has the same bits whatever the batch size.
 
 Shapes: N images, D feature dimensions.
 """
@@ -93,5 +93,7 @@ class FeatureSpread:
         """
         for name, count in self.counts.items():
             if count < 2:
-                raise ConfigError(f"the spread within a class needs at least 2 images (class {name} has {count})", hint="evaluate more images")
+                raise ConfigError(
+                    f"the spread within a class needs at least 2 images (class {name} has {count})", hint="evaluate more images"
+                )
         return {name: float(one.squares) / (one.count - 1) for name, one in sorted(self._classes.items())}

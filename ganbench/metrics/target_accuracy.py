@@ -9,6 +9,7 @@ Shapes: N images, K classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -41,7 +42,7 @@ class TargetAccuracy:
     """The share of the generated images in the target class."""
 
     implementation: str = "target-accuracy-1"
-    needs: Needs = Needs(statistics=False, logits=True)
+    needs: ClassVar[Needs] = Needs(statistics=False, logits=True)
 
     @property
     def least_images(self) -> int:

@@ -25,7 +25,6 @@ from ganbench.training.objective import Judgement, Seen
 from ganbench.training.optimizers import LearningRate, build_optimizer, load_optimizer_state
 from ganbench.training.seeding import stream
 
-
 _NO_AUTOCAST = nullcontext()  # one for all: a torch.autocast that is switched off still takes its time, four times in each step
 
 

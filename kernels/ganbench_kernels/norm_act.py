@@ -137,9 +137,7 @@ class NormAct(nn.BatchNorm2d):
         tensors = (x, self.weight, self.bias, running_mean, running_var)
         if not takes_triton("norm_act", self.impl, *tensors, once_differentiable=True) and x.dim() > 1:
             return _reference(*tensors, by_batch, momentum, self.eps, self.negative_slope)  # batch norm checks its arguments itself
-        return norm_act(
-            *tensors, training=by_batch, momentum=momentum, eps=self.eps, negative_slope=self.negative_slope, impl=self.impl
-        )
+        return norm_act(*tensors, training=by_batch, momentum=momentum, eps=self.eps, negative_slope=self.negative_slope, impl=self.impl)
 
     def extra_repr(self) -> str:
         """Return the arguments."""

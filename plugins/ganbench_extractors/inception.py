@@ -122,7 +122,7 @@ def load_network(path: Path) -> nn.Module:
     Raises:
         WeightsError: the file is not a state dict of this network.
     """
-    read_state_dict(path, FORMAT_HINT)  # once as plain tensors, before torch-fidelity reads it with a loader that would run code found in it
+    read_state_dict(path, FORMAT_HINT)  # torch-fidelity reads it again, with a loader that would run code found in it
     fidelity = import_fidelity("feature_extractor_inceptionv3")
     try:
         network: nn.Module = fidelity.FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(path))

@@ -1,8 +1,8 @@
 """The ``vgg16-layers`` extractor: five layers of torchvision's VGG16, trained on ImageNet, as LPIPS takes them.
 
-Zhang et al. (2018), https://arxiv.org/abs/1801.03924: the last activations before each pooling (relu1_2, relu2_2, relu3_3, relu4_3, relu5_3),
-inputs standardised by ImageNet's mean and deviation. Differs: images of any size are brought to 64x64 pixels (antialiased bilinear), so that
-values of datasets of different sizes have one meaning; and no channel has a learned weight.
+Zhang et al. (2018), https://arxiv.org/abs/1801.03924: the last activations before each pooling (relu1_2, relu2_2, relu3_3, relu4_3,
+relu5_3), inputs standardised by ImageNet's mean and deviation. Differs: images of any size are brought to 64x64 pixels (antialiased
+bilinear), so that values of datasets of different sizes have one meaning; and no channel has a learned weight.
 
 Shapes: N images, C channels, H x W pixels, D = 499,712 features.
 """
@@ -74,7 +74,6 @@ class VggLayers:
         x = resize_antialiased(images.float(), RESOLUTION, mode="bilinear") / 255
         found = [(x - self._mean) / self._deviation]
         for stage in self._stages:
-            # A pooling that opens the next stage reads this output, and its ReLU may write only into its own convolution's.
             found.append(stage(found[-1]))
         return found[1:]
 

@@ -165,7 +165,7 @@ CLASS_FRECHET = MetricSpec(
 
 MEMORISED = MetricSpec(
     name="memorised",
-    summary="share of generated images that are nearer to a train image than its own nearest train image; the floor is held-out images' share",
+    summary="share of generated images nearer to a train image than that one's own nearest neighbour; the floor is held-out images' share",
     factory="ganbench.metrics.memorised:build_memorised",
     options=MemorisedOptions,
     paper="Alaa et al., 2022, https://arxiv.org/abs/2102.08921",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ganbench import ImageShape, Networks
+from ganbench import ImageShape, Judgement, Networks
 from ganbench_kernels import BiasAct
 from ganbench_mlp.layers import Maxout, UnitSigmoid, initialise, one_hot
 from ganbench_mlp.options import CGANOptions
@@ -43,7 +43,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """``[N, C, H, W]`` images and ``[N]`` labels to ``[N]`` logits."""
+    """``[N, C, H, W]`` images and ``[N]`` labels to a judgement: logits ``[N]``, and the features ``[N, D]`` that the last layer sees."""
 
     def __init__(self, options: CGANOptions, shape: ImageShape) -> None:
         super().__init__()
@@ -55,12 +55,12 @@ class Discriminator(nn.Module):
         self.joint = nn.Sequential(Maxout(before, options.joint_units, options.joint_pieces), nn.Dropout(options.dropout))
         self.output = nn.Linear(options.joint_units, 1)
 
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Return logits."""
+    def forward(self, images: Tensor, labels: Tensor) -> Judgement:
+        """Return the judgement."""
         label = one_hot(labels, self.num_classes, images.dtype)
         both = torch.cat([self.of_images((images.flatten(1) + 1) / 2), self.of_labels(label)], dim=1)
-        logits: Tensor = self.output(self.joint(both))
-        return logits.flatten()
+        features = self.joint(both)
+        return Judgement(self.output(features).flatten(), features=features)
 
 
 def build(options: CGANOptions, shape: ImageShape) -> Networks:

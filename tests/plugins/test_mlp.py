@@ -101,7 +101,7 @@ def test_a_pack_widens_the_discriminators_input_alone() -> None:
     single = published("pacgan-2d", POINTS)
     assert count(packed.discriminator) - count(single.discriminator) == 2 * 1000
     assert count(packed.generator) == count(single.generator)
-    assert packed.discriminator(torch.zeros(5, 4, 1, 1), None).shape == (5,)
+    assert packed.discriminator(torch.zeros(5, 4, 1, 1), None).logits.shape == (5,)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -150,6 +150,18 @@ def test_any_image_size_fits(resolution: int, channels: int) -> None:
     assert torch.equal(logits, made.discriminator(images.contiguous(memory_format=torch.channels_last), None).logits)
 
 
+@pytest.mark.parametrize("name", ["mlp-pytorch", "gan-2014", "cgan"])
+def test_the_features_are_what_the_last_layer_sees(name: str) -> None:
+    """So that feature matching can be had with each."""
+    made = published(name, MNIST)
+    seen: list[Tensor] = []
+    (*_, last) = (m for m in made.discriminator.modules() if isinstance(m, nn.Linear))
+    last.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    judged = made.discriminator(torch.randn(3, 1, 28, 28), torch.arange(3) if made.conditional else None)
+    assert torch.equal(judged.features, seen[0])
+    assert (judged.features.shape, judged.logits.shape) == ((3, last.in_features), (3,))
+
+
 def test_both_networks_have_the_same_range() -> None:
     """Trap 6: with a sigmoid both work in [0, 1] inside, with tanh in [-1, 1], and images are in [-1, 1] outside."""
     for output, lowest in (("sigmoid", 0.0), ("tanh", -1.0)):
@@ -169,7 +181,7 @@ def test_labels_decide_what_a_conditional_network_says() -> None:
         latents = torch.randn(1, made.latent_dim).expand(2, -1)
         images = made.generator(latents, torch.tensor([0, 3]))
         assert (images[0] - images[1]).abs().max() > 1e-4
-        logits = made.discriminator(images[:1].expand(2, -1, -1, -1), torch.tensor([0, 3]))
+        logits = made.discriminator(images[:1].expand(2, -1, -1, -1), torch.tensor([0, 3])).logits
         assert logits[0] != logits[1]
         assert made.conditional
     assert not networks(conditional=False).conditional
