@@ -4,10 +4,11 @@ alike.
 Wang et al. (2003), https://doi.org/10.1109/ACSSC.2003.1292216; as a measure of diversity Odena et al. (2017),
 https://arxiv.org/abs/1610.09585, there within a class (the option ``per_class``). A Gaussian window of 11x11 pixels with standard
 deviation 1.5, without border; K1 = 0.01, K2 = 0.03; five scales, each half of the one before by the mean of 2x2 pixels; published weights.
-Agrees with pytorch-msssim 1.0.0 to the float32 rounding of its window where that takes the images (161 pixels or more) and each halved size is even.
+Agrees with pytorch-msssim 1.0.0, but for the float32 rounding of its window, where that takes the images (161 pixels or more) and each
+halved size is even.
 
-Smaller images have as many scales as leave 11 pixels or more at the coarsest, and their weights are the first ones of the five, divided
-by their sum: one scale from 11 pixels (then this is SSIM), two from 22, three from 44, four from 88, five from 176. A negative mean of
+Smaller images have as many scales as leave 11 pixels or more at the coarsest, and their weights are the first ones of the five, scaled
+to the same sum: one scale from 11 pixels (then this is SSIM), two from 22, three from 44, four from 88, five from 176. A negative mean of
 contrast and structure counts as 0, so that its powers are real.
 
 Shapes: P pairs, C channels, H x W pixels.
@@ -27,7 +28,7 @@ from ganbench.metrics.options import MsSsimOptions
 from ganbench.metrics.protocol import FeatureSet, Needs
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Of the scales, the finest first (Wang et al. 2003, section 3.2)."""
+"""Of the scales, the finest first (Wang et al. 2003, section 3.2); their sum is 1.0001 there."""
 WINDOW = 11
 SIGMA = 1.5
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -60,7 +61,7 @@ def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
         ConfigError: the images are smaller than the window.
     """
     scales = num_scales(*first.shape[-2:])
-    weights = [w / sum(WEIGHTS[:scales]) for w in WEIGHTS[:scales]]
+    weights = [w * sum(WEIGHTS) / sum(WEIGHTS[:scales]) for w in WEIGHTS[:scales]]
     x, y = (images.to(torch.float64).flatten(0, 1)[:, None] for images in (first, second))  # [P * C, 1, H, W]
     product = torch.ones(len(x), dtype=torch.float64, device=x.device)
     for scale, weight in enumerate(weights):

@@ -1,10 +1,10 @@
 """DCGAN (Radford et al. 2016, https://arxiv.org/abs/1511.06434) for any power-of-two resolution, and published recipes.
 
 The networks take the techniques of Salimans et al. 2016 (https://arxiv.org/abs/1606.03498) as options; those of the losses go with any
-network. All of them together::
+network that shows its features. As in the article, minibatch discrimination and feature matching are alternatives::
 
-    ganbench run --plugin dcgan -o generator_norm=virtual -o head=linear -o minibatch_discrimination=100 -o loss.feature_matching=1 \\
-        -o loss.historical_averaging=0.001 -o loss.label_smoothing=0.1
+    ganbench run --plugin dcgan -o generator_norm=virtual -o head=linear -o minibatch_discrimination=100 -o loss.label_smoothing=0.1
+    ganbench run --plugin dcgan -o loss.feature_matching=1 -o loss.feature_matching_alone=true -o loss.historical_averaging=0.001
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ z and label have a hidden layer each, whose outputs are laid side by side for a 
 maxout units. No source was published; what the paper leaves open is as in goodfeli/adversarial ``mnist.yaml``, which it builds on. Both
 networks work in [0, 1] inside.
 
-Shapes: N samples, L the length of z, C, H, W an image, K classes.
+Shapes: N samples, L the length of z, C, H, W an image, K classes, D features.
 """
 
 from __future__ import annotations
