@@ -7,8 +7,8 @@ deviation 1.5, without border; K1 = 0.01, K2 = 0.03; five scales, each half of t
 Agrees with pytorch-msssim 1.0.0, but for the float32 rounding of its window, where that takes the images (161 pixels or more) and each
 halved size is even.
 
-Smaller images have as many scales as leave 11 pixels or more at the coarsest, and their weights are the first ones of the five, scaled
-to the same sum: one scale from 11 pixels (then this is SSIM), two from 22, three from 44, four from 88, five from 176. A negative mean of
+Smaller images have as many scales as leave 11 pixels or more at the coarsest, and their weights are the first ones of the five, divided
+by their sum: one scale from 11 pixels (then this is SSIM), two from 22, three from 44, four from 88, five from 176. A negative mean of
 contrast and structure counts as 0, so that its powers are real.
 
 Shapes: P pairs, C channels, H x W pixels.
@@ -47,6 +47,13 @@ def num_scales(height: int, width: int) -> int:
     return next(n for n in range(len(WEIGHTS), 0, -1) if smaller // 2 ** (n - 1) >= WINDOW)
 
 
+def scale_weights(scales: int) -> tuple[float, ...]:
+    """Return the weights of so many scales, the finest first."""
+    if scales == len(WEIGHTS):
+        return WEIGHTS
+    return tuple(weight / sum(WEIGHTS[:scales]) for weight in WEIGHTS[:scales])
+
+
 def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
     """Return MS-SSIM of each pair, the mean over the channels.
 
@@ -61,10 +68,9 @@ def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
         ConfigError: the images are smaller than the window.
     """
     scales = num_scales(*first.shape[-2:])
-    weights = [w * sum(WEIGHTS) / sum(WEIGHTS[:scales]) for w in WEIGHTS[:scales]]
     x, y = (images.to(torch.float64).flatten(0, 1)[:, None] for images in (first, second))  # [P * C, 1, H, W]
     product = torch.ones(len(x), dtype=torch.float64, device=x.device)
-    for scale, weight in enumerate(weights):
+    for scale, weight in enumerate(scale_weights(scales)):
         ssim, contrast_structure = _means(x, y)
         last = scale == scales - 1
         product = product * (ssim if last else contrast_structure).clamp(min=0) ** weight

@@ -1,4 +1,7 @@
-"""Table 1 of Lin et al. (2018), https://arxiv.org/abs/1712.04086: means over 10 runs, with their standard errors."""
+"""Table 1 of Lin et al. (2018), https://arxiv.org/abs/1712.04086: means with the +- that is printed behind them.
+
+That +- is taken for a standard error over 10 runs. The authors' code (fjxmlzn/PacGAN) does not say what it is.
+"""
 
 from __future__ import annotations
 

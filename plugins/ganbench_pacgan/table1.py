@@ -31,7 +31,7 @@ class Table1:
     )
     interval_name = "epochs"
     num_seeds = 10
-    error_name = "standard error over 10 runs"
+    error_name = "as printed, taken for a standard error over 10 runs"
 
     def __init__(self, options: PacGANOptions) -> None:
         self._options, self.intervals = options, options.epochs
@@ -67,7 +67,8 @@ def _notes() -> tuple[str, ...]:
     return (
         f"the data themselves score {100 * ceiling():.2f} % high quality: a sample is good within 3 standard deviations of its mode",
         "scores are of 2500 samples from fixed latents after the last epoch, by the generator's averaged statistics",
-        "reverse KL is that of the article: every sample belongs to its closest mode; the source's own code counts good samples only",
+        "reverse KL counts every sample at its closest mode, that of good samples those within 3 standard deviations of it; the source's "
+        "code counts good samples only, and logs the entropy and the Jensen-Shannon divergence of their shares, not this divergence",
         "Adam is torch's: the source's lets beta1 decay by a factor of 1 - 1e-8 each step",
         "weights, data and latents come from other random streams than the source's",
     )

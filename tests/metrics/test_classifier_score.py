@@ -10,7 +10,7 @@ from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, i
 from ganbench.errors import ConfigError
 from ganbench.metrics.classifier_score import ClassifierScoreMetric, build_classifier_score, classifier_score
 from ganbench.metrics.options import ClassifierScoreOptions
-from ganbench.metrics.protocol import FeatureSet
+from ganbench.metrics.protocol import FeatureSet, Needs
 from ganbench.metrics.statistics import FeatureStatistics
 
 IN_ORDER = ClassifierScoreOptions(num_splits=1, shuffle=False)
@@ -84,7 +84,7 @@ def test_the_metric_asks_only_the_generated_images():
     fake = feature_set(logits_of(100, 5))
     metric = build_classifier_score(ClassifierScoreOptions(num_splits=4))
     assert metric.compute(feature_set(None), fake) == classifier_score(logits_of(100, 5), ClassifierScoreOptions(num_splits=4))
-    assert (metric.needs_features, metric.needs_logits) == (False, True)
+    assert metric.needs == Needs(statistics=False, logits=True)
 
 
 def test_the_order_is_part_of_the_key():

@@ -17,7 +17,7 @@ from ganbench.metrics.kernel_distance import (
     unbiased_mmd2,
 )
 from ganbench.metrics.options import KernelDistanceOptions
-from ganbench.metrics.protocol import FeatureSet
+from ganbench.metrics.protocol import FeatureSet, Needs
 from ganbench.metrics.statistics import FeatureStatistics
 
 
@@ -126,7 +126,7 @@ def test_the_metric_returns_mean_std_and_full_value():
     expected = (subsets.mean, subsets.std, unbiased_mmd2(fake, real))
     assert metric.compute(feature_set(real), feature_set(fake)) == pytest.approx(expected, rel=1e-12)
     assert metric.parameters() == {"kernel": "(x.y/D+1)^3", "num_subsets": 3, "subset_size": 20, "seed": 5}
-    assert (metric.needs_features, metric.needs_logits) == (True, False)
+    assert metric.needs == Needs(statistics=False, features=True)
 
 
 def test_features_that_were_not_kept_are_named():

@@ -8,11 +8,13 @@ import pytest
 from ganbench.errors import ConfigError
 from ganbench.metrics.naming import plan_metric, plan_metrics
 from ganbench.spec import ExtractorSpec, MetricSpec, Quantity
-from ganbench_extractors import DIGITS, FASHION, INCEPTION, INCEPTION_CLEAN
-from ganbench_metrics import CLASSIFIER, DENSITY_COVERAGE, FRECHET, KERNEL, PRECISION_RECALL
+from ganbench_extractors import DIGITS, DIGITS_LAYERS, FASHION, INCEPTION, INCEPTION_CLEAN, VGG16_LAYERS
+from ganbench_metrics import CLASS_FRECHET, CLASSIFIER, DENSITY_COVERAGE, FRECHET, KERNEL, LPIPS, MS_SSIM, PRECISION_RECALL
 
-METRICS = {spec.name: spec for spec in (FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL, DENSITY_COVERAGE)}
+METRICS = {spec.name: spec for spec in (FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL, DENSITY_COVERAGE, CLASS_FRECHET)}
 EXTRACTORS = {spec.name: spec for spec in (INCEPTION, INCEPTION_CLEAN, DIGITS, FASHION)}
+PICTURES = {**METRICS, "lpips": LPIPS, "msssim": MS_SSIM}
+LAYERED = {**EXTRACTORS, "digits-layers": DIGITS_LAYERS, "vgg16-layers": VGG16_LAYERS}
 
 
 def plan(name, default="digits", metrics=METRICS, extractors=EXTRACTORS):
@@ -42,6 +44,8 @@ def plan(name, default="digits", metrics=METRICS, extractors=EXTRACTORS):
         ("pr10k_inception", "digits", "pr10k", "inception", 10_000),
         ("pr5k_digits", "inception", "pr5k_digits", "digits", 5000),
         ("dc5k", "digits", "dc5k_digits", "digits", 5000),
+        ("fd_class5k", "digits", "fd_class5k_digits", "digits", 5000),
+        ("fid_class10k", "digits", "fid_class10k", "inception", 10_000),
     ],
 )
 def test_a_name_is_a_protocol(written, default, name, extractor, count):
@@ -120,6 +124,43 @@ def test_a_family_whose_name_begins_with_another_is_not_mistaken_for_it():
     """The longest family that fits is meant."""
     longer = MetricSpec(name="fdx", summary="s", factory="a:b", quantities=(Quantity(name="fdx", label="FDX", higher_is_better=False),))
     assert plan("fdx5k_digits", metrics={**METRICS, "fdx": longer}).spec is longer
+
+
+@pytest.mark.parametrize(
+    ("written", "default", "name", "extractor"),
+    [
+        ("lpips", "digits", "lpips2k_digits-layers", "digits-layers"),
+        ("lpips500_digits-layers", "inception", "lpips500_digits-layers", "digits-layers"),
+        ("lpips5k_vgg16-layers", "inception", "lpips5k_vgg16-layers", "vgg16-layers"),
+        ("msssim", "digits", "msssim2k", ""),
+        ("msssim500", "inception", "msssim500", ""),
+    ],
+)
+def test_metrics_of_layers_and_of_images_choose_for_themselves(written, default, name, extractor):
+    """Layers of the dataset's own extractor where none is named; no extractor for a metric that looks at the images."""
+    planned = plan(written, default, PICTURES, LAYERED)
+    assert (planned.name, planned.extractor_name) == (name, extractor)
+    assert [q.name for q in planned.quantities] == [name]
+    assert plan(name, "fashion", PICTURES, LAYERED) == planned
+
+
+@pytest.mark.parametrize(
+    ("written", "default", "message"),
+    [
+        (
+            "lpips5k_digits",
+            "digits",
+            "needs an extractor of layers .got 'digits'.; write lpips5k_EXTRACTOR with one of digits-layers, vgg16",
+        ),
+        ("lpips5k", "inception", "needs an extractor of layers .got 'inception-layers'."),
+        ("fd5k_digits-layers", "digits", "the features of 'digits-layers' are layers, for perceptual distances alone"),
+        ("msssim5k_digits", "digits", "looks at the images themselves, without an extractor; write msssim5k"),
+    ],
+)
+def test_layers_and_features_are_not_taken_for_each_other(written, default, message):
+    """A distance between 2,560 normalised activations is no FD, and one between features no LPIPS."""
+    with pytest.raises(ConfigError, match=message):
+        plan(written, default, PICTURES, LAYERED)
 
 
 def test_naming_does_not_import_torch():

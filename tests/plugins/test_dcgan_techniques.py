@@ -158,3 +158,18 @@ def test_feature_matching_goes_with_every_head(head: str) -> None:
     after = weights(made.algorithm)
     names = [f"generator.{name}" for name, _ in made.networks.generator.named_parameters()]
     assert [name for name in names if torch.equal(before[name], after[name])] == []
+
+
+@pytest.mark.parametrize("options", [(), ("discriminator_norm=virtual",), ("head=linear", "minibatch_discrimination=4")], ids=str)
+def test_stacked_digits_go_with_packing(options: tuple[str, ...]) -> None:
+    """PacGAN's experiment (Lin et al. 2018, https://arxiv.org/abs/1712.04086): packs of three-channel images, judged, normalised and compared as packs."""
+    settings = {"dataset.name": "stacked-digits", "dataset.options.resolution": 8, "dataset.options.num_images": 200}
+    made = built(*options, **settings, **{"training.packing": 2})
+    discriminator = made.networks.discriminator
+    shown: list[torch.Tensor] = []
+    discriminator.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
+    train(made.algorithm, 2)
+    assert {tuple(images.shape) for images in shown} == {(4, 6, 8, 8)}
+    assert torch.isfinite(made.algorithm.trajectory()).all()
+    if "discriminator_norm=virtual" in options:
+        assert torch.equal(discriminator.reference, shown[0])

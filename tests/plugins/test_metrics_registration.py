@@ -8,6 +8,7 @@ import torch
 
 import ganbench_metrics
 from ganbench.metrics.protocol import FeatureSet
+from ganbench.metrics.spread import FeatureSpread
 from ganbench.metrics.statistics import FeatureStatistics
 from ganbench.plugin.factory import load_attribute
 
@@ -26,8 +27,16 @@ def test_registration_imports_nothing_heavy():
 def test_the_families_and_their_inception_names():
     """FID, KID and IS are names for the Inception network only."""
     names = {name: spec.inception_name for name, spec in SPECS.items()}
-    assert {name for name in names if not names[name]} == {"pr", "dc", "modes", "target_accuracy", "mse"}
-    assert {name: inception for name, inception in names.items() if inception} == {"fd": "fid", "kd": "kid", "cs": "is"}
+    assert {name for name in names if not names[name]} == {
+        *("pr", "dc", "modes", "target_accuracy", "mse"),
+        *("lpips", "msssim", "cas", "memorised"),
+    }
+    assert {name: inception for name, inception in names.items() if inception} == {
+        "fd": "fid",
+        "kd": "kid",
+        "cs": "is",
+        "fd_class": "fid_class",
+    }
 
 
 @pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if not spec.paired])
@@ -42,7 +51,19 @@ def test_each_spec_builds_a_metric_with_its_quantities(name):
         statistics = FeatureStatistics(3)
         statistics.update(features)
         logits = features + torch.tensor([3.0, 0.0, 0.0])  # of one class, mostly
-        sides.append(FeatureSet(statistics=statistics, features=features, logits=logits, mode_counts=torch.tensor([9, 500, 491])))
+        spread = FeatureSpread(3)
+        spread.update(features)
+        sides.append(
+            FeatureSet(
+                statistics=statistics,
+                features=features,
+                logits=logits,
+                mode_counts=torch.tensor([9, 500, 491]),
+                spread=spread,
+                images=torch.randint(0, 256, (1000, 1, 16, 16), dtype=torch.uint8, generator=generator),
+                labels=torch.arange(1000) % 4,
+            )
+        )
     values = metric.compute(*sides)
     assert len(values) == len(spec.quantities)
     assert all(isinstance(v, float) and v == v for v in values)

@@ -40,7 +40,7 @@ def count(module: nn.Module) -> int:
 
 
 def test_cyclegan_at_256_has_the_sources_parameter_counts() -> None:
-    """junyanz/pytorch-CycleGAN-and-pix2pix prints 11.378 M for resnet_9blocks and 2.765 M for the 70x70 discriminator."""
+    """11.378 M for resnet_9blocks and 2.765 M for the 70x70 discriminator, as users of junyanz/pytorch-CycleGAN-and-pix2pix report."""
     made = cycle(256, width=64, discriminator_width=64)
     assert (count(made.generator), count(made.discriminator)) == (11_378_179, 2_764_737)
     assert [count(made.extra[f"backward_{name}"]) for name in ("generator", "discriminator")] == [11_378_179, 2_764_737]
@@ -49,7 +49,7 @@ def test_cyclegan_at_256_has_the_sources_parameter_counts() -> None:
 @pytest.mark.parametrize(
     ("resolution", "channels", "patch_layers", "expected"),
     [
-        (256, 3, 3, (54_413_955, 2_768_705)),  # the source prints 54.414 M and 2.769 M
+        (256, 3, 3, (54_413_955, 2_768_705)),  # 54.414 M and 2.769 M in a log of the source that a user published
         (256, 1, 3, (54_407_809, 2_764_609)),  # 54.408 M and 2.765 M, the source's issue 1152
         (64, 1, 2, (29_237_889, 662_337)),  # 29.238 M and 0.662 M, the same
     ],

@@ -77,10 +77,15 @@ def test_the_global_random_stream_is_not_touched() -> None:
 
 def test_labels_follow_the_train_split() -> None:
     """Drawn from its labels, so a class that is not there is never generated, and a frequent one is frequent."""
-    drawn = samples(conditional=True, label_pool=torch.tensor([3, 3, 3, 8]), count=400)._labels
+    drawn = samples(conditional=True, label_pool=torch.tensor([3, 3, 3, 8]), count=400).labels
     assert drawn is not None
     assert set(drawn.tolist()) == {3, 8}
     assert 0.65 < (drawn == 3).float().mean() < 0.85
+
+
+def test_samples_that_are_not_asked_for_by_label_have_none() -> None:
+    """Metrics that need labels are told so."""
+    assert samples(label_pool=torch.tensor([3, 8])).labels is None
 
 
 def test_a_grid_has_one_class_for_each_column() -> None:
