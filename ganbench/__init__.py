@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from ganbench.metrics.frozen import FrozenSamples, FrozenScore
-    from ganbench.metrics.protocol import Extractor, ExtractorContext, Features, FeatureSet, Metric
+    from ganbench.metrics.protocol import Extractor, ExtractorContext, Features, FeatureSet, Metric, Needs
     from ganbench.metrics.value import MetricValue
     from ganbench.plugin.marker import hookimpl
     from ganbench.reproduce.experiment import (
@@ -56,7 +56,7 @@ _HOMES = {
     "ganbench.data.source": ("ArraySource", "DataContext", "Dataset", "ImageSource"),
     "ganbench.errors": ("ConfigError", "DataError", "GanbenchError", "PluginError", "RunFailed", "UsageError", "WeightsError"),
     "ganbench.metrics.frozen": ("FrozenSamples", "FrozenScore"),
-    "ganbench.metrics.protocol": ("Extractor", "ExtractorContext", "FeatureSet", "Features", "Metric"),
+    "ganbench.metrics.protocol": ("Extractor", "ExtractorContext", "FeatureSet", "Features", "Metric", "Needs"),
     "ganbench.metrics.value": ("MetricValue",),
     "ganbench.plugin.marker": ("hookimpl",),
     "ganbench.reproduce.experiment": (
@@ -136,6 +136,7 @@ __all__ = [
     "Metric",
     "MetricSpec",
     "MetricValue",
+    "Needs",
     "Networks",
     "NoOptions",
     "Objective",

@@ -16,6 +16,18 @@ Setting = tuple[str, "bool | int | float | str | tuple[str, ...]"]
 """A configuration path and its value, as ``--set path=value`` would give it."""
 
 
+def both_optimizers(**values: bool | int | float | str) -> tuple[Setting, ...]:
+    """Return the settings of the generator's optimizer and of the discriminator's, for a spec's ``settings`` or ``defaults``.
+
+    Args:
+        values: by the field of the optimizer's configuration, alike for both.
+
+    Returns:
+        Paths and values: ``both_optimizers(eps=1e-8)`` sets ``generator_optimizer.eps`` and ``discriminator_optimizer.eps``.
+    """
+    return tuple((f"{network}_optimizer.{name}", value) for network in ("generator", "discriminator") for name, value in values.items())
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoOptions:
     """The options of a plugin that has none."""

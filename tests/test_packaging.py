@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PLUGINS = {"ganbench_dcgan", "ganbench_losses", "ganbench_datasets", "ganbench_metrics", "ganbench_extractors"}
+PLUGINS = {path.parent.name for path in (ROOT / "plugins").glob("ganbench_*/__init__.py")}
 
 
 def wheel(project: Path, tmp_path: Path) -> zipfile.ZipFile:

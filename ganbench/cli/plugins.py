@@ -149,10 +149,19 @@ def describe(one: Registered, manager: PluginManager) -> dict[str, Any]:
         "version": one.version,
         "status": "conflict" if manager.conflicts(one) else "ok",
         "factory": spec.factory,
-        "use": _USES[spec.kind].format(f"{one.distribution}:{spec.name}" if manager.conflicts(one) else spec.name),
+        "use": _use(spec).format(f"{one.distribution}:{spec.name}" if manager.conflicts(one) else spec.name),
         **{name: _plain(value) for name, value in own.items()},
         "options": [dataclasses.asdict(f) for f in describe_fields(spec.options)],
     }
+
+
+def _use(spec: Any) -> str:
+    """Return how a plugin of a kind is named; some metrics take no extractor, and extractors of layers take one metric."""
+    if spec.kind == "metric" and (spec.paired or spec.on_images):
+        return _USES["metric"].removesuffix("_EXTRACTOR")
+    if spec.kind == "extractor" and spec.layered:
+        return _USES["extractor"].replace("fd5k", "lpips5k")
+    return _USES[spec.kind]
 
 
 def _plain(value: Any) -> Any:

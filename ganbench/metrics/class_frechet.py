@@ -1,6 +1,6 @@
 """The Fréchet distance within each class, and its mean over the classes: intra-FID, as Miyato and Koyama call it.
 
-Miyato and Koyama (2018), https://arxiv.org/abs/1802.05637, section 5: the mean over the classes c of the Fréchet distance between the
+Miyato and Koyama (2018), https://arxiv.org/abs/1802.05637: the mean over the classes c of the Fréchet distance between the
 real images of c and the images that the generator made when it was asked for c. A model whose images are right as a whole and of the
 wrong class has a good distance over all and a bad one here. The distance of each class is :mod:`ganbench.metrics.frechet`'s, exact at
 any rank; with few images of a class it is far above 0 for a perfect generator too, as the floor shows.

@@ -211,6 +211,7 @@ class Evaluator:
                     evaluation_key=self._keys[planned.name].digest,
                     floor=floor.values[index] if floor.values else None,
                     floor_count=floor.count if floor.values else 0,
+                    floor_of=floor.of if floor.values else "",
                 )
             )
         return values

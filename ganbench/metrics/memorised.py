@@ -1,13 +1,13 @@
 """The share of generated images that are too near to a train image.
 
-Alaa et al. (2022), https://arxiv.org/abs/2102.08921, section 3.3: a generated image x with nearest train image r is not authentic where
+Alaa et al. (2022), https://arxiv.org/abs/2102.08921: a generated image x with nearest train image r is not authentic where
 ``d(x, r) < d(r, nearest other train image of r)``. This is the share of such images, one minus their authenticity, with a factor before
 the right side (1 is theirs) and with Euclidean distances between the extractor's features, where they train an embedding of their own.
 Distances that are equal do not count, so nothing is nearer than a train image that is there twice.
 
 A new image of the same distribution is that near by chance, often for a third of all images or more; only what exceeds the control is
 memorised. The control is printed as the floor: the share of the held-out images, or, where the dataset has none, of one half of the train
-images against the other half.
+images against the other half. An untrained generator, whose images are near nothing, has a share of 0: read it beside a distance.
 
 Shapes: N train images, M generated images, D feature dimensions.
 """

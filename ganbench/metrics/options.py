@@ -117,6 +117,7 @@ class ClassificationAccuracyOptions:
     learning_rate: float = 2e-3
     """AdamW's rate at the start; it falls to 0 along a cosine."""
     weight_decay: float = 0.02
+    """AdamW's, on all weights."""
     seed: int = 0
     """Of the classifier's initialisation and of the order of the images."""
 

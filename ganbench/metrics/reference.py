@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -29,6 +29,7 @@ from ganbench.metrics.statistics import FeatureStatistics
 logger = logging.getLogger(__name__)
 
 Asked = Sequence[tuple[PlannedMetric, Metric]]
+_SIDES = {"reference": "train images against the held-out ones", "control": "held-out images against the train images"}
 _Where = tuple[str, Part]
 """(split, part of it)."""
 
@@ -39,6 +40,8 @@ class Floor:
 
     count: int
     """Images in the place of the generated ones; on both sides where both are parts of one split."""
+    of: str = ""
+    """What the sides are, where they are no parts of one split."""
     values: tuple[float, ...] = ()
     """One for each quantity, the mean over the networks; empty where the parts are too small for the metric."""
 
@@ -128,24 +131,28 @@ class Reference:
             return (HELD_OUT_SPLIT, WHOLE), (REFERENCE_SPLIT, (0, min(count, train)))
         return (REFERENCE_SPLIT, WHOLE), (HELD_OUT_SPLIT, (0, min(count, test.num_images)))
 
+    def _empty_floor(self, planned: PlannedMetric, metric: Metric) -> Floor:
+        held_out = held_out_images(self._dataset, metric.needs) is not None
+        return Floor(count=self._floor_count(planned, metric), of=_SIDES[metric.needs.held_out] if held_out else "")
+
     def _floor_count(self, planned: PlannedMetric, metric: Metric) -> int:
         _, (_, (_, count)) = self._floor_sides(planned, metric)
         return count
 
     def _compute_floor(self, planned: PlannedMetric, metric: Metric, filled: Mapping[_Where, Sets]) -> None:
         """Measure real images against real images; where there are too few the floor stays empty, with a log line."""
-        count = self._floor_count(planned, metric)
+        floor = self._empty_floor(planned, metric)
         one, other = self._floor_sides(planned, metric)
         try:
-            if count == 0:
+            if floor.count == 0:
                 raise ConfigError(f"{self._dataset.train.num_images} real image cannot be parted")
             rows = [metric.compute(real, fake) for real, fake in zip(filled[one], filled[other], strict=True)]
         except ConfigError as error:
             logger.warning("no floor for %s: %s", planned.name, error)
-            self._floors[planned.name] = Floor(count=count)
+            self._floors[planned.name] = floor
             return
         values = torch.tensor(rows, dtype=torch.float64)  # [M, Q]
-        self._floors[planned.name] = Floor(count=count, values=_means(values))
+        self._floors[planned.name] = replace(floor, values=_means(values))
         if self._cache:
             self._cache.store(self._floor_key(planned, metric), {"values": values})
 
@@ -154,7 +161,7 @@ class Reference:
         entry = self._cache.load(self._floor_key(planned, metric)) if self._cache else None
         if entry is None or "values" not in entry:
             return False
-        self._floors[planned.name] = Floor(count=self._floor_count(planned, metric), values=_means(entry["values"]))
+        self._floors[planned.name] = replace(self._empty_floor(planned, metric), values=_means(entry["values"]))
         return True
 
     def _floor_key(self, planned: PlannedMetric, metric: Metric) -> Key:

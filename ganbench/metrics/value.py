@@ -23,6 +23,8 @@ class MetricValue:
     evaluation_key: str
     """Digest of the evaluation key; values under different keys are never put in one column."""
     floor: float | None = None
-    """The same metric between two disjoint halves of the real data."""
+    """The same metric between real images and real images: two disjoint halves of the train split, or what :attr:`floor_of` says."""
     floor_count: int = 0
-    """Real images on each side of the floor."""
+    """Real images on each side of the floor; of those in the place of the generated ones where :attr:`floor_of` says what they are."""
+    floor_of: str = ""
+    """``train images against the held-out ones``; empty for two halves."""

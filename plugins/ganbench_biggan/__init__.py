@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ganbench.bounds import at_least
 from ganbench.plugin import hookimpl
-from ganbench.spec import ArchitectureSpec, RecipeSpec
+from ganbench.spec import ArchitectureSpec, RecipeSpec, both_optimizers
 
 PAPER = "Brock et al. 2019, https://arxiv.org/abs/1809.11096"
 RESOLUTIONS = (16, 32, 64, 128, 256, 512)
@@ -43,12 +44,8 @@ class BigGANOptions:
     """Orthogonal regularisation of the generator (the article's beta, 1e-4 there); 0 for none."""
 
     def __post_init__(self) -> None:
-        for name in ("latent_dim", "generator_width", "discriminator_width"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more (got {getattr(self, name)})")
-        for name in ("shared_dim", "attention_resolution", "orthogonal_weight"):
-            if (getattr(self, name) or 0) < 0:
-                raise ValueError(f"{name} must be 0 or more (got {getattr(self, name)})")
+        at_least(1, latent_dim=self.latent_dim, generator_width=self.generator_width, discriminator_width=self.discriminator_width)
+        at_least(0, shared_dim=self.shared_dim, attention_resolution=self.attention_resolution, orthogonal_weight=self.orthogonal_weight)
         if not self.norm_eps > 0:
             raise ValueError(f"norm_eps must be more than 0 (got {self.norm_eps})")
 
@@ -72,9 +69,5 @@ def _architecture() -> ArchitectureSpec:
         resolutions=RESOLUTIONS,
         conditional=True,
         packing=True,
-        defaults=(
-            ("loss.name", "hinge"),
-            ("generator_optimizer.beta1", 0.0),
-            ("discriminator_optimizer.beta1", 0.0),
-        ),
+        defaults=(("loss.name", "hinge"), *both_optimizers(beta1=0.0)),
     )

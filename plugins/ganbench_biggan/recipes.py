@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ganbench.spec import RecipeSpec, Setting
+from ganbench.spec import RecipeSpec, Setting, both_optimizers
 from ganbench_biggan import PAPER
 
 
@@ -29,15 +29,7 @@ def _training(*, batch_size: int, d_steps: int, generator_steps: int, decay: flo
 
 def _adam(beta1: float, eps: float) -> tuple[Setting, ...]:
     """Return the settings of both optimizers, which are alike in each source."""
-    values: tuple[tuple[str, str | float], ...] = (
-        ("kind", "adam"),
-        ("learning_rate", 2e-4),
-        ("beta1", beta1),
-        ("beta2", 0.999),
-        ("eps", eps),
-        ("schedule", "constant"),
-    )
-    return tuple((f"{network}_optimizer.{name}", value) for network in ("generator", "discriminator") for name, value in values)
+    return both_optimizers(kind="adam", learning_rate=2e-4, beta1=beta1, beta2=0.999, eps=eps, schedule="constant")
 
 
 _SHARED_DEVIATIONS = (

@@ -5,15 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise ValueError(f"{name} must be {least} or more (got {value})")
-
-
-def _fraction(value: float) -> None:
-    if not 0 <= value < 1:
-        raise ValueError(f"test_fraction must be at least 0 and below 1 (got {value})")
+from ganbench.bounds import at_least, fraction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,7 +16,7 @@ class DigitsOptions:
     """Height and width in pixels, 8 or more; the 8x8 originals are enlarged bicubically."""
 
     def __post_init__(self) -> None:
-        _at_least("resolution", self.resolution, 8)
+        at_least(8, resolution=self.resolution)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,9 +31,9 @@ class StackedDigitsOptions:
     """Seed of the draws, 0 or more."""
 
     def __post_init__(self) -> None:
-        _at_least("resolution", self.resolution, 8)
-        _at_least("num_images", self.num_images, 1)
-        _at_least("seed", self.seed, 0)
+        at_least(8, resolution=self.resolution)
+        at_least(1, num_images=self.num_images)
+        at_least(0, seed=self.seed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,10 +52,8 @@ class SyntheticOptions:
     """Seed of the pixels, 0 or more."""
 
     def __post_init__(self) -> None:
-        for name in ("resolution", "channels", "num_images"):
-            _at_least(name, getattr(self, name), 1)
-        for name in ("num_classes", "seed"):
-            _at_least(name, getattr(self, name), 0)
+        at_least(1, resolution=self.resolution, channels=self.channels, num_images=self.num_images)
+        at_least(0, num_classes=self.num_classes, seed=self.seed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +66,7 @@ class MnistOptions:
     """How 28 pixels become that many: a black frame around them, or an antialiased bilinear resize."""
 
     def __post_init__(self) -> None:
-        _at_least("resolution", self.resolution, 1)
+        at_least(1, resolution=self.resolution)
         if self.fit == "pad" and self.resolution < 28:
             raise ValueError(f"resolution must be 28 or more with fit=pad (got {self.resolution}); fit=resize makes images smaller")
 
@@ -89,7 +79,7 @@ class CifarOptions:
     """Height and width in pixels; 32 is the original, anything else an antialiased bilinear resize."""
 
     def __post_init__(self) -> None:
-        _at_least("resolution", self.resolution, 1)
+        at_least(1, resolution=self.resolution)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +92,7 @@ class Stl10Options:
     """What is trained on: 100,000 images without labels, as in those papers, or 5,000 in 10 classes."""
 
     def __post_init__(self) -> None:
-        _at_least("resolution", self.resolution, 1)
+        at_least(1, resolution=self.resolution)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +103,7 @@ class CelebaOptions:
     """Height and width in pixels, after a centre crop of 178x178 as in pytorch/examples."""
 
     def __post_init__(self) -> None:
-        _at_least("resolution", self.resolution, 1)
+        at_least(1, resolution=self.resolution)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,8 +130,8 @@ class FolderOptions:
     def __post_init__(self) -> None:
         if not self.path:
             raise ValueError("path must name a directory (got ''); give it with -o path=DIR")
-        _at_least("resolution", self.resolution, 1)
-        _fraction(self.test_fraction)
+        at_least(1, resolution=self.resolution)
+        fraction(test_fraction=self.test_fraction)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,8 +156,8 @@ class PairsOptions:
     def __post_init__(self) -> None:
         if not self.path:
             raise ValueError("path must name a directory (got ''); give it with -o path=DIR")
-        _at_least("resolution", self.resolution, 1)
-        _fraction(self.test_fraction)
+        at_least(1, resolution=self.resolution)
+        fraction(test_fraction=self.test_fraction)
         if self.test_path and self.test_fraction:
             raise ValueError(f"test_fraction must be 0 with test_path (got {self.test_fraction})")
 
@@ -190,4 +180,4 @@ class ArrayOptions:
     def __post_init__(self) -> None:
         if not self.path:
             raise ValueError("path must name a .npy or .npz file (got ''); give it with -o path=FILE")
-        _fraction(self.test_fraction)
+        fraction(test_fraction=self.test_fraction)

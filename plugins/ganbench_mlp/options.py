@@ -5,18 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ganbench.bounds import at_least, fraction
+
 Activation = Literal["leaky_relu", "relu", "tanh"]
 Initialisation = Literal["torch", "glorot", "he", "normal", "uniform"]
-
-
-def _fraction(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} must be at least 0 and below 1 (got {value})")
-
-
-def _at_least_one(name: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{name} must be 1 or more (got {value})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,8 +53,7 @@ class MLPOptions:
     """The same in the discriminator."""
 
     def __post_init__(self) -> None:
-        _at_least_one("latent_dim", self.latent_dim)
-        _at_least_one("maxout_pieces", self.maxout_pieces)
+        at_least(1, latent_dim=self.latent_dim, maxout_pieces=self.maxout_pieces)
         for name in ("generator_widths", "discriminator_widths"):
             widths = getattr(self, name)
             if not widths or min(widths) < 1:
@@ -72,8 +63,7 @@ class MLPOptions:
                 raise ValueError(f"{name} must be above 0 (got {getattr(self, name)})")
         if not 0 < self.norm_momentum <= 1:
             raise ValueError(f"norm_momentum must be above 0 and at most 1 (got {self.norm_momentum})")
-        _fraction("discriminator_input_dropout", self.discriminator_input_dropout)
-        _fraction("discriminator_dropout", self.discriminator_dropout)
+        fraction(discriminator_input_dropout=self.discriminator_input_dropout, discriminator_dropout=self.discriminator_dropout)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,10 +96,9 @@ class CGANOptions:
     """Bound of the generator's uniform weights; a tenth of it is the discriminator's, as in goodfeli/adversarial."""
 
     def __post_init__(self) -> None:
-        for name in ("latent_dim", "latent_width", "label_width", "joint_width", "image_units", "image_pieces"):
-            _at_least_one(name, getattr(self, name))
-        for name in ("label_units", "label_pieces", "joint_units", "joint_pieces"):
-            _at_least_one(name, getattr(self, name))
-        _fraction("dropout", self.dropout)
+        at_least(1, latent_dim=self.latent_dim, latent_width=self.latent_width, label_width=self.label_width, joint_width=self.joint_width)
+        at_least(1, image_units=self.image_units, image_pieces=self.image_pieces, label_units=self.label_units)
+        at_least(1, label_pieces=self.label_pieces, joint_units=self.joint_units, joint_pieces=self.joint_pieces)
+        fraction(dropout=self.dropout)
         if not self.scale > 0:
             raise ValueError(f"scale must be above 0 (got {self.scale})")

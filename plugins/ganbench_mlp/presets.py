@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ganbench.spec import RecipeSpec, Setting
+from ganbench.spec import RecipeSpec, Setting, both_optimizers
 
 GOODFELLOW = "Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661"
 MNIST_EPOCH_KIMG = 50.0
@@ -16,13 +16,8 @@ def _architecture(**options: bool | int | float | str | tuple[int, ...]) -> tupl
     return tuple((f"architecture.options.{name}", value) for name, value in values.items())
 
 
-def _both(**values: float | str) -> tuple[Setting, ...]:
-    """Return the settings of both optimizers."""
-    return tuple((f"{network}_optimizer.{name}", value) for network in ("generator", "discriminator") for name, value in values.items())
-
-
 def _adam(learning_rate: float, beta1: float, beta2: float) -> tuple[Setting, ...]:
-    return _both(kind="adam", learning_rate=learning_rate, beta1=beta1, beta2=beta2, eps=1e-8)
+    return both_optimizers(kind="adam", learning_rate=learning_rate, beta1=beta1, beta2=beta2, eps=1e-8)
 
 
 def _plain(batch_size: int) -> tuple[Setting, ...]:
@@ -110,7 +105,7 @@ def _sgd_2014(halving_updates: float) -> tuple[Setting, ...]:
 
     The sources halve the discriminator's loss; the loss here is whole, and its learning rate is halved instead, which is the same.
     """
-    shared = _both(
+    shared = both_optimizers(
         kind="sgd",
         schedule="exponential",
         halflife_kimg=halving_updates * 100 / 1000,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ganbench.bounds import at_least, fraction
 from ganbench.plugin import hookimpl
 from ganbench.spec import ReproductionSpec
 
@@ -40,9 +41,8 @@ class PacGANOptions:
     """How a step is executed; auto is a CUDA graph on a GPU."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "num_samples", "batch_size", "generator_width", "discriminator_width", "maxout_pieces"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more (got {getattr(self, name)})")
+        at_least(1, epochs=self.epochs, num_samples=self.num_samples, batch_size=self.batch_size)
+        at_least(1, generator_width=self.generator_width, discriminator_width=self.discriminator_width, maxout_pieces=self.maxout_pieces)
         if not self.data or len(set(self.data)) < len(self.data):
             raise ValueError(f"data must be ring, grid or both, each once (got {','.join(self.data) or 'none'})")
         if not self.packings or len(set(self.packings)) < len(self.packings) or min(self.packings) < 1:
@@ -54,8 +54,7 @@ class PacGANOptions:
             raise ValueError(f"batch_size must be 2 or more, because the generator normalises by batch (got {self.batch_size})")
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0 (got {self.learning_rate})")
-        if not 0 <= self.beta1 < 1:
-            raise ValueError(f"beta1 must be at least 0 and below 1 (got {self.beta1})")
+        fraction(beta1=self.beta1)
 
 
 @hookimpl

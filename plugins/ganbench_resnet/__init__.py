@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ganbench.bounds import at_least
 from ganbench.plugin import hookimpl
 from ganbench.spec import ArchitectureSpec, RecipeSpec
 from ganbench_resnet.recipes import acgan, adam, sngan, sngan_projection, wgan_gp
@@ -43,13 +44,8 @@ class ResNetOptions:
     """A bias in the discriminator's last layer."""
 
     def __post_init__(self) -> None:
-        for name in ("latent_dim", "generator_width", "discriminator_width"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be 1 or more (got {value})")
-        for name in ("class_weight", "generator_class_weight"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be 0 or more (got {getattr(self, name)})")
+        at_least(1, latent_dim=self.latent_dim, generator_width=self.generator_width, discriminator_width=self.discriminator_width)
+        at_least(0, class_weight=self.class_weight, generator_class_weight=self.generator_class_weight)
 
 
 @hookimpl

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.spec import RecipeSpec, Setting
+from ganbench.spec import RecipeSpec, Setting, both_optimizers
 
 MIYATO = "Miyato et al. 2018, https://arxiv.org/abs/1802.05957"
 MIYATO_AND_KOYAMA = "Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637"
@@ -15,15 +15,7 @@ _INFERENCE = "generated images are evaluated with running statistics of batch no
 
 def adam(*, beta1: float, beta2: float, learning_rate: float = 2e-4, schedule: str = "constant") -> tuple[Setting, ...]:
     """Return the settings of both optimizers."""
-    values: dict[str, str | float] = {
-        "kind": "adam",
-        "learning_rate": learning_rate,
-        "beta1": beta1,
-        "beta2": beta2,
-        "eps": 1e-8,
-        "schedule": schedule,
-    }
-    return tuple((f"{network}_optimizer.{name}", value) for network in ("generator", "discriminator") for name, value in values.items())
+    return both_optimizers(kind="adam", learning_rate=learning_rate, beta1=beta1, beta2=beta2, eps=1e-8, schedule=schedule)
 
 
 def _resnet_32(*, total_kimg: float, width: int, **options: str | bool) -> tuple[Setting, ...]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ganbench.bounds import at_least
 from ganbench.spec import ArchitectureSpec, RecipeSpec
-from ganbench_translation.sizes import RESOLUTIONS, adam, require_at_least
+from ganbench_translation.sizes import RESOLUTIONS, adam
 
 PAPER = "Zhu et al. 2017, https://arxiv.org/abs/1703.10593"
 
@@ -42,11 +43,11 @@ class CycleGANOptions:
     """Generated images that are kept of each domain, to show a discriminator older ones too (Shrivastava et al. 2017); 0 keeps none."""
 
     def __post_init__(self) -> None:
-        require_at_least(0, source_class=self.source_class, target_class=self.target_class, pool_size=self.pool_size)
-        require_at_least(0, cycle_weight=self.cycle_weight, identity_weight=self.identity_weight)
-        require_at_least(0, adversarial_weight=self.adversarial_weight)
-        require_at_least(1, width=self.width, discriminator_width=self.discriminator_width, num_blocks=self.num_blocks)
-        require_at_least(1, num_downsamplings=self.num_downsamplings, patch_layers=self.patch_layers)
+        at_least(0, source_class=self.source_class, target_class=self.target_class, pool_size=self.pool_size)
+        at_least(0, cycle_weight=self.cycle_weight, identity_weight=self.identity_weight)
+        at_least(0, adversarial_weight=self.adversarial_weight)
+        at_least(1, width=self.width, discriminator_width=self.discriminator_width, num_blocks=self.num_blocks)
+        at_least(1, num_downsamplings=self.num_downsamplings, patch_layers=self.patch_layers)
         if self.source_class == self.target_class:
             raise ValueError(f"target_class must differ from source_class (got {self.target_class} for both)")
 

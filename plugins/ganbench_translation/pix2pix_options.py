@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ganbench.bounds import at_least, fraction
 from ganbench.spec import ArchitectureSpec, RecipeSpec
-from ganbench_translation.sizes import RESOLUTIONS, adam, require_at_least
+from ganbench_translation.sizes import RESOLUTIONS, adam
 
 PAPER = "Isola et al. 2017, https://arxiv.org/abs/1611.07004"
 
@@ -45,13 +46,12 @@ class Pix2PixOptions:
     """Weight of the discriminator's loss; the source halves it to slow the discriminator down."""
 
     def __post_init__(self) -> None:
-        require_at_least(0, l1_weight=self.l1_weight, feature_weight=self.feature_weight)
-        require_at_least(1, width=self.width, discriminator_width=self.discriminator_width)
-        require_at_least(1, patch_layers=self.patch_layers, num_scales=self.num_scales)
+        at_least(0, l1_weight=self.l1_weight, feature_weight=self.feature_weight)
+        at_least(1, width=self.width, discriminator_width=self.discriminator_width)
+        at_least(1, patch_layers=self.patch_layers, num_scales=self.num_scales)
         if not 0 < self.hole_size < 1:
             raise ValueError(f"hole_size must be above 0 and below 1 (got {self.hole_size})")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be at least 0 and below 1 (got {self.dropout})")
+        fraction(dropout=self.dropout)
         if not self.discriminator_weight > 0:
             raise ValueError(f"discriminator_weight must be above 0 (got {self.discriminator_weight})")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.spec import Setting
+from ganbench.spec import Setting, both_optimizers
 
 RESOLUTIONS = (8, 16, 28, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024)
 """Multiples of four; the networks end at feature maps of 4x4 or more, or, for pix2pix, at an odd size or 1x1."""
@@ -17,24 +17,5 @@ def patch_layers(resolution: int) -> int:
 
 def adam(*, schedule_start_kimg: float) -> tuple[Setting, ...]:
     """Return the optimizers of both recipes: Adam, a constant rate for the first half and a linear fall to 0 (train_options.py)."""
-    values: tuple[tuple[str, str | float], ...] = (
-        ("kind", "adam"),
-        ("learning_rate", 2e-4),
-        ("beta1", 0.5),
-        ("beta2", 0.999),
-        ("eps", 1e-8),
-        ("schedule", "linear"),
-        ("schedule_start_kimg", schedule_start_kimg),
-    )
-    return tuple((f"{network}_optimizer.{name}", value) for network in ("generator", "discriminator") for name, value in values)
-
-
-def require_at_least(lowest: float, **values: float | None) -> None:
-    """Refuse an option below a bound; unset ones are passed over.
-
-    Raises:
-        ValueError: with the field, the bound and the value.
-    """
-    for name, value in values.items():
-        if value is not None and not value >= lowest:
-            raise ValueError(f"{name} must be {lowest:g} or more (got {value})")
+    fixed = both_optimizers(kind="adam", learning_rate=2e-4, beta1=0.5, beta2=0.999, eps=1e-8)
+    return (*fixed, *both_optimizers(schedule="linear", schedule_start_kimg=schedule_start_kimg))

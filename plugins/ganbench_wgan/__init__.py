@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ganbench.bounds import at_least
 from ganbench.plugin import hookimpl
-from ganbench.spec import ArchitectureSpec, RecipeSpec
+from ganbench.spec import ArchitectureSpec, RecipeSpec, both_optimizers
 
 ARJOVSKY = "Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875"
 GULRAJANI = "Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028"
@@ -23,9 +24,7 @@ class ConvOptions:
     """Channels of the discriminator at half the resolution; doubled with each halving."""
 
     def __post_init__(self) -> None:
-        for name in ("latent_dim", "generator_width", "discriminator_width"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more (got {getattr(self, name)})")
+        at_least(1, latent_dim=self.latent_dim, generator_width=self.generator_width, discriminator_width=self.discriminator_width)
 
 
 @hookimpl
@@ -61,11 +60,7 @@ def _wgan() -> RecipeSpec:
             ("training.d_steps", 5),
             ("training.d_steps_boost", 100),
             ("training.ema_halflife_kimg", 0.0),
-            *(
-                (f"{network}_optimizer.{name}", value)
-                for network in ("generator", "discriminator")
-                for name, value in (("kind", "rmsprop"), ("learning_rate", 5e-5), ("rmsprop_alpha", 0.99), ("eps", 1e-8))
-            ),
+            *both_optimizers(kind="rmsprop", learning_rate=5e-5, rmsprop_alpha=0.99, eps=1e-8),
         ),
         deviations=(
             "the budget is ganbench's default: the source trains 25 epochs of whatever it is given",
@@ -91,11 +86,7 @@ def _wgan_gp_conv() -> RecipeSpec:
             ("training.batch_size", 64),
             ("training.d_steps", 5),
             ("training.ema_halflife_kimg", 0.0),
-            *(
-                (f"{network}_optimizer.{name}", value)
-                for network in ("generator", "discriminator")
-                for name, value in (("kind", "adam"), ("learning_rate", 1e-4), ("beta1", 0.5), ("beta2", 0.9), ("eps", 1e-8))
-            ),
+            *both_optimizers(kind="adam", learning_rate=1e-4, beta1=0.5, beta2=0.9, eps=1e-8),
         ),
         deviations=(
             "the discriminator's steps come before the generator's: the source begins an iteration with the generator",

@@ -143,7 +143,7 @@ def test_held_out_images_can_be_the_reference() -> None:
     assert torch.equal(real.labels, TEST.labels)
     assert len(floor_fake.images) == 20
     assert is_among(floor_fake.images, TRAIN)
-    assert (value.num_reference, value.floor_count) == (12, 20)
+    assert (value.num_reference, value.floor_count, value.floor_of) == (12, 20, "train images against the held-out ones")
 
 
 def test_held_out_images_can_be_the_generated_images_control() -> None:
@@ -153,7 +153,7 @@ def test_held_out_images_can_be_the_generated_images_control() -> None:
     assert torch.equal(floor_real.images, TRAIN.images)
     assert len(floor_fake.images) == 12
     assert is_among(floor_fake.images, TEST)
-    assert (value.num_reference, value.floor_count) == (40, 12)
+    assert (value.num_reference, value.floor_count, value.floor_of) == (40, 12, "held-out images against the train images")
 
 
 @pytest.mark.parametrize("held_out", ["reference", "control"])
@@ -161,7 +161,8 @@ def test_without_held_out_images_the_train_split_stands_in(held_out: str) -> Non
     """None at all, or none with the labels that are needed; the evaluation key names the split."""
     for test in (None, ArraySource(TEST.images)):
         needs = Needs(statistics=False, images=True, labels=True, held_out=held_out)  # type: ignore[arg-type]
-        floor, (real, _), _ = run(needs, test=test)
+        floor, (real, _), value = run(needs, test=test)
+        assert value.floor_of == ""
         assert torch.equal(real.images, TRAIN.images)
         assert [len(side.images) for side in floor] == [20, 20]
         assert dict(make(needs, test=test)[0].keys()[0].fields)["reference_split"] == "train"
@@ -226,5 +227,5 @@ def test_too_few_held_out_images_are_refused() -> None:
     spec = MetricSpec(name="spy", summary="s", factory="a:b", quantities=(), on_images=True)
     planned = plan_metrics(["spy20"], {"spy": spec}, EXTRACTORS, "mean")
     dataset = Dataset(name="noise", shape=SHAPE, train=TRAIN, test=TEST)
-    with pytest.raises(ConfigError, match="needs at least 15 real images .got 12"):
+    with pytest.raises(ConfigError, match=r"needs at least 15 real images \(got 12"):
         Evaluator(planned, {"spy20": spy}, {}, dataset, device="cpu")

@@ -33,8 +33,10 @@ def test_the_first_party_plugins_are_listed(capsys: Captured) -> None:
     row = listed["architecture", "ganbench", "dcgan"]
     assert (row["status"], row["cause"]) == ("ok", "")
     assert row["version"][0].isdigit()
-    for key in (("recipe", "dcgan-64"), ("loss", "wasserstein"), ("dataset", "digits"), ("metric", "fd"), ("extractor", "digits")):
-        assert (key[0], "ganbench", key[1]) in listed
+    images = {("dataset", "digits"), ("metric", "fd"), ("extractor", "digits"), ("frozen", "digits")}
+    for kind, name in {("recipe", "dcgan-64"), ("loss", "wasserstein"), ("augmentation", "diffaugment"), *images}:
+        assert (kind, "ganbench", name) in listed
+    assert ("reproduction", "ganbench", "pacgan-table1") in listed
 
 
 def test_failures_conflicts_and_hooks_are_rows(install: Install, loss_source: Callable[[str], str], capsys: Captured) -> None:
@@ -85,7 +87,8 @@ def test_show_gives_the_options_with_type_default_and_help(capsys: Captured) -> 
         "name": "weight_clip",
         "type": "float|none",
         "default": "none",
-        "help": "Bound on every discriminator weight (Arjovsky et al. 2017); unset: 0.01, or no clipping with a gradient penalty.",
+        "help": "Bound on every discriminator weight (Arjovsky et al. 2017); unset: 0.01, or none with a gradient penalty "
+        "(gp, DRAGAN, R1, R2).",
     }
     assert (options["gp_one_sided"]["type"], options["gp_one_sided"]["default"]) == ("bool", "false")
     assert found["factory"] == "ganbench_losses.wasserstein:build"

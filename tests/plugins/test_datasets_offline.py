@@ -14,7 +14,20 @@ from ganbench.data.source import ArraySource, DataContext
 from ganbench_datasets import digits, ganbench_register, synthetic
 from ganbench_datasets.options import DigitsOptions, SyntheticOptions
 
-NAMES = {"digits", "stacked-digits", "synthetic", "mnist", "fashion-mnist", "cifar10", "cifar100", "stl10", "celeba", "folder", "array"}
+NAMES = {
+    "digits",
+    "stacked-digits",
+    "synthetic",
+    "mnist",
+    "fashion-mnist",
+    "cifar10",
+    "cifar100",
+    "stl10",
+    "celeba",
+    "folder",
+    "pairs",
+    "array",
+}
 
 
 def test_registration_imports_nothing_heavy() -> None:

@@ -162,7 +162,7 @@ def test_feature_matching_goes_with_every_head(head: str) -> None:
 
 @pytest.mark.parametrize("options", [(), ("discriminator_norm=virtual",), ("head=linear", "minibatch_discrimination=4")], ids=str)
 def test_stacked_digits_go_with_packing(options: tuple[str, ...]) -> None:
-    """PacGAN's experiment (Lin et al. 2018, https://arxiv.org/abs/1712.04086): packs of three-channel images, judged, normalised and compared as packs."""
+    """PacGAN's experiment (Lin et al. 2018): packs of three-channel images, judged, normalised and compared as packs."""
     settings = {"dataset.name": "stacked-digits", "dataset.options.resolution": 8, "dataset.options.num_images": 200}
     made = built(*options, **settings, **{"training.packing": 2})
     discriminator = made.networks.discriminator

@@ -118,7 +118,7 @@ def test_missing_and_wrong_vgg_weights_are_one_line(tmp_path, monkeypatch) -> No
     monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     with pytest.raises(
-        WeightsError, match="the VGG16 weights are not there; get https://download.pytorch.org/models/vgg16-397923af.pth and put"
+        WeightsError, match=r"the VGG16 weights are not there; get https://download\.pytorch\.org/models/vgg16-397923af\.pth and put"
     ):
         vgg.build(NoOptions(), ExtractorContext())
     with pytest.raises(WeightsError, match="no such weights file"):

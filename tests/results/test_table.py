@@ -47,6 +47,15 @@ def test_best_final_and_floor_stand_side_by_side(make_record):
     assert _texts(table, part="floor") == ["1.250"]
 
 
+def test_what_the_floor_is_of_is_said(make_record, make_value):
+    """Two halves of the train images, or held-out images on a side."""
+    told = {"": "floor: two halves of 718 real images", "train images against others": "floor: 718 train images against others"}
+    for of, words in told.items():
+        values = (make_value(2.0, floor_of=of),)
+        record = make_record(evaluations=(Evaluation(images_seen=1, training_seconds=1.0, values=values),))
+        assert words in make_table([record]).notes[0]
+
+
 def test_higher_is_better_takes_the_largest(make_record, make_value):
     """Precision's best is its maximum, and a NaN is never the best."""
     values = [make_value(v, name="precision1k", higher_is_better=True) for v in (0.2, 0.9, math.nan, 0.5)]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from ganbench.bench.step.harness import Harness
+from ganbench.bench.step.harness import Harness, logits_of
 
 
 class ByHand:
@@ -44,11 +44,11 @@ class ByHand:
         """Update both networks and return their losses."""
         real = self._images[next(self._order)]
         fake = self._generator(self._latents())
-        d_loss = softplus(-self._discriminator(real)).mean() + softplus(self._discriminator(fake.detach())).mean()
+        d_loss = softplus(-self._judge(real)).mean() + softplus(self._judge(fake.detach())).mean()
         self._update(1, d_loss)
         for parameter in self._frozen:
             parameter.requires_grad_(False)
-        g_loss = softplus(-self._discriminator(fake)).mean()
+        g_loss = softplus(-self._judge(fake)).mean()
         self._update(0, g_loss)
         for parameter in self._frozen:
             parameter.requires_grad_(True)
@@ -57,6 +57,9 @@ class ByHand:
                 torch._foreach_lerp_(list(self._average.parameters()), list(self._generator.parameters()), self._weight)
                 torch._foreach_copy_(list(self._average.buffers()), list(self._generator.buffers()))
         return d_loss.detach(), g_loss.detach()
+
+    def _judge(self, images: Tensor) -> Tensor:
+        return logits_of(self._discriminator(images))
 
     def _update(self, which: int, loss: Tensor) -> None:
         self._adams[which].zero_grad()

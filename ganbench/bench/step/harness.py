@@ -40,6 +40,11 @@ NEVER = {
 """Nothing happens between steps but a progress report each two-hundredth of the budget, which is longer than any measurement on a CPU."""
 
 
+def logits_of(answer: Tensor | tuple[Tensor, ...]) -> Tensor:
+    """Return the logits of what a discriminator answered, in its own precision; a bare tensor is the logits."""
+    return answer[0] if isinstance(answer, tuple) else answer
+
+
 class Harness:
     """A run that is stepped from outside.
 

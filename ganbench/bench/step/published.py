@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganbench.bench.step.harness import Harness
+from ganbench.bench.step.harness import Harness, logits_of
+from ganbench.spec import both_optimizers
 
 RULES: dict[str, object] = {
     "loss.name": "logistic",
@@ -21,11 +22,7 @@ RULES: dict[str, object] = {
     "training.shared_fakes": True,
     "training.ema_halflife_kimg": 0.0,
     "training.horizontal_flip": False,
-    **{
-        f"{network}_optimizer.{name}": value
-        for network in ("generator", "discriminator")
-        for name, value in {"kind": "adam", "learning_rate": 2e-4, "beta1": 0.5, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}.items()
-    },
+    **dict(both_optimizers(kind="adam", learning_rate=2e-4, beta1=0.5, beta2=0.999, eps=1e-8, weight_decay=0.0)),
 }
 """What the published loop fixes, whatever is trained: settings under which the harness does the same arithmetic."""
 
@@ -64,7 +61,8 @@ class Published:
             self._generate, self._probability = (torch.compile(f, mode=compiled) for f in (self._generate, self._probability))
 
     def _probabilities(self, images: Tensor) -> Tensor:
-        probabilities: Tensor = self._sigmoid(self._discriminator(images).float() if self._bf16 else self._discriminator(images))
+        logits = logits_of(self._discriminator(images))
+        probabilities: Tensor = self._sigmoid(logits.float() if self._bf16 else logits)
         return probabilities
 
     def _autocast(self) -> torch.autocast:

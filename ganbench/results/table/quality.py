@@ -126,7 +126,11 @@ def _explanation(heading: str, value: MetricValue, *, of_networks: bool) -> str:
     direction = "higher" if value.higher_is_better else "lower"
     text = f"{heading}: {value.name}, {value.num_generated:,} generated against {value.num_reference:,} real images, {direction} is better"
     if value.floor is not None:
-        text += f"; floor: two halves of {value.floor_count:,} real images"
+        text += (
+            f"; floor: {value.floor_count:,} {value.floor_of}"
+            if value.floor_of
+            else f"; floor: two halves of {value.floor_count:,} real images"
+        )
     return text + ("; ± over the extractor's networks" if of_networks and value.spread > 0 else "")
 
 
