@@ -169,6 +169,8 @@ def _build_dataset(resolved: Resolved) -> Dataset:
             f"training.batch_size is {config.training.batch_size}, and {dataset.name} has {dataset.train.num_images} train images",
             hint="use a smaller --batch-size",
         )
+    if dataset.shape.points and config.training.dequantise:
+        raise ConfigError(f"training.dequantise is for grey levels, and {dataset.name} holds points", hint="leave it out")
     return dataset
 
 
@@ -184,10 +186,9 @@ def _build_networks(resolved: Resolved, dataset: Dataset, device: torch.device) 
     shape = replace(dataset.shape, packing=config.training.packing if spec.packing else 1)
     if spec.resolutions and shape.resolution not in spec.resolutions:
         allowed = ", ".join(map(str, spec.resolutions))
-        raise ConfigError(
-            f"{spec.name} cannot be built for {shape.resolution}x{shape.resolution} images (it can for {allowed})",
-            hint="choose a resolution with -o dataset.resolution=N",
-        )
+        what = "points" if shape.points else f"{shape.resolution}x{shape.resolution} images"
+        hint = "choose a dataset of images" if shape.points else "choose a resolution with -o dataset.resolution=N"
+        raise ConfigError(f"{spec.name} cannot be built for {what} (it can for {allowed})", hint=hint)
     seed_everything(config.training.seed)
     networks: Networks = resolved.architecture.build(config.architecture.options, shape)
     judged = check_networks(spec.name, networks, shape, dataset)

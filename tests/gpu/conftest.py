@@ -102,11 +102,12 @@ def manager() -> PluginManager:
 
 @pytest.fixture
 def start(manager: PluginManager) -> Callable[..., Training]:
-    """Return a function that builds a run and starts its runner; the settings are added to a small DCGAN's."""
+    """Return a function that builds a run and starts its runner; the settings are added to a small DCGAN's, or are another plugin's."""
 
-    def build(runner: str = "eager", **settings: Any) -> Training:
-        chosen = {**SMALL, **{name.replace("__", "."): value for name, value in settings.items()}, "training.runner": runner}
-        materials = build_materials(resolve(manager, "dcgan", [Layer(origin="test", settings=chosen)]), manager, ())
+    def build(runner: str = "eager", plugin: str = "dcgan", **settings: Any) -> Training:
+        own = SMALL if plugin == "dcgan" else {"training.device": "cuda"}
+        chosen = {**own, **{name.replace("__", "."): value for name, value in settings.items()}, "training.runner": runner}
+        materials = build_materials(resolve(manager, plugin, [Layer(origin="test", settings=chosen)]), manager, ())
         made = make_runner(runner, materials.algorithm, materials.device)
         made.start()
         return Training(materials, made)

@@ -5,16 +5,15 @@ Each family states a small configuration of its names in ``zoo_<family>.py``.
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from recorded_graph import RecordedGraphs
 from torch import Tensor
+from zoo import small_cases
 
 from ganbench.config.resolve import Layer, resolve
 from ganbench.plugin.manager import HOME, PluginManager
@@ -28,21 +27,7 @@ MANAGER = PluginManager()
 CPU = torch.device("cpu")
 
 
-def cases() -> dict[str, dict[str, Any]]:
-    """Return the small configurations of all families."""
-    found: dict[str, dict[str, Any]] = {}
-    for path in sorted(Path(__file__).parent.glob("zoo_*.py")):
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        assert found.keys().isdisjoint(module.CASES)
-        found.update(module.CASES)
-    return found
-
-
-CASES = cases()
+CASES = small_cases()
 ARCHITECTURES = [name for name in CASES if not isinstance(MANAGER.find("model", name).spec, RecipeSpec)]
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ganbench.config.resolve import Layer, resolve
-from ganbench.errors import ConfigError, Diverged, Interrupted
+from ganbench.errors import ConfigError, Diverged, Interrupted, UsageError
 from ganbench.metrics.planning import planned_metrics
 from ganbench.plugin.manager import PluginManager
 from ganbench.results.grid import read_grid
@@ -90,6 +90,28 @@ def test_images_cannot_be_measured_by_the_points_extractor(tmp_path: Path) -> No
         run(tmp_path, session(**{"evaluation.metrics": ("fd500_digits",)}))
     with pytest.raises(ConfigError, match=r"training\.horizontal_flip is on, and the data are points"):
         run(tmp_path, session(**{"training.horizontal_flip": True}))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("mlp", {"training.dequantise": True}, "training.dequantise is for grey levels, and ring8 holds points"),
+        ("mlp", {"augmentation.name": "diffaugment"}, "diffaugment needs images (got points in the plane)"),
+        ("dcgan", {}, "dcgan cannot be built for points"),
+    ],
+)
+def test_what_needs_images_is_refused_for_points(tmp_path: Path, name: str, settings: dict[str, Any], message: str) -> None:
+    """One line, and nothing is left behind."""
+    own = dict(settings)
+    if name == "dcgan":
+        own |= {"dataset.name": "ring8", "training.device": "cpu", "evaluation.metrics": ()}
+        one = Session(resolve(MANAGER, name, [Layer(origin="test", settings=own)]), (), MANAGER, SilentReporter())
+    else:
+        one = session(name, **own)
+    with pytest.raises(UsageError) as caught:
+        run(tmp_path, one)
+    assert message in str(caught.value)
     assert not list(tmp_path.iterdir())
 
 
