@@ -138,7 +138,8 @@ def test_a_test_file_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
 
 def test_the_tests_that_it_runs_need_nothing_else() -> None:
     """On a bare machine there is neither hypothesis nor pytest-benchmark, and a file that does not import is a lost result."""
-    files = [*(ROOT / "tests/kernels/ops").glob("*.py"), *(ROOT / "tests/gpu").glob("*.py"), ROOT / "tests/data/test_capture.py"]
+    folders = ("kernels/ops/*.py", "gpu/*.py", "plugins/zoo*.py", "data/test_capture.py")
+    files = [file for pattern in folders for file in (ROOT / "tests").glob(pattern)]
     imported: set[str] = set()
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -146,6 +147,6 @@ def test_the_tests_that_it_runs_need_nothing_else() -> None:
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 imported.add(node.module.partition(".")[0])
-    beside = {file.stem for folder in ("kernels", "training", "gpu") for file in (ROOT / "tests" / folder).glob("*.py")}
+    beside = {file.stem for folder in ("kernels", "training", "plugins", "gpu") for file in (ROOT / "tests" / folder).glob("*.py")}
     allowed = {"torch", "triton", "numpy", "pytest", "ganbench", "ganbench_kernels"}
     assert imported - set(sys.stdlib_module_names) - beside - allowed == set()
