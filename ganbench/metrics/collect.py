@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ganbench.errors import PluginError
-from ganbench.metrics.finite import require_finite_features
+from ganbench.metrics.finite import require_finite
 from ganbench.metrics.protocol import Extractor, Features, FeatureSet, Needs
 from ganbench.metrics.spread import FeatureSpread
 from ganbench.metrics.statistics import FeatureStatistics
@@ -52,7 +52,7 @@ class _Filling:
         if self._spread is not None:
             self._spread.update(features, labels)
         if not self._needs.statistics and self._spread is None:
-            require_finite_features(features)
+            require_finite(features, "features")
         if self._needs.features:
             self._features.append(features.cpu())
         if self._needs.logits and found.logits is not None:

@@ -1,4 +1,4 @@
-"""Features are finite, or the run has diverged."""
+"""What is measured is finite, or the run has diverged."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from torch import Tensor
 from ganbench.errors import Diverged
 
 
-def require_finite_features(features: Tensor) -> None:
-    """Make sure that features can be measured.
+def require_finite(values: Tensor, what: str) -> Tensor:
+    """Return values that can be measured.
 
     Args:
-        features: any shape, floating point.
+        values: any shape, floating point.
+        what: for the message: ``features``.
 
     Raises:
         Diverged: one is NaN or Inf.
     """
-    if not bool(torch.isfinite(features).all()):
-        raise Diverged("the features hold NaN or Inf")
+    if not bool(torch.isfinite(values).all()):
+        raise Diverged(f"the {what} hold NaN or Inf")
+    return values

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 import ganbench_kernels
-from ganbench.errors import Diverged
+from ganbench.metrics.finite import require_finite
 
 QUANTISER_ID = "clamp-127.5-128"
 """clamp(x * 127.5 + 128, 0, 255), then the fraction is cut off: it rounds x * 127.5 + 127.5. Part of the evaluation key."""
@@ -27,18 +26,4 @@ def to_uint8(images: Tensor) -> Tensor:
     """
     if not images.is_floating_point():
         raise ValueError(f"images must be floating point in [-1, 1] (got {images.dtype}); uint8 images need no quantiser")
-    return ganbench_kernels.to_uint8(require_finite(images))
-
-
-def require_finite(samples: Tensor) -> Tensor:
-    """Return samples that are measured as they are, which must be finite.
-
-    Args:
-        samples: any shape, floating point.
-
-    Raises:
-        Diverged: they hold NaN or Inf.
-    """
-    if not bool(torch.isfinite(samples).all()):
-        raise Diverged("the generated images hold NaN or Inf")
-    return samples
+    return ganbench_kernels.to_uint8(require_finite(images, "generated images"))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ganbench.errors import ConfigError
-from ganbench.metrics.finite import require_finite_features
+from ganbench.metrics.finite import require_finite
 
 _NO_CLASS = -1
 
@@ -55,7 +55,7 @@ class FeatureSpread:
         Raises:
             Diverged: a feature is NaN or Inf.
         """
-        require_finite_features(batch)
+        require_finite(batch, "features")
         names = [_NO_CLASS] * len(batch) if labels is None else labels.tolist()
         for name, row in zip(names, batch, strict=True):
             self._class(name).add(row.to(self._device, torch.float64))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ganbench.errors import ConfigError
-from ganbench.metrics.finite import require_finite_features
+from ganbench.metrics.finite import require_finite
 
 BLOCK_ROWS = 512
 """Rows that are folded at a time: enough that the matrix product outweighs the pass over the D x D scatter."""
@@ -84,7 +84,7 @@ class FeatureStatistics:
         """
         if batch.dtype != torch.float32 or batch.ndim != 2 or batch.shape[1] != self.dims:
             raise ValueError(f"features must be float32 [n, {self.dims}] (got {batch.dtype} {list(batch.shape)})")
-        require_finite_features(batch)
+        require_finite(batch, "features")
         self._keep(batch.detach().to(self._device, copy=True))
         self._fold()
 

@@ -5,11 +5,14 @@ Shapes: M samples, L the length of z, C, H, W an image.
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor, nn
 
 from ganbench.data.source import Dataset
-from ganbench.metrics.quantize import require_finite, to_uint8
+from ganbench.metrics.finite import require_finite
+from ganbench.metrics.quantize import to_uint8
 from ganbench.training.networks import Networks, draw_latents
 from ganbench.training.seeding import stream
 
@@ -48,7 +51,7 @@ class SampleStream:
     ) -> None:
         random = stream(seed, purpose)
         self._generator, self._device = generator, device
-        self._finish = require_finite if points else to_uint8
+        self._finish = functools.partial(require_finite, what="generated images") if points else to_uint8
         if networks.translation is None:
             self._latents = draw_latents(networks, count, random, truncation=truncation)
         else:
