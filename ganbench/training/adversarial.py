@@ -8,8 +8,7 @@ Shapes: N images of a batch, C, H, W an image, L the length of z.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,54 +16,37 @@ from torch import Tensor, nn
 
 from ganbench.data.sampler import Batch, make_sampler
 from ganbench.training.algorithm import AlgorithmContext, Phase, Wrap
-from ganbench.training.ema import EMA
 from ganbench.training.judging import add_terms, as_judgement, boosted_steps, pack, steps_before
-from ganbench.training.ledger import Ledger, logit_statistics
+from ganbench.training.ledger import logit_statistics
 from ganbench.training.networks import draw_latents
 from ganbench.training.objective import Judgement, Seen
-from ganbench.training.optimizers import LearningRate, build_optimizer, load_optimizer_state
 from ganbench.training.seeding import stream
+from ganbench.training.updates import NetworkUpdates
 
-_NO_AUTOCAST = nullcontext()  # one for all: a torch.autocast that is switched off still takes its time, four times in each step
 
-
-class AdversarialAlgorithm:
+class AdversarialAlgorithm(NetworkUpdates):
     """Alternating updates of one discriminator and one generator; enough for every plain, conditional or penalised GAN."""
 
     runners: tuple[str, ...] = ("eager", "cuda_graph", "compile")
 
     def __init__(self, context: AlgorithmContext) -> None:
-        config = context.config
-        training = config.training
-        self._networks, self._objective, self._sampler = context.networks, context.objective, context.sampler
-        self._device, self._training = context.device, training
+        training = context.config.training
+        self.images_per_iteration = training.batch_size * training.d_steps
+        _give_references(context)  # before the average copies the generator
+        super().__init__(
+            context,
+            generators=[context.networks.generator],
+            discriminators=[context.networks.discriminator],
+            images_per_update=self.images_per_iteration,
+        )
         self._generator, self._discriminator = context.networks.generator, context.networks.discriminator
-        self._augment = context.augment
+        self._sampler, self._augment = context.sampler, context.augment
         self._generator_batch = training.batch_size * training.generator_batch_factor
         one_to_one = training.d_steps == 1 and training.d_steps_boost == 0 and training.generator_batch_factor == 1
         self._shared = training.shared_fakes and one_to_one
-        self.images_per_iteration = training.batch_size * training.d_steps
         self._terms = (*context.networks.terms, *context.objective.terms)
         paired = context.objective.paired_generator_loss is not None
         self._generator_needs_real = paired or any(term.needs_real for term in self._terms)
-        self._give_references(context)
-        self._ema = EMA(
-            self._generator,
-            halflife_kimg=training.ema_halflife_kimg,
-            start_kimg=training.ema_start_kimg,
-            images_per_update=self.images_per_iteration,
-        )
-        self._discriminator_parameters: list[Tensor] = list(self._discriminator.parameters())
-        self._parameters: dict[str, list[Tensor]] = {"generator": list(self._generator.parameters())}
-        self._parameters["discriminator"] = self._discriminator_parameters
-        self._optimizers = {
-            "generator": build_optimizer(config.generator_optimizer, self._generator.parameters(), self._device),
-            "discriminator": build_optimizer(config.discriminator_optimizer, self._discriminator.parameters(), self._device),
-        }
-        self._schedules = [
-            LearningRate(config.generator_optimizer, self._optimizers["generator"], training.total_kimg),
-            LearningRate(config.discriminator_optimizer, self._optimizers["discriminator"], training.total_kimg),
-        ]
         self._weight_terms = {
             "generator": self._make_weight_terms(self._generator, "generator"),
             "discriminator": self._make_weight_terms(self._discriminator, "discriminator"),
@@ -72,24 +54,6 @@ class AdversarialAlgorithm:
         self._random = stream(training.seed, "latents", self._device)
         labels = context.train_labels if context.networks.conditional else None
         self._label_pool = None if labels is None else labels.to(self._device)
-        self._ledger = Ledger(self._device)
-
-    def _give_references(self, context: AlgorithmContext) -> None:
-        """Give each network that wants one its fixed batch, the first of the run (Salimans et al. 2016, section 3.4)."""
-        training, networks = context.config.training, context.networks
-        tell_discriminator, tell_generator = (getattr(n, "set_reference", None) for n in (networks.discriminator, networks.generator))
-        if tell_discriminator is not None:
-            count, seed = training.batch_size, training.seed
-            first = make_sampler(context.dataset.train, batch_size=count, seed=seed, device=self._device, workers=0)
-            batch = first.next(count)
-            tell_discriminator(pack(batch.images, training.packing), batch.labels if networks.conditional else None)
-            first.close()
-        if tell_generator is not None:
-            random = stream(training.seed, "reference")
-            latents = draw_latents(networks, training.batch_size, random).to(self._device)
-            labels = context.train_labels if networks.conditional else None
-            chosen = None if labels is None else labels[torch.randint(len(labels), (training.batch_size,), generator=random)]
-            tell_generator(latents, None if chosen is None else chosen.to(self._device))
 
     def _make_weight_terms(self, network: nn.Module, role: str) -> list[nn.Module]:
         makers = (*self._networks.weight_terms, *self._objective.weight_terms)
@@ -129,7 +93,7 @@ class AdversarialAlgorithm:
 
     def _update_generator(self, fake: Tensor, labels: Tensor | None, batch: Batch | None) -> None:
         """One optimizer step of the generator, and of its average; ``batch`` is given to losses that look at real images."""
-        with self._frozen_discriminator():
+        with self._frozen_discriminators():
             real = () if batch is None else (self._present(batch.images), batch.labels)
             loss = self.generator_loss(self._present(fake), labels, *real)
             self._step("generator", loss)
@@ -209,33 +173,14 @@ class AdversarialAlgorithm:
     def _clip_weights(self) -> None:
         """WGAN's Lipschitz bound (Arjovsky et al. 2017, algorithm 1), before the step as martinarjovsky/WassersteinGAN has it."""
         if self._objective.weight_clip > 0:
+            weights: list[Tensor] = [*self._parameters["discriminator"]]
             with torch.no_grad():
-                torch._foreach_clamp_min_(self._discriminator_parameters, -self._objective.weight_clip)
-                torch._foreach_clamp_max_(self._discriminator_parameters, self._objective.weight_clip)
+                torch._foreach_clamp_min_(weights, -self._objective.weight_clip)
+                torch._foreach_clamp_max_(weights, self._objective.weight_clip)
 
     def _step(self, name: str, loss: Tensor) -> None:
-        loss = add_terms(loss, [term() for term in self._weight_terms[name]])
-        optimizer = self._optimizers[name]
-        for parameter in self._parameters[name]:  # Optimizer.zero_grad, but for the profiler's record of it
-            parameter.grad = None
-        torch.autograd.backward(loss)
-        optimizer.step()
-
-    @contextmanager
-    def _frozen_discriminator(self) -> Iterator[None]:
-        """Leave out the discriminator's weight gradients, which the generator's update would throw away."""
-        for parameter in self._discriminator_parameters:
-            parameter.requires_grad_(False)
-        try:
-            yield
-        finally:
-            for parameter in self._discriminator_parameters:
-                parameter.requires_grad_(True)
-
-    def _autocast(self) -> AbstractContextManager[object]:
-        if self._training.precision != "bf16":
-            return _NO_AUTOCAST
-        return torch.autocast(self._device.type, dtype=torch.bfloat16)
+        """One step of an optimizer, with the terms of its network's weights."""
+        super()._step(name, add_terms(loss, [term() for term in self._weight_terms[name]]))
 
     def plan(self, iteration: int) -> tuple[str, ...]:
         """Return the phases of this iteration."""
@@ -283,51 +228,35 @@ class AdversarialAlgorithm:
     def _num_discriminator_steps(self, iteration: int) -> int:
         return boosted_steps(iteration, self._training.d_steps, self._training.d_steps_boost)
 
-    def set_progress(self, images_seen: int) -> None:
-        """Move the schedules and the average to this point."""
-        for schedule in self._schedules:
-            schedule.set_progress(images_seen)
-        self._ema.set_progress(images_seen)
-
     def modules(self) -> Mapping[str, nn.Module]:
         """Return the networks, with the average, and the terms that keep something."""
         terms = {f"{role}_weight_term_{i}": term for role, made in self._weight_terms.items() for i, term in enumerate(made)}
-        return {
-            "generator": self._generator,
-            "discriminator": self._discriminator,
-            "generator_ema": self._ema.module,
-            **self._networks.extra,
-            **terms,
-        }
-
-    def evaluated_generator(self) -> nn.Module:
-        """Return the averaged generator."""
-        return self._ema.module
-
-    def read_statistics(self) -> dict[str, float]:
-        """Return the means since the last call."""
-        return self._ledger.read()
-
-    def trajectory(self) -> Tensor:
-        """Return the losses of the first iterations."""
-        return self._ledger.trajectory()
+        return {**super().modules(), **terms}
 
     def state_dict(self) -> dict[str, Any]:
         """Return networks, optimizers, the random stream, the sampler's position and the running sums."""
-        return {
-            "modules": {name: module.state_dict() for name, module in self.modules().items()},
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self._optimizers.items()},
-            "random": self._random.get_state(),
-            "sampler": self._sampler.state_dict(),
-            "ledger": self._ledger.state_dict(),
-        }
+        return {**super().state_dict(), "random": self._random.get_state(), "sampler": self._sampler.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what :meth:`state_dict` returned, in place."""
-        for name, module in self.modules().items():
-            module.load_state_dict(state["modules"][name])
-        for name, optimizer in self._optimizers.items():
-            load_optimizer_state(optimizer, state["optimizers"][name])
+        super().load_state_dict(state)
         self._random.set_state(state["random"].cpu())
         self._sampler.load_state_dict(state["sampler"])
-        self._ledger.load_state_dict(state["ledger"])
+
+
+def _give_references(context: AlgorithmContext) -> None:
+    """Give each network that wants one its fixed batch, the first of the run (Salimans et al. 2016, section 3.4)."""
+    training, networks = context.config.training, context.networks
+    tell_discriminator, tell_generator = (getattr(n, "set_reference", None) for n in (networks.discriminator, networks.generator))
+    if tell_discriminator is not None:
+        count, seed = training.batch_size, training.seed
+        first = make_sampler(context.dataset.train, batch_size=count, seed=seed, device=context.device, workers=0)
+        batch = first.next(count)
+        tell_discriminator(pack(batch.images, training.packing), batch.labels if networks.conditional else None)
+        first.close()
+    if tell_generator is not None:
+        random = stream(training.seed, "reference")
+        latents = draw_latents(networks, training.batch_size, random).to(context.device)
+        labels = context.train_labels if networks.conditional else None
+        chosen = None if labels is None else labels[torch.randint(len(labels), (training.batch_size,), generator=random)]
+        tell_generator(latents, None if chosen is None else chosen.to(context.device))
