@@ -97,6 +97,18 @@ TARGET_ACCURACY = MetricSpec(
     default_count=1000,
 )
 
+CLASS_ACCURACY = MetricSpec(
+    name="class_accuracy",
+    summary="share of the images that a classifier takes for the class they were asked to be, and the worst class's (conditional runs)",
+    factory="ganbench.metrics.class_accuracy:build_class_accuracy",
+    paper="Shmelkov et al., 2018, https://arxiv.org/abs/1807.09499",
+    quantities=(
+        Quantity(name="class_accuracy", label="class accuracy", higher_is_better=True),
+        Quantity(name="worst_class_accuracy", label="worst class accuracy", higher_is_better=True),
+    ),
+    default_count=1000,
+)
+
 SQUARED_ERROR = MetricSpec(
     name="mse",
     summary="mean squared error of a translation from pairs, beside that of a trivial answer (inpainting: mean filling)",
@@ -179,5 +191,5 @@ def ganbench_register() -> list[MetricSpec]:
     """Register the metrics."""
     return [
         *(FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL, DENSITY_COVERAGE, MODES, TARGET_ACCURACY, SQUARED_ERROR),
-        *(LPIPS, MS_SSIM, CLASSIFICATION_ACCURACY, CLASS_FRECHET, MEMORISED),
+        *(LPIPS, MS_SSIM, CLASSIFICATION_ACCURACY, CLASS_ACCURACY, CLASS_FRECHET, MEMORISED),
     ]

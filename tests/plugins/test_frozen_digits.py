@@ -16,7 +16,7 @@ from ganbench_extractors.freeze import FAMILIES, NUM_IMAGES, freeze, sample_run
 from ganbench_extractors.frozen import COLUMNS, FOLDER, read_mosaic, read_samples, write_mosaic
 
 LIMIT_BYTES = 120_000
-WITHOUT_SCORE = {"modes", "target_accuracy", "mse", "lpips", "msssim", "cas", "fd_class", "memorised"}
+WITHOUT_SCORE = {"modes", "target_accuracy", "mse", "lpips", "msssim", "cas", "class_accuracy", "fd_class", "memorised"}
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def test_the_families_and_their_inception_names():
     names = {name: spec.inception_name for name, spec in SPECS.items()}
     assert {name for name in names if not names[name]} == {
         *("pr", "dc", "modes", "target_accuracy", "mse"),
-        *("lpips", "msssim", "cas", "memorised"),
+        *("lpips", "msssim", "cas", "class_accuracy", "memorised"),
     }
     assert {name: inception for name, inception in names.items() if inception} == {
         "fd": "fid",
@@ -61,7 +61,7 @@ def test_each_spec_builds_a_metric_with_its_quantities(name):
                 mode_counts=torch.tensor([9, 500, 491]),
                 spread=spread,
                 images=torch.randint(0, 256, (1000, 1, 16, 16), dtype=torch.uint8, generator=generator),
-                labels=torch.arange(1000) % 4,
+                labels=logits.argmax(dim=1) if name == "class_accuracy" else torch.arange(1000) % 4,
             )
         )
     values = metric.compute(*sides)
