@@ -17,8 +17,9 @@ _FORMATS = ("terminal", "markdown", "csv", "json", "html", "latex")
 @click.argument("runs", nargs=-1, shell_complete=run_ids)
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Default: terminal, or what FILE's name ends in.")
 @click.option("--runs", "each", is_flag=True, help="One row for each run, instead of means over seeds.")
+@click.option("--sort", "column", metavar="COLUMN", help="Best first by a metric (fd5k_digits, fd5k_digits.best) or a column (images/s).")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file instead.")
-def command(runs: tuple[str, ...], form: str | None, each: bool, output: Path | None) -> None:
+def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | None, output: Path | None) -> None:
     """Compare runs in one table: mean and 95 % interval over seeds.
 
     RUNS are run folders, folders of runs, globs, record files or run ids (their beginning is enough); all below ./results/runs where
@@ -28,10 +29,11 @@ def command(runs: tuple[str, ...], form: str | None, each: bool, output: Path | 
     not in the mean, and is counted and named.
 
     Rows are grouped by machine, because speeds compare only there. Values that were measured in different ways are never in one column.
-    Rows are sorted by dataset, name and seed: their order ranks nothing. A run that cannot be read is a row with the reason.
+    Without --sort, rows stand by dataset, name and seed, and their order ranks nothing. A run that cannot be read is a row with the reason.
     """
     from ganbench.results import find
     from ganbench.results.table.build import make_summary, make_table
+    from ganbench.results.table.order import order_by
     from ganbench.results.table.render import SUFFIXES, render
     from ganbench.results.terminal import has_colour, stream_width, write_text
 
@@ -41,9 +43,10 @@ def command(runs: tuple[str, ...], form: str | None, each: bool, output: Path | 
         others = f" (and {len(items) - 1} more like it)" if len(items) > 1 else ""
         raise UsageError(f"no record can be read{others}: {unreadable[0]}")
     form = form or (SUFFIXES.get(output.suffix.lower(), "terminal") if output else "terminal")
-    text = render(
-        make_table(items) if each else make_summary(items), form, width=stream_width(), colour=output is None and has_colour(sys.stdout)
-    )
+    table = make_table(items) if each else make_summary(items)
+    if column is not None:
+        table = order_by(table, column)
+    text = render(table, form, width=stream_width(), colour=output is None and has_colour(sys.stdout))
     if output is None:
         write_text(text, sys.stdout)
     else:

@@ -61,7 +61,7 @@ class ClassAccuracy:
         on_real = sum(of_real.values()) / len(of_real)
         if on_real < _LEAST_REAL_ACCURACY:
             raise ConfigError(
-                f"class_accuracy needs an extractor whose classes are the dataset's (this one agrees with {on_real:.0%} of the real labels)",
+                f"class_accuracy needs an extractor whose classes are the dataset's (this one is right about {on_real:.0%} of real images)",
                 hint="choose another extractor or another metric",
             )
         return sum(of_fake.values()) / len(of_fake), min(of_fake.values())

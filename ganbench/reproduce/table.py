@@ -38,7 +38,7 @@ def _heading(record: ReproductionRecord) -> Iterator[str]:
     yield f"Measured with {budget_label(record)}, {len(record.seeds)} seed{'s' if len(record.seeds) > 1 else ''}, on"
     yield f"{machine_label(record.hardware, record.software)}."
     if record.status != "complete":
-        yield f"Not finished: {len(record.cells)} cells are."
+        yield f"Not finished: {len(record.cells)} cell{'s' if len(record.cells) != 1 else ''} so far."
     yield ""
 
 

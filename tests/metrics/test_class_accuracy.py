@@ -37,7 +37,7 @@ def test_right_images_under_the_wrong_label_do_not_count() -> None:
 def test_an_extractor_of_other_classes_is_refused() -> None:
     """It is wrong about most real images; half right is enough."""
     others = images([3, 4, 2, 1], [0, 1, 2, 2])
-    with pytest.raises(ConfigError, match=r"classes are the dataset's \(this one agrees with 17% of the real labels\); choose another"):
+    with pytest.raises(ConfigError, match=r"classes are the dataset's \(this one is right about 17% of real images\); choose another"):
         ClassAccuracy().compute(others, REAL)
     assert ClassAccuracy().compute(images([0, 4], [0, 1]), REAL) == (1.0, 1.0)
 

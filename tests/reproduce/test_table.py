@@ -55,7 +55,7 @@ def test_an_unfinished_table_says_so(reproduce: Reproduce) -> None:
     """A cell is missing, and the heading tells how many are there."""
     record = reproduce()
     text = render_markdown(replace(record, status="unfinished", cells=record.cells[:1]))
-    assert "Not finished: 1 cells are." in text
+    assert "Not finished: 1 cell so far." in text
     assert "the second" not in text
 
 

@@ -78,7 +78,7 @@ class Group:
     hardware: Key | None
     """None where no record could be read."""
     rows: tuple[Row, ...]
-    """By dataset, name and seed: the order ranks nothing."""
+    """By dataset, name and seed, which ranks nothing, unless :func:`ganbench.results.table.order.order_by` put them in another order."""
     notes: tuple[str, ...]
 
 
