@@ -5,6 +5,7 @@
     GanbenchError                 3
     |-- UsageError                2   a flag, a file or a plugin that the user can mend
     |   |-- ConfigError           2   a configuration value
+    |   |   `-- UnsuitableError   2   a metric that this dataset or extractor has nothing for
     |   |-- PluginError           2   a plugin that is unknown, broken or in conflict
     |   |-- DataError             2   a dataset that is missing, damaged or of the wrong form
     |   `-- WeightsError          2   extractor weights that are missing or damaged
@@ -43,6 +44,10 @@ class UsageError(GanbenchError):
 
 class ConfigError(UsageError):
     """A configuration value that is unknown or out of range."""
+
+
+class UnsuitableError(ConfigError):
+    """A metric whose extractor or dataset does not suit it, however many images there are; a run is refused before it begins."""
 
 
 class PluginError(UsageError):

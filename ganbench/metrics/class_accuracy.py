@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ganbench.errors import ConfigError
+from ganbench.errors import UnsuitableError
 from ganbench.metrics.protocol import FeatureSet, Needs
 
 _LEAST_REAL_ACCURACY = 0.5
@@ -25,10 +25,10 @@ def accuracy_by_class(side: FeatureSet) -> dict[int, float]:
         side: logits ``[N, K]`` and labels ``[N]``.
 
     Raises:
-        ConfigError: the extractor has no classes.
+        UnsuitableError: the extractor has no classes.
     """
     if side.logits is None:
-        raise ConfigError("class_accuracy needs an extractor with classes", hint="choose another extractor or another metric")
+        raise UnsuitableError("class_accuracy needs an extractor with classes", hint="choose another extractor or another metric")
     if side.labels is None:
         raise ValueError("this metric needs labels, and the feature set holds none")
     hits = (side.logits.argmax(dim=1) == side.labels).double()
@@ -55,12 +55,12 @@ class ClassAccuracy:
         """Return (mean, worst), each from 0 to 1.
 
         Raises:
-            ConfigError: the extractor has no classes, or others than the dataset: it is wrong about most of the real images.
+            UnsuitableError: the extractor has no classes, or others than the dataset: it is wrong about most of the real images.
         """
         of_real, of_fake = accuracy_by_class(real), accuracy_by_class(fake)
         on_real = sum(of_real.values()) / len(of_real)
         if on_real < _LEAST_REAL_ACCURACY:
-            raise ConfigError(
+            raise UnsuitableError(
                 f"class_accuracy needs an extractor whose classes are the dataset's (this one is right about {on_real:.0%} of real images)",
                 hint="choose another extractor or another metric",
             )

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganbench.errors import ConfigError
+from ganbench.errors import ConfigError, UnsuitableError
 from ganbench.metrics.options import ClassifierScoreOptions
 from ganbench.metrics.protocol import FeatureSet, Needs
 
@@ -75,10 +75,11 @@ class ClassifierScoreMetric:
         """Return (mean, std) for the generated images; the real ones are not asked.
 
         Raises:
-            ConfigError: the extractor has no classes, or fewer images than splits.
+            UnsuitableError: the extractor has no classes.
+            ConfigError: fewer images than splits.
         """
         if fake.logits is None:
-            raise ConfigError("the classifier score needs an extractor with classes", hint="choose another extractor or another metric")
+            raise UnsuitableError("the classifier score needs an extractor with classes", hint="choose another extractor or another metric")
         return classifier_score(fake.logits, self.options)
 
 

@@ -17,7 +17,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ganbench.errors import ConfigError
+from ganbench.errors import UnsuitableError
 from ganbench.metrics.options import ModesOptions
 from ganbench.metrics.protocol import Extractor, Features, FeatureSet, Needs
 
@@ -94,10 +94,10 @@ class ModesMetric:
         """Return (modes, high quality, reverse KL) of the generated samples.
 
         Raises:
-            ConfigError: the extractor tells no modes apart.
+            UnsuitableError: the extractor tells no modes apart.
         """
         if fake.mode_counts is None or real.mode_counts is None:
-            raise ConfigError("mode coverage needs an extractor with classes or modes", hint="choose another extractor or another metric")
+            raise UnsuitableError("mode coverage needs an extractor with classes or modes", hint="choose another extractor or metric")
         shares = real.mode_counts[1:].double() / real.mode_counts[1:].sum() if self.options.expected == "real" else None
         scores = score_counts(fake.mode_counts[1:], int(fake.mode_counts.sum()), shares)
         return float(scores.modes_captured), float(scores.high_quality), float(scores.reverse_kl)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ganbench.data.source import Dataset, ImageSource
-from ganbench.errors import ConfigError
+from ganbench.errors import ConfigError, UnsuitableError
 from ganbench.metrics.evaluation_key import HELD_OUT_SPLIT, REFERENCE_SPLIT, extractor_fields, reference_fields
 from ganbench.metrics.key import Key
 from ganbench.metrics.naming import PlannedMetric
@@ -140,13 +140,19 @@ class Reference:
         return count
 
     def _compute_floor(self, planned: PlannedMetric, metric: Metric, filled: Mapping[_Where, Sets]) -> None:
-        """Measure real images against real images; where there are too few the floor stays empty, with a log line."""
+        """Measure real images against real images; where there are too few the floor stays empty, with a log line.
+
+        Raises:
+            UnsuitableError: no number of images would do.
+        """
         floor = self._empty_floor(planned, metric)
         one, other = self._floor_sides(planned, metric)
         try:
             if floor.count == 0:
                 raise ConfigError(f"{self._dataset.train.num_images} real image cannot be parted")
             rows = [metric.compute(real, fake) for real, fake in zip(filled[one], filled[other], strict=True)]
+        except UnsuitableError:
+            raise
         except ConfigError as error:
             logger.warning("no floor for %s: %s", planned.name, error)
             self._floors[planned.name] = floor

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ganbench.errors import ConfigError
+from ganbench.errors import UnsuitableError
 from ganbench.metrics.protocol import FeatureSet, Needs
 
 _LEAST_SHARE = 0.5
@@ -26,11 +26,11 @@ def target_class(logits: Tensor) -> int:
         logits: ``[N, K]`` of the reference images.
 
     Raises:
-        ConfigError: no class has half of them.
+        UnsuitableError: no class has half of them.
     """
     counts = logits.argmax(dim=1).bincount()
     if counts.max() < _LEAST_SHARE * len(logits):
-        raise ConfigError(
+        raise UnsuitableError(
             f"target_accuracy needs a reference of one class (the largest of this one has {counts.max() / len(logits):.0%} of the images)",
             hint="it is for a translation into one class",
         )
@@ -57,10 +57,10 @@ class TargetAccuracy:
         """Return the share, from 0 to 1.
 
         Raises:
-            ConfigError: the extractor has no classes, or the reference has several.
+            UnsuitableError: the extractor has no classes, or the reference has several.
         """
         if real.logits is None or fake.logits is None:
-            raise ConfigError("target_accuracy needs an extractor with classes", hint="choose another extractor or another metric")
+            raise UnsuitableError("target_accuracy needs an extractor with classes", hint="choose another extractor or another metric")
         hits = fake.logits.argmax(dim=1) == target_class(real.logits)
         return (hits.double().mean().item(),)
 

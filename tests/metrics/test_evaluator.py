@@ -1,5 +1,6 @@
 """The evaluator measures what the names say: the right images, the right reference, the mean over networks, and the floor."""
 
+import dataclasses
 import logging
 import statistics
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from ganbench.data.source import ArraySource, Dataset
-from ganbench.errors import PluginError
+from ganbench.errors import PluginError, UnsuitableError
 from ganbench.metrics.classifier_score import build_classifier_score
 from ganbench.metrics.evaluator import Evaluator
 from ganbench.metrics.frechet import build_frechet, frechet_distance
@@ -131,6 +132,17 @@ def test_a_floor_that_cannot_be_measured_is_left_out_with_a_log_line(caplog):
         value, *_ = make(["kd100"]).evaluate(generate)
     assert (value.floor, value.floor_count) == (None, 0)
     assert "no floor for kd100_sums" in caplog.text
+
+
+def test_a_metric_that_does_not_suit_the_extractor_is_refused_before_anything_is_generated():
+    """No number of images would help, so it is no floor to be left out, and nothing of a run exists yet."""
+
+    class WithoutClasses(Sums):
+        def extract(self, images):
+            return tuple(dataclasses.replace(features, logits=None) for features in super().extract(images))
+
+    with pytest.raises(UnsuitableError, match="the classifier score needs an extractor with classes"):
+        make(["cs90"], extractor=WithoutClasses()).prepare()
 
 
 def test_a_second_run_takes_references_and_floors_from_the_cache(tmp_path):
