@@ -32,7 +32,7 @@ def accuracy_by_class(side: FeatureSet) -> dict[int, float]:
     if side.labels is None:
         raise ValueError("this metric needs labels, and the feature set holds none")
     hits = (side.logits.argmax(dim=1) == side.labels).double()
-    return {name: hits[side.labels == name].mean().item() for name in side.labels.unique().tolist()}
+    return {name: hits[side.labels == name].mean().item() for name in sorted(set(side.labels.tolist()))}
 
 
 @dataclass(frozen=True, slots=True)

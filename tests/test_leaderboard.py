@@ -1,0 +1,72 @@
+"""The tables under results/leaderboard are what their records say, and the records are those of the definitions beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganbench.cli.main import main
+from ganbench.matrix.definition import read_definition
+
+FOLDER = Path(__file__).parents[1] / "results" / "leaderboard"
+METRICS = {"digits": "fd5k_digits", "fashion-mnist": "fd5k_fashion"}
+boards = pytest.mark.parametrize("board", METRICS)
+
+
+def records(board: str) -> list[dict[str, Any]]:
+    """Return the records of a board."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((FOLDER / board).glob("*/record.json"))]
+
+
+@boards
+def test_a_table_is_rebuilt_by_one_command(board: str, tmp_path: Path) -> None:
+    """The command that README.md prints gives the committed file, to the letter."""
+    rebuilt = tmp_path / "table.md"
+    assert f"ganbench table results/leaderboard/{board} --sort {METRICS[board]} -o" in (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert main(["table", str(FOLDER / board), "--sort", METRICS[board], "-o", str(rebuilt)]) == 0
+    assert rebuilt.read_text(encoding="utf-8") == (FOLDER / f"{board}.md").read_text(encoding="utf-8")
+
+
+@boards
+def test_the_budget_is_the_same_for_all(board: str) -> None:
+    """To a batch, and every run reached its end; a run that diverged or collapsed would still stand in the table."""
+    definition = read_definition(FOLDER / f"{board}.toml")
+    budget = float(dict(definition.settings)["training.total_kimg"])
+    for record in records(board):
+        assert budget <= record["work"]["images_seen"] / 1000 < budget + 0.1, record["run_id"]
+
+
+@boards
+def test_every_cell_of_the_definition_has_its_record(board: str) -> None:
+    """And no record is of anything else."""
+    wanted = 0
+    for block in read_definition(FOLDER / f"{board}.toml").blocks:
+        cells = 1
+        for axis in block.axes:
+            cells *= len(axis.values)
+        wanted += cells
+    ledger = json.loads((FOLDER / board / "matrix.json").read_text(encoding="utf-8"))
+    found = {path.parent.name for path in (FOLDER / board).glob("*/record.json")}
+    assert len(found) == wanted
+    assert {cell["directory"] for cell in ledger["cells"]} == found
+
+
+def test_the_readmes_rows_are_the_tables() -> None:
+    """In the same order, with the same figures."""
+    readme = (FOLDER.parents[1] / "README.md").read_text(encoding="utf-8")
+    section = readme[readme.index("\n## Results\n") : readme.index("\n## Verdicts\n")]
+    ours, theirs = _rows(section), _rows((FOLDER / "digits.md").read_text(encoding="utf-8"))
+    assert len(ours) == len(theirs)
+    for short, whole in zip(ours, theirs, strict=True):
+        assert whole["model"] in short["entry"]
+        figures = [short[name] for name in ("seeds", "images/s", "FD digits, final", "best", "class accuracy")]
+        columns = ("n", "images/s", "FD digits ↓ final", "FD digits ↓ best", "class accuracy digits ↑ final")
+        assert figures == [whole[name] for name in columns]
+
+
+def _rows(text: str) -> list[dict[str, str]]:
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    return [dict(zip(lines[0], line, strict=True)) for line in lines[2:]]
