@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,8 @@ def test_the_budget_is_the_same_for_all(board: str) -> None:
 @boards
 def test_every_cell_of_the_definition_has_its_record(board: str) -> None:
     """And no record is of anything else."""
-    wanted = 0
-    for block in read_definition(FOLDER / f"{board}.toml").blocks:
-        cells = 1
-        for axis in block.axes:
-            cells *= len(axis.values)
-        wanted += cells
+    blocks = read_definition(FOLDER / f"{board}.toml").blocks
+    wanted = sum(math.prod(len(axis.values) for axis in block.axes) for block in blocks)
     ledger = json.loads((FOLDER / board / "matrix.json").read_text(encoding="utf-8"))
     found = {path.parent.name for path in (FOLDER / board).glob("*/record.json")}
     assert len(found) == wanted

@@ -10,10 +10,12 @@ Shapes: N images, K classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import fmean
 from typing import ClassVar
 
 from ganbench.errors import UnsuitableError
 from ganbench.metrics.protocol import FeatureSet, Needs
+from ganbench.metrics.required import labels_of, logits_of
 
 _LEAST_REAL_ACCURACY = 0.5
 
@@ -27,12 +29,9 @@ def accuracy_by_class(side: FeatureSet) -> dict[int, float]:
     Raises:
         UnsuitableError: the extractor has no classes.
     """
-    if side.logits is None:
-        raise UnsuitableError("class_accuracy needs an extractor with classes", hint="choose another extractor or another metric")
-    if side.labels is None:
-        raise ValueError("this metric needs labels, and the feature set holds none")
-    hits = (side.logits.argmax(dim=1) == side.labels).double()
-    return {name: hits[side.labels == name].mean().item() for name in sorted(set(side.labels.tolist()))}
+    labels = labels_of(side)
+    hits = (logits_of(side, "class_accuracy").argmax(dim=1) == labels).double()
+    return {name: hits[labels == name].mean().item() for name in sorted(set(labels.tolist()))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +57,13 @@ class ClassAccuracy:
             UnsuitableError: the extractor has no classes, or others than the dataset: it is wrong about most of the real images.
         """
         of_real, of_fake = accuracy_by_class(real), accuracy_by_class(fake)
-        on_real = sum(of_real.values()) / len(of_real)
+        on_real = fmean(of_real.values())
         if on_real < _LEAST_REAL_ACCURACY:
             raise UnsuitableError(
                 f"class_accuracy needs an extractor whose classes are the dataset's (this one is right about {on_real:.0%} of real images)",
                 hint="choose another extractor or another metric",
             )
-        return sum(of_fake.values()) / len(of_fake), min(of_fake.values())
+        return fmean(of_fake.values()), min(of_fake.values())
 
 
 def build_class_accuracy(options: object) -> ClassAccuracy:

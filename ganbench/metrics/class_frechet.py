@@ -21,6 +21,7 @@ from ganbench.errors import ConfigError
 from ganbench.metrics.frechet import Gaussian, distance_between
 from ganbench.metrics.options import ClassFrechetOptions
 from ganbench.metrics.protocol import FeatureSet, Needs
+from ganbench.metrics.required import labels_of
 from ganbench.metrics.statistics import FeatureStatistics
 
 
@@ -35,9 +36,9 @@ def class_frechet_distances(real: FeatureSet, fake: FeatureSet, least_per_class:
     Raises:
         ConfigError: a class has fewer.
     """
-    classes = sorted(set(_labels(real).tolist()))
+    classes = sorted(set(labels_of(real).tolist()))
     for what, side in (("real", real), ("generated", fake)):
-        _check_enough(what, _labels(side), classes, least_per_class)
+        _check_enough(what, labels_of(side), classes, least_per_class)
     return {name: distance_between(_gaussian(real, name), _gaussian(fake, name)) for name in classes}
 
 
@@ -55,14 +56,8 @@ def _gaussian(side: FeatureSet, name: int) -> Gaussian:
     if side.features is None:
         raise ValueError("this metric needs the features of every image, and the feature set holds none")
     statistics = FeatureStatistics(side.features.shape[1])
-    statistics.update(side.features[_labels(side) == name])
+    statistics.update(side.features[labels_of(side) == name])
     return Gaussian.of(statistics)
-
-
-def _labels(side: FeatureSet) -> Tensor:
-    if side.labels is None:
-        raise ValueError("this metric needs labels, and the feature set holds none")
-    return side.labels
 
 
 @dataclass(frozen=True, slots=True)

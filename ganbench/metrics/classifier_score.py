@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganbench.errors import ConfigError, UnsuitableError
+from ganbench.errors import ConfigError
 from ganbench.metrics.options import ClassifierScoreOptions
 from ganbench.metrics.protocol import FeatureSet, Needs
+from ganbench.metrics.required import logits_of
 
 
 def classifier_score(logits: Tensor, options: ClassifierScoreOptions) -> tuple[float, float]:
@@ -78,9 +79,7 @@ class ClassifierScoreMetric:
             UnsuitableError: the extractor has no classes.
             ConfigError: fewer images than splits.
         """
-        if fake.logits is None:
-            raise UnsuitableError("the classifier score needs an extractor with classes", hint="choose another extractor or another metric")
-        return classifier_score(fake.logits, self.options)
+        return classifier_score(logits_of(fake, "the classifier score"), self.options)
 
 
 def build_classifier_score(options: ClassifierScoreOptions) -> ClassifierScoreMetric:

@@ -26,6 +26,7 @@ from ganbench.errors import ConfigError
 from ganbench.metrics.image_pairs import random_pairs, random_pairs_in_class
 from ganbench.metrics.options import MsSsimOptions
 from ganbench.metrics.protocol import FeatureSet, Needs
+from ganbench.metrics.required import labels_of
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Of the scales, the finest first (Wang et al. 2003); their sum is 1.0001 there."""
@@ -130,9 +131,7 @@ class MsSsimMetric:
         generator = torch.Generator().manual_seed(self.options.seed)
         if not self.options.per_class:
             return random_pairs(count, self.options.num_pairs, generator)
-        if fake.labels is None:
-            raise ValueError("this metric needs labels, and the feature set holds none")
-        return random_pairs_in_class(fake.labels, self.options.num_pairs, generator)
+        return random_pairs_in_class(labels_of(fake), self.options.num_pairs, generator)
 
 
 def build_ms_ssim(options: MsSsimOptions) -> MsSsimMetric:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ganbench.errors import UnsuitableError
 from ganbench.metrics.protocol import FeatureSet, Needs
+from ganbench.metrics.required import logits_of
 
 _LEAST_SHARE = 0.5
 
@@ -59,9 +60,8 @@ class TargetAccuracy:
         Raises:
             UnsuitableError: the extractor has no classes, or the reference has several.
         """
-        if real.logits is None or fake.logits is None:
-            raise UnsuitableError("target_accuracy needs an extractor with classes", hint="choose another extractor or another metric")
-        hits = fake.logits.argmax(dim=1) == target_class(real.logits)
+        of_real, of_fake = (logits_of(side, "target_accuracy") for side in (real, fake))
+        hits = of_fake.argmax(dim=1) == target_class(of_real)
         return (hits.double().mean().item(),)
 
 

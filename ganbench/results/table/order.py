@@ -52,6 +52,5 @@ def _find(table: Table, name: str) -> Column:
     if not found:
         shown = [column for column in table.columns if column.in_text]
         known = list(dict.fromkeys(column.metric or column.heading for column in shown))
-        hint = did_you_mean(name, known)
-        raise UsageError(f"no column is called {name!r}", hint=hint if "mean" in hint else f"there are {', '.join(known)}")
+        raise UsageError(f"no column is called {name!r}", hint=did_you_mean(name, known))
     return found[0]
