@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import triton
 from cross_compile import Planned
 from torch import Tensor
 
@@ -11,6 +12,10 @@ from ganbench_kernels.jit.norm_act_normalize import plan_normalize
 from ganbench_kernels.jit.norm_act_small import plan_small_backward, plan_small_forward
 from ganbench_kernels.jit.norm_act_statistics import plan_merge_statistics, plan_partial_statistics
 from ganbench_kernels.jit.norm_act_tiling import MOST_TILES, small_tiling, tiling
+
+# Triton 3.8 spends more of a thread's registers on reading ahead in the loop of a reduction: 72 leave 7 programs of 128 threads on a
+# multiprocessor where 64 left 8. What it costs waits for a GPU; earlier versions are held to 64.
+_REGISTERS_OF_A_REDUCTION = 72 if tuple(map(int, triton.__version__.split(".")[:2])) >= (3, 8) else 64
 
 
 def planned() -> dict[str, Planned]:
@@ -34,7 +39,8 @@ def staged(x: Tensor) -> dict[str, Planned]:
     parts, parts_back = empty(2, cut.chunks, cut.groups), empty(2, cut_back.chunks, cut_back.groups)
     merge = plan_merge_statistics(parts, mean, invstd, running_mean, running_var, cut, momentum=0.1, eps=1e-5)
     return {
-        "statistics": Planned(plan_partial_statistics(x, parts, cut), wide=False),  # few results, not stored in wide accesses
+        # Few results, not stored in wide accesses.
+        "statistics": Planned(plan_partial_statistics(x, parts, cut), wide=False, registers=_REGISTERS_OF_A_REDUCTION),
         "merge": Planned(merge, wide=False),
         "normalize": Planned(plan_normalize(x, mean, invstd, weight, bias, y, pass_, slope=0.2)),
         "sums": Planned(plan_partial_sums(y, x, statistics, weight, bias, parts_back, cut_back, slope=0.2), wide=False),
