@@ -20,7 +20,7 @@ from ganbench.bench.kernels.implementations import implementations
 from ganbench.bench.kernels.timers import first_line, make_timer, rounds_for
 from ganbench.bench.kernels.work import prepare
 from ganbench.bench.report.document import software_of
-from ganbench.results.fingerprint import hardware_key, software_key
+from ganbench.record.machine import hardware_key, software_key
 
 sys.path.insert(0, str(Path(__file__).parent))  # modules beside the benchmarks
 

@@ -21,10 +21,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ganbench.ab.findings import machine_of
-from ganbench.ab.lockstep import SideResult
-from ganbench.compare import RULES, Pair, PairedMetric, Policy, compare_in_looks
-from ganbench.compare.statistics import log_shift
+from ganbench.fleet.pairs.findings import machine_of
+from ganbench.fleet.pairs.lockstep import SideResult
+from ganbench.verdict import RULES, Pair, PairedMetric, Policy, compare_in_looks
+from ganbench.verdict.statistics import log_shift
 
 STATES = ("regressed", "improved", "unchanged", "inconclusive")
 WANTED = (0.0, 5.0, 10.0)

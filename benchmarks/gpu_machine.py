@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from ganbench.results.fingerprint import hardware_key, software_key
+from ganbench.record.machine import hardware_key, software_key
 
 _QUERY = "name,driver_version,pstate,clocks.sm,clocks.max.sm,clocks.mem,power.limit,temperature.gpu,utilization.gpu,memory.used"
 

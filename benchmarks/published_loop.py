@@ -21,7 +21,7 @@ from training_cases import CASES
 from ganbench.bench.step.feeds import from_tensor
 from ganbench.bench.step.harness import Harness
 from ganbench.bench.step.published import Published
-from ganbench.training.calibration import available_cpus, candidate_counts
+from ganbench.run.calibration import available_cpus, candidate_counts
 
 WARM_UP_STEPS = 3
 

@@ -44,7 +44,7 @@ def main(root: Path, num_images: int, batches: int) -> None:
     import torch
 
     torch.set_num_threads(1)
-    from ganbench.data.sampler import make_sampler
+    from ganbench.data.choose import make_sampler
     from ganbench.data.source import DataContext
     from ganbench_datasets.folder import build
     from ganbench_datasets.options import FolderOptions

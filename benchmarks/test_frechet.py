@@ -20,8 +20,8 @@ import scipy.linalg
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from ganbench.metrics.frechet import Gaussian, distance_between
-from ganbench.metrics.statistics import FeatureStatistics
+from ganbench.evaluation.statistics import FeatureStatistics
+from ganbench_metrics.frechet import Gaussian, distance_between
 
 DIMS = 2048
 ROUNDS = 1

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
-    from ganbench.metrics.frozen import FrozenSamples, FrozenScore
-    from ganbench.metrics.protocol import Extractor, ExtractorContext, Features, FeatureSet, Metric, Needs
-    from ganbench.metrics.value import MetricValue
-    from ganbench.plugin.marker import hookimpl
+    from ganbench.evaluation.frozen import FrozenSamples, FrozenScore
+    from ganbench.evaluation.protocol import Extractor, ExtractorContext, Features, FeatureSet, Metric, Needs
+    from ganbench.plugin.hookspecs import hookimpl
+    from ganbench.record.record import Evaluation, MetricValue, RunRecord
     from ganbench.reproduce.experiment import (
         Experiment,
         ExperimentCell,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
         ExperimentSetup,
         PublishedFigure,
     )
-    from ganbench.results.record import Evaluation, RunRecord
     from ganbench.spec import (
         API_VERSION,
         ArchitectureSpec,
@@ -55,10 +54,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "ganbench.data.source": ("ArraySource", "DataContext", "Dataset", "ImageSource"),
     "ganbench.errors": ("ConfigError", "DataError", "GanbenchError", "PluginError", "RunFailed", "UsageError", "WeightsError"),
-    "ganbench.metrics.frozen": ("FrozenSamples", "FrozenScore"),
-    "ganbench.metrics.protocol": ("Extractor", "ExtractorContext", "FeatureSet", "Features", "Metric", "Needs"),
-    "ganbench.metrics.value": ("MetricValue",),
-    "ganbench.plugin.marker": ("hookimpl",),
+    "ganbench.evaluation.frozen": ("FrozenSamples", "FrozenScore"),
+    "ganbench.evaluation.protocol": ("Extractor", "ExtractorContext", "FeatureSet", "Features", "Metric", "Needs"),
+    "ganbench.plugin.hookspecs": ("hookimpl",),
     "ganbench.reproduce.experiment": (
         "Experiment",
         "ExperimentCell",
@@ -68,7 +66,7 @@ _HOMES = {
         "ExperimentSetup",
         "PublishedFigure",
     ),
-    "ganbench.results.record": ("Evaluation", "RunRecord"),
+    "ganbench.record.record": ("Evaluation", "MetricValue", "RunRecord"),
     "ganbench.spec": (
         "API_VERSION",
         "ArchitectureSpec",

@@ -174,7 +174,7 @@ class MetricSpec(PluginSpec):
     """Generated images where the name gives no count."""
     paired: bool = False
     """Whether it compares each image with a target of its own, of a translation that has targets: ``factory(options) ->``
-    :class:`ganbench.metrics.paired.PairedMetric`, and names hold no extractor."""
+    :class:`ganbench.evaluation.paired.PairedMetric`, and names hold no extractor."""
     on_images: bool = False
     """Whether it looks at the images themselves and at no features; names hold no extractor."""
     layered: bool = False

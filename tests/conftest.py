@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from ganbench.metrics.value import MetricValue
-from ganbench.results.record import SCHEMA_VERSION, Evaluation, Key, Keys, RunRecord, Throughput, Timing, Work
+from ganbench.record.record import SCHEMA_VERSION, Evaluation, Key, Keys, MetricValue, RunRecord, Throughput, Timing, Work
 from ganbench.spec import PluginIdentity
 
 EVALUATION_KEY = Key.of(metric="fd1k_digits", extractor="digits-1", num_generated=1000)

@@ -13,9 +13,9 @@ import click
 import pytest
 import yaml
 
-from ganbench.ci.preset import FILES, SAMPLES
 from ganbench.cli.main import cli
-from ganbench.history.accept import read_accepts
+from ganbench.record.accept import read_accepts
+from ganbench.verdict.policy import FILES, SAMPLES
 
 ROOT = Path(__file__).parents[1]
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ganbench.cli.main import main
-from ganbench.matrix.definition import read_definition
+from ganbench.fleet.matrix.definition import read_definition
 
 FOLDER = Path(__file__).parents[1] / "results" / "leaderboard"
 METRICS = {"digits": "fd5k_digits", "fashion-mnist": "fd5k_fashion"}

@@ -15,9 +15,9 @@ tests/plugins/test_biggan.py::test_the_logit_is_a_linear_term_and_a_projection_o
 | 6. [0, 1] with sigmoid, [-1, 1] with tanh | tests/plugins/test_mlp.py::test_both_networks_have_the_same_range |
 | 7. the reference's split, and flips | tests/test_traps.py::test_the_reference_is_the_whole_train_split_unmirrored |
 | 8. uint8 before the feature network | tests/training/test_sampling.py::test_images_are_bytes_of_the_newest_generator, \
-tests/metrics/test_quantize.py::test_it_rounds_and_does_not_truncate |
+tests/evaluation/test_quantize.py::test_it_rounds_and_does_not_truncate |
 | 9. counts of images that are never compared | tests/test_traps.py::test_another_count_is_another_metric, \
-tests/compare/test_quality.py::test_other_evaluation_keys_are_refused_with_their_fields |
+tests/verdict/test_quality.py::test_other_evaluation_keys_are_refused_with_their_fields |
 | 10. ``cudnn.benchmark`` on by default | tests/test_traps.py::test_cudnn_benchmark_is_off_unless_it_is_asked_for |
 | 11. the average without batch-norm buffers | tests/training/test_ema.py::test_buffers_are_copied_and_not_averaged, \
 tests/plugins/test_biggan.py::test_the_average_has_the_running_statistics_of_the_trained_generator |
@@ -45,9 +45,10 @@ from tiny_algorithm import make
 from torch import Tensor
 
 from ganbench.config.resolve import Layer, resolve
-from ganbench.metrics.planning import planned_metrics
+from ganbench.evaluation.planning import planned_metrics
 from ganbench.plugin.manager import PluginManager
-from ganbench.training.setup import Materials, build_materials, set_numerics
+from ganbench.run.build import Materials, build_materials
+from ganbench.run.machine import set_numerics
 
 ROOT = Path(__file__).parents[1]
 MANAGER = PluginManager()

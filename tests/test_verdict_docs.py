@@ -7,9 +7,9 @@ from typing import get_args
 
 import pytest
 
-from ganbench.compare import metric
-from ganbench.compare.policy import Policy
-from ganbench.compare.verdict import State, Tier
+from ganbench.verdict import rules as metric
+from ganbench.verdict.findings import State, Tier
+from ganbench.verdict.policy import Policy
 
 DOCS = (Path(__file__).parents[1] / "docs" / "verdicts.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in DOCS.splitlines() if line.startswith("| ")]

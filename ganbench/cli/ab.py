@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli.ab_options import MEASURING_OPTIONS, RUN_OPTIONS, SAMPLES_OPTION, SETTING_OPTIONS, add_options
 from ganbench.cli.main import Invocation
+from ganbench.cli.options import MEASURING_OPTIONS, RUN_OPTIONS, SAMPLES_OPTION, SETTING_OPTIONS, add_options
+from ganbench.cli.run import read_pairs
 from ganbench.cli.verdict import deliver, outputs_of, policy_of, verdict_options
+from ganbench.config.toml import read_settings
 from ganbench.errors import UsageError
+from ganbench.fleet.pairs.side import Side
+from ganbench.fleet.pairs.trees import find_tree, isolated_python
 
 if TYPE_CHECKING:
-    from ganbench.ab.measure import AbPlan
-    from ganbench.compare import Comparison, Policy
+    from ganbench.fleet.pairs.measure import AbPlan
+    from ganbench.verdict import Comparison, Policy
 
 
 @click.command("ab")
@@ -55,10 +59,10 @@ def plan_of(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...])
     Raises:
         UsageError: a flag, a ref, a file or a folder is wrong.
     """
-    from ganbench.ab.lockstep import PairPlan
-    from ganbench.ab.measure import AbPlan
-    from ganbench.ab.trees import top_level
-    from ganbench.cli.ab_sides import configurations_differ, read_sides
+    from ganbench.cli.ab import configurations_differ, read_sides
+    from ganbench.fleet.pairs.lockstep import PairPlan
+    from ganbench.fleet.pairs.measure import AbPlan
+    from ganbench.fleet.pairs.trees import top_level
 
     policy = policy_of(flags, **({"looks": (flags["pairs"],)} if flags["pairs"] else {}))
     slowdown = _fraction(flags["inject_slowdown"])
@@ -79,10 +83,9 @@ def plan_of(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...])
 
 def measure(plan: AbPlan, samples: Path | None) -> Comparison:
     """Return the verdict; the samples are kept whatever happens."""
-    from ganbench.ab.measure import Measurement
-    from ganbench.ab.samples import samples_json
-    from ganbench.cli.status_line import StatusLine
-    from ganbench.results.atomic import write_text
+    from ganbench.fleet.pairs.measure import Measurement, samples_json
+    from ganbench.record.files import write_text
+    from ganbench.report.status_line import StatusLine
 
     with StatusLine() as line, last_words_shown():
         measurement = Measurement(plan, line.say)
@@ -97,7 +100,7 @@ def measure(plan: AbPlan, samples: Path | None) -> Comparison:
 @contextlib.contextmanager
 def last_words_shown() -> Iterator[None]:
     """Print what a process said last before it failed."""
-    from ganbench.ab.process import WorkerFailed
+    from ganbench.fleet.process import WorkerFailed
 
     try:
         yield
@@ -127,3 +130,78 @@ def _check_folder(path: Path | None) -> None:
     """Find out before minutes have passed."""
     if path is not None and not path.absolute().parent.is_dir():
         raise UsageError(f"--samples {path}: there is no folder {path.absolute().parent}", hint="make it first")
+
+
+_FLAG_PATHS = {
+    "loss": "loss.name",
+    "dataset": "dataset.name",
+    "batch_size": "training.batch_size",
+    "seed": "training.seed",
+    "device": "training.device",
+    "precision": "training.precision",
+    "runner": "training.runner",
+    "kernels": "training.kernels",
+    "data_root": "data.root",
+}
+
+
+def read_sides(sides: tuple[str, ...], flags: Mapping[str, Any]) -> tuple[Side, Side]:
+    """Return base and head.
+
+    Raises:
+        UsageError: they cannot be read, or are the same by oversight.
+    """
+    if len(sides) > 2:
+        raise UsageError(f"two sides are compared (got {len(sides)})")
+    differ = flags["base_settings"] or flags["head_settings"]
+    if not sides and not differ:
+        raise UsageError("BASE is missing", hint="give a git ref, a folder or a TOML file, or --base-set and --head-set")
+    if len(sides) == 1 and sides[0].endswith(".toml"):
+        raise UsageError("HEAD is missing", hint="give a second TOML file")
+    texts = (*sides, "WORKTREE")[:2] if sides else ("", "")
+    if flags["isolated"] and all(not text or text.endswith(".toml") for text in texts):
+        raise UsageError("--isolated has a meaning only with a git ref or a folder", hint="leave it out, or name the two versions")
+    base = _side(texts[0], flags, "--base-set", flags["base_settings"])
+    head = _side(texts[1], flags, "--head-set", flags["head_settings"])  # before minutes pass, in which a ref may move
+    return (_isolated(base), _isolated(head)) if flags["isolated"] else (base, head)
+
+
+def _side(text: str, flags: Mapping[str, Any], own_option: str, own: tuple[str, ...]) -> Side:
+    """Return one side.
+
+    Args:
+        text: as the user gave it; empty for the code that runs here.
+        flags: for both sides.
+        own_option: what the settings of this side are given with.
+        own: those settings.
+    """
+    settings: dict[str, Any] = {}
+    name = ""
+    for file in (flags["config_file"], Path(text) if text.endswith(".toml") else None):
+        if file is not None:
+            found = read_settings(file)
+            name = found.pop("name", "") or found.get("architecture.name", name)
+            settings |= found
+    name = flags["plugin"] or name
+    if not name:
+        raise UsageError("which GAN? --plugin is missing", hint="`ganbench plugins list` shows them")
+    settings |= {path: flags[flag] for flag, path in _FLAG_PATHS.items() if flags[flag] is not None}
+    settings |= read_pairs("--set", flags["settings"]) | read_pairs(own_option, own)
+    tree = find_tree(text, Path.cwd()) if text and not text.endswith(".toml") else None
+    label = ", ".join(filter(None, (tree.name if tree else text, *own))) or "unchanged"
+    made = Side(name=label, plugin=str(name), settings=settings, options=read_pairs("--option", flags["options"]))
+    if tree is None:
+        return made
+    return dataclasses.replace(made, tree=tree.folder, notes=tree.notes)
+
+
+def _isolated(side: Side) -> Side:
+    """Return a side with an environment of its own, where it has a tree."""
+    if side.tree is None:
+        return side
+    return dataclasses.replace(side, python=isolated_python(side.tree, lambda said: click.echo(said, err=True)))
+
+
+def configurations_differ(base: Side, head: Side) -> bool:
+    """Tell whether something else than the code is compared."""
+    return (base.plugin, base.settings, base.options) != (head.plugin, head.settings, head.options)

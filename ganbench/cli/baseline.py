@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganbench.cli.complete import run_ids
+from ganbench.cli.completion import run_ids
 from ganbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from ganbench.results.record import RunRecord
+    from ganbench.record.record import RunRecord
 
 _history = click.option(
     "--history", type=click.Path(path_type=Path), default=".ganbench", show_default=True, metavar="DIR", help="Directory of the history."
@@ -42,8 +42,8 @@ def set_command(name: str, runs: tuple[str, ...], history: Path) -> None:
     """
     from datetime import datetime, timezone
 
-    from ganbench.history.baseline import write_baseline
-    from ganbench.history.commit import current_commit
+    from ganbench.record.baseline import write_baseline
+    from ganbench.record.history import current_commit
 
     records = _finished(runs)
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -58,9 +58,9 @@ def list_command(history: Path, as_json: bool) -> None:
     """List all baselines."""
     import json
 
-    from ganbench.history.baseline import baseline_names, read_baseline
-    from ganbench.results.table.formats import clean
-    from ganbench.results.terminal import write_text
+    from ganbench.record.baseline import baseline_names, read_baseline
+    from ganbench.report.stream import write_text
+    from ganbench.text import clean
 
     found = []
     for name in baseline_names(history):
@@ -91,10 +91,10 @@ def list_command(history: Path, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def show_command(name: str, history: Path, as_json: bool) -> None:
     """Show the runs of a baseline in a table."""
-    from ganbench.history.baseline import read_baseline
-    from ganbench.results.table.build import make_table
-    from ganbench.results.table.render import render
-    from ganbench.results.terminal import has_colour, stream_width, write_text
+    from ganbench.record.baseline import read_baseline
+    from ganbench.report.formats import render
+    from ganbench.report.runs import make_table
+    from ganbench.report.stream import has_colour, stream_width, write_text
 
     baseline = read_baseline(name, history)
     for reason in baseline.damaged:
@@ -110,7 +110,7 @@ def show_command(name: str, history: Path, as_json: bool) -> None:
 @_history
 def remove_command(name: str, history: Path) -> None:
     """Delete a baseline; the runs that it was made of are left alone."""
-    from ganbench.history.baseline import remove_baseline
+    from ganbench.record.baseline import remove_baseline
 
     remove_baseline(name, history)
     click.echo(f"baseline {name} is removed")
@@ -122,7 +122,7 @@ def _finished(names: tuple[str, ...]) -> list[RunRecord]:
     Raises:
         UsageError: one of them cannot be read or is not finished: a baseline with a hole would be compared with unseen.
     """
-    from ganbench.results.find import Unreadable, find_runs, load_runs
+    from ganbench.record.find import Unreadable, find_runs, load_runs
 
     records = []
     for item in load_runs(find_runs(names)):

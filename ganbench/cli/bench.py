@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ganbench.bench.names import DTYPES, LAYOUTS, OPS
-from ganbench.cli.complete import plugin_names, words
+from ganbench.cli.completion import plugin_names, words
 from ganbench.cli.main import Invocation
-from ganbench.cli.status_line import StatusLine
 from ganbench.config.model import KERNELS, RUNNERS
 from ganbench.errors import UsageError
+from ganbench.report.status_line import StatusLine
 
 if TYPE_CHECKING:
-    from ganbench.bench.report.model import Sheet
+    from ganbench.report.document import Sheet
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FORMATS = ("terminal", "markdown")
@@ -162,7 +162,7 @@ def _device(name: str) -> Any:
     Raises:
         UsageError: there is no such device.
     """
-    from ganbench.training.setup import choose_device
+    from ganbench.run.machine import choose_device
 
     head, _, index = name.partition(":")
     if name not in ("auto", "cpu", "cuda") and not (head == "cuda" and index.isdecimal()):
@@ -202,15 +202,15 @@ def _write_json(path: Path | None, name: str, asked: dict[str, Any], report: Any
     if path is None:
         return
     from ganbench.bench.report.document import document
-    from ganbench.results.atomic import write_text
+    from ganbench.record.files import write_text
 
     write_text(path, document(name, asked, report, device=device, software=software))
 
 
 def _print(sheet: Sheet, form: str) -> None:
-    from ganbench.bench.report.markdown import render_markdown
-    from ganbench.bench.report.terminal import render_terminal
-    from ganbench.results.terminal import has_colour, stream_width, write_text
+    from ganbench.report.formats.sheet_markdown import render_markdown
+    from ganbench.report.formats.sheet_terminal import render_terminal
+    from ganbench.report.stream import has_colour, stream_width, write_text
 
     terminal = form == "terminal"
     text = render_terminal(sheet, width=stream_width(), colour=has_colour(sys.stdout)) if terminal else render_markdown(sheet)

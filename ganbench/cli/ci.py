@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli.ci_options import CiCommand, ci_options
 from ganbench.cli.main import Invocation
+from ganbench.cli.options import CiCommand, ci_options
 from ganbench.cli.verdict import deliver, outputs_of, policy_of
 from ganbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from ganbench.ab.measure import AbPlan
-    from ganbench.ci.intended import Intended
-    from ganbench.compare import Finding
+    from ganbench.fleet.pairs.measure import AbPlan
+    from ganbench.verdict import Finding
+    from ganbench.verdict.policy import Intended
 
 _SECONDS = 200.0
 """For all pairs: with the frozen samples and the start, a free runner with two cores is done in about five minutes."""
@@ -56,7 +56,7 @@ def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> 
     Exit codes: 0 nothing that is gated regressed, 1 something did, 2 usage, 3 a process failed, 4 the sides are not comparable, 5 there is
     nothing to compare with.
     """
-    from ganbench.ci.preset import SAMPLES, outputs_in
+    from ganbench.verdict.policy import SAMPLES, outputs_in
 
     out: Path = flags["out"]
     off = (*invocation.off, *flags["off"])
@@ -76,9 +76,9 @@ def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -
         UsageError: a flag, a ref or a file is wrong.
         NothingToCompare: there is no commit before.
     """
-    from ganbench.ci.base import commits_between, default_base
-    from ganbench.ci.preset import gates_of
     from ganbench.cli.ab import plan_of
+    from ganbench.fleet.pairs.trees import commits_between, default_base
+    from ganbench.verdict.policy import gates_of
 
     _check(sides, flags)
     base = None if sides else default_base(Path.cwd(), os.environ)
@@ -115,8 +115,8 @@ def _check(sides: tuple[str, ...], flags: dict[str, Any]) -> None:
 
 def _intended(flags: dict[str, Any], commits: tuple[str, ...]) -> tuple[Intended, ...]:
     """Return the changes that the accept file allows; it need not be there."""
-    from ganbench.ci.intended import intended_changes
-    from ganbench.history.accept import ACCEPT_FILE, read_accepts
+    from ganbench.record.accept import ACCEPT_FILE, read_accepts
+    from ganbench.verdict.policy import intended_changes
 
     path: Path = flags["history"] / ACCEPT_FILE
     return intended_changes(read_accepts(path), commits, flags["plugin"] or "") if path.is_file() else ()
@@ -128,7 +128,7 @@ def _make_folder(out: Path) -> None:
     Raises:
         StorageError: it cannot be made.
     """
-    from ganbench.results.atomic import storage_errors
+    from ganbench.record.files import storage_errors
 
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -137,9 +137,9 @@ def _make_folder(out: Path) -> None:
 
 def _with_others(plan: AbPlan, flags: dict[str, Any], off: tuple[str, ...]) -> AbPlan:
     """Return the plan with the findings of the frozen samples and of the stored runs."""
-    from ganbench.ci.frozen import check_frozen_samples
     from ganbench.cli.ab import last_words_shown
-    from ganbench.cli.status_line import StatusLine
+    from ganbench.fleet.pairs.frozen import check_frozen_samples
+    from ganbench.report.status_line import StatusLine
 
     quality, told = _quality(plan, flags)
     data_root = flags["data_root"] or os.environ.get("GANBENCH_DATA", "")
@@ -158,8 +158,8 @@ def _quality(plan: AbPlan, flags: dict[str, Any]) -> tuple[tuple[Finding, ...], 
         UsageError: a side is no run.
         NothingToCompare: a side is empty.
     """
-    from ganbench.ci.quality import quality_findings
-    from ganbench.cli.compare_sides import compare_sides, load_side, refuse_empty
+    from ganbench.cli.compare import compare_sides, load_side, refuse_empty
+    from ganbench.verdict.stored import quality_findings
 
     if not flags["baseline"]:
         return (), ()

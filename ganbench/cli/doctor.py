@@ -79,7 +79,7 @@ def _software(_: Invocation) -> Iterator[Finding]:
 def _devices(_: Invocation) -> Iterator[Finding]:
     import torch
 
-    from ganbench.training.calibration import available_cpus
+    from ganbench.run.calibration import available_cpus
 
     yield Finding(check="cpu", state="ok", detail=f"{available_cpus()} CPUs may be used; the thread count is measured in each run")
     if not torch.cuda.is_available():
@@ -122,7 +122,7 @@ def _data(invocation: Invocation) -> Iterator[Finding]:
 
 
 def _weights(invocation: Invocation) -> Iterator[Finding]:
-    from ganbench.metrics.protocol import ExtractorContext
+    from ganbench.evaluation.protocol import ExtractorContext
     from ganbench.plugin.manager import PluginManager
 
     manager = PluginManager(off=invocation.off)

@@ -11,20 +11,17 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import click
 
-from ganbench.cli.progress import LineReporter, make_reporter
 from ganbench.config.resolve import Resolved
 from ganbench.errors import Interrupted
+from ganbench.evaluation.naming import PlannedMetric
 from ganbench.plugin.manager import PluginManager
-from ganbench.results.store import RunDirectory
-from ganbench.training.session import Session, run_directory_name
-
-if TYPE_CHECKING:
-    from ganbench.metrics.naming import PlannedMetric
-    from ganbench.results.record import RunRecord
+from ganbench.record.directory import RunDirectory
+from ganbench.record.record import RunRecord
+from ganbench.report.live_run import LineReporter, make_reporter
+from ganbench.run.session import Session, run_directory_name
 
 
 class StopSignal:
@@ -177,17 +174,17 @@ class _LineHandler(logging.Handler):
 
 def _print_result(record: RunRecord, directory: RunDirectory, *, as_json: bool, quiet: bool) -> None:
     """Print the record or the table on stdout, then one sentence."""
-    from ganbench.cli.sentence import result_sentence
+    from ganbench.report.run_sentence import result_sentence
 
     sentence = result_sentence(record, run_directory_name(directory.path))
     if as_json:
-        from ganbench.results.serialise import to_json
+        from ganbench.record.serialise import to_json
 
         click.echo(to_json(record))
         if not quiet:
             click.echo(sentence, err=True)
         return
-    from ganbench.results.terminal import print_records
+    from ganbench.report.stream import print_records
 
     print_records([record], file=sys.stdout)
     click.echo(sentence)

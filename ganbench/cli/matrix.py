@@ -17,11 +17,11 @@ from ganbench.cli.main import Invocation, switched_off
 from ganbench.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from ganbench.matrix.definition import Definition
-    from ganbench.matrix.ledger import Ledger, Row
-    from ganbench.matrix.overview import LineOverview
-    from ganbench.matrix.plan import PlannedCell
-    from ganbench.matrix.schedule import Result, Rules
+    from ganbench.fleet.matrix.definition import Definition
+    from ganbench.fleet.matrix.ledger import Ledger, Row
+    from ganbench.fleet.matrix.plan import PlannedCell
+    from ganbench.fleet.matrix.schedule import Result, Rules
+    from ganbench.report.live_matrix import LineOverview
 
 _PATH = click.Path(path_type=Path)
 
@@ -70,7 +70,7 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
 
 def _definition(flags: dict[str, Any], *, needed: bool = True) -> Definition | None:
     """Return what FILE and the flags say; None where neither is there and none is needed."""
-    from ganbench.matrix.definition import read_definition, with_flags
+    from ganbench.fleet.matrix.definition import read_definition, with_flags
 
     if not needed and flags["file"] is None and not flags["axes"]:
         return None
@@ -79,7 +79,7 @@ def _definition(flags: dict[str, Any], *, needed: bool = True) -> Definition | N
 
 
 def _folder(definition: Definition | None, out: Path | None) -> Path:
-    from ganbench.results.store import DEFAULT_RUNS
+    from ganbench.record.directory import DEFAULT_RUNS
 
     if out is not None:
         return out
@@ -88,8 +88,8 @@ def _folder(definition: Definition | None, out: Path | None) -> Path:
 
 
 def _plan(definition: Definition, flags: dict[str, Any], off: tuple[str, ...]) -> tuple[PlannedCell, ...]:
-    from ganbench.matrix.cells import expand, read_shard, shard
-    from ganbench.matrix.plan import plan_cells
+    from ganbench.fleet.matrix.plan import plan_cells
+    from ganbench.fleet.matrix.wanted import expand, read_shard, shard
     from ganbench.plugin.manager import PluginManager
 
     if off:
@@ -106,8 +106,8 @@ def _rules(flags: dict[str, Any]) -> Rules:
     Raises:
         UsageError: OMP_NUM_THREADS is no number.
     """
-    from ganbench.matrix.schedule import Rules, share_threads
-    from ganbench.results.probes import cpu_cores, cpu_quota
+    from ganbench.fleet.matrix.schedule import Rules, share_threads
+    from ganbench.record.probes import cpu_cores, cpu_quota
 
     stated = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     if stated and not (stated.isdecimal() and int(stated) > 0):
@@ -125,9 +125,9 @@ def _rules(flags: dict[str, Any]) -> Rules:
 
 def _run(planned: Sequence[PlannedCell], folder: Path, rules: Rules, flags: dict[str, Any]) -> int:
     """Run the cells and print what came of them."""
-    from ganbench.matrix.ledger import Ledger
-    from ganbench.matrix.local import LocalExecutor
-    from ganbench.matrix.schedule import Scheduler
+    from ganbench.fleet.local import LocalExecutor
+    from ganbench.fleet.matrix.ledger import Ledger
+    from ganbench.fleet.matrix.schedule import Scheduler
 
     ledger = Ledger(folder)
     executor = LocalExecutor(flags["jobs"])
@@ -181,8 +181,8 @@ class _StopRequests:
 @contextlib.contextmanager
 def _locked(folder: Path, shard: str | None) -> Iterator[None]:
     """Keep a second call of the same matrix, or of the same shard, away."""
-    from ganbench.results.atomic import storage_errors
-    from ganbench.results.lock import RunLock
+    from ganbench.record.directory import RunLock
+    from ganbench.record.files import storage_errors
 
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -195,14 +195,14 @@ def _locked(folder: Path, shard: str | None) -> Iterator[None]:
 
 
 def _overview(waiting: int, *, quiet: bool) -> LineOverview:
-    from ganbench.matrix.overview import LineOverview, LiveOverview
+    from ganbench.report.live_matrix import LineOverview, LiveOverview
 
     live = not quiet and sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
     return (LiveOverview if live else LineOverview)(sys.stderr, waiting, quiet=quiet)
 
 
 def _print_plan(planned: Sequence[PlannedCell], rules: Rules) -> int:
-    from ganbench.matrix.schedule import first_row
+    from ganbench.fleet.matrix.schedule import first_row
 
     rows = [first_row(one, rules) for one in planned]
     _print_rows(rows)
@@ -211,8 +211,8 @@ def _print_plan(planned: Sequence[PlannedCell], rules: Rules) -> int:
 
 def _print_status(folder: Path) -> int:
     from ganbench.errors import NothingToCompare
-    from ganbench.matrix.ledger import Ledger
-    from ganbench.matrix.overview import summary
+    from ganbench.fleet.matrix.ledger import Ledger
+    from ganbench.report.live_matrix import summary
 
     rows = Ledger(folder).rows()
     if not rows:
@@ -224,12 +224,12 @@ def _print_status(folder: Path) -> int:
 
 def _print_result(result: Result, ledger: Ledger) -> None:
     """Print the table of the runs as ``ganbench table`` does, the rows that are no runs, and the summary."""
-    from ganbench.matrix.overview import summary
-    from ganbench.results.find import load_runs
-    from ganbench.results.store import is_run
-    from ganbench.results.table.build import make_summary
-    from ganbench.results.table.terminal import render_terminal
-    from ganbench.results.terminal import has_colour, stream_width, write_text
+    from ganbench.record.directory import is_run
+    from ganbench.record.find import load_runs
+    from ganbench.report.formats.terminal import render_terminal
+    from ganbench.report.live_matrix import summary
+    from ganbench.report.runs import make_summary
+    from ganbench.report.stream import has_colour, stream_width, write_text
 
     runs = [path for row in result.rows if row.directory and is_run(path := ledger.folder / row.directory)]
     if runs:

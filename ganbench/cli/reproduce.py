@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli.complete import plugin_names, words
+from ganbench.cli.completion import plugin_names, words
 from ganbench.cli.main import Invocation
-from ganbench.cli.pairs import read_pairs
+from ganbench.cli.run import read_pairs
 from ganbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _prepare(registered: Registered, pairs: dict[str, str], seeds: int | None, b
     """
     from ganbench.config.values import build
     from ganbench.reproduce.drive import Request
-    from ganbench.training.allocator import keep_freed_memory
+    from ganbench.run.machine import keep_freed_memory
 
     spec = registered.spec
     chosen = build(spec.options, dict(pairs), "-o")
@@ -97,12 +97,12 @@ def _prepare(registered: Registered, pairs: dict[str, str], seeds: int | None, b
 
 def _run(experiment: Any, request: Request, out: Path | None, as_json: bool) -> int:
     from ganbench.cli.execute import StopSignal
-    from ganbench.cli.status_line import StatusLine
+    from ganbench.report.status_line import StatusLine
+    from ganbench.report.stream import write_text
     from ganbench.reproduce.directory import DEFAULT_ROOT, ReproductionDirectory
     from ganbench.reproduce.drive import reproduce
     from ganbench.reproduce.record import to_json
     from ganbench.reproduce.table import render_markdown
-    from ganbench.results.terminal import write_text
 
     stop = StopSignal()
     with ReproductionDirectory(out or DEFAULT_ROOT / request.name) as directory, stop.listening(), StatusLine() as line:
@@ -113,7 +113,7 @@ def _run(experiment: Any, request: Request, out: Path | None, as_json: bool) -> 
 
 
 def _device(name: str) -> torch.device:
-    from ganbench.training.setup import choose_device
+    from ganbench.run.machine import choose_device
 
     try:
         return choose_device(name)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganbench.cli.main import Invocation
-from ganbench.cli.pairs import read_pairs
-from ganbench.cli.run_options import GroupedCommand, add_options
+from ganbench.cli.options import GroupedCommand, run_options
 from ganbench.errors import UsageError
 
 if TYPE_CHECKING:
     from ganbench.config.resolve import Resolved
-    from ganbench.metrics.naming import PlannedMetric
+    from ganbench.evaluation.naming import PlannedMetric
     from ganbench.plugin.manager import PluginManager
+
 
 _FLAG_PATHS = {
     "loss": "loss.name",
@@ -37,7 +38,7 @@ _FLAG_PATHS = {
 
 
 @click.command("run", cls=GroupedCommand)
-@add_options
+@run_options
 @click.pass_obj
 def command(invocation: Invocation, /, **flags: Any) -> int:
     """Train one configuration by the standard protocol and print its throughput and FID table.
@@ -50,7 +51,7 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
 
     The first line on stderr names the run directory; the last line of the output is the result in one sentence.
     """
-    from ganbench.metrics.planning import planned_metrics
+    from ganbench.evaluation.planning import planned_metrics
     from ganbench.plugin.manager import PluginManager
 
     debug = invocation.debug or flags["debug"]
@@ -150,8 +151,8 @@ def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
     if extra:
         raise UsageError(f"--resume takes the run's own configuration; {extra[0]} cannot be given with it", hint="leave it out")
     from ganbench.cli.execute import execute_resumed
-    from ganbench.metrics.planning import planned_metrics
-    from ganbench.results.store import RunDirectory
+    from ganbench.evaluation.planning import planned_metrics
+    from ganbench.record.directory import RunDirectory
 
     with RunDirectory.resume(flags["resume"]) as directory:
         own = dict.fromkeys(flags) | {"config_file": directory.config_path, "options": (), "settings": (), "metrics": (), "no_eval": False}
@@ -160,3 +161,22 @@ def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
         return execute_resumed(
             directory, resolved, planned, manager, force=bool(flags["force"]), quiet=flags["quiet"], as_json=flags["as_json"], debug=debug
         )
+
+
+def read_pairs(option: str, values: Sequence[str]) -> dict[str, str]:
+    """Read ``KEY=VALUE`` arguments; of two for one key the later counts.
+
+    Args:
+        option: as the user wrote it, for the message.
+        values: what it was given.
+
+    Raises:
+        UsageError: one without an equals sign or without a key.
+    """
+    pairs: dict[str, str] = {}
+    for value in values:
+        key, equals, text = value.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{option} wants KEY=VALUE (got {value!r})")
+        pairs[key.strip()] = text.strip()
+    return pairs

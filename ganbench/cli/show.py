@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganbench.cli.complete import run_ids
+from ganbench.cli.completion import run_ids
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ganbench.results.summary import Section
+    from ganbench.report.one_run import Section
 
 
 @click.command("show")
@@ -26,10 +26,10 @@ def command(run: str, as_json: bool) -> None:
 
     RUN is a run folder, a record file or a run id (its beginning is enough); the newest below ./results/runs where none is given.
     """
-    from ganbench.results.find import find_run, load_run
-    from ganbench.results.serialise import to_json
-    from ganbench.results.summary import summarise
-    from ganbench.results.terminal import has_colour, stream_width, write_text
+    from ganbench.record.find import find_run, load_run
+    from ganbench.record.serialise import to_json
+    from ganbench.report.one_run import summarise
+    from ganbench.report.stream import has_colour, stream_width, write_text
 
     path = find_run(run)
     record = load_run(path)
@@ -42,9 +42,9 @@ def command(run: str, as_json: bool) -> None:
 
 def _files(path: Path) -> list[Section]:
     """Return where the run's files are."""
-    from ganbench.results.store import RunDirectory
-    from ganbench.results.summary import Section
-    from ganbench.results.table.formats import clean
+    from ganbench.record.directory import RunDirectory
+    from ganbench.report.one_run import Section
+    from ganbench.text import clean
 
     run = RunDirectory(path)
     about = (
@@ -65,7 +65,7 @@ def _files(path: Path) -> list[Section]:
 def _render(sections: Sequence[Section], *, width: int, colour: bool) -> str:
     from rich.text import Text
 
-    from ganbench.results.table.terminal import make_console
+    from ganbench.report.formats.terminal import make_console
 
     console = make_console(width=width, colour=colour)
     for number, section in enumerate(sections):

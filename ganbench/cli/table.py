@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ganbench.cli.complete import run_ids
+from ganbench.cli.completion import run_ids
 from ganbench.errors import UsageError
 
 _FORMATS = ("terminal", "markdown", "csv", "json", "html", "latex")
@@ -31,11 +31,11 @@ def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | N
     Rows are grouped by machine, because speeds compare only there. Values that were measured in different ways are never in one column.
     Without --sort, rows stand by dataset, name and seed, and their order ranks nothing. A run that cannot be read is a row with the reason.
     """
-    from ganbench.results import find
-    from ganbench.results.table.build import make_summary, make_table
-    from ganbench.results.table.order import order_by
-    from ganbench.results.table.render import SUFFIXES, render
-    from ganbench.results.terminal import has_colour, stream_width, write_text
+    from ganbench.record import find
+    from ganbench.report.formats import SUFFIXES, render
+    from ganbench.report.order import order_by
+    from ganbench.report.runs import make_summary, make_table
+    from ganbench.report.stream import has_colour, stream_width, write_text
 
     items = find.load_runs(find.find_runs(runs))
     unreadable = [item.reason for item in items if isinstance(item, find.Unreadable)]
@@ -50,6 +50,6 @@ def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | N
     if output is None:
         write_text(text, sys.stdout)
     else:
-        from ganbench.results.atomic import write_text as write_file
+        from ganbench.record.files import write_text as write_file
 
         write_file(output, text)

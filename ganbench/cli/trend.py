@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganbench.cli.complete import run_ids
+from ganbench.cli.completion import run_ids
 from ganbench.errors import NothingToCompare, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from ganbench.history.accept import Accept
-    from ganbench.history.store import History
+    from ganbench.record.accept import Accept
+    from ganbench.record.history import History
 
 
 @click.command("trend")
@@ -44,11 +44,11 @@ def command(
 
     Exit codes: 0 no step for the worse in the newest part, or each is accepted or undone; 1 there is one; 5 nothing to look at.
     """
-    from ganbench.history.json import render_json
-    from ganbench.history.series import series_of
-    from ganbench.history.terminal import render_trend
-    from ganbench.history.trend import follow
-    from ganbench.results.terminal import has_colour, stream_width, write_text
+    from ganbench.report.stream import has_colour, stream_width, write_text
+    from ganbench.report.trend import render_trend
+    from ganbench.report.trend_json import render_json
+    from ganbench.verdict.series import series_of
+    from ganbench.verdict.trend import follow
 
     accepts = _accepts(accept, history)
     if commit is not None and not runs:
@@ -67,7 +67,7 @@ def command(
 
 def _accepts(path: Path | None, history: Path) -> tuple[Accept, ...]:
     """Return the intended changes; none where the history has no file of them and none is named."""
-    from ganbench.history.accept import ACCEPT_FILE, read_accepts
+    from ganbench.record.accept import ACCEPT_FILE, read_accepts
 
     if path is None and not (history / ACCEPT_FILE).exists():
         return ()
@@ -76,9 +76,8 @@ def _accepts(path: Path | None, history: Path) -> tuple[Accept, ...]:
 
 def _add(names: Sequence[str], history: Path, commit: str | None) -> None:
     """Put finished runs into the history; others are named and passed over."""
-    from ganbench.history.commit import checked_commit, current_commit
-    from ganbench.history.store import add_record
-    from ganbench.results.find import Unreadable, find_runs, load_runs
+    from ganbench.record.find import Unreadable, find_runs, load_runs
+    from ganbench.record.history import add_record, checked_commit, current_commit
 
     if not names:
         return
@@ -99,7 +98,7 @@ def _read(history: Path) -> History:
         UsageError: nothing of it can be read.
         NothingToCompare: it holds no record.
     """
-    from ganbench.history.store import DEFAULT_HISTORY, read_history
+    from ganbench.record.history import DEFAULT_HISTORY, read_history
 
     if not history.exists() and history != DEFAULT_HISTORY:
         raise UsageError(f"no such folder: {history}", hint="`ganbench trend DIR --add RUN` makes it")

@@ -15,8 +15,8 @@ import click
 from ganbench.errors import StorageError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from ganbench.compare import Comparison, Policy
-    from ganbench.report.render import Wish
+    from ganbench.report.outputs import Wish
+    from ganbench.verdict import Comparison, Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
@@ -53,7 +53,7 @@ def policy_of(flags: dict[str, Any], **settings: Any) -> Policy:
     Raises:
         UsageError: a flag that cannot be read, or a value out of range.
     """
-    from ganbench.compare import Policy
+    from ganbench.verdict import Policy
 
     thresholds = {name: _fraction(name, text) for name, text in _pairs("--threshold", "METRIC=5%", flags["thresholds"])}
     gates: dict[str, Any] = dict(_pairs("--gate", "METRIC=fail|warn|off", flags["gates"]))
@@ -69,7 +69,7 @@ def outputs_of(flags: dict[str, Any]) -> tuple[tuple[str, Path], ...]:
     Raises:
         UsageError: an unknown kind, or a path where no file can be.
     """
-    from ganbench.report.render import KINDS, file_names
+    from ganbench.report.outputs import KINDS, file_names
 
     outputs = [(kind, Path(path)) for kind, path in _pairs("-o", "KIND=PATH", flags["outputs"])]
     for kind, path in outputs:
@@ -90,8 +90,8 @@ def deliver(comparison: Comparison, flags: dict[str, Any]) -> int:
         UsageError: a file cannot be written, or a threshold or gate names a metric that nothing has.
         StorageError: the disk is full.
     """
-    from ganbench.report.render import Wish
-    from ganbench.results.terminal import stream_width
+    from ganbench.report.outputs import Wish
+    from ganbench.report.stream import stream_width
 
     _refuse_unused(comparison, flags)
     moment = datetime.now(timezone.utc).isoformat(timespec="seconds").partition("+")[0]
@@ -103,8 +103,8 @@ def deliver(comparison: Comparison, flags: dict[str, Any]) -> int:
 
 
 def _write_files(comparison: Comparison, outputs: Sequence[tuple[str, Path]], wish: Wish) -> None:
-    from ganbench.report.render import render, with_addition
-    from ganbench.results.atomic import write_text
+    from ganbench.record.files import write_text
+    from ganbench.report.outputs import render, with_addition
 
     for kind, path in outputs:
         for addition, text in render(kind, comparison, wish).items():
@@ -134,8 +134,8 @@ def _append_summary(comparison: Comparison, wish: Wish) -> None:
 
 def _print(comparison: Comparison, wish: Wish, *, as_json: bool) -> None:
     from ganbench.report.json import render_json
+    from ganbench.report.stream import has_colour, write_text
     from ganbench.report.terminal import render_terminal
-    from ganbench.results.terminal import has_colour, write_text
 
     colour = has_colour(sys.stdout)
     text = render_json(comparison) if as_json else render_terminal(comparison, width=wish.width, colour=colour, show_all=wish.show_all)
@@ -156,7 +156,7 @@ def _refuse_unused(comparison: Comparison, flags: dict[str, Any]) -> None:
     Raises:
         UsageError: there is such.
     """
-    from ganbench.compare import RULES
+    from ganbench.verdict import RULES
 
     found = sorted({finding.metric for finding in comparison.findings})
     for option, pairs in (("--threshold", flags["thresholds"]), ("--gate", flags["gates"])):

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganbench.plugin.marker import hookspec
+import pluggy
 
 if TYPE_CHECKING:
     from ganbench.config.model import RunConfig
-    from ganbench.results.record import Evaluation, RunRecord
+    from ganbench.record.record import Evaluation, RunRecord
     from ganbench.spec import Spec
+
+hookspec = pluggy.HookspecMarker("ganbench")
+hookimpl = pluggy.HookimplMarker("ganbench")
 
 
 @hookspec

@@ -1,1 +1,1 @@
-"""What a :class:`ganbench.compare.Comparison` looks like: one model, many renderers, each a pure function to text."""
+"""What a :class:`ganbench.verdict.Comparison` looks like: one model, many renderers, each a pure function to text."""

@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Callable
 
-from ganbench.compare.verdict import Comparison, Finding
 from ganbench.report.words import difference_text, why
-from ganbench.results.table.formats import clean
+from ganbench.text import clean
+from ganbench.verdict.findings import Comparison, Finding
 
 _Value = float | int | str | bool | None
 _PLAIN = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ganbench.compare.verdict import Comparison, Finding, State
 from ganbench.report.words import ORDER, metric_name, state_name
-from ganbench.results.table.formats import clean
+from ganbench.text import clean
+from ganbench.verdict.findings import Comparison, Finding, State
 
 _GATES = ("fail", "warn", "off")
 

@@ -1,4 +1,4 @@
-"""A comparison as JSON for programs: the whole verdict, field by field as :class:`ganbench.compare.Comparison` has it.
+"""A comparison as JSON for programs: the whole verdict, field by field as :class:`ganbench.verdict.Comparison` has it.
 
 Schema history
     1  (0.1.0) first version
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 
-from ganbench.compare.verdict import Comparison
-from ganbench.results.serialise import encode
+from ganbench.record.serialise import encode
+from ganbench.verdict.findings import Comparison
 
 
 def render_json(comparison: Comparison) -> str:

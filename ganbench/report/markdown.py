@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ganbench.bench.report.markdown import render_markdown as render_sheet
-from ganbench.compare.verdict import Comparison
-from ganbench.report.sheet import flat_sheet
+from ganbench.report.formats.sheet_markdown import render_markdown as render_sheet
+from ganbench.report.verdict_sheet import flat_sheet
+from ganbench.verdict.findings import Comparison
 
 SUMMARY_BYTES = 1024 * 1024
 """What GitHub takes as the summary of one step; of a larger one it shows nothing."""

@@ -6,9 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from ganbench.compare.verdict import EXIT_NOT_COMPARABLE, Comparison, Finding
 from ganbench.report.words import ORDER, full_name, percent, state_name, value_text
-from ganbench.results.table.formats import clean
+from ganbench.text import clean
+from ganbench.verdict.findings import EXIT_NOT_COMPARABLE, Comparison, Finding
 
 _SHOWN_FIELDS = 3
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ganbench.bench.report.terminal import render_terminal as render_sheet
-from ganbench.compare.verdict import Comparison
-from ganbench.report.sheet import narrow_sheet
+from ganbench.report.formats.sheet_terminal import render_terminal as render_sheet
+from ganbench.report.verdict_sheet import narrow_sheet
+from ganbench.verdict.findings import Comparison
 
 _NARROWEST = 80
 

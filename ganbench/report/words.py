@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ganbench.compare.verdict import Difference, Finding, NullRatio, State
-from ganbench.metrics.key import Scalar
-from ganbench.results.table.formats import clean, number, plain
+from ganbench.record.record import Difference, Scalar
+from ganbench.text import clean, number, plain
+from ganbench.verdict.findings import Finding, NullRatio, State
 
 ORDER: tuple[State, ...] = ("regressed", "missing", "improved", "inconclusive", "not-comparable", "unchanged")
 """In which order readers want to see the states: what changed comes first."""

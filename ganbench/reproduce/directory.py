@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 
 from ganbench.errors import UsageError
+from ganbench.record.directory import RunLock
+from ganbench.record.files import remove_leftovers, storage_errors, write_text
 from ganbench.reproduce.record import ReproductionRecord, from_json, to_json
 from ganbench.reproduce.table import render_markdown
-from ganbench.results.atomic import remove_leftovers, storage_errors, write_text
-from ganbench.results.lock import RunLock
 
 DEFAULT_ROOT = Path("results") / "reproductions"
 _IDENTITY = ("name", "options", "seeds", "budget")

@@ -13,14 +13,13 @@ import torch
 
 from ganbench.distribution import own_distribution
 from ganbench.errors import Interrupted
-from ganbench.metrics.key import Key
+from ganbench.record.machine import hardware_key, host_name, software_key
+from ganbench.record.record import MIXED_MACHINES, Key
 from ganbench.reproduce.directory import ReproductionDirectory
 from ganbench.reproduce.experiment import Experiment, ExperimentCell, ExperimentRun, ExperimentSetup
 from ganbench.reproduce.record import SCHEMA_VERSION, CellResult, Moment, ReproductionRecord, Score
-from ganbench.results.fingerprint import hardware_key, host_name, software_key
-from ganbench.results.record import MIXED_MACHINES
+from ganbench.run.checkpoint import load_newest, save_checkpoint
 from ganbench.spec import PluginIdentity
-from ganbench.training.checkpoint import load_newest, save_checkpoint
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ganbench.errors import UsageError
-from ganbench.metrics.key import Key
+from ganbench.record.record import Key
+from ganbench.record.serialise import decode, encode
 from ganbench.reproduce.experiment import ExperimentColumn, ExperimentFacts, PublishedFigure
-from ganbench.results.serialise import decode, encode
 from ganbench.spec import PluginIdentity
 
 SCHEMA_VERSION = 1

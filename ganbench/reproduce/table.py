@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ganbench.metrics.key import Key
+from ganbench.record.record import Key
 from ganbench.reproduce.experiment import ExperimentColumn
 from ganbench.reproduce.record import CellResult, ReproductionRecord, Score
 

@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganbench.data.sampler import Batch, make_sampler
+from ganbench.data.choose import make_sampler
+from ganbench.data.sampler import Batch
 from ganbench.training.algorithm import AlgorithmContext, Phase, Wrap
-from ganbench.training.judging import add_terms, as_judgement, boosted_steps, pack, steps_before
 from ganbench.training.ledger import logit_statistics
 from ganbench.training.networks import draw_latents
-from ganbench.training.objective import Judgement, Seen
+from ganbench.training.objective import Judgement, Seen, add_terms, as_judgement, boosted_steps, pack, steps_before
 from ganbench.training.seeding import stream
 from ganbench.training.updates import NetworkUpdates
 

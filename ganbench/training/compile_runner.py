@@ -17,9 +17,8 @@ from torch import Tensor
 from ganbench.errors import RunFailed
 from ganbench.training.algorithm import Algorithm, execute
 from ganbench.training.compiled_penalty import CompiledPenalty, Function, first_line
-from ganbench.training.rehearsal import rehearse, require_repetition
-from ganbench.training.runner import EagerRunner
-from ganbench.training.undo import undone
+from ganbench.training.eager_runner import EagerRunner
+from ganbench.training.rehearsal import rehearse, require_repetition, undone
 
 _REMEDIES = {
     "InvalidCxxCompiler": "install a C++ compiler (g++ or clang++), or use --runner eager",

@@ -19,9 +19,8 @@ import torch
 
 from ganbench.errors import RunFailed
 from ganbench.training.algorithm import Algorithm, Phase, execute
-from ganbench.training.phase_timer import make_timer
-from ganbench.training.rehearsal import rehearse, require_repetition
-from ganbench.training.undo import undone
+from ganbench.training.eager_runner import make_timer
+from ganbench.training.rehearsal import rehearse, require_repetition, undone
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from ganbench.training.objective import Term, WeightTerm
 
 if TYPE_CHECKING:
     from ganbench.data.source import Dataset
-    from ganbench.metrics.paired import Targets
+    from ganbench.evaluation.paired import Targets
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

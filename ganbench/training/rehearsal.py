@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ganbench.errors import RunFailed
 from ganbench.training.algorithm import Algorithm
-from ganbench.training.undo import undone
+from ganbench.training.seeding import global_state, set_global_state
+
+
+@contextmanager
+def undone(algorithm: Algorithm, device: torch.device) -> Iterator[None]:
+    """Take back, in place, what happens to weights, optimizers, random streams and the sampler in this block."""
+    saved: dict[str, Any] = copy.deepcopy(algorithm.state_dict())
+    rng = global_state(device)
+    try:
+        yield
+    finally:
+        algorithm.load_state_dict(saved)
+        set_global_state(rng, device)
+
 
 ITERATIONS = 3
 _TOLERANCE = 0.02

@@ -4,71 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 
 from ganbench.errors import ConfigError, RunFailed
 from ganbench.training.algorithm import Algorithm
-from ganbench.training.phase_timer import make_timer
+from ganbench.training.eager_runner import EagerRunner, StepRunner
 
 logger = logging.getLogger(__name__)
-
-
-class StepRunner(Protocol):
-    """Executes iterations of an algorithm."""
-
-    name: str
-
-    def start(self) -> None:
-        """Capture or compile whatever can be before the first iteration; the algorithm is left as it was found.
-
-        Raises:
-            RunFailed: it cannot be run this way; the message says why.
-        """
-        ...
-
-    def run(self, iteration: int) -> None:
-        """Execute one iteration without waiting for the device."""
-        ...
-
-    def phase_milliseconds(self) -> tuple[tuple[str, float], ...]:
-        """Return the mean time of each phase; this synchronises."""
-        ...
-
-    def notes(self) -> tuple[str, ...]:
-        """Return what a reader of the record must know of how the steps were executed."""
-        ...
-
-
-class EagerRunner:
-    """Calls each phase as it is written."""
-
-    name = "eager"
-
-    def __init__(self, algorithm: Algorithm, device: torch.device) -> None:
-        self._algorithm = algorithm
-        self._phases = algorithm.phases()
-        self._timer = make_timer(device)
-
-    def start(self) -> None:
-        """Do nothing: there is nothing to get ready."""
-
-    def run(self, iteration: int) -> None:
-        """Call the phases of this iteration in order."""
-        for name in self._algorithm.plan(iteration):
-            self._timer.begin(iteration)
-            self._algorithm.prepare(name)
-            self._phases[name]()
-            self._timer.end(name)
-
-    def phase_milliseconds(self) -> tuple[tuple[str, float], ...]:
-        """Return the mean time of each phase."""
-        return self._timer.means()
-
-    def notes(self) -> tuple[str, ...]:
-        """Return nothing: the steps are as they are written."""
-        return ()
 
 
 @dataclass(frozen=True, slots=True)

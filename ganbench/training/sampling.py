@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ganbench.data.source import Dataset
-from ganbench.metrics.finite import require_finite
-from ganbench.metrics.quantize import to_uint8
+from ganbench.evaluation.quantize import to_uint8
+from ganbench.evaluation.statistics import require_finite
 from ganbench.training.networks import Networks, draw_latents
 from ganbench.training.seeding import stream
 

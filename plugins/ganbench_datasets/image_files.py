@@ -16,9 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganbench.data.content import ContentHasher
 from ganbench.data.read_ahead import default_workers, read_ahead
-from ganbench.data.source import ArraySource, ImageSource
+from ganbench.data.source import ArraySource, ContentHasher, ImageSource
 from ganbench.errors import DataError
 from ganbench_datasets.decode import Decoder, UndecodableError
 from ganbench_datasets.file_list import FileList, LeftOut, shown

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganbench.data.content import ContentHasher
+from ganbench.data.source import ContentHasher
 from ganbench.errors import DataError
 from ganbench_datasets.scan_cache import Scan, keep_scan, load_scan, scan_key
 

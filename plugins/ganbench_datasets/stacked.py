@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ganbench.data.content import ContentHasher
-from ganbench.data.source import ArraySource, DataContext, Dataset, ImageSource
+from ganbench.data.source import ArraySource, ContentHasher, DataContext, Dataset, ImageSource
 from ganbench.spec import ImageShape
 from ganbench_datasets.digits import build as build_digits
 from ganbench_datasets.options import DigitsOptions, StackedDigitsOptions

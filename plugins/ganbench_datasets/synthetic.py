@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganbench.data.content import ContentHasher
-from ganbench.data.source import ArraySource, DataContext, Dataset, ImageSource
+from ganbench.data.source import ArraySource, ContentHasher, DataContext, Dataset, ImageSource
 from ganbench.spec import ImageShape
 from ganbench_datasets.options import SyntheticOptions
 

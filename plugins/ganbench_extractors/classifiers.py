@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganbench import safetensors
+from ganbench import cache as safetensors
 from ganbench.errors import WeightsError
-from ganbench.metrics.protocol import ExtractorContext, Features
+from ganbench.evaluation.protocol import ExtractorContext, Features
 from ganbench_extractors.network import SmallClassifier
 from ganbench_extractors.numerics import full_float32
 from ganbench_extractors.preprocess import preprocessing_id, to_grey_input

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ganbench.errors import UsageError
-from ganbench.metrics.frozen import FrozenSamples, FrozenScore, rescore
+from ganbench.evaluation.frozen import FrozenSamples, FrozenScore, rescore
 from ganbench.plugin.manager import PluginManager
 from ganbench_extractors.frozen import FOLDER, images_sha256, read_samples, write_mosaic
 
@@ -42,9 +42,9 @@ def sample_run(run: Path, manager: PluginManager) -> tuple[Tensor, dict[str, Any
     """
     from ganbench.config.resolve import Layer, resolve
     from ganbench.config.toml import read_settings
-    from ganbench.training.checkpoint import load_newest
+    from ganbench.run.build import build_materials
+    from ganbench.run.checkpoint import load_newest
     from ganbench.training.sampling import SampleStream
-    from ganbench.training.setup import build_materials
 
     settings = read_settings(run / "config.toml")
     name = str(settings.pop("name"))

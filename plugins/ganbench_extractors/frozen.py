@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganbench.errors import PluginError
-from ganbench.metrics.frozen import FrozenSamples, FrozenScore
+from ganbench.evaluation.frozen import FrozenSamples, FrozenScore
 
 FOLDER = Path(__file__).parent / "frozen"
 COLUMNS = 25

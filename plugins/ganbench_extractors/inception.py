@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from ganbench.errors import WeightsError
-from ganbench.metrics.protocol import ExtractorContext, Features
-from ganbench.metrics.resize import resize_antialiased, to_colour
+from ganbench.evaluation.protocol import ExtractorContext, Features
 from ganbench_extractors.inception_weights import find_weights, sha256_of
 from ganbench_extractors.numerics import full_float32
 from ganbench_extractors.quiet_fidelity import import_fidelity
+from ganbench_extractors.resize import resize_antialiased, to_colour
 from ganbench_extractors.state_dict import read_state_dict
 
 RESOLUTION = 299

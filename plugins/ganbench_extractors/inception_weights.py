@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ganbench.cache import cache_directory, keep
 from ganbench.errors import WeightsError
-from ganbench.metrics.protocol import ExtractorContext
+from ganbench.evaluation.protocol import ExtractorContext
 
 logger = logging.getLogger("ganbench.download")
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from ganbench.metrics.protocol import ExtractorContext, Features
+from ganbench.evaluation.protocol import ExtractorContext, Features
 from ganbench_extractors.classifiers import VERSION, load_networks
 from ganbench_extractors.network import SmallClassifier
 from ganbench_extractors.numerics import full_float32

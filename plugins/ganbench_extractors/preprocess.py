@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ganbench.metrics.resize import resize_antialiased, to_grey
+from ganbench_extractors.resize import resize_antialiased, to_grey
 
 
 def preprocessing_id(resolution: int) -> str:

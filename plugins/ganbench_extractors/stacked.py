@@ -11,9 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganbench.metrics.protocol import ExtractorContext, Features
-from ganbench.metrics.resize import check_images
+from ganbench.evaluation.protocol import ExtractorContext, Features
 from ganbench_extractors.classifiers import ClassifierExtractor, build_digits
+from ganbench_extractors.resize import check_images
 
 CHANNELS = 3
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganbench import safetensors
+from ganbench import cache as safetensors
 from ganbench.data.source import DataContext, Dataset, ImageSource
 from ganbench.errors import RunFailed
 from ganbench_extractors.augmentation import augment

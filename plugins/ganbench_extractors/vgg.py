@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from ganbench.cache import cache_directory
 from ganbench.errors import WeightsError
-from ganbench.metrics.protocol import ExtractorContext, Features
-from ganbench.metrics.resize import resize_antialiased, to_colour
+from ganbench.evaluation.protocol import ExtractorContext, Features
 from ganbench_extractors.inception_weights import sha256_of
 from ganbench_extractors.layers import join_layers
 from ganbench_extractors.numerics import full_float32
+from ganbench_extractors.resize import resize_antialiased, to_colour
 from ganbench_extractors.state_dict import read_state_dict
 
 FILE = "vgg16-397923af.pth"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench.bounds import at_least, fraction
+from ganbench.config.values import at_least, fraction
 
 Activation = Literal["leaky_relu", "relu", "tanh"]
 Initialisation = Literal["torch", "glorot", "he", "normal", "uniform"]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganbench import ExperimentFacts, ExperimentSetup
-from ganbench.metrics.modes import score_counts
+from ganbench.evaluation.modes import score_counts
 from ganbench.training.runner import choose_runner, start_runner
 from ganbench_pacgan import PacGANOptions
 from ganbench_pacgan.step import StackedGANs

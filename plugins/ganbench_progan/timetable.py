@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ganbench import ConfigError
 from ganbench.config.model import TrainingConfig
-from ganbench.training.judging import steps_before
+from ganbench.training.objective import steps_before
 from ganbench_progan import ProgressiveOptions
 from ganbench_progan.growing import FIRST_RESOLUTION, level_of
 
@@ -89,7 +89,7 @@ class Timetable:
     Args:
         segments: in order, the first from 0.
         d_steps: discriminator steps of an iteration.
-        d_steps_boost: of some iterations; see :func:`ganbench.training.judging.steps_before`.
+        d_steps_boost: of some iterations; see :func:`ganbench.training.objective.steps_before`.
     """
 
     def __init__(self, segments: Sequence[Segment], *, d_steps: int, d_steps_boost: int = 0) -> None:

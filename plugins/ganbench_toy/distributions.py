@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganbench.metrics.modes import ModeScores, score_counts
+from ganbench.evaluation.modes import ModeScores, score_counts
 
 __all__ = ["ModeScores", "Modes", "ceiling", "grid25", "mode_scores", "nearest_modes", "ring8", "sample", "squared_distances"]
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganbench.data.sampler import Sampler, make_sampler
+from ganbench.data.choose import make_sampler
+from ganbench.data.sampler import Sampler
 from ganbench.training.algorithm import AlgorithmContext
 from ganbench.training.seeding import stream
 from ganbench_translation.algorithm import TranslationAlgorithm

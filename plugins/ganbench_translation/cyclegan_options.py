@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ganbench.bounds import at_least
+from ganbench.config.values import at_least
 from ganbench.spec import ArchitectureSpec, RecipeSpec
 from ganbench_translation.sizes import RESOLUTIONS, adam
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganbench import ImageShape, Networks
 from ganbench.data.source import Dataset
-from ganbench.metrics.paired import Targets
+from ganbench.evaluation.paired import Targets
 from ganbench.training.networks import Translation
 from ganbench_translation.domains import draw_images
 from ganbench_translation.layers import initialise

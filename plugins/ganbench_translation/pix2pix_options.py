@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench.bounds import at_least, fraction
+from ganbench.config.values import at_least, fraction
 from ganbench.spec import ArchitectureSpec, RecipeSpec
 from ganbench_translation.sizes import RESOLUTIONS, adam
 

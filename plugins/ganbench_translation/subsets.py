@@ -8,8 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganbench.data.content import ContentHasher
-from ganbench.data.source import ArraySource, ImageSource
+from ganbench.data.source import ArraySource, ContentHasher, ImageSource
 
 _PIECE = 64
 _ALL = slice(None)

@@ -16,13 +16,13 @@ from ganbench.bench.kernels.sizes import GPU
 from ganbench.bench.names import LAYOUTS
 from ganbench.bench.report.document import document, heading, software_of
 from ganbench.bench.report.kernel_table import kernel_sheet
-from ganbench.bench.report.markdown import render_markdown
-from ganbench.bench.report.model import Sheet
 from ganbench.bench.report.step_table import step_sheet
-from ganbench.bench.report.terminal import render_terminal
 from ganbench.bench.step.bench import StepReport
 from ganbench.bench.step.row import Entry, SingleStep, StepRow
 from ganbench.bench.step.row import Measured as MeasuredStep
+from ganbench.report.document import Sheet
+from ganbench.report.formats.sheet_markdown import render_markdown
+from ganbench.report.formats.sheet_terminal import render_terminal
 
 CPU = torch.device("cpu")
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from ganbench.ab import measure
-from ganbench.ab.side import Side
 from ganbench.cli.main import main
+from ganbench.fleet.pairs import measure
+from ganbench.fleet.pairs.side import Side
 
-FAKES = Path(__file__).parents[1] / "ab" / "conftest.py"
+FAKES = Path(__file__).parents[1] / "fleet" / "pairs" / "conftest.py"
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ganbench.cli.main import main
-from ganbench.history.baseline import resolve_baseline
-from ganbench.results.serialise import to_json
+from ganbench.record.baseline import resolve_baseline
+from ganbench.record.serialise import to_json
 
 RUN = "20261121-035800-dcgan-digits-s"
 

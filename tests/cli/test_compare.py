@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from ganbench.cli.main import main
-from ganbench.results.record import Key, RunRecord
-from ganbench.results.serialise import to_json
+from ganbench.record.record import Key, RunRecord
+from ganbench.record.serialise import to_json
 
 Save = Callable[..., Path]
 SPEEDS = [1000.0, 1010.0, 990.0, 1005.0, 995.0]

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ganbench.ci.frozen import FrozenVerdict
 from ganbench.cli.main import main
-from ganbench.results.record import RunRecord
-from ganbench.results.serialise import to_json
+from ganbench.fleet.pairs.frozen import FrozenVerdict
+from ganbench.record.record import RunRecord
+from ganbench.record.serialise import to_json
 
 Call = Callable[..., int]
 REFUSES, DIES = {"mode": "refuse"}, {"mode": "die@block"}
@@ -21,7 +21,7 @@ REFUSES, DIES = {"mode": "refuse"}, {"mode": "die@block"}
 @pytest.fixture
 def call(call_with_fakes: Call, monkeypatch: pytest.MonkeyPatch, make_record: Callable[..., RunRecord]) -> Call:
     """Return a caller of ``ab``, ``ci`` or ``compare``; there are checkouts ``a`` and ``b``, four runs, and a folder without one."""
-    monkeypatch.setattr("ganbench.ci.frozen.check_frozen_samples", lambda *_, **__: FrozenVerdict(notes=("not asked",)))
+    monkeypatch.setattr("ganbench.fleet.pairs.frozen.check_frozen_samples", lambda *_, **__: FrozenVerdict(notes=("not asked",)))
     base = make_record()
     larger = dataclasses.replace(base.work, generator_parameters=base.work.generator_parameters + 1)
     records = {

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ganbench.cli import progress
 from ganbench.cli.execute import _logging
-from ganbench.cli.progress import LineReporter, LiveReporter, duration, make_reporter
-from ganbench.training.reporter import Progress
+from ganbench.report import live_run as progress
+from ganbench.report.live_run import LineReporter, LiveReporter, duration, make_reporter
+from ganbench.run.events import Progress
 
 
 class Terminal(io.StringIO):

@@ -8,8 +8,8 @@ import json
 import pytest
 
 from ganbench.cli.main import main
-from ganbench.results.serialise import from_json, to_json
-from ganbench.results.store import RunDirectory
+from ganbench.record.directory import RunDirectory
+from ganbench.record.serialise import from_json, to_json
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ganbench.cli.main import main
-from ganbench.results.serialise import to_json
+from ganbench.record.serialise import to_json
 
 RUN = "20261121-035800-dcgan-digits-s0"
 

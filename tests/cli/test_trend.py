@@ -13,9 +13,9 @@ import pytest
 
 from ganbench.cli.main import main
 from ganbench.cli.trend import command
-from ganbench.history.store import add_record
-from ganbench.history.trend import NEWEST
-from ganbench.results.serialise import to_json
+from ganbench.record.history import add_record
+from ganbench.record.serialise import to_json
+from ganbench.verdict.trend import NEWEST
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

@@ -21,8 +21,8 @@ import torch
 from PIL import Image
 
 import ganbench
-from ganbench.results.events import read_events
-from ganbench.training.checkpoint import load_newest
+from ganbench.record.event_log import read_events
+from ganbench.run.checkpoint import load_newest
 
 PATIENCE_SECONDS = 120
 """Far more than anything here needs: a hanging run fails its test and not the whole suite."""

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from ganbench.training.checkpoint import list_checkpoints, save_checkpoint
+from ganbench.run.checkpoint import list_checkpoints, save_checkpoint
 
 FILE_PLUGIN = """
 from torch import nn
@@ -46,7 +46,7 @@ def Tiny(options, shape):
 def sources(fork_server: Any, tiny: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a finished run ``whole`` and the same run ``killed`` after its fourth checkpoint."""
     folder = tmp_path_factory.mktemp("sources")
-    die = {"function": "ganbench.training.checkpoint:write_bytes", "call": 5, "when": "before"}
+    die = {"function": "ganbench.run.checkpoint:write_bytes", "call": 5, "when": "before"}
     for name, options, code in (("whole", {}, 0), ("killed", {"die": die}, -signal.SIGKILL)):
         pid = fork_server.ask({"argv": [*tiny, "--out", name], "folder": str(folder), "name": name, **options})["pid"]
         assert fork_server.ask({"wait": pid})["code"] == code, (folder / f"{name}.err").read_text()
@@ -175,7 +175,7 @@ def small(folder: Path) -> tuple[str, ...]:
     return ("run", "--plugin", "./tiny.py:Tiny", *data, "--kimg", "0.4", "--batch-size", "16", "--quiet", *settings, "--out", "run")
 
 
-DIES = {"function": "ganbench.training.checkpoint:write_bytes", "call": 4, "when": "before"}
+DIES = {"function": "ganbench.run.checkpoint:write_bytes", "call": 4, "when": "before"}
 
 
 def test_changed_data_are_refused(call: Callable[..., Any], pictures: Path, tmp_path: Path, disk: Callable[[Path], Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ganbench.training.checkpoint import list_checkpoints, load_newest
+from ganbench.run.checkpoint import list_checkpoints, load_newest
 
 
 def check_stopped(child: Any, relative: Path, reason: str) -> None:

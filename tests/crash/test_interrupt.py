@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import ganbench
-from ganbench.training.checkpoint import list_checkpoints, load_newest
+from ganbench.run.checkpoint import list_checkpoints, load_newest
 
 LONG = ("--kimg", "100", "--set", "checkpoint.every_kimg=50", "--set", "evaluation.every_kimg=50")
 
@@ -71,7 +71,7 @@ def test_a_signal_while_the_threads_are_calibrated_loses_nothing(
 ) -> None:
     """The run exists already: it is saved before its first evaluation, and goes on with that."""
     assert call(*tiny, "--out", "whole").code == 0
-    child = launch(*tiny, "--out", "run", signal_at={"function": "ganbench.training.session:count_flops", "number": signal.SIGINT})
+    child = launch(*tiny, "--out", "run", signal_at={"function": "ganbench.run.session:count_flops", "number": signal.SIGINT})
     assert child.wait() == 130, child.stderr
     assert "interrupted at 0.0 of 0.6 kimg; go on with: ganbench run --resume run" in child.stderr
     assert [p.name[:12] for p in list_checkpoints(tmp_path / "run" / "checkpoints")] == ["0" * 12]
@@ -84,7 +84,7 @@ def test_the_second_signal_kills_at_once(
     launch: Callable[..., Any], call: Callable[..., Any], tiny: tuple[str, ...], tmp_path: Path
 ) -> None:
     """Even in a step that never ends; the run goes on from its last checkpoint."""
-    stuck = {"function": "ganbench.training.runner:EagerRunner.run", "call": 8, "when": "hang"}
+    stuck = {"function": "ganbench.training.eager_runner:EagerRunner.run", "call": 8, "when": "hang"}
     child = launch(*tiny, "--out", "run", die=stuck)
     child.until(lambda: steps(tmp_path / "run") >= 8)
     child.signal(signal.SIGINT)
@@ -97,7 +97,7 @@ def test_the_second_signal_kills_at_once(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("function", ["ganbench.training.setup:_build_dataset", "ganbench.metrics.evaluator:Evaluator.prepare"])
+@pytest.mark.parametrize("function", ["ganbench.run.build:_build_dataset", "ganbench.evaluation.evaluator:Evaluator.prepare"])
 def test_a_signal_during_start_up_leaves_nothing(
     launch: Callable[..., Any], tiny: tuple[str, ...], tmp_path: Path, function: str, number: signal.Signals
 ) -> None:

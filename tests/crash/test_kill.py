@@ -99,15 +99,15 @@ def test_a_killed_run_on_a_streamed_dataset_goes_on_to_the_same_bits(
 MOMENTS = {
     "before the configuration is in place": ("pathlib:Path.replace", 1, "before"),
     "after the configuration": ("pathlib:Path.replace", 1, "after"),
-    "before the first evaluation": ("ganbench.metrics.evaluator:Evaluator.evaluate", 1, "before"),
-    "after an evaluation": ("ganbench.metrics.evaluator:Evaluator.evaluate", 2, "after"),
-    "after a picture": ("ganbench.training.trainer:save_grid", 2, "after"),
-    "between two events": ("ganbench.results.events:EventLog.write", 9, "before"),
-    "before the first checkpoint": ("ganbench.training.checkpoint:write_bytes", 1, "before"),
-    "with a checkpoint written but not in place": ("ganbench.training.checkpoint:write_bytes", 3, "before"),
-    "with a checkpoint in place and too many kept": ("ganbench.training.checkpoint:write_bytes", 3, "after"),
-    "while the partial record is in place and the checkpoint is not": ("ganbench.training.session:Session._write_partial", 4, "after"),
-    "with everything trained and no record": ("ganbench.results.store:RunDirectory.finish", 1, "before"),
+    "before the first evaluation": ("ganbench.evaluation.evaluator:Evaluator.evaluate", 1, "before"),
+    "after an evaluation": ("ganbench.evaluation.evaluator:Evaluator.evaluate", 2, "after"),
+    "after a picture": ("ganbench.run.trainer:save_grid", 2, "after"),
+    "between two events": ("ganbench.record.event_log:EventLog.write", 9, "before"),
+    "before the first checkpoint": ("ganbench.run.checkpoint:write_bytes", 1, "before"),
+    "with a checkpoint written but not in place": ("ganbench.run.checkpoint:write_bytes", 3, "before"),
+    "with a checkpoint in place and too many kept": ("ganbench.run.checkpoint:write_bytes", 3, "after"),
+    "while the partial record is in place and the checkpoint is not": ("ganbench.run.session:Session._write_partial", 4, "after"),
+    "with everything trained and no record": ("ganbench.record.directory:RunDirectory.finish", 1, "before"),
 }
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganbench.data.content import ContentHasher, hash_arrays
-from ganbench.data.source import ArraySource
+from ganbench.data.source import ArraySource, ContentHasher, hash_arrays
 
 IMAGES = torch.randint(0, 256, (10, 3, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(10)

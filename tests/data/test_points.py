@@ -8,9 +8,8 @@ import pytest
 import torch
 from recorded_graph import RecordedGraphs
 
-from ganbench.data.content import ContentHasher
-from ganbench.data.sampler import make_sampler
-from ganbench.data.source import ArraySource, Dataset
+from ganbench.data.choose import make_sampler
+from ganbench.data.source import ArraySource, ContentHasher, Dataset
 from ganbench.errors import ConfigError
 from ganbench.spec import ImageShape
 

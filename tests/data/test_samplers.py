@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganbench.data.sampler import Sampler, make_sampler
+from ganbench.data.choose import make_sampler
+from ganbench.data.sampler import Sampler
 from ganbench.data.source import ArraySource, ImageSource
 from ganbench.errors import DataError, RunFailed
 

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from ganbench.config.resolve import Layer, resolve
 from ganbench.plugin.manager import PluginManager
-from ganbench.training.runner import StepRunner, make_runner
-from ganbench.training.setup import Materials, build_materials
+from ganbench.run.build import Materials, build_materials
+from ganbench.training.eager_runner import StepRunner
+from ganbench.training.runner import make_runner
 from ganbench_kernels import implementation, set_implementation
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it once, and deterministic runs need it

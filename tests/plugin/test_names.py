@@ -27,7 +27,7 @@ def test_a_name_of_two_distributions_is_a_conflict_that_names_both(install: Inst
     assert "'hinge' is registered by 2 distributions" in message
     assert "say ganbench:hinge or other:hinge" in message
     assert manager.find("loss", "other:hinge").build(None) == "built"
-    assert manager.find("loss", "ganbench:hinge").spec.factory == "ganbench_losses.hinge:build"
+    assert manager.find("loss", "ganbench:hinge").spec.factory == "ganbench_losses.objectives:build_hinge"
     ours = manager.find("loss", "ganbench:hinge")
     assert [r.distribution for r in manager.conflicts(ours)] == ["other"]
 

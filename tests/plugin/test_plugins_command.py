@@ -91,7 +91,7 @@ def test_show_gives_the_options_with_type_default_and_help(capsys: Captured) -> 
         "(gp, DRAGAN, R1, R2).",
     }
     assert (options["gp_one_sided"]["type"], options["gp_one_sided"]["default"]) == ("bool", "false")
-    assert found["factory"] == "ganbench_losses.wasserstein:build"
+    assert found["factory"] == "ganbench_losses.objectives:build_wasserstein"
     assert "1701.07875" in str(found["paper"])
 
 

@@ -9,8 +9,7 @@ import torch
 
 from ganbench.data.source import ArraySource, DataContext, Dataset
 from ganbench.errors import DataError, RunFailed, WeightsError
-from ganbench.metrics.protocol import ExtractorContext
-from ganbench.metrics.resize import to_colour, to_grey
+from ganbench.evaluation.protocol import ExtractorContext
 from ganbench.spec import ImageShape, NoOptions
 from ganbench_datasets.digits import build as build_digits_dataset
 from ganbench_datasets.mnist import build_fashion_mnist
@@ -18,6 +17,7 @@ from ganbench_datasets.options import DigitsOptions, MnistOptions
 from ganbench_extractors.classifiers import WEIGHTS, build_classifier, build_digits, build_fashion
 from ganbench_extractors.network import SmallClassifier
 from ganbench_extractors.recipes import RECIPES, SEEDS
+from ganbench_extractors.resize import to_colour, to_grey
 from ganbench_extractors.train import accuracy, load_dataset, load_split, rate_at, train, train_all
 
 LIMIT_BYTES = 500_000

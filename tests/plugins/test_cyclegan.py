@@ -13,10 +13,10 @@ from torch.nn import functional as F
 from ganbench import ArraySource, Dataset, ImageShape
 from ganbench.config.resolve import Layer, resolve
 from ganbench.errors import ConfigError
-from ganbench.metrics.naming import plan_metric
+from ganbench.evaluation.naming import plan_metric
 from ganbench.plugin.manager import PluginManager
+from ganbench.run.build import build_materials
 from ganbench.training.algorithm import execute
-from ganbench.training.setup import build_materials
 from ganbench_translation.cycle_algorithm import CycleAlgorithm
 from ganbench_translation.domains import dataset_of_class, draw_images, held_out, images_of_class
 from ganbench_translation.subsets import PartSource, part_of

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ganbench.data.sampler import make_sampler
+from ganbench.data.choose import make_sampler
 from ganbench.data.source import DataContext, Dataset
 from ganbench.errors import DataError
 from ganbench_datasets.array import build

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganbench.data.sampler import make_sampler
+from ganbench.data.choose import make_sampler
 from ganbench.data.source import DataContext, Dataset
 from ganbench.errors import DataError
 from ganbench_datasets.folder import build

@@ -14,8 +14,8 @@ from ganbench.config.resolve import Layer, resolve
 from ganbench.data.source import ArraySource, DataContext
 from ganbench.errors import DataError
 from ganbench.plugin.manager import PluginManager
+from ganbench.run.build import build_materials
 from ganbench.training.algorithm import execute
-from ganbench.training.setup import build_materials
 from ganbench_datasets.options import PairsOptions
 from ganbench_datasets.pairs import build
 

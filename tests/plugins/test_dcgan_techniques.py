@@ -12,10 +12,10 @@ from tiny_algorithm import BATCH, MANAGER, assert_same, make, train, weights
 
 from ganbench.config.resolve import Layer, resolve
 from ganbench.errors import ConfigError
+from ganbench.run.build import build_materials
 from ganbench.training.adversarial import AdversarialAlgorithm
 from ganbench.training.compile_runner import CompileRunner
 from ganbench.training.graph_runner import GraphRunner
-from ganbench.training.setup import build_materials
 
 CPU = torch.device("cpu")
 LABELS = torch.arange(40) % 4

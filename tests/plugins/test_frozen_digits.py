@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ganbench.errors import PluginError, UsageError
-from ganbench.metrics.frozen import rescore
+from ganbench.evaluation.frozen import rescore
 from ganbench.plugin.manager import PluginManager
 from ganbench_extractors.freeze import FAMILIES, NUM_IMAGES, freeze, sample_run
 from ganbench_extractors.frozen import COLUMNS, FOLDER, read_mosaic, read_samples, write_mosaic

@@ -20,18 +20,18 @@ from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, p
 
 from ganbench.data.source import ArraySource, Dataset
 from ganbench.errors import WeightsError
-from ganbench.metrics.classifier_score import build_classifier_score
-from ganbench.metrics.evaluator import Evaluator
-from ganbench.metrics.frechet import build_frechet
-from ganbench.metrics.kernel_distance import build_kernel_distance
-from ganbench.metrics.naming import plan_metrics
-from ganbench.metrics.options import ClassifierScoreOptions, KernelDistanceOptions, PrecisionRecallOptions
-from ganbench.metrics.precision_recall import build_precision_recall
-from ganbench.metrics.protocol import ExtractorContext
+from ganbench.evaluation.evaluator import Evaluator
+from ganbench.evaluation.naming import plan_metrics
+from ganbench.evaluation.protocol import ExtractorContext
 from ganbench.spec import ImageShape, NoOptions
 from ganbench_extractors import INCEPTION, inception_weights
 from ganbench_extractors.inception import build, build_clean
 from ganbench_metrics import CLASSIFIER, FRECHET, KERNEL, PRECISION_RECALL
+from ganbench_metrics.classifier_score import build_classifier_score
+from ganbench_metrics.frechet import build_frechet
+from ganbench_metrics.kernel_distance import build_kernel_distance
+from ganbench_metrics.options import ClassifierScoreOptions, KernelDistanceOptions, PrecisionRecallOptions
+from ganbench_metrics.precision_recall import build_precision_recall
 
 COUNT = 20
 SUBSETS = KernelDistanceOptions(num_subsets=5, subset_size=10)

@@ -7,7 +7,7 @@ import torch
 from torchvision.models import vgg16
 
 from ganbench.errors import WeightsError
-from ganbench.metrics.protocol import ExtractorContext
+from ganbench.evaluation.protocol import ExtractorContext
 from ganbench.spec import NoOptions
 from ganbench_extractors import vgg
 from ganbench_extractors.classifiers import build_digits as build_classes

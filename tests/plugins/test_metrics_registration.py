@@ -7,9 +7,8 @@ import pytest
 import torch
 
 import ganbench_metrics
-from ganbench.metrics.protocol import FeatureSet
-from ganbench.metrics.spread import FeatureSpread
-from ganbench.metrics.statistics import FeatureStatistics
+from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics
 from ganbench.plugin.factory import load_attribute
 
 SPECS = {spec.name: spec for spec in ganbench_metrics.ganbench_register()}

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ganbench import ArraySource, ConfigError, Dataset, ImageShape
 from ganbench.config.resolve import Layer, resolve
 from ganbench.plugin.manager import PluginManager
-from ganbench.training.setup import build_materials
+from ganbench.run.build import build_materials
 from ganbench_translation.paired_algorithm import PairedAlgorithm
 from ganbench_translation.pix2pix import draw_pairs, targets_of
 from ganbench_translation.pix2pix_options import Pix2PixOptions

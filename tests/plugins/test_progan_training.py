@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganbench import AlgorithmContext, ArraySource, ConfigError, Dataset, ImageShape
 from ganbench.config.resolve import Layer, resolve
-from ganbench.data.sampler import make_sampler
+from ganbench.data.choose import make_sampler
 from ganbench.plugin.manager import PluginManager
 from ganbench.training.algorithm import execute
 from ganbench.training.graph_runner import GraphRunner

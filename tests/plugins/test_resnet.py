@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from ganbench import ImageShape, Judgement, Networks, Seen
 from ganbench.config.resolve import Layer, resolve
 from ganbench.plugin.manager import PluginManager
+from ganbench.run.compatible import refusals
 from ganbench.spec import ArchitectureSpec
-from ganbench.training.pairs import refusals
 from ganbench_resnet import ResNetOptions
 from ganbench_resnet.blocks import DiscriminatorBlock, FirstBlock, GeneratorBlock
 from ganbench_resnet.class_loss import ClassLoss

@@ -12,7 +12,7 @@ import torch
 
 from ganbench import DataContext, ExtractorContext
 from ganbench.config.values import describe_fields, field_types
-from ganbench.metrics.modes import ModeScores
+from ganbench.evaluation.modes import ModeScores
 from ganbench.plugin.factory import load_attribute
 from ganbench_toy import ganbench_register
 from ganbench_toy.curves import one_spiral, swiss_roll, two_spirals

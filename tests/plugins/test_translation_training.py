@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ganbench.config.resolve import Layer, resolve
 from ganbench.plugin.manager import PluginManager
+from ganbench.run.build import build_materials
 from ganbench.training.algorithm import execute
 from ganbench.training.compile_runner import CompileRunner
 from ganbench.training.graph_runner import GraphRunner
-from ganbench.training.setup import build_materials
 from ganbench_translation.algorithm import TranslationAlgorithm
 
 MANAGER = PluginManager()

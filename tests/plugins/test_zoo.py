@@ -17,11 +17,11 @@ from zoo import small_cases
 
 from ganbench.config.resolve import Layer, resolve
 from ganbench.plugin.manager import HOME, PluginManager
+from ganbench.run.build import Materials, build_materials
 from ganbench.spec import RecipeSpec
 from ganbench.training.algorithm import Algorithm, execute
 from ganbench.training.compile_runner import CompileRunner
 from ganbench.training.graph_runner import GraphRunner
-from ganbench.training.setup import Materials, build_materials
 
 MANAGER = PluginManager()
 CPU = torch.device("cpu")

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ganbench.compare.verdict import SCHEMA_VERSION, Comparison, Difference, Finding, NullRatio
+from ganbench.record.record import Difference
+from ganbench.verdict.findings import SCHEMA_VERSION, Comparison, Finding, NullRatio
 
 Make = Callable[..., Any]
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from ganbench.compare.verdict import Comparison
 from ganbench.report.csv import render_csv
-from ganbench.report.github_benchmark import render_bigger, render_smaller
-from ganbench.report.render import KINDS, Wish, file_names, render
+from ganbench.report.exchange.github_benchmark import render_bigger, render_smaller
+from ganbench.report.outputs import KINDS, Wish, file_names, render
+from ganbench.verdict.findings import Comparison
 
 Make = Callable[..., Any]
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from ganbench.compare.verdict import Comparison
+from ganbench.record.record import RunRecord
+from ganbench.record.serialise import decode, to_json
+from ganbench.report.exchange.schema import FOLDER, PUBLISHED, schema_text
 from ganbench.report.json import render_json
-from ganbench.report.schema import FOLDER, PUBLISHED, schema_text
-from ganbench.results.record import RunRecord
-from ganbench.results.serialise import decode, to_json
+from ganbench.verdict.findings import Comparison
 
 KEYWORDS = {"$schema", "$defs", "$ref", "title", "description", "type", "properties", "required", "additionalProperties", "const", "enum"}
 KEYWORDS |= {"anyOf", "items", "prefixItems", "minItems", "maxItems"}
@@ -86,7 +86,7 @@ def check(text: str, name: str) -> list[str]:
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_published_schema_is_that_of_the_dataclasses(name: str) -> None:
-    """``python -m ganbench.report.schema`` writes them again."""
+    """``python -m ganbench.report.exchange.schema`` writes them again."""
     assert (FOLDER / name).read_text(encoding="utf-8") == schema_text(name)
 
 

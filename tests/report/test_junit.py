@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ganbench.compare.verdict import Comparison
-from ganbench.report.junit import render_junit
+from ganbench.report.exchange.junit import render_junit
+from ganbench.verdict.findings import Comparison
 
 Make = Callable[..., Any]
 NOW = "2026-11-21T08:00:00"

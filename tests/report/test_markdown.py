@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ganbench.compare.verdict import Comparison
 from ganbench.report.markdown import cut_to, render_markdown
 from ganbench.report.sentence import verdict_sentence
+from ganbench.verdict.findings import Comparison
 
 Make = Callable[..., Any]
 MarkdownIt = pytest.importorskip("markdown_it").MarkdownIt

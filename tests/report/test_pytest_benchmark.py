@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from ganbench.compare.policy import Policy
-from ganbench.compare.verdict import Comparison
 from ganbench.errors import UsageError
-from ganbench.report.pytest_benchmark import render_side, statistics_of
-from ganbench.report.pytest_benchmark_input import compare_benchmarks, is_benchmark_file, read_benchmarks
+from ganbench.report.exchange.pytest_benchmark import render_side, statistics_of
+from ganbench.verdict.findings import Comparison
+from ganbench.verdict.policy import Policy
+from ganbench.verdict.pytest_benchmark import compare_benchmarks, is_benchmark_file, read_benchmarks
 
 Make = Callable[..., Any]
 NOW = "2026-11-21T08:00:00"

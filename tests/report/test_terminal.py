@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ganbench.compare.verdict import Comparison
 from ganbench.report.sentence import verdict_sentence
 from ganbench.report.terminal import render_terminal
+from ganbench.verdict.findings import Comparison
 
 
 @pytest.mark.parametrize("width", [80, 81, 100, 132, 200])

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganbench.compare.verdict import Comparison, Difference
+from ganbench.record.record import Difference
 from ganbench.report import words
 from ganbench.report.folding import folded
 from ganbench.report.groups import groups_of
 from ganbench.report.sentence import finding_sentence, verdict_sentence
+from ganbench.verdict.findings import Comparison
 
 Make = Callable[..., Any]
 

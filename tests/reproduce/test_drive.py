@@ -12,12 +12,11 @@ import pytest
 from counting import Counting, request
 
 from ganbench.errors import Interrupted, UsageError
-from ganbench.metrics.key import Key
+from ganbench.record.directory import RunLock
+from ganbench.record.record import MIXED_MACHINES, Key
 from ganbench.reproduce import drive
 from ganbench.reproduce.directory import ReproductionDirectory
 from ganbench.reproduce.record import ReproductionRecord, from_json
-from ganbench.results.lock import RunLock
-from ganbench.results.record import MIXED_MACHINES
 
 Reproduce = Callable[..., ReproductionRecord]
 

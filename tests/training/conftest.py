@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from ganbench.config.resolve import Layer, resolve
-from ganbench.metrics.naming import plan_metrics
+from ganbench.evaluation.naming import plan_metrics
 from ganbench.plugin.manager import PluginManager
-from ganbench.results.store import RunDirectory
-from ganbench.training import session as session_module
-from ganbench.training.reporter import SilentReporter
-from ganbench.training.session import Session
+from ganbench.record.directory import RunDirectory
+from ganbench.run import session as session_module
+from ganbench.run.events import SilentReporter
+from ganbench.run.session import Session
 
 TINY = {
     "architecture.options.latent_dim": 6,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from ganbench.data.sampler import make_sampler
+from ganbench.data.choose import make_sampler
 from ganbench.data.source import ArraySource
 from ganbench.training.adversarial import AdversarialAlgorithm
 from ganbench.training.seeding import stream

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ganbench.training.cadence import Cadence
+from ganbench.run.clock import Cadence
 
 
 def moments(every: float, total: int, step: int, start: int = 0) -> list[int]:

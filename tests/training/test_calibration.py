@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from ganbench.training import calibration
+from ganbench.run import calibration
+from ganbench.run.calibration import candidate_counts, choose_threads, count_flops
+from ganbench.run.session import Session
 from ganbench.training.algorithm import execute
-from ganbench.training.calibration import candidate_counts, choose_threads, count_flops
+from ganbench.training.rehearsal import undone
 from ganbench.training.seeding import global_state
-from ganbench.training.session import Session
-from ganbench.training.undo import undone
 
 CPU = torch.device("cpu")
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from ganbench.errors import RunFailed, StorageError
-from ganbench.training import checkpoint
-from ganbench.training.checkpoint import list_checkpoints, load_newest, save_checkpoint
+from ganbench.run import checkpoint
+from ganbench.run.checkpoint import list_checkpoints, load_newest, save_checkpoint
 
 
 def save(folder: Path, images_seen: int, keep: int = 2, **state: Any) -> Path:

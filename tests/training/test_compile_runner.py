@@ -21,7 +21,8 @@ from ganbench.errors import RunFailed
 from ganbench.training.adversarial import AdversarialAlgorithm
 from ganbench.training.compile_runner import CompileRunner
 from ganbench.training.compiled_penalty import CompiledPenalty
-from ganbench.training.runner import EagerRunner, make_runner
+from ganbench.training.eager_runner import EagerRunner
+from ganbench.training.runner import make_runner
 
 LABELS = torch.arange(40) % 4
 NO_NORM = {"discriminator_norm": "none"}

@@ -13,8 +13,9 @@ from torch import Tensor
 from ganbench.errors import ConfigError, RunFailed
 from ganbench.training.adversarial import AdversarialAlgorithm
 from ganbench.training.algorithm import Algorithm
+from ganbench.training.eager_runner import EagerRunner
 from ganbench.training.graph_runner import GraphRunner
-from ganbench.training.runner import ChosenRunner, EagerRunner, choose_runner, make_runner, start_runner
+from ganbench.training.runner import ChosenRunner, choose_runner, make_runner, start_runner
 
 LABELS = torch.arange(40) % 4
 NO_NORM = {"discriminator_norm": "none"}

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from ganbench.config.resolve import resolve
 from ganbench.plugin.manager import PluginManager
+from ganbench.run.compatible import refusals, what_couples
 from ganbench.spec import ArchitectureSpec
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Judgement, Objective
-from ganbench.training.pairs import refusals, what_couples
 
 MANAGER = PluginManager()
 

@@ -10,14 +10,14 @@ import torch
 
 from ganbench.config.resolve import Layer, resolve
 from ganbench.errors import ConfigError, Diverged, Interrupted, UsageError
-from ganbench.metrics.planning import planned_metrics
+from ganbench.evaluation.planning import planned_metrics
 from ganbench.plugin.manager import PluginManager
-from ganbench.results.grid import read_grid
-from ganbench.results.store import RunDirectory
+from ganbench.record.directory import RunDirectory
+from ganbench.record.grid import read_grid
+from ganbench.run.events import SilentReporter
+from ganbench.run.session import Session
 from ganbench.training.networks import Networks
-from ganbench.training.reporter import SilentReporter
 from ganbench.training.sampling import SampleStream
-from ganbench.training.session import Session
 
 MANAGER = PluginManager()
 TINY: dict[str, Any] = {

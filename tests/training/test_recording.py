@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from ganbench.results.record import Evaluation
-from ganbench.training.recording import config_values, has_collapsed, trajectory_hash
-from ganbench.training.session import Session
+from ganbench.record.record import Evaluation
+from ganbench.run.recording import config_values, has_collapsed, trajectory_hash
+from ganbench.run.session import Session
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ OTHER_WORK = [
 @pytest.fixture
 def work(new_session: Callable[..., Session]) -> Callable[[dict[str, Any]], str]:
     """Return a function that gives the digest of the work key of a tiny run with some settings changed."""
-    from ganbench.training.recording import work_key
+    from ganbench.run.recording import work_key
 
     def digest(settings: dict[str, Any]) -> str:
         session = new_session({"evaluation.metrics": (), **settings})

@@ -12,16 +12,15 @@ from tiny_algorithm import BATCH, MANAGER, assert_same, train, weights
 from torch import Tensor, nn
 
 from ganbench.config.resolve import Layer, resolve
-from ganbench.data.sampler import make_sampler
+from ganbench.data.choose import make_sampler
 from ganbench.data.source import ArraySource, Dataset
 from ganbench.errors import ConfigError
+from ganbench.run.compatible import check_pair
 from ganbench.spec import ArchitectureSpec, ImageShape
 from ganbench.training.adversarial import AdversarialAlgorithm
 from ganbench.training.algorithm import AlgorithmContext
-from ganbench.training.judging import boosted_steps, pack, steps_before
 from ganbench.training.networks import Networks, draw_latents
-from ganbench.training.objective import Judgement, Objective, Seen
-from ganbench.training.pairs import check_pair
+from ganbench.training.objective import Judgement, Objective, Seen, boosted_steps, pack, steps_before
 
 CPU = torch.device("cpu")
 LABELS = torch.arange(40) % 3

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from ganbench.errors import ConfigError, Interrupted, UsageError
-from ganbench.results.find import load_run
-from ganbench.results.serialise import from_json
-from ganbench.results.store import RunDirectory
-from ganbench.training.checkpoint import load_newest
-from ganbench.training.session import Session, run_directory_name
+from ganbench.record.directory import RunDirectory
+from ganbench.record.find import load_run
+from ganbench.record.serialise import from_json
+from ganbench.run.checkpoint import load_newest
+from ganbench.run.session import Session, run_directory_name
 
 Weights = dict[str, torch.Tensor]
 NO_EVALUATION: dict[str, Any] = {"evaluation.metrics": ()}
@@ -176,8 +176,9 @@ def test_a_run_that_goes_on_elsewhere_says_so(
     new_session: Callable[..., Session], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its speed is of neither machine; once mixed, it stays mixed."""
-    from ganbench.metrics.key import Key
-    from ganbench.training import resume, session
+    from ganbench.record.record import Key
+    from ganbench.run import recording as resume
+    from ganbench.run import session
 
     directory = interrupted(new_session, tmp_path, NO_EVALUATION, 2)
     with monkeypatch.context() as patch:
@@ -206,7 +207,7 @@ def test_a_run_is_not_mixed_with_another(
     new_session: Callable[..., Session], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     """A checkpoint of another kind of device, or measured otherwise, is refused."""
-    from ganbench.training import session
+    from ganbench.run import session
 
     directory = interrupted(new_session, tmp_path, {}, 2)
     state = load_newest(directory.checkpoints_path)

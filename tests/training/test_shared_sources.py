@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ganbench.errors import Interrupted, UsageError
-from ganbench.results.store import RunDirectory
-from ganbench.training.session import Session
+from ganbench.record.directory import RunDirectory
+from ganbench.run.session import Session
 
 PLUGIN = """
 from ganbench import ArchitectureSpec

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganbench.training.session import Session
+from ganbench.run.session import Session
 
 Weights = dict[str, torch.Tensor]
 

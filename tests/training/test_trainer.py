@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from ganbench.errors import Diverged, Interrupted
-from ganbench.metrics.evaluator import Evaluator
+from ganbench.evaluation.evaluator import Evaluator
 from ganbench.plugin.manager import PluginManager
-from ganbench.results.events import read_events
-from ganbench.training import clock, trainer
-from ganbench.training.runner import EagerRunner
-from ganbench.training.session import Session
+from ganbench.record.event_log import read_events
+from ganbench.run import clock, trainer
+from ganbench.run.session import Session
+from ganbench.training.eager_runner import EagerRunner
 
 Weights = dict[str, torch.Tensor]
 

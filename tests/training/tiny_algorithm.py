@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganbench.config.resolve import Layer, resolve
-from ganbench.data.sampler import make_sampler
+from ganbench.data.choose import make_sampler
 from ganbench.data.source import ArraySource, Dataset
 from ganbench.plugin.manager import PluginManager
 from ganbench.spec import ImageShape

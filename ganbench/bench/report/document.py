@@ -11,9 +11,8 @@ from typing import Any
 import torch
 
 from ganbench.distribution import own_distribution
-from ganbench.results.fingerprint import hardware_key, software_key
-from ganbench.results.record import Key
-from ganbench.results.table.machine import describe_machine
+from ganbench.record.machine import describe_machine, hardware_key, software_key
+from ganbench.record.record import Key
 
 SCHEMA_VERSION = 1
 

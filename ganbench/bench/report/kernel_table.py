@@ -9,8 +9,8 @@ from ganbench.bench.interval import Interval
 from ganbench.bench.kernels.bench import KernelReport
 from ganbench.bench.kernels.case import IMPLEMENTATIONS, Pass
 from ganbench.bench.kernels.row import KernelRow, Measured
-from ganbench.bench.report.model import Block, Cell, Column, Notes, Section, Sheet
-from ganbench.results.table.formats import number
+from ganbench.report.document import Block, Cell, Column, Notes, Section, Sheet
+from ganbench.text import number
 
 _COLUMNS = (
     Column(heading="case", is_number=False),

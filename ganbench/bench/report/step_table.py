@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ganbench.bench.interval import Interval
-from ganbench.bench.report.model import Block, Cell, Column, Notes, Section, Sheet
 from ganbench.bench.step.bench import StepReport
 from ganbench.bench.step.row import Measured, StepRow
-from ganbench.results.table.formats import number
+from ganbench.report.document import Block, Cell, Column, Notes, Section, Sheet
+from ganbench.text import number
 
 _COLUMNS = (
     Column(heading="loop", is_number=False),

@@ -19,15 +19,15 @@ from ganbench.bench.step.plain_networks import plain
 from ganbench.config.resolve import Layer, resolve
 from ganbench.data.index_stream import IndexStream
 from ganbench.plugin.manager import PluginManager
-from ganbench.results.events import EventLog
-from ganbench.results.store import RunDirectory
-from ganbench.training.calibration import choose_threads
-from ganbench.training.clock import Clock
-from ganbench.training.reporter import SilentReporter
+from ganbench.record.directory import RunDirectory
+from ganbench.record.event_log import EventLog
+from ganbench.run.build import Materials, build_materials
+from ganbench.run.calibration import choose_threads
+from ganbench.run.clock import Clock
+from ganbench.run.events import SilentReporter
+from ganbench.run.trainer import Trainer
 from ganbench.training.runner import make_runner
 from ganbench.training.seeding import stream
-from ganbench.training.setup import Materials, build_materials
-from ganbench.training.trainer import Trainer
 from ganbench_kernels import use_implementation
 
 NEVER = {

@@ -1,0 +1,169 @@
+"""The options of ``ganbench run``, under the headings that a stranger looks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click import option
+
+from ganbench.cli.completion import plugin_names, words
+from ganbench.cli.main import switched_off
+from ganbench.cli.verdict import VERDICT_OPTIONS
+from ganbench.config.model import KERNELS, RUNNERS
+
+F = TypeVar("F", bound=Callable[..., Any])
+_PATH = click.Path(path_type=Path)
+_RUN_GROUPS: dict[str, list[Callable[[F], F]]] = {
+    "What is trained": [
+        option("--plugin", metavar="NAME", shell_complete=plugin_names("model"), help="Architecture or recipe; dist:NAME, ./file.py:Name."),
+        option("--loss", metavar="NAME", shell_complete=plugin_names("loss"), help="Adversarial loss.  [default: logistic]"),
+        option("--dataset", metavar="NAME", shell_complete=plugin_names("dataset"), help="Dataset.  [default: digits]"),
+        option(
+            "--augment",
+            metavar="NAME",
+            shell_complete=plugin_names("augmentation"),
+            help="What the discriminator's images go through.  [default: none]",
+        ),
+        option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin; or loss.KEY, dataset.KEY, kd.KEY."),
+        option("--force", is_flag=True, default=None, help="Run a refused pair; with --resume: changed sources."),
+        option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off."),
+    ],
+    "How long, with which numbers": [
+        option("--kimg", metavar="N", help="Budget in thousands of real images.  [default: the dataset's or the recipe's, else 100]"),
+        option("--batch-size", metavar="N", help="Real images in a discriminator step.  [default: 64]"),
+        option("--seed", metavar="N", help="Seed of weights, latents and data order.  [default: 0]"),
+        option("--precision", metavar="P", shell_complete=words("fp32", "bf16"), help="fp32 or bf16.  [default: fp32]"),
+        option("--deterministic", is_flag=True, default=None, help="Only deterministic algorithms; on a CPU they are so anyway."),
+    ],
+    "On what": [
+        option("--device", metavar="DEV", shell_complete=words("auto", "cpu", "cuda"), help="auto, cpu, cuda or cuda:N.  [default: auto]"),
+        option(
+            "--runner", metavar="R", shell_complete=words("auto", *RUNNERS), help="auto, eager, cuda_graph or compile.  [default: auto]"
+        ),
+        option("--kernels", metavar="K", shell_complete=words("auto", *KERNELS), help="Fused ops: auto, triton or ref.  [default: auto]"),
+        option("--threads", metavar="N", help="CPU threads; 0 measures the best count.  [default: 0]"),
+        option("--data-root", type=click.Path(), metavar="DIR", help="Folder of datasets.  [env: GANBENCH_DATA]"),
+    ],
+    "What is measured": [
+        option("--metric", "metrics", multiple=True, metavar="NAME", help="fid10k, fd5k_digits, ...  [default: the dataset's]"),
+        option("--no-eval", is_flag=True, help="Measure speed only."),
+        option("--extractor-weights", type=click.Path(), metavar="FILE", help="Weights of the Inception network."),
+    ],
+    "Every other setting": [
+        option("--config", "config_file", type=_PATH, metavar="FILE", help="Settings from a TOML file, such as a run's config.toml."),
+        option("--set", "settings", multiple=True, metavar="A.B=C", help="Any setting by its path; --dry-run shows them all."),
+        option("--dry-run", is_flag=True, help="Print the resolved configuration with the origin of each value."),
+    ],
+    "The run directory": [
+        option("--out", type=_PATH, metavar="DIR", help="New or empty.  [default: results/runs/TIME-NAME-DATASET-sSEED]"),
+        option("--resume", type=_PATH, metavar="RUN", help="Go on with an unfinished run."),
+    ],
+    "Output": [
+        option("--json", "as_json", is_flag=True, help="Print the record as JSON on stdout, and nothing else there."),
+        option("--quiet", is_flag=True, help="No progress on stderr."),
+        option("--debug", is_flag=True, help="Show tracebacks and debug messages."),
+    ],
+}
+
+
+def run_options(function: F) -> F:
+    """Add every option to the command's function."""
+    for add in reversed([add for group in _RUN_GROUPS.values() for add in group]):
+        function = add(function)
+    return function
+
+
+class GroupedCommand(click.Command):
+    """A command whose help shows its options under headings."""
+
+    groups: Mapping[str, Sequence[Any]] = _RUN_GROUPS
+    """Headings and the options below them, in the order in which the command has them."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section for each group; what click adds itself comes last."""
+        options = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option)]
+        records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
+        for title, group in self.groups.items():
+            with formatter.section(title):
+                formatter.write_dl(records[: len(group)], col_max=26)
+            records = records[len(group) :]
+        with formatter.section("Help"):
+            formatter.write_dl(records, col_max=26)
+
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+_POSITIVE = click.FloatRange(min=0, min_open=True)
+RUN_OPTIONS: tuple[Decorator, ...] = (
+    option("--plugin", metavar="NAME", shell_complete=plugin_names("model"), help="Architecture or recipe."),
+    option("--loss", metavar="NAME", shell_complete=plugin_names("loss"), help="Adversarial loss."),
+    option("--dataset", metavar="NAME", shell_complete=plugin_names("dataset"), help="Dataset."),
+    option("--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin, as -o of ganbench run."),
+    option("--batch-size", metavar="N", help="Real images in a discriminator step."),
+    option("--precision", metavar="P", shell_complete=words("fp32", "bf16"), help="fp32 or bf16."),
+    option("--device", metavar="DEV", shell_complete=words("auto", "cpu", "cuda"), help="auto, cpu, cuda or cuda:N."),
+    option("--runner", metavar="R", shell_complete=words("auto", "eager", "cuda_graph", "compile"), help="How a step is executed."),
+    option("--kernels", metavar="K", shell_complete=words("auto", "triton", "ref"), help="Fused ops: auto, triton or ref."),
+    option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off."),
+    option("--set", "settings", multiple=True, metavar="A.B=C", help="Any setting by its path."),
+    option("--config", "config_file", type=_PATH, metavar="FILE", help="Settings of both sides from a TOML file."),
+    option("--data-root", metavar="DIR", help="Folder of datasets."),
+)
+"""What decides what is trained, under the names that ``ganbench run`` has for it."""
+SETTING_OPTIONS: tuple[Decorator, ...] = (
+    option("--base-set", "base_settings", multiple=True, metavar="A.B=C", help="A setting of base only."),
+    option("--head-set", "head_settings", multiple=True, metavar="A.B=C", help="A setting of head only."),
+)
+SAMPLES_OPTION: Decorator = option("--samples", type=_PATH, metavar="FILE", help="Keep every block of every process as JSON.")
+MEASURING_OPTIONS: tuple[Decorator, ...] = (
+    option("--pairs", type=click.IntRange(min=2), metavar="N", help="Exactly so many.  [default: 5, and 8 or 12 while undecided]"),
+    option("--seconds", type=_POSITIVE, default=300.0, show_default=True, help="For all pairs; none is begun that would take longer."),
+    option("--pair-seconds", type=_POSITIVE, default=6.0, show_default=True, help="Of blocks in a pair."),
+    option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="CPU threads of each process."),
+    option("--seed", type=click.IntRange(min=0), metavar="N", help="Of weights, data, and who is started first.  [default: 0]"),
+    option("--null", "with_null", is_flag=True, help="A second base process in each pair: what no change looks like. Twice the time."),
+    option("--isolated", is_flag=True, help="An environment of its own for each tree, by its pyproject.toml."),
+    option("--inject-slowdown", default="0%", metavar="10%", help="Slow head down on purpose: the gate must then fail."),
+)
+
+
+def add_options(options: Sequence[Decorator]) -> Callable[[F], F]:
+    """Return a decorator that adds options to a command's function."""
+
+    def add_all(function: F) -> F:
+        for add in reversed(options):
+            function = add(function)  # type: ignore[assignment]
+        return function
+
+    return add_all
+
+
+DEFAULT_OUT = Path("ganbench-ci")
+_NUM_POLICY = 4
+"""The options of the policy come before those of the output."""
+_CI_GROUPS: dict[str, tuple[Decorator, ...]] = {
+    "What is trained": RUN_OPTIONS,
+    "What fails": (
+        option("--gpu", is_flag=True, help="A GPU of one's own: a regression of speed or memory fails too."),
+        *VERDICT_OPTIONS[:_NUM_POLICY],
+    ),
+    "How it is measured": MEASURING_OPTIONS,
+    "Quality": (
+        option("--baseline", metavar="RUNS", help="Finished runs, or baseline:NAME, that head's quality is held against."),
+        option("--runs", metavar="RUNS", help="Finished runs of head, as ganbench matrix makes them; commas between several."),
+        option("--history", type=_PATH, default=".ganbench", show_default=True, metavar="DIR", help="Of baselines and accept.toml."),
+    ),
+    "Output": (
+        option("--out", type=_PATH, default=DEFAULT_OUT, show_default=True, metavar="DIR", help="Folder of the files below."),
+        *VERDICT_OPTIONS[_NUM_POLICY:],
+    ),
+}
+ci_options = add_options([add for group in _CI_GROUPS.values() for add in group])
+
+
+class CiCommand(GroupedCommand):
+    """The command, with its own headings."""
+
+    groups = _CI_GROUPS

@@ -1,0 +1,60 @@
+"""Which sampler suits a source: resident on the device, or streaming."""
+
+from __future__ import annotations
+
+import torch
+
+from ganbench.data.sampler import Sampler
+from ganbench.data.source import ArraySource, ImageSource
+from ganbench.errors import ConfigError
+
+
+def make_sampler(
+    source: ImageSource,
+    *,
+    batch_size: int,
+    seed: int,
+    device: torch.device | str = "cpu",
+    channels_last: bool = False,
+    horizontal_flip: bool = False,
+    workers: int | None = None,
+    position: int = 0,
+) -> Sampler:
+    """Return the sampler that suits a source: resident on the device, or streaming.
+
+    Args:
+        source: the train split.
+        batch_size: images that ``next`` will be asked for; another count works too, a streaming sampler then copies once more.
+        seed: of the order and of the flips.
+        device: where the batches are wanted.
+        channels_last: memory format of the batches.
+        horizontal_flip: whether each image drawn is mirrored with probability 1/2.
+        workers: decoding processes of a streaming sampler, 0 for none; None for one less than the CPUs, at most 4.
+        position: images drawn before, as after a resume.
+
+    Raises:
+        ValueError: batch_size below 1, or workers or position below 0.
+        ConfigError: points that are to be mirrored.
+    """
+    from ganbench.data.index_stream import IndexStream
+    from ganbench.data.resident import ResidentSampler
+    from ganbench.data.streaming import StreamingSampler, default_workers
+
+    workers = default_workers() if workers is None else workers
+    for name, value, least in (("batch_size", batch_size, 1), ("workers", workers, 0), ("position", position, 0)):
+        if value < least:
+            raise ValueError(f"{name} must be {least} or more (got {value})")
+    if horizontal_flip and isinstance(source, ArraySource) and source.holds_points:
+        raise ConfigError("training.horizontal_flip is on, and the data are points", hint="leave it off: only images are mirrored")
+    stream = IndexStream(source.num_images, seed=seed, horizontal_flip=horizontal_flip)
+    if isinstance(source, ArraySource):
+        return ResidentSampler(source, stream, device=device, channels_last=channels_last, position=position)
+    return StreamingSampler(
+        source,
+        stream,
+        batch_size=batch_size,
+        device=device,
+        channels_last=channels_last,
+        workers=workers,
+        position=position,
+    )

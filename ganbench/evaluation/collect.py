@@ -1,0 +1,162 @@
+"""One pass over images through an extractor, sorted into any number of sets on the way.
+
+A set holds what it is asked to keep, see :class:`~ganbench.evaluation.protocol.Needs`.
+
+Shapes: N images, C channels, H x W pixels, D feature dimensions, K classes, M networks of an extractor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from ganbench.errors import PluginError
+from ganbench.evaluation.protocol import Extractor, Features, FeatureSet, Needs
+from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics, require_finite
+
+Name = TypeVar("Name")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """One set that a pass is to fill."""
+
+    members: Tensor
+    """``[N]`` bool on the CPU: which images of the pass belong to it."""
+    needs: Needs = field(default_factory=Needs)
+    """What it keeps."""
+
+
+class _Filling:
+    """One set under one network, while the pass goes on."""
+
+    def __init__(self, needs: Needs, dims: int, device: str | torch.device) -> None:
+        self._needs = needs
+        self._statistics = FeatureStatistics(dims, device=device)
+        self._spread = FeatureSpread(dims, device=device) if needs.spread else None
+        self._features: list[Tensor] = []
+        self._logits: list[Tensor] = []
+        self._mode_counts: Tensor | None = None
+
+    def add(self, found: Features, chosen: Tensor, labels: Tensor | None) -> None:
+        """Take the chosen rows of a batch, ``[n]`` bool; the labels are those of the chosen ones."""
+        features = _rows(found.features, chosen)
+        if self._needs.statistics:
+            self._statistics.update(features)
+        if self._spread is not None:
+            self._spread.update(features, labels)
+        if not self._needs.statistics and self._spread is None:
+            require_finite(features, "features")
+        if self._needs.features:
+            self._features.append(features.cpu())
+        if self._needs.logits and found.logits is not None:
+            self._logits.append(_rows(found.logits, chosen).cpu())
+        counts = _count_modes(found, chosen)
+        self._mode_counts = counts if self._mode_counts is None or counts is None else self._mode_counts + counts
+
+    def finish(self, images: Tensor | None, labels: Tensor | None) -> FeatureSet:
+        return FeatureSet(
+            statistics=self._statistics,
+            features=torch.cat(self._features) if self._features else None,
+            logits=torch.cat(self._logits) if self._logits else None,
+            mode_counts=self._mode_counts,
+            spread=self._spread,
+            images=images,
+            labels=labels,
+        )
+
+
+class _Set:
+    """One set under all networks; its images and labels are the same for each."""
+
+    def __init__(self, wanted: Wanted, extractor: Extractor, device: str | torch.device, labels: Tensor | None) -> None:
+        self._wanted = wanted
+        self._fillings = [_Filling(wanted.needs, extractor.dims, device) for _ in range(extractor.num_members)]
+        self._images: list[Tensor] = []
+        assert labels is not None or not wanted.needs.labels, "a run without labels was let through"
+        self._labels = labels if wanted.needs.labels else None
+
+    def add(self, start: int, images: Tensor, found: tuple[Features, ...]) -> None:
+        """Take what belongs to the set from a batch that begins at image ``start`` of the pass."""
+        window = slice(start, start + len(images))
+        chosen = self._wanted.members[window]
+        if not bool(chosen.any()):
+            return
+        labels = None if self._labels is None else self._labels[window][chosen]
+        for filling, features in zip(self._fillings, found, strict=True):
+            filling.add(features, chosen, labels)
+        if self._wanted.needs.images:
+            self._images.append(_rows(images, chosen).cpu())
+
+    def finish(self) -> tuple[FeatureSet, ...]:
+        images = torch.cat(self._images) if self._images else None
+        labels = None if self._labels is None else self._labels[: len(self._wanted.members)][self._wanted.members]
+        return tuple(filling.finish(images, labels) for filling in self._fillings)
+
+
+def collect(
+    images_at: Callable[[int, int], Tensor],
+    wanted: Mapping[Name, Wanted],
+    extractor: Extractor,
+    *,
+    batch_size: int,
+    device: str | torch.device = "cpu",
+    labels: Tensor | None = None,
+) -> dict[Name, tuple[FeatureSet, ...]]:
+    """Show each image to each network once and fill the sets.
+
+    Args:
+        images_at: ``images_at(start, count)`` returns images ``[count, C, H, W]`` uint8 in [0, 255] on any device, or points
+            ``[count, 2, 1, 1]`` float32.
+        wanted: the sets, at least one; their membership vectors have one length N.
+        extractor: the networks.
+        batch_size: images at a time; the result does not depend on it beyond float32 rounding in the network.
+        device: where the float64 sums are kept.
+        labels: ``[N]`` int64 or longer on the CPU, of the images of the pass; given where a set keeps them.
+
+    Returns:
+        For each set one :class:`FeatureSet` for each of the M networks.
+
+    Raises:
+        Diverged: a feature is NaN or Inf.
+        PluginError: the extractor returned another form than it declares.
+    """
+    total = len(next(iter(wanted.values())).members)
+    sets = {name: _Set(one, extractor, device, labels) for name, one in wanted.items()}
+    for start in range(0, total, batch_size):
+        count = min(batch_size, total - start)
+        images = images_at(start, count)
+        found = _checked(extractor, extractor.extract(images), count)
+        for one in sets.values():
+            one.add(start, images, found)
+    return {name: one.finish() for name, one in sets.items()}
+
+
+def _count_modes(found: Features, chosen: Tensor) -> Tensor | None:
+    """Return how many of the chosen images belong to no mode, and to each; ``[1 + modes]`` on the CPU."""
+    if found.modes is not None:
+        return torch.bincount(_rows(found.modes, chosen).cpu() + 1, minlength=1 + found.num_modes)
+    if found.logits is None:
+        return None
+    return torch.bincount(_rows(found.logits, chosen).argmax(dim=1).cpu() + 1, minlength=1 + found.logits.shape[1])
+
+
+def _rows(rows: Tensor, chosen: Tensor) -> Tensor:
+    return rows if bool(chosen.all()) else rows[chosen.to(rows.device)]
+
+
+def _checked(extractor: Extractor, found: tuple[Features, ...], count: int) -> tuple[Features, ...]:
+    """Make sure that an extractor keeps its word.
+
+    Raises:
+        PluginError: another number of networks, images or dimensions than declared.
+    """
+    shapes = [list(one.features.shape) for one in found]
+    expected = [[count, extractor.dims]] * extractor.num_members
+    if shapes != expected:
+        raise PluginError(f"extractor {extractor.extractor_id!r} declares features of shapes {expected} and returned {shapes}")
+    return found

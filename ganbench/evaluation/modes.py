@@ -1,0 +1,74 @@
+"""Mode coverage: how many of the data's modes a generator finds, how many samples lie at one, and how evenly they are spread.
+
+Lin et al. (2018), https://arxiv.org/abs/1712.04086, table 1. Agrees with its source (fjxmlzn/PacGAN): a mode with one sample or more is
+found, samples at no mode count against the quality alone, logarithms are natural. What a mode is, the extractor says: a Gaussian of a known
+mixture, or the class that a classifier sees.
+
+Shapes: K modes, any leading dimensions ``...``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ganbench.evaluation.protocol import Extractor, Features
+
+
+@dataclass(frozen=True, slots=True)
+class ModeScores:
+    """The scores of a set of samples; float64, one of each for each leading index."""
+
+    modes_captured: Tensor
+    """``[...]``: modes with one sample or more."""
+    high_quality: Tensor
+    """``[...]``: the share of samples that lie at a mode, 0 to 1."""
+    reverse_kl: Tensor
+    """``[...]`` in nats: KL(q || p), where q is the share of each mode among the samples that lie at one. Where none does, log K, the most
+    that it can be with even shares; infinite where there are samples at a mode that the data lack."""
+    counts: Tensor
+    """``[..., K]`` int64: samples at each mode."""
+
+
+def score_counts(counts: Tensor, num_samples: int, shares: Tensor | None = None) -> ModeScores:
+    """Score samples that were counted by mode.
+
+    Args:
+        counts: ``[..., K]`` int64: samples at each mode.
+        num_samples: all samples, those at no mode too.
+        shares: ``[K]`` float64: p, the data's own shares; None for even ones, with which KL(q || p) is log K minus q's entropy.
+    """
+    total = counts.sum(-1)  # [...]
+    q = counts.double() / total.clamp(min=1).unsqueeze(-1)
+    negative_entropy = torch.special.xlogy(q, q).sum(-1)
+    expected = math.log(counts.shape[-1]) if shares is None else -torch.special.xlogy(q, shares).sum(-1)
+    return ModeScores(
+        modes_captured=(counts > 0).sum(-1).double(),
+        high_quality=total.double() / num_samples,
+        reverse_kl=(expected + negative_entropy).masked_fill(total == 0, math.log(counts.shape[-1])),
+        counts=counts,
+    )
+
+
+class DataModes:
+    """An extractor whose images' modes are told by the data themselves, and not by its classes.
+
+    Args:
+        extractor: gives the features.
+        mode_of: see :attr:`ganbench.Dataset.mode_of`.
+        num_modes: how many modes there are.
+    """
+
+    def __init__(self, extractor: Extractor, mode_of: Callable[[Tensor], Tensor], num_modes: int) -> None:
+        self.extractor_id, self.preprocessing_id = extractor.extractor_id, extractor.preprocessing_id
+        self.weights_hash, self.dims, self.num_members = extractor.weights_hash, extractor.dims, extractor.num_members
+        self._extractor, self._mode_of, self._num_modes = extractor, mode_of, num_modes
+
+    def extract(self, images: Tensor) -> tuple[Features, ...]:
+        """Return what the extractor says, with the modes; see :class:`~ganbench.evaluation.protocol.Extractor`."""
+        modes = self._mode_of(images)
+        return tuple(replace(found, modes=modes, num_modes=self._num_modes) for found in self._extractor.extract(images))

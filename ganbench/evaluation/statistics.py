@@ -1,0 +1,331 @@
+"""Count, mean and scatter of a stream of features in float64, and the features themselves while they are few.
+
+The parts are joined by the pairwise update of Chan, Golub and LeVeque (1979), never by the sum of squares minus the square of the sum.
+The stream is folded in blocks of a fixed size, so the result has the same bits whatever the batch size. A set of no more images than
+dimensions has a singular covariance: it is kept as rows, which is smaller and loses nothing.
+
+Shapes: N images, D feature dimensions.
+
+Count, mean and total variance of a stream of features of any width in float64, for each class apart.
+
+The total variance is the trace of the covariance, and twice that is the mean squared distance between two images of the set, over every
+pair. Rows are taken one by one (Welford, 1962), so the result has the same bits whatever the batch size.
+
+Shapes: N images, D feature dimensions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganbench.errors import ConfigError, Diverged
+
+_NO_CLASS = -1
+
+
+@dataclass(slots=True)
+class _Running:
+    count: int
+    mean: Tensor  # [D] float64
+    squares: Tensor  # [] float64, the sum of squared distances from the mean
+
+    def add(self, row: Tensor) -> None:
+        self.count += 1
+        delta = row - self.mean
+        self.mean += delta / self.count
+        self.squares += torch.dot(delta, row - self.mean)
+
+
+class FeatureSpread:
+    """Streaming spread of one set of features.
+
+    Args:
+        dims: D.
+        device: where the sums are kept.
+    """
+
+    def __init__(self, dims: int, *, device: str | torch.device = "cpu") -> None:
+        self.dims = dims
+        self._device = torch.device(device)
+        self._classes: dict[int, _Running] = {}
+
+    def update(self, batch: Tensor, labels: Tensor | None = None) -> None:
+        """Add a batch.
+
+        Args:
+            batch: ``[n, D]`` float32 on any device.
+            labels: ``[n]`` int64; None where there are no classes.
+
+        Raises:
+            Diverged: a feature is NaN or Inf.
+        """
+        require_finite(batch, "features")
+        names = [_NO_CLASS] * len(batch) if labels is None else labels.tolist()
+        for name, row in zip(names, batch, strict=True):
+            self._class(name).add(row.to(self._device, torch.float64))
+
+    def _class(self, name: int) -> _Running:
+        if name not in self._classes:
+            zeros = torch.zeros(self.dims, dtype=torch.float64, device=self._device)
+            self._classes[name] = _Running(0, zeros, torch.zeros((), dtype=torch.float64, device=self._device))
+        return self._classes[name]
+
+    @property
+    def counts(self) -> dict[int, int]:
+        """Images of each class, by class."""
+        return {name: one.count for name, one in sorted(self._classes.items())}
+
+    def variance(self) -> float:
+        """Return the total variance (ddof 1) of all images, the classes joined.
+
+        Raises:
+            ConfigError: fewer than two images.
+        """
+        total = sum(self.counts.values())
+        if total < 2:
+            raise ConfigError(f"the spread of a set of images needs at least 2 images (got {total}); evaluate more images")
+        parts = [one for _, one in sorted(self._classes.items())]
+        mean = sum((one.mean * (one.count / total) for one in parts), torch.zeros((), dtype=torch.float64, device=self._device))
+        squares = [one.squares + one.count * (one.mean - mean).square().sum() for one in parts]
+        return float(torch.stack(squares).sum()) / (total - 1)
+
+    def class_variances(self) -> dict[int, float]:
+        """Return the total variance (ddof 1) within each class.
+
+        Raises:
+            ConfigError: a class has one image.
+        """
+        for name, count in self.counts.items():
+            if count < 2:
+                raise ConfigError(
+                    f"the spread within a class needs at least 2 images (class {name} has {count})", hint="evaluate more images"
+                )
+        return {name: float(one.squares) / (one.count - 1) for name, one in sorted(self._classes.items())}
+
+
+BLOCK_ROWS = 512
+"""Rows that are folded at a time: enough that the matrix product outweighs the pass over the D x D scatter."""
+
+
+@dataclass(slots=True)
+class _Moments:
+    count: int
+    mean: Tensor  # [D] float64
+    scatter: Tensor  # [D, D] float64, the sum of outer products of the centred rows
+
+    def absorb(self, other: _Moments) -> None:
+        """Join another part into this one, in place (Chan et al., equation 2.1)."""
+        total = self.count + other.count
+        delta = other.mean - self.mean
+        self.scatter += other.scatter
+        self.scatter.addr_(delta, delta, alpha=self.count * other.count / total)
+        self.mean += delta * (other.count / total)
+        self.count = total
+
+    def copy(self) -> _Moments:
+        return _Moments(self.count, self.mean.clone(), self.scatter.clone())
+
+
+def _moments_of(rows: Tensor) -> _Moments:
+    wide = rows.to(torch.float64)
+    mean = wide.mean(dim=0)
+    centred = wide - mean
+    return _Moments(len(rows), mean, centred.T @ centred)
+
+
+class FeatureStatistics:
+    """Streaming statistics of one set of features.
+
+    Args:
+        dims: D.
+        device: where the sums are kept; results are returned on the CPU.
+
+    Raises:
+        ValueError: ``dims`` below 1.
+    """
+
+    def __init__(self, dims: int, *, device: str | torch.device = "cpu") -> None:
+        if dims < 1:
+            raise ValueError(f"dims must be 1 or more (got {dims})")
+        self.dims = dims
+        self._device = torch.device(device)
+        self._moments: _Moments | None = None
+        self._rows: list[Tensor] = []  # float32, not folded yet
+        self._num_rows = 0
+
+    @property
+    def count(self) -> int:
+        """N, the images seen."""
+        return self._num_rows + (self._moments.count if self._moments else 0)
+
+    def update(self, batch: Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            batch: ``[n, D]`` float32 on any device; it is copied.
+
+        Raises:
+            ValueError: wrong dtype or shape.
+            Diverged: a feature is NaN or Inf.
+        """
+        if batch.dtype != torch.float32 or batch.ndim != 2 or batch.shape[1] != self.dims:
+            raise ValueError(f"features must be float32 [n, {self.dims}] (got {batch.dtype} {list(batch.shape)})")
+        require_finite(batch, "features")
+        self._keep(batch.detach().to(self._device, copy=True))
+        self._fold()
+
+    def merge(self, other: FeatureStatistics) -> None:
+        """Add everything that another one has seen; ``other`` is left as it is.
+
+        Raises:
+            ValueError: the numbers of dimensions differ.
+        """
+        if other.dims != self.dims:
+            raise ValueError(f"cannot merge features of {other.dims} dimensions into {self.dims}")
+        rows = list(other._rows)
+        if other._moments is not None:
+            self._absorb(other._moments.copy())
+        for part in rows:
+            self._keep(part.to(self._device))
+        self._fold()
+
+    def _keep(self, rows: Tensor) -> None:
+        if len(rows):
+            self._rows.append(rows)
+            self._num_rows += len(rows)
+
+    def _absorb(self, part: _Moments) -> None:
+        part = _Moments(part.count, part.mean.to(self._device), part.scatter.to(self._device))
+        if self._moments is None:
+            self._moments = part
+        else:
+            self._moments.absorb(part)
+
+    def _fold(self) -> None:
+        """Fold whole blocks, once there are more images than dimensions."""
+        if self.count <= self.dims or self._num_rows < BLOCK_ROWS:
+            return
+        rows = torch.cat(self._rows)
+        whole = len(rows) - len(rows) % BLOCK_ROWS
+        for block in torch.split(rows[:whole], BLOCK_ROWS):
+            self._absorb(_moments_of(block))
+        self._rows = [rows[whole:].clone()]  # a slice would keep all rows alive
+        self._num_rows = len(rows) - whole
+
+    def _complete(self) -> _Moments:
+        """Return the moments of everything seen, without changing the stream's blocks."""
+        if self.count == 0:
+            raise ConfigError("the statistics of a set of images need at least 1 image (got 0)")
+        if self._moments is not None and not self._num_rows:
+            return self._moments
+        blocks = [_moments_of(block) for block in torch.split(torch.cat(self._rows), BLOCK_ROWS)]
+        total = self._moments.copy() if self._moments else blocks.pop(0)
+        for block in blocks:
+            total.absorb(block)
+        return total
+
+    def mean(self) -> Tensor:
+        """Return the mean, ``[D]`` float64 on the CPU.
+
+        Raises:
+            ConfigError: no image was seen.
+        """
+        if self.is_small:
+            return self._all_rows().mean(dim=0)
+        return self._complete().mean.to("cpu", copy=True)
+
+    def covariance(self, ddof: int = 1) -> Tensor:
+        """Return the covariance, ``[D, D]`` float64 on the CPU; see :meth:`mean_and_covariance`."""
+        return self.mean_and_covariance(ddof)[1]
+
+    def mean_and_covariance(self, ddof: int = 1) -> tuple[Tensor, Tensor]:
+        """Return the mean, ``[D]``, and the covariance, ``[D, D]``, float64 on the CPU.
+
+        Args:
+            ddof: what is subtracted from N in the divisor.
+
+        Raises:
+            ConfigError: no more images than ``ddof``.
+        """
+        if self.count <= ddof:
+            raise ConfigError(f"a covariance needs at least {ddof + 1} images (got {self.count}); evaluate more images")
+        moments = self._complete()
+        return moments.mean.to("cpu", copy=True), (moments.scatter / (self.count - ddof)).cpu()
+
+    @property
+    def is_small(self) -> bool:
+        """Whether there are at most D images, all of them kept: then the covariance is singular and :meth:`centred` stands for it."""
+        return self._moments is None and 0 < self._num_rows <= self.dims
+
+    def _all_rows(self) -> Tensor:
+        return torch.cat(self._rows).to("cpu", torch.float64)
+
+    def centred(self) -> Tensor:
+        """Return the features less their mean, ``[N, D]`` float64 on the CPU; their scatter is exact at any rank.
+
+        Raises:
+            ValueError: the features were not kept, see :attr:`is_small`.
+        """
+        if not self.is_small:
+            raise ValueError(f"the features are kept only for 1 to {self.dims} images (got {self.count})")
+        rows = self._all_rows()
+        return rows - rows.mean(dim=0)
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """Return everything as CPU tensors for a cache: ``rows`` while N <= D, else ``count``, ``mean`` and ``scatter``.
+
+        Raises:
+            ConfigError: no image was seen.
+        """
+        if self.is_small:
+            return {"rows": torch.cat(self._rows).cpu()}
+        moments = self._complete()
+        count = torch.tensor([moments.count], dtype=torch.int64)
+        return {"count": count, "mean": moments.mean.cpu().clone(), "scatter": moments.scatter.cpu().clone()}
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, Tensor], *, device: str | torch.device = "cpu") -> FeatureStatistics:
+        """Rebuild what :meth:`to_tensors` gave.
+
+        Args:
+            tensors: ``rows`` ``[N, D]`` float32, or ``count`` ``[1]`` int64 with ``mean`` ``[D]`` and ``scatter`` ``[D, D]`` float64.
+            device: where the sums are kept.
+
+        Raises:
+            ValueError: an entry is missing or has the wrong dtype or shape.
+        """
+        if set(tensors) == {"rows"} and tensors["rows"].ndim == 2:
+            statistics = cls(tensors["rows"].shape[1], device=device)
+            statistics.update(tensors["rows"])
+            return statistics
+        statistics = cls(_checked_dims(tensors), device=device)
+        statistics._absorb(_Moments(int(tensors["count"]), tensors["mean"].clone(), tensors["scatter"].clone()))
+        return statistics
+
+
+def _checked_dims(tensors: dict[str, Tensor]) -> int:
+    found = {name: f"{value.dtype} {list(value.shape)}" for name, value in sorted(tensors.items())}
+    if set(found) == {"count", "mean", "scatter"}:
+        dims = tensors["mean"].numel()
+        expected = {"count": "torch.int64 [1]", "mean": f"torch.float64 [{dims}]", "scatter": f"torch.float64 [{dims}, {dims}]"}
+        if found == expected and int(tensors["count"]) > 0:
+            return dims
+    raise ValueError(f"these are not the tensors of feature statistics (got {found}); delete the cached file")
+
+
+def require_finite(values: Tensor, what: str) -> Tensor:
+    """Return values that can be measured.
+
+    Args:
+        values: any shape, floating point.
+        what: for the message: ``features``.
+
+    Raises:
+        Diverged: one is NaN or Inf.
+    """
+    if not bool(torch.isfinite(values).all()):
+        raise Diverged(f"the {what} hold NaN or Inf")
+    return values

@@ -1,0 +1,177 @@
+"""What the user asked for: axes, settings of every cell, what is included and excluded; from a TOML file and from flags."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ganbench.config.toml import read_settings
+from ganbench.errors import UsageError, did_you_mean
+from ganbench.fleet.matrix.axes import Axis, axis, setting_path
+
+_TABLES = ("axes", "settings", "options")
+_KEYS = ("name", "exclusive", "include", "exclude", *_TABLES)
+_NAME_DIGITS = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """One cross product: the axes of the matrix, or one ``[[include]]`` table."""
+
+    axes: tuple[Axis, ...]
+    exclusive: bool = False
+    """Whether its cells run alone on the machine."""
+    included: bool = False
+    """Whether it is an ``[[include]]``, of which nothing is excluded."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Definition:
+    """A matrix before it is expanded."""
+
+    name: str
+    """Of its folder; stable, so that a second call finds it."""
+    blocks: tuple[Block, ...]
+    """The product of the axes comes first, then what is included."""
+    exclude: tuple[tuple[Axis, ...], ...] = ()
+    """A cell of the product is left out where one of these agrees with it in every setting."""
+    settings: tuple[tuple[str, Any], ...] = ()
+    """Of every cell, by path, below the cell's own."""
+    options: tuple[tuple[str, str], ...] = ()
+    """What ``-o`` gave."""
+
+
+def read_definition(path: Path) -> Definition:
+    """Read a TOML file.
+
+    Raises:
+        UsageError: not readable, an unknown key, an unknown setting.
+    """
+    tables: dict[str, dict[str, Any]] = {name: {} for name in _TABLES}
+    others: dict[str, Any] = {}
+    for key, value in read_settings(path).items():
+        head, _, rest = key.partition(".")
+        if head not in _KEYS or bool(rest) != (head in _TABLES):
+            hint = did_you_mean(head, list(_KEYS))
+            raise UsageError(f"{path}: unknown key {key!r}", hint=hint if "mean" in hint else f"known: {', '.join(_KEYS)}")
+        if rest:
+            tables[head][rest] = value
+        else:
+            others[key] = value
+    exclusive = _flag(others, "exclusive", str(path))
+    axes = tuple(axis(name, values, f"{path}, [axes]") for name, values in tables["axes"].items())
+    included = tuple(_included(table, f"{path}, [[include]]", exclusive) for table in _array(others, "include", path))
+    return Definition(
+        name=_checked_name(others.get("name", path.stem), path),
+        blocks=((Block(axes=axes, exclusive=exclusive),) if axes else ()) + included,
+        exclude=tuple(_axes(table, f"{path}, [[exclude]]") for table in _array(others, "exclude", path)),
+        settings=_settings(tables["settings"], f"{path}, [settings]"),
+        options=tuple((name, str(value)) for name, value in tables["options"].items()),
+    )
+
+
+def with_flags(
+    definition: Definition | None,
+    *,
+    axes: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    options: Sequence[str] = (),
+    exclusive: bool = False,
+) -> Definition:
+    """Add what the command line says, which stands above the file.
+
+    Args:
+        definition: of the file, if there is one.
+        axes: each ``name=values``; an axis that the file has too gets these values.
+        settings: each ``path=value``, of ``--set``.
+        options: each ``key=value``, of ``-o``.
+        exclusive: run every cell alone.
+
+    Raises:
+        UsageError: an axis or a setting that is none, or no axis at all.
+    """
+    given = tuple(axis(*_pair("-a", text), "-a") for text in axes)
+    if (twice := [one.path for one in given]) and len(set(twice)) < len(twice):
+        raise UsageError(f"-a: {next(p for p in twice if twice.count(p) > 1)} is given twice", hint="write all its values in one -a")
+    made = definition or Definition(name="", blocks=())
+    blocks = made.blocks if not given else _with_axes(made.blocks, given)
+    if not blocks:
+        raise UsageError("which runs? the matrix has no axis", hint="give FILE.toml, or -a plugin=dcgan -a seed=0..4")
+    made = replace(
+        made,
+        blocks=tuple(replace(block, exclusive=block.exclusive or exclusive) for block in blocks),
+        settings=made.settings + _settings(dict(_pair("--set", text) for text in settings), "--set"),
+        options=made.options + tuple(_pair("-o", text) for text in options),
+    )
+    return made if made.name else replace(made, name=_name_of(made))
+
+
+def _pair(flag: str, text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(f"{flag} wants NAME=VALUE (got {text!r})")
+    return name.strip(), value.strip()
+
+
+def _with_axes(blocks: tuple[Block, ...], given: tuple[Axis, ...]) -> tuple[Block, ...]:
+    """Replace or add axes of the product."""
+    product = Block(axes=()) if not blocks or blocks[0].included else blocks[0]
+    own = {one.path: one for one in (*product.axes, *given)}
+    return (replace(product, axes=tuple(own.values())), *(block for block in blocks if block.included))
+
+
+def _included(table: Mapping[str, Any], where: str, exclusive: bool) -> Block:
+    own = dict(table)
+    alone = _flag(own, "exclusive", where)
+    own.pop("exclusive", None)
+    return Block(axes=_axes(own, where), exclusive=exclusive or alone, included=True)
+
+
+def _axes(table: Mapping[str, Any], where: str) -> tuple[Axis, ...]:
+    found = tuple(axis(name, values, where) for name, values in _flat(table, ""))
+    if not found:
+        raise UsageError(f"{where}: the table is empty", hint="name a setting in it, or leave it out")
+    return found
+
+
+def _settings(table: Mapping[str, Any], where: str) -> tuple[tuple[str, Any], ...]:
+    return tuple((setting_path(name, where), value) for name, value in table.items())
+
+
+def _flat(tree: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        found += _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", value)]
+    return found
+
+
+def _array(others: Mapping[str, Any], key: str, path: Path) -> list[Mapping[str, Any]]:
+    found = others.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(table, Mapping) for table in found):
+        raise UsageError(f"{path}: {key} must be tables", hint=f"write [[{key}]]")
+    return found
+
+
+def _flag(table: Mapping[str, Any], key: str, where: str) -> bool:
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise UsageError(f"{where}: {key} must be true or false (got {value!r})")
+    return value
+
+
+def _checked_name(name: object, path: Path) -> str:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_+][A-Za-z0-9_.+-]*", name):
+        raise UsageError(f"{path}: name must be letters, digits and . _ + - (got {name!r})", hint='write name = "losses"')
+    return name
+
+
+def _name_of(definition: Definition) -> str:
+    """Return a name that is the same for the same flags."""
+    said = [[(one.path, list(map(str, one.values))) for one in block.axes] for block in definition.blocks]
+    text = json.dumps([said, [(p, str(v)) for p, v in definition.settings], definition.options])
+    return f"matrix-{hashlib.sha256(text.encode()).hexdigest()[:_NAME_DIGITS]}"

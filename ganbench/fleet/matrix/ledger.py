@@ -1,0 +1,155 @@
+"""``matrix.json``: what became of each cell of a matrix, also of those that never became a run.
+
+It holds what run directories cannot say. Where the two disagree the run directory is right: a run is complete if and only if its
+``record.json`` exists. Every change reads the file again under a lock, so that shards may share it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ganbench.errors import UsageError
+from ganbench.record.directory import RunDirectory
+from ganbench.record.files import storage_errors, write_text
+from ganbench.record.serialise import decode, encode
+
+SCHEMA_VERSION = 1
+FILE_NAME = "matrix.json"
+
+RowState = Literal["waiting", "running", "done", "diverged", "failed", "unsupported", "interrupted"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One cell."""
+
+    name: str
+    state: RowState
+    id: str = ""
+    """Identity of the configuration; empty where the cell could not be resolved."""
+    directory: str = ""
+    """Of the run, inside the matrix's folder; empty where there is none to be."""
+    reason: str = ""
+    output: tuple[str, ...] = ()
+    """The last lines that the worker printed, where the cell failed."""
+    attempts: int = 0
+    threads: int = 0
+    """CPU threads that the matrix gave it; 0 where its configuration says."""
+    exclusive: bool = False
+    """Whether it ran alone on the machine."""
+    seconds: float = 0.0
+    """Of the last attempt."""
+    settings: dict[str, str] = dataclasses.field(default_factory=dict)
+    """What was asked for, as flags would say it: ``plugin``, and values by configuration path."""
+
+    @property
+    def key(self) -> str:
+        """What tells rows apart: two matrices in one folder may call different cells alike."""
+        return f"{self.name}\n{json.dumps(self.settings, sort_keys=True)}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _File:
+    schema_version: int
+    ganbench_version: str
+    cells: tuple[Row, ...]
+
+
+class Ledger:
+    """The rows of a matrix's folder.
+
+    Args:
+        folder: of the matrix; made when something is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / FILE_NAME
+
+    def rows(self) -> tuple[Row, ...]:
+        """Return all rows as they stand: what a finished run says of itself goes above what the file says.
+
+        Raises:
+            UsageError: the file is damaged or of a later version.
+        """
+        return tuple(self._as_it_stands(row) for row in self._read())
+
+    def update(self, rows: Iterable[Row]) -> None:
+        """Write rows in the place of earlier ones of the same cells.
+
+        Raises:
+            UsageError: the file that is there is damaged.
+            StorageError: the disk is full or not writable; the old file is untouched.
+        """
+        from ganbench.distribution import own_distribution
+
+        with self._alone():
+            known = {row.key: row for row in self._read()}
+            for row in rows:
+                known[row.key] = row
+            file = _File(schema_version=SCHEMA_VERSION, ganbench_version=own_distribution().version, cells=tuple(known.values()))
+            write_text(self.path, json.dumps(encode(file), indent=2, ensure_ascii=False) + "\n")
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait for whoever else writes."""
+        with storage_errors(self.path):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.folder / f".{FILE_NAME}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _read(self) -> tuple[Row, ...]:
+        try:
+            data = json.loads(self.path.read_bytes())
+            version = data["schema_version"]
+            if isinstance(version, int) and version > SCHEMA_VERSION:
+                raise UsageError(f"{self.path} has schema version {version}, this ganbench reads up to {SCHEMA_VERSION}", hint="update it")
+            return decode(_File, data, "matrix").cells
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise UsageError(f"cannot read {self.path}: {error.strerror}", hint="check its permissions") from None
+        except (ValueError, KeyError, TypeError) as error:
+            hint = "remove it; the runs beside it are not lost by that"
+            raise UsageError(f"{self.path} is damaged: {type(error).__name__}: {error}", hint=hint) from None
+
+    def _as_it_stands(self, row: Row) -> Row:
+        if not row.directory:
+            return row
+        path = self.folder / row.directory
+        finished = finished_state(path)
+        if finished is not None:
+            own = row.state == finished
+            return dataclasses.replace(row, state=finished, reason=row.reason if own else "", output=())
+        if row.state in ("done", "diverged"):
+            return dataclasses.replace(row, state="waiting", reason="its run directory has gone")
+        if row.state == "running" and not RunDirectory(path).is_active:
+            return dataclasses.replace(row, state="interrupted", reason="killed; the next call goes on with it")
+        return row
+
+
+def finished_state(directory: Path) -> Literal["done", "diverged"] | None:
+    """Return how the run in a directory ended; None where it has not.
+
+    A record that cannot be read is one of a finished run all the same, and the table says what is wrong with it.
+    """
+    run = RunDirectory(directory)
+    if not run.is_finished:
+        return None
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        if json.loads(run.record_path.read_bytes())["status"] == "diverged":
+            return "diverged"
+    return "done"

@@ -1,0 +1,164 @@
+"""What each cell of a matrix will be, found out in other processes: its identity, its run directory, or why it cannot run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganbench.errors import UsageError
+from ganbench.fleet.interpreter import kill_group, python_command
+from ganbench.fleet.matrix.wanted import Cell
+from ganbench.fleet.resolve_process import Answer, Request, answer_from
+from ganbench.record.directory import RunDirectory
+from ganbench.record.serialise import encode
+
+PATIENCE_SECONDS = 120.0
+"""For one cell; a plugin in a file imports what it likes, torch included."""
+_SLUG = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedCell:
+    """A cell that is resolved."""
+
+    cell: Cell
+    request: Request
+    id: str = ""
+    """Of the configuration and the code of its plugins; empty where it cannot run."""
+    directory: Path | None = None
+    """Of its run, whether it exists or not."""
+    device: str = ""
+    threads: int = 0
+    reason: str = ""
+    """Why it cannot run."""
+    crashed: bool = False
+    """Whether resolving it ended the process, which is a failure and no lack of support."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its run came to its end."""
+        return self.directory is not None and RunDirectory(self.directory).is_finished
+
+
+def plan_cells(
+    cells: Sequence[Cell], folder: Path, off: Sequence[str] = (), *, patience: float = PATIENCE_SECONDS
+) -> tuple[PlannedCell, ...]:
+    """Resolve cells; what is the same run as an earlier cell becomes a cell that cannot run.
+
+    Args:
+        cells: of the matrix.
+        folder: that holds the run directories.
+        off: plugins switched off by ``-p no:NAME``.
+        patience: seconds for each cell.
+
+    Raises:
+        UsageError: a setting that no message can hold.
+    """
+    requests = [_request(cell, off) for cell in cells]
+    taken = _existing(folder)
+    owners: dict[str, str] = {}
+    planned = []
+    for cell, request, (answer, crashed) in zip(cells, requests, _answers(requests, patience), strict=True):
+        reason = answer.reason
+        if answer.id and answer.id in owners:
+            reason = f"the same configuration as {owners[answer.id]}"
+        owners.setdefault(answer.id, cell.name)
+        runs = bool(answer.id) and not reason
+        planned.append(
+            PlannedCell(
+                cell=cell,
+                request=request,
+                id=answer.id if runs else "",
+                directory=taken.get(answer.id, folder / f"{_slug(cell.name)}-{answer.id}") if runs else None,
+                device=answer.device,
+                threads=answer.threads,
+                reason=reason,
+                crashed=crashed,
+            )
+        )
+    return tuple(planned)
+
+
+def _request(cell: Cell, off: Sequence[str]) -> Request:
+    request = Request(plugin=cell.plugin, settings=dict(cell.settings), options=dict(cell.options), off=list(off))
+    try:
+        json.dumps(encode(request))
+    except TypeError:
+        raise UsageError(f"cell {cell.name}: a setting must be text, a number, true or false, or a list of them") from None
+    return request
+
+
+def _answers(requests: Sequence[Request], patience: float) -> Iterator[tuple[Answer, bool]]:
+    """Yield an answer for each request, and whether the process died of it; after a death another process goes on behind it."""
+    done = 0
+    while done < len(requests):
+        for answer in _ask(requests[done:], patience):
+            done += 1
+            yield answer, False
+        if done < len(requests):
+            done += 1
+            yield Answer(reason="its plugins end or block the process that loads them"), True
+
+
+def _ask(requests: Sequence[Request], patience: float) -> Iterator[Answer]:
+    """Yield the answers of one process, as many as it gives."""
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        python_command("ganbench.fleet.resolve_process:main", str(writing)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        pass_fds=(writing,),
+        start_new_session=True,
+    )
+    os.close(writing)
+    try:
+        for request in requests:
+            answer = _ask_one(process, reading, request, patience)
+            if answer is None:
+                return
+            yield answer
+    finally:
+        os.close(reading)
+        kill_group(process.pid)
+        process.communicate()
+
+
+def _ask_one(process: subprocess.Popen[bytes], reading: int, request: Request, patience: float) -> Answer | None:
+    """Return the answer to one request; None where none comes."""
+    assert process.stdin is not None
+    line, deadline = b"", time.monotonic() + patience
+    try:
+        process.stdin.write(json.dumps(encode(request)).encode() + b"\n")
+    except BrokenPipeError:
+        return None
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([reading], [], [], max(0.0, deadline - time.monotonic()))
+        data = os.read(reading, 65536) if ready else b""
+        if not data:
+            return None
+        line += data
+    return answer_from(line)
+
+
+def _existing(folder: Path) -> dict[str, Path]:
+    """Return the run directories by identity, a finished one before another."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        identity = path.name.rpartition("-")[2]
+        if path.is_dir() and (identity not in found or RunDirectory(path).is_finished):
+            found[identity] = path
+    return found
+
+
+def _slug(name: str) -> str:
+    """Return a cell's name as the beginning of a folder's name."""
+    return re.sub(r"[^A-Za-z0-9_+.=]+", "-", name).strip("-.")[:_SLUG].strip("-.") or "run"

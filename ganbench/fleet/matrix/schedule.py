@@ -1,0 +1,218 @@
+"""Which cell runs when: as many as there are slots, then the exclusive ones alone; again only what something from outside ended.
+
+Nothing here starts a process or prints: an executor runs the cells, an audience is told, a ledger keeps the rows.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ganbench.errors import StorageError
+from ganbench.fleet.executor import Executor, Outcome, Progress, Task
+from ganbench.fleet.matrix.axes import PLUGIN, value_text
+from ganbench.fleet.matrix.ledger import Ledger, Row, RowState, finished_state
+from ganbench.fleet.matrix.plan import PlannedCell
+
+LOGS = "logs"
+"""Folder of what workers print, inside the matrix's."""
+
+
+class Audience(Protocol):
+    """Follows a matrix."""
+
+    def started(self, row: Row) -> None:
+        """A cell begins, or begins again."""
+        ...
+
+    def progressed(self, progress: Progress) -> None:
+        """A running cell has come further."""
+        ...
+
+    def ended(self, row: Row) -> None:
+        """A cell has ended for this call."""
+        ...
+
+    def stopping(self) -> None:
+        """The user wants the matrix to stop; running cells save and end."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """How cells share the machine."""
+
+    shared_threads: int
+    """CPU threads of a cell that runs beside others."""
+    exclusive_threads: int
+    """CPU threads of a cell that runs alone."""
+    retries: int = 1
+    """More attempts at a cell that something from outside ended."""
+    timeout_seconds: float | None = None
+    memory_limit_mib: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """What a call has done."""
+
+    rows: tuple[Row, ...]
+    """One for each cell, in their order."""
+    skipped: int
+    """Cells that were done before."""
+    interrupted: bool
+
+
+def share_threads(cpus: int, slots: int, stated: int | None = None) -> tuple[int, int]:
+    """Return the threads of a cell that runs beside others, and of one that runs alone.
+
+    Args:
+        cpus: that this process may use.
+        slots: cells at a time.
+        stated: threads of one process as the user's environment has them (OMP_NUM_THREADS), which stands above the division.
+    """
+    return stated or max(1, cpus // slots), stated or max(1, cpus)
+
+
+def first_row(planned: PlannedCell, rules: Rules) -> Row:
+    """Return the row of a cell before anything is run."""
+    cell = planned.cell
+    state = finished_state(planned.directory) if planned.directory else None
+    without: RowState = "failed" if planned.crashed else "unsupported"
+    given = rules.exclusive_threads if cell.exclusive else rules.shared_threads
+    return Row(
+        name=cell.name,
+        state=state or ("waiting" if planned.directory else without),
+        id=planned.id,
+        directory=planned.directory.name if planned.directory else "",
+        reason=planned.reason,
+        threads=0 if planned.threads else given,
+        exclusive=cell.exclusive,
+        settings={PLUGIN: cell.plugin, **{path: value_text(value) for path, value in (*cell.settings, *cell.options)}},
+    )
+
+
+class Scheduler:
+    """Runs the cells of one call.
+
+    Args:
+        planned: all cells, resolved.
+        executor: runs them; closed by the caller.
+        ledger: keeps their rows.
+        audience: is told.
+        rules: how they share the machine.
+        stop_requests: returns how often the user has asked to stop.
+    """
+
+    def __init__(
+        self,
+        planned: Sequence[PlannedCell],
+        executor: Executor,
+        ledger: Ledger,
+        audience: Audience,
+        rules: Rules,
+        stop_requests: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._executor, self._ledger, self._audience = executor, ledger, audience
+        self._rules, self._stop_requests, self._stops = rules, stop_requests, 0
+        self._planned = {one.cell.name: one for one in planned}
+        self._rows = {one.cell.name: first_row(one, rules) for one in planned}
+        waiting = [name for name, row in self._rows.items() if row.state == "waiting"]
+        self._shared = deque(name for name in waiting if not self._rows[name].exclusive)
+        self._alone = deque(name for name in waiting if self._rows[name].exclusive)
+        self._running: set[str] = set()
+        self._no_space: StorageError | None = None
+
+    def run(self) -> Result:
+        """Run everything that is not finished.
+
+        Raises:
+            StorageError: the disk is full or not writable; what was finished is kept.
+        """
+        skipped = sum(row.state == "done" for row in self._rows.values())
+        self._ledger.update(self._rows.values())
+        while self._submit() or self._running:
+            for happened in self._executor.wait():
+                if isinstance(happened, Progress):
+                    self._audience.progressed(happened)
+                else:
+                    self._end(happened)
+            self._listen()
+        if self._no_space is not None:
+            raise self._no_space
+        return Result(rows=tuple(self._rows.values()), skipped=skipped, interrupted=self._stops > 0)
+
+    def _submit(self) -> bool:
+        """Begin what may begin now; return whether anything waits or runs."""
+        while self._shared and len(self._running) < self._executor.slots and not self._runs_alone():
+            self._start(self._shared.popleft())
+        if self._alone and not self._shared and not self._running:
+            self._start(self._alone.popleft())
+        return bool(self._shared or self._alone or self._running)
+
+    def _runs_alone(self) -> bool:
+        return any(self._rows[name].exclusive for name in self._running)
+
+    def _start(self, name: str) -> None:
+        planned, row = self._planned[name], self._rows[name]
+        assert planned.directory is not None
+        row = replace(row, state="running", reason="", attempts=row.attempts + 1)
+        self._running.add(name)
+        self._keep(row)
+        self._audience.started(row)
+        task = Task(
+            name=name,
+            request=planned.request,
+            directory=planned.directory,
+            log=self._ledger.folder / LOGS / f"{row.directory}.log",
+            threads=planned.threads or row.threads,
+            device=planned.device,
+            timeout_seconds=self._rules.timeout_seconds,
+            memory_limit_mib=self._rules.memory_limit_mib,
+        )
+        self._executor.submit(task)
+
+    def _end(self, outcome: Outcome) -> None:
+        """Keep how a cell ended, or put it back to the front."""
+        self._running.discard(outcome.name)
+        row, planned = self._rows[outcome.name], self._planned[outcome.name]
+        assert planned.directory is not None
+        if outcome.state == "no-space":
+            self._give_up(StorageError(outcome.reason))
+        finished = finished_state(planned.directory)
+        may_retry = row.attempts <= self._rules.retries and not self._stops and self._no_space is None
+        if finished is None and outcome.state == "killed" and may_retry:
+            self._keep(replace(row, state="waiting", reason=outcome.reason))
+            (self._alone if row.exclusive else self._shared).appendleft(outcome.name)
+            return
+        state: RowState = finished or "failed"
+        if finished is None and (outcome.state == "unsupported" or outcome.state == "interrupted"):
+            state = outcome.state
+        said = "" if state == "done" else outcome.reason
+        row = replace(row, state=state, reason=said, output=() if finished else outcome.output, seconds=round(outcome.seconds, 3))
+        self._keep(row)
+        self._audience.ended(row)
+
+    def _keep(self, row: Row) -> None:
+        self._rows[row.name] = row
+        try:
+            self._ledger.update([row])
+        except StorageError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: StorageError) -> None:
+        """Begin nothing more on a full disk; what runs may still end well."""
+        self._no_space = self._no_space or error
+        self._shared.clear()
+        self._alone.clear()
+
+    def _listen(self) -> None:
+        """Pass on what the user asks for."""
+        while self._stops < self._stop_requests():
+            self._stops += 1
+            self._shared.clear()
+            self._alone.clear()
+            self._audience.stopping()
+            self._executor.interrupt()

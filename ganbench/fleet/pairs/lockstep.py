@@ -1,0 +1,199 @@
+"""One pair: two processes alive, and short blocks that the parent alternates between them, so that what slows the machine slows both."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganbench.errors import GanbenchError, NotComparable, UsageError
+from ganbench.fleet.process import Launch, SideUnusable, Worker, WorkerFailed
+from ganbench.verdict.statistics import log_shift
+
+BASE, HEAD, NULL = "base", "head", "null"
+_FEWEST_ROUNDS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PairPlan:
+    """How one pair is measured."""
+
+    block_seconds: float = 0.1
+    """A block is so many steps that it takes about this long, and at least one."""
+    pair_seconds: float = 6.0
+    """All blocks of both processes together; at least three rounds of A B B A, whatever they take."""
+    warmup_seconds: float = 0.5
+    """Of each process, off the record, and at least :attr:`first_steps`."""
+    first_steps: int = 8
+    """How many steps the fingerprint of the losses covers; the warm-up takes at least as many, and the operators of one are counted."""
+    start_timeout: float = 600.0
+    """Seconds that a process may take to import, read the data and build."""
+    block_timeout: float = 120.0
+    """Seconds that a process may take for any later answer."""
+
+
+@dataclass(slots=True)
+class SideResult:
+    """What one process of a pair said."""
+
+    images_per_second: list[float] = field(default_factory=list)
+    """One for each block, in the order of time."""
+    ready: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class PairResult:
+    """What one pair measured."""
+
+    sides: dict[str, SideResult]
+    """``base`` and ``head``, and ``null`` where there was a second base process."""
+    spawn_order: tuple[str, ...]
+    steps_per_block: int = 0
+    seconds: float = 0.0
+    """From the first start to the last answer."""
+
+
+def run_pair(
+    launches: Mapping[str, Launch],
+    plan: PairPlan,
+    rng: random.Random,
+    *,
+    is_first: bool = False,
+    check: Callable[[str, Mapping[str, Any]], None] = lambda name, ready: None,
+) -> PairResult:
+    """Start the processes in random order, alternate their blocks, and end them.
+
+    Args:
+        launches: ``base`` and ``head``, and perhaps ``null``.
+        plan: how long.
+        rng: decides who is started first and who begins.
+        is_first: start one process after the other, since the first may have to make what the second finds in a cache; and count
+            FLOPs and bytes in the end.
+        check: called with what each process says when it is ready; may raise.
+
+    Raises:
+        WorkerFailed: a process died, hung or answered nonsense.
+        NotComparable: one side's code refuses the job.
+        UsageError: both do.
+    """
+    began = time.perf_counter()
+    order = rng.sample(sorted(launches), len(launches))
+    pair = PairResult(sides={name: SideResult() for name in launches}, spawn_order=tuple(order))
+    workers: dict[str, Worker] = {}
+    try:
+        _start(launches, workers, pair, plan, one_by_one=is_first)
+        for name, side in pair.sides.items():
+            check(name, side.ready)
+        pair.steps_per_block = _warm_up(workers, plan)
+        for worker in workers.values():
+            worker.ask({"measure": True}, "measure", plan.block_timeout)
+        _alternate(workers, pair, plan, rng)
+        for name, worker in workers.items():
+            question = {"finish": True, "first_steps": plan.first_steps, "counts": is_first}
+            pair.sides[name].facts = worker.ask(question, "facts", plan.start_timeout)
+    finally:
+        for worker in workers.values():
+            worker.close()
+    pair.seconds = time.perf_counter() - began
+    return pair
+
+
+def _start(launches: Mapping[str, Launch], workers: dict[str, Worker], pair: PairResult, plan: PairPlan, *, one_by_one: bool) -> None:
+    """Start the processes and wait until each is ready.
+
+    Raises:
+        NotComparable: one side's code refuses the job.
+        UsageError: both do.
+    """
+    refusals: dict[str, str] = {}
+
+    def wait_for(name: str) -> None:
+        try:
+            pair.sides[name].ready = workers[name].answer("ready", plan.start_timeout)
+        except SideUnusable as error:
+            refusals[name] = error.what
+
+    for name in pair.spawn_order:
+        workers[name] = Worker(launches[name])
+        if one_by_one:
+            wait_for(name)
+    for name in () if one_by_one else pair.spawn_order:
+        wait_for(name)
+    if refusals:
+        raise _refused(refusals, launches)
+
+
+def _refused(refusals: Mapping[str, str], launches: Mapping[str, Launch]) -> GanbenchError:
+    """Return the error for sides whose code does not know what is asked."""
+    if BASE in refusals and HEAD in refusals:
+        return UsageError(f"neither side can be run; {launches[HEAD].name} says: {refusals[HEAD]}")
+    name = next(iter(refusals))
+    other = HEAD if name == BASE else BASE
+    return NotComparable(
+        f"{launches[name].name} cannot run what {launches[other].name} can: {refusals[name]}",
+        hint="choose a plugin and settings that both sides have",
+    )
+
+
+def _warm_up(workers: dict[str, Worker], plan: PairPlan) -> int:
+    """Take steps off the record, in turn, and return how many make a block."""
+    spent = dict.fromkeys(workers, 0.0)
+    taken = dict.fromkeys(workers, 0)
+    latest: dict[str, float] = {}
+    steps = 1
+    while min(spent.values()) < plan.warmup_seconds or min(taken.values()) < plan.first_steps:
+        for name, worker in workers.items():
+            seconds, _ = _block(worker, steps, plan)
+            spent[name] += seconds
+            taken[name] += steps
+            latest[name] = seconds / steps
+        steps = max(1, min(2 * steps, _steps_for(plan.block_seconds, latest)))
+    return _steps_for(plan.block_seconds, latest)
+
+
+def _steps_for(seconds: float, step_seconds: dict[str, float]) -> int:
+    """Return how many steps of the mean side take about this long."""
+    return max(1, round(seconds / max(statistics.fmean(step_seconds.values()), 1e-6)))
+
+
+def _alternate(workers: dict[str, Worker], pair: PairResult, plan: PairPlan, rng: random.Random) -> None:
+    """Run rounds of A B B A until the time is over; who begins is drawn for each pair. A second base process has rounds of its own."""
+    began, rounds = time.perf_counter(), 0
+    partners = [name for name in (HEAD, NULL) if name in workers]
+    base_begins = rng.random() < 0.5
+    while rounds < _FEWEST_ROUNDS * len(partners) or time.perf_counter() - began < plan.pair_seconds:
+        other = partners[rounds % len(partners)]
+        one, two = (BASE, other) if base_begins else (other, BASE)
+        for name in (one, two, two, one):
+            seconds, images = _block(workers[name], pair.steps_per_block, plan)
+            pair.sides[name].images_per_second.append(images / seconds)
+        rounds += 1
+
+
+def _block(worker: Worker, steps: int, plan: PairPlan) -> tuple[float, float]:
+    """Have a block run and return its seconds and images.
+
+    Raises:
+        WorkerFailed: also for a time that is none, such as a clock that steps backwards measures.
+    """
+    block = worker.ask({"run": steps}, "block", plan.block_timeout)
+    seconds, images = float(block["seconds"]), float(block["images"])
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise WorkerFailed(f"{worker.name} measured {seconds} s for {steps} steps", worker.last_words())
+    return seconds, images
+
+
+def log_ratio_of(pair: PairResult) -> float:
+    """Return ln(head / base) of the images per second of a pair, as a comparison takes it."""
+    return log_shift(pair.sides[BASE].images_per_second, pair.sides[HEAD].images_per_second)
+
+
+def phases_of(sides: Sequence[SideResult]) -> list[str]:
+    """Return the phases that every one of some processes has, in the first one's order."""
+    found = [side.facts.get("phase_milliseconds", {}) for side in sides]
+    return [name for name in found[0] if all(name in one for one in found)] if found else []

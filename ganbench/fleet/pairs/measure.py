@@ -1,0 +1,177 @@
+"""Pairs one after another, up to the look at which everything is decided or the time is over."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganbench.errors import NotComparable
+from ganbench.fleet.pairs.findings import conclude_pairs, machine_of
+from ganbench.fleet.pairs.lockstep import BASE, HEAD, NULL, PairPlan, PairResult, SideResult, run_pair
+from ganbench.fleet.pairs.side import Side, make_launch
+from ganbench.fleet.process import Launch
+from ganbench.record.serialise import encode
+from ganbench.verdict import Comparison, Finding, Policy, next_look
+
+_FEWEST_PAIRS = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AbPlan:
+    """Two sides, and how long they are measured."""
+
+    base: Side
+    head: Side
+    policy: Policy
+    pair: PairPlan
+    seconds: float
+    """For all pairs; one that is running is finished, and two are always run."""
+    threads: int = 1
+    off: tuple[str, ...] = ()
+    with_null: bool = False
+    """Whether each pair has a second base process."""
+    seed: int = 0
+    """Of who is started first, and whose block comes first."""
+    others: tuple[Finding, ...] = ()
+    """Findings of something else than the pairs, which are decided with theirs."""
+    checkout: Path | None = None
+    """The checkout of the current directory, whose code must not slip into a side with another tree."""
+
+
+class Measurement:
+    """The pairs of one call.
+
+    Args:
+        plan: what to measure.
+        say: told what is going on, in one line.
+    """
+
+    def __init__(self, plan: AbPlan, say: Callable[[str], None]) -> None:
+        self._plan, self._say = plan, say
+        self._rng = random.Random(plan.seed)
+        self.pairs: list[PairResult] = []
+
+    def run(self) -> Comparison:
+        """Measure and return the verdict; after an error :attr:`pairs` holds those that were finished.
+
+        Raises:
+            WorkerFailed: a process died, hung or answered nonsense.
+            NotComparable: one side cannot run what the other can, or runs the other's code.
+            UsageError: neither can.
+        """
+        plan, began = self._plan, time.perf_counter()
+        launches, target = self._launches(), plan.policy.looks[0]
+        while True:
+            while len(self.pairs) < target and self._has_time(began):
+                self._say(self._status(target))
+                self.pairs.append(run_pair(launches, plan.pair, self._rng, is_first=not self.pairs, check=self._check_code))
+            comparison = self.conclude()
+            left = plan.seconds - (time.perf_counter() - began)
+            further = next_look(comparison, len(self.pairs), plan.policy, seconds_per_pair=self._pair_seconds(), seconds_left=left)
+            if not further or len(self.pairs) < target:
+                return comparison
+            target = further
+
+    def conclude(self) -> Comparison:
+        """Return the verdict of the pairs so far."""
+        plan = self._plan
+        notes = [*dict.fromkeys((*plan.base.notes, *plan.head.notes))]
+        if plan.head.slowdown:
+            notes.append(f"head was slowed down by {plan.head.slowdown:.0%} on purpose")
+        if self.pairs and len(self.pairs) < plan.policy.looks[0]:
+            notes.append(f"the time was over after {len(self.pairs)} of {plan.policy.looks[0]} pairs")
+        return conclude_pairs(
+            self.pairs, plan.policy, base=plan.base.name, head=plan.head.name, machine=self.machine, notes=notes, others=plan.others
+        )
+
+    @property
+    def machine(self) -> str:
+        """The machine in words, as far as it is known."""
+        return machine_of(self.pairs[0].sides[BASE] if self.pairs else SideResult())
+
+    def _launches(self) -> dict[str, Launch]:
+        plan = self._plan
+        roles = {BASE: plan.base, HEAD: plan.head} | ({NULL: plan.base} if plan.with_null else {})
+        return {
+            role: make_launch(role, side, threads=plan.threads, off=plan.off, others=self._trees_but(side)) for role, side in roles.items()
+        }
+
+    def _trees_but(self, side: Side) -> list[Path]:
+        """Return the folders whose code a side must not run."""
+        trees = (self._plan.base.tree, self._plan.head.tree, self._plan.checkout)
+        return [tree for tree in dict.fromkeys(trees) if tree is not None and tree != side.tree] if side.tree else []
+
+    def _has_time(self, began: float) -> bool:
+        return len(self.pairs) < _FEWEST_PAIRS or time.perf_counter() - began + self._pair_seconds() <= self._plan.seconds
+
+    def _pair_seconds(self) -> float:
+        """Return how long a pair takes; the first starts its processes one by one, so it counts only while it is alone."""
+        later = [pair.seconds for pair in self.pairs[1:]] or [pair.seconds for pair in self.pairs]
+        return sum(later) / len(later) if later else 0.0
+
+    def _status(self, target: int) -> str:
+        return f"pair {len(self.pairs) + 1} of {target}"
+
+    def _check_code(self, role: str, ready: Mapping[str, Any]) -> None:
+        """Make sure that a side runs its own tree's code.
+
+        Raises:
+            NotComparable: it does not, so that the comparison would be of something else than it says.
+        """
+        side = self._plan.head if role == HEAD else self._plan.base
+        if side.tree is None:
+            return
+        borrowed = sorted(set(ready["foreign"]) & set(ready["made_by"]))
+        if borrowed:
+            message = f"{role} ({side.name}) has no {', '.join(borrowed)} of its own and would run another tree's"
+            raise NotComparable(message, hint="choose a plugin that both sides have")
+        is_ganbench = (side.tree / "ganbench" / "__init__.py").is_file()
+        if not ready["from_tree"] or (is_ganbench and "ganbench" not in ready["from_tree"]):
+            message = f"{role} ({side.name}) runs the code in {ready['ganbench']}, and not that in {side.tree}"
+            raise NotComparable(message, hint="is it a checkout of ganbench, or of one of its plugins?")
+
+
+SCHEMA_VERSION = 1
+
+
+def samples_json(base: Side, head: Side, pairs: Sequence[PairResult], *, machine: str, seed: int) -> str:
+    """Return the document: what was run, and every block of every process in the order of time.
+
+    Args:
+        base: what base ran.
+        head: what head ran.
+        pairs: in the order in which they ran.
+        machine: in words.
+        seed: of the order in which the processes were started.
+    """
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "machine": machine,
+        "seed": seed,
+        "base": _side(base),
+        "head": _side(head),
+        "pairs": [_pair(pair) for pair in pairs],
+    }
+    return json.dumps(encode(document), allow_nan=False) + "\n"
+
+
+def _side(side: Side) -> dict[str, Any]:
+    settings = {path: value if isinstance(value, (int, float, bool)) else str(value) for path, value in side.settings.items()}
+    return {"name": side.name, "plugin": side.plugin, "settings": settings, "options": dict(side.options), "slowdown": side.slowdown}
+
+
+def _pair(pair: PairResult) -> dict[str, Any]:
+    return {
+        "spawn_order": list(pair.spawn_order),
+        "steps_per_block": pair.steps_per_block,
+        "seconds": pair.seconds,
+        "sides": {
+            name: {"images_per_second": side.images_per_second, "ready": side.ready, "facts": side.facts}
+            for name, side in pair.sides.items()
+        },
+    }

@@ -1,0 +1,91 @@
+"""One side of a comparison: which code, which configuration, and the process that runs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ganbench.fleet.process import Launch
+
+SOURCE_FOLDERS = (".", "src", "kernels", "plugins")
+"""Where below a tree Python finds packages."""
+_OFF_THE_RECORD = {"evaluation.metrics": "none"}
+_ENDLESS_KIMG = 1e6
+"""Schedules of the learning rate stand still for as long as a pair runs."""
+_START = "import runpy, sys; sys.path[:] = filter(None, sys.path); sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='__main__')"
+"""Runs the worker without its own folder, or the current one, among the sources."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Side:
+    """What one side runs."""
+
+    name: str
+    """What it is called: ``main (44676e1ab)``."""
+    plugin: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """By path, as ``training.batch_size``."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Options of plugins, as ``-o`` takes them."""
+    tree: Path | None = None
+    """None for the code that runs here."""
+    python: str = sys.executable
+    slowdown: float = 0.0
+    """The fraction by which every step is made longer; for testing that a gate fails."""
+    notes: tuple[str, ...] = ()
+
+
+def make_launch(role: str, side: Side, *, threads: int, off: Sequence[str] = (), others: Sequence[Path] = ()) -> Launch:
+    """Return how to start the process in which a side trains.
+
+    Args:
+        role: ``base``, ``head`` or ``null``.
+        side: what it runs.
+        threads: CPU threads of the process.
+        off: plugins that are switched off.
+        others: folders whose code this side must not run: the other side's, and the checkout's where the side is another tree.
+    """
+    job = {
+        "plugin": side.plugin,
+        "settings": {"training.total_kimg": _ENDLESS_KIMG, **side.settings, **_OFF_THE_RECORD, "training.threads": threads},
+        "options": dict(side.options),
+        "off": list(off),
+        "threads": threads,
+        "slowdown": side.slowdown,
+        "tree": str(side.tree.resolve()) if side.tree else "",
+        "foreign": [str(folder.resolve()) for folder in others],
+    }
+    return launch_script(role, side, Path(__file__).parents[1] / "side_process.py", job, threads=threads)
+
+
+def launch_script(role: str, side: Side, script: Path, job: Mapping[str, Any], *, threads: int) -> Launch:
+    """Return how to start a script of this version with the code of a side.
+
+    Args:
+        role: what the process is called.
+        side: whose tree and interpreter.
+        script: imports only what all versions have, or says what is missing.
+        job: its first line of input.
+        threads: CPU threads of the process.
+    """
+    return Launch(
+        name=f"{role} ({side.name})",
+        command=(side.python, "-c", _START, str(script)),
+        environment=_environment(side.tree, threads),
+        folder=str(side.tree or Path.cwd()),
+        job=job,
+    )
+
+
+def _environment(tree: Path | None, threads: int) -> dict[str, str]:
+    """Return this process's environment with the tree's sources in front and the thread counts that libraries read."""
+    count = str(threads)
+    environment = {**os.environ, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count}
+    if tree is not None:
+        paths = [str((tree / name).resolve()) for name in SOURCE_FOLDERS if (tree / name).is_dir()]
+        environment["PYTHONPATH"] = os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH", "")])])
+    return environment

@@ -1,0 +1,274 @@
+"""One side of a pair: it trains with the code of its own tree, a block of steps whenever it is told to, and says how long that took.
+
+This file is run by its path in a process whose ``PYTHONPATH`` is a tree of any version, so it takes from ganbench only what all versions
+have, and nothing from its own folder. It speaks JSON, one object to a line: first the job comes in, then ``{"run": steps}``,
+``{"measure": true}`` and ``{"finish": true}``. What the code under test prints goes to stderr and cannot be mistaken for an answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import io
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+
+def main() -> None:
+    """Take the job, then blocks until there are no more lines."""
+    began = time.perf_counter()
+    lines, answers = private_streams()
+    job = json.loads(lines.readline())
+    try:
+        work = Work(job)
+    except BaseException as error:  # SystemExit of a plugin too
+        say(answers, {"error": {"usage": is_usage(error), "message": f"{type(error).__name__}: {error}"}})
+        raise
+    say(answers, {"ready": work.ready() | {"startup_seconds": time.perf_counter() - began}})
+    for line in lines:
+        order = json.loads(line)
+        if "run" in order:
+            say(answers, {"block": work.run(order["run"])})
+        elif "measure" in order:
+            work.measure()
+            say(answers, {"measure": True})
+        else:
+            say(answers, {"facts": work.facts(order["first_steps"], order["counts"])})
+
+
+def private_streams() -> tuple[TextIO, TextIO]:
+    """Return stdin and stdout; what else reads or prints in this process gets nothing, and stderr."""
+    lines = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    return lines, answers
+
+
+def say(answers: TextIO, answer: dict[str, Any]) -> None:
+    """Write one answer."""
+    print(json.dumps(answer), file=answers, flush=True)
+
+
+def first_of(*names: str) -> Any:
+    """Import the first of some modules that this tree has; a module has had another name in earlier versions."""
+    for name in names[:-1]:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise
+    return importlib.import_module(names[-1])
+
+
+def is_usage(error: BaseException) -> bool:
+    """Tell whether this tree lacks what is asked of it, rather than being broken."""
+    return getattr(error, "exit_code", None) == 2 or isinstance(error, ImportError)
+
+
+class Work:
+    """What is trained.
+
+    Args:
+        job: ``plugin``, ``settings``, ``options``, ``off``, ``threads``, ``slowdown``, ``tree`` and ``foreign``.
+    """
+
+    def __init__(self, job: dict[str, Any]) -> None:
+        import torch
+
+        torch.set_num_threads(job["threads"])
+        from ganbench.config.resolve import Layer, resolve
+        from ganbench.plugin.manager import PluginManager
+
+        manager = PluginManager(off=tuple(job["off"]))
+        layers = [Layer(origin="command line", settings=job["settings"])]
+        build = first_of("ganbench.run.build", "ganbench.training.setup").build_materials
+        self._made: Any = build(resolve(manager, job["plugin"], layers, job["options"]), manager, ())
+        self._algorithm: Any = self._made.algorithm
+        torch.set_num_threads(job["threads"])  # whatever a plugin has set
+        self._on_gpu = self._made.device.type == "cuda"
+        self._wait: Callable[[], None] = torch.cuda.synchronize if self._on_gpu else lambda: None
+        self._runner: Any = start_runner(self._made)
+        self._slowdown, self._tree, self._foreign = float(job["slowdown"]), job["tree"], job["foreign"]
+        self._seen = self._done = 0
+        self._op_count: int | None = None
+        self._counted_step = counted_step(self._algorithm) if self._runner.name == "eager" else -1
+
+    def ready(self) -> dict[str, Any]:
+        """Return what was built, of whose code."""
+        import torch
+
+        import ganbench
+
+        networks, made = self._made.networks, self._made
+        parts = (networks.generator, networks.discriminator, self._algorithm)
+        batch = made.config.training.batch_size
+        return {
+            "ganbench": str(Path(ganbench.__file__).parent),
+            "from_tree": packages_below([self._tree] if self._tree else [], []),
+            "foreign": packages_below(self._foreign, [self._tree] if self._tree else []),
+            "made_by": sorted({type(one).__module__.partition(".")[0] for one in parts}),
+            "generator_parameters": sum(p.numel() for p in networks.generator.parameters()),
+            "discriminator_parameters": sum(p.numel() for p in networks.discriminator.parameters()),
+            "data_hash": made.dataset.train.content_hash,
+            "what": f"{made.config.name} on {made.dataset.name}, batch {batch}, {self._runner.name} on {made.device}",
+            "gpu": self._gpu(),
+            "torch": str(torch.__version__),
+        }
+
+    def _gpu(self) -> dict[str, Any]:
+        import torch
+
+        if not self._on_gpu:
+            return {}
+        properties = torch.cuda.get_device_properties(self._made.device)
+        return {"name": properties.name, "memory_bytes": properties.total_memory}
+
+    def run(self, steps: int) -> dict[str, float]:
+        """Take some steps and return their seconds and how many real images they showed."""
+        seen = self._seen
+        self._wait()
+        began = time.perf_counter()
+        for _ in range(steps):
+            step_began = time.perf_counter()
+            self._algorithm.set_progress(self._seen)
+            if self._done == self._counted_step:
+                self._op_count = count_operators(lambda: self._runner.run(self._done))
+            else:
+                self._runner.run(self._done)
+            self._seen += self._algorithm.images_shown(self._done)
+            self._done += 1
+            if self._slowdown and not self._on_gpu:
+                self._idle_on(step_began)
+        self._wait()
+        if self._slowdown and self._on_gpu:
+            self._idle_on(began)
+        return {"seconds": time.perf_counter() - began, "images": self._seen - seen}
+
+    def _idle_on(self, began: float) -> None:
+        """Keep the core busy for a fraction of the time since then."""
+        until = began + (1 + self._slowdown) * (time.perf_counter() - began)
+        while time.perf_counter() < until:
+            sum(range(100))
+
+    def measure(self) -> None:
+        """Forget the phases of the warm-up, where a runner costs nothing to make anew."""
+        if self._runner.name == "eager":
+            self._runner = start_runner(self._made)
+
+    def facts(self, first_steps: int, counts: bool) -> dict[str, Any]:
+        """Return what was seen of the whole process; with ``counts`` also what takes further steps to find out."""
+        losses = self._algorithm.trajectory()[:first_steps]
+        found = {
+            "phase_milliseconds": dict(self._runner.phase_milliseconds()),
+            "peak_rss_mib": peak_rss_mib(),
+            "peak_device_mib": self._peak_device_mib(),
+            "trajectory_hash": hashlib.sha256(losses.contiguous().numpy().tobytes()).hexdigest(),
+            "trajectory_steps": len(losses),
+            "op_count": self._op_count,
+        }
+        return found | (self._counts() if counts else {})
+
+    def _peak_device_mib(self) -> float | None:
+        import torch
+
+        return torch.cuda.max_memory_allocated(self._made.device) / 2**20 if self._on_gpu else None
+
+    def _counts(self) -> dict[str, Any]:
+        """Count bytes and FLOPs; nothing is measured after this."""
+        import torch
+
+        count_flops = first_of("ganbench.run.calibration", "ganbench.training.calibration").count_flops
+        state, buffer = self._algorithm.state_dict(), io.BytesIO()
+        torch.save(state, buffer)
+        return {
+            "checkpoint_bytes": buffer.getbuffer().nbytes,
+            "optimizer_numbers": sum(tensor.numel() for tensor in tensors_in(state.get("optimizers", {}))),
+            "flops_per_iteration": count_flops(self._algorithm, self._made.device) or None,
+        }
+
+
+def counted_step(algorithm: Any) -> int:
+    """Return the step whose operators are counted, always the same one: an early one that has all phases, if only the first."""
+    return next((step for step in range(1, 6) if algorithm.plan(step) == algorithm.plan(0)), 0)
+
+
+def count_operators(call: Callable[[], None]) -> int:
+    """Return how many operators a call dispatches."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        total = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.total += 1
+            return func(*args, **(kwargs or {}))
+
+    counter: Any = Counter()  # type: ignore[no-untyped-call]
+    with counter:
+        call()
+    return int(counter.total)
+
+
+def start_runner(made: Any) -> Any:
+    """Return the runner that the configuration asks for, started."""
+    from ganbench.training import runner
+
+    wanted, algorithm, device = made.config.training.runner, made.algorithm, made.device
+    if not hasattr(runner, "choose_runner"):  # of a version that had eager steps only
+        return runner.make_runner(wanted, algorithm, device)
+    return runner.start_runner(runner.choose_runner(wanted, algorithm, device), algorithm, device).runner
+
+
+def packages_below(folders: list[str], but: list[str]) -> list[str]:
+    """Return the top-level packages and modules that were imported from below some folders, and not from an environment in them.
+
+    An editable installation fills in submodules that an older tree lacks, for plugins of the other tree that nobody uses; whose package
+    it is, the package itself says.
+    """
+    found = set()
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if "." in name or not isinstance(file, str) or not Path(file).is_absolute() or name.startswith("__"):
+            continue
+        path = Path(file).resolve()
+        if "site-packages" in path.parts or any(path.is_relative_to(folder) for folder in but):
+            continue
+        if any(path.is_relative_to(folder) for folder in folders):
+            found.add(name)
+    return sorted(found)
+
+
+def tensors_in(value: Any) -> Iterator[Any]:
+    """Yield every tensor in nested containers."""
+    if hasattr(value, "numel"):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from tensors_in(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from tensors_in(item)
+
+
+def peak_rss_mib() -> float:
+    """Return the peak of this program's resident set; ``getrusage`` would also hold that of the process that started it."""
+    try:
+        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 2**10
+    except OSError:
+        pass
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+if __name__ == "__main__":
+    main()

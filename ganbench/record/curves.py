@@ -1,0 +1,133 @@
+"""``curves.png``: the losses of a run and its metrics with their floors, over thousands of images."""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ganbench.record.directory import RunDirectory
+from ganbench.record.event_log import read_events
+from ganbench.record.files import write_bytes
+from ganbench.record.record import RunRecord
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+logger = logging.getLogger(__name__)
+
+_COLOURS = ("#2a6f97", "#d1495b", "#66a182", "#edae49", "#7d5ba6", "#3d3d3d")
+_LOG_RATIO = 20.0
+"""A metric that spans more than this factor, its floor included, is drawn on a logarithmic scale."""
+_INK = "#333333"
+_PANEL_INCHES = (7.0, 2.9)
+_DOTS_PER_INCH = 130
+_PANELS_IN_ONE_COLUMN = 4
+
+
+def save_curves(directory: RunDirectory, record: RunRecord) -> None:
+    """Write ``curves.png`` of a run: one panel for the losses in its events, one for each metric.
+
+    Without matplotlib the picture is left out with one line in the log: everything in it is in the record and the events.
+
+    Args:
+        directory: of the run; its ``events.jsonl`` gives the losses.
+        record: gives the metrics.
+
+    Raises:
+        StorageError: the disk is full or not writable.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError:
+        logger.warning("matplotlib is not installed; %s is left out", directory.curves_path.name)
+        return
+
+    losses = loss_history(read_events(directory.events_path, "progress"))
+    num_panels = max(1, bool(losses) + len(record.metric_names))
+    columns = 1 if num_panels <= _PANELS_IN_ONE_COLUMN else 2
+    rows = math.ceil(num_panels / columns)
+    figure = Figure(figsize=(_PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * rows + 0.4), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = [figure.add_subplot(rows, columns, i + 1) for i in range(num_panels)]
+    figure.suptitle(f"{record.name} on {record.dataset}, seed {record.seed} ({record.status})".replace("$", r"\$"), fontsize=11, color=_INK)
+    for i, axis in enumerate(axes):
+        _style(axis, right=record.work.images_seen / 1000)
+        if i >= num_panels - columns:
+            axis.set_xlabel("images shown to the discriminator [kimg]", color=_INK)
+    if losses:
+        _draw_losses(axes.pop(0), losses)
+    for axis, metric, colour in zip(axes, record.metric_names, _cycle(len(axes)), strict=False):
+        _draw_metric(axis, record, metric, colour)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH)
+    write_bytes(directory.curves_path, buffer.getvalue())
+
+
+def loss_history(events: Iterable[Any]) -> dict[str, list[tuple[float, float]]]:
+    """Return (kimg, value) of each loss in ``progress`` events, values that are not finite left out.
+
+    Args:
+        events: mappings with ``images_seen`` and fields whose names end in ``loss``.
+    """
+    history: dict[str, list[tuple[float, float]]] = {}
+    for event in events:
+        for name, value in event.items():
+            if name.endswith("loss") and isinstance(value, (int, float)) and math.isfinite(value):
+                history.setdefault(name, []).append((event["images_seen"] / 1000, float(value)))
+    return history
+
+
+def _draw_losses(axis: Axes, losses: dict[str, list[tuple[float, float]]]) -> None:
+    for (name, points), colour in zip(losses.items(), _cycle(len(losses)), strict=True):
+        axis.plot(*zip(*points, strict=True), color=colour, linewidth=1.2, label=name.replace("_", " "))
+    axis.set_ylabel("loss", color=_INK)
+    axis.legend(frameon=False, fontsize=8, loc="best")
+
+
+def _draw_metric(axis: Axes, record: RunRecord, metric: str, colour: str) -> None:
+    """Draw one metric with its spread over the extractor's members, its best value and its floor."""
+    history = [(seen / 1000, value) for seen, value in record.history(metric) if math.isfinite(value.value)]
+    arrow = "higher is better" if record.final(metric).higher_is_better else "lower is better"
+    axis.set_ylabel(f"{record.final(metric).label}\n({arrow})", color=_INK)
+    if not history:
+        axis.text(0.5, 0.5, "no finite value", transform=axis.transAxes, ha="center", color=_INK)
+        return
+    at, values = [x for x, _ in history], [value.value for _, value in history]
+    axis.plot(at, values, color=colour, marker="o", markersize=4, linewidth=1.6, label=metric)
+    low, high = [v.value - v.spread for _, v in history], [v.value + v.spread for _, v in history]
+    floor = record.final(metric).floor
+    lowest = min(values) if floor is None or not math.isfinite(floor) else min(*values, floor)
+    logarithmic = lowest > 0 and max(values) / lowest > _LOG_RATIO
+    if any(v.spread > 0 for _, v in history):
+        smallest = min(values) / 2 if logarithmic else -math.inf
+        axis.fill_between(at, [max(x, smallest) for x in low], high, color=colour, alpha=0.18, linewidth=0)
+    best = record.best(metric)
+    axis.plot(
+        [x for x, v in history if v is best],
+        [best.value],
+        "o",
+        color=colour,
+        markersize=9,
+        fillstyle="none",
+        label=f"best {best.value:.4g}",
+    )
+    if floor is not None and math.isfinite(floor):
+        axis.axhline(floor, color=_INK, linestyle="--", linewidth=1, label=f"floor {floor:.4g} (real against real)")
+    if logarithmic:
+        axis.set_yscale("log")
+    axis.legend(frameon=False, fontsize=8, loc="best")
+
+
+def _style(axis: Axes, right: float) -> None:
+    axis.set_xlim(-0.02 * right, 1.02 * right or 1.0)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(visible=True, color="#dddddd", linewidth=0.6)
+    axis.tick_params(colors=_INK, labelsize=8)
+
+
+def _cycle(count: int) -> list[str]:
+    return [_COLOURS[i % len(_COLOURS)] for i in range(count)]

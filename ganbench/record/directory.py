@@ -1,0 +1,309 @@
+"""A run directory: where each file of a run lies, and the rules that keep a finished run safe.
+
+::
+
+    results/runs/20261121-035800-dcgan-digits-s0/
+        config.toml           the resolved configuration; a run can be repeated from it alone
+        record.json           the record; it exists if and only if the run came to its end (complete or diverged)
+        partial_record.json   the record so far of a run that did not
+        events.jsonl          every measured number, as it was measured
+        log.txt  samples/  checkpoints/  curves.png  progress.png  .lock
+
+One process at a time works on a run directory.
+
+The lock is ``flock`` on an open file: the kernel drops it when its process dies, however it dies, so that it is never stale. Forked
+children (data loading workers) close their copy, because an orphan would keep a killed run locked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import socket
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ganbench.errors import StorageError, UsageError
+from ganbench.record.files import is_leftover, remove_leftovers, storage_errors, sync_folder, write_text
+from ganbench.record.record import RunRecord
+from ganbench.record.serialise import to_json
+
+_UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+_RETRY_SECONDS = 0.05
+_held: set[int] = set()
+
+
+class RunLock:
+    """The lock of one run directory.
+
+    Args:
+        path: the lock file; made when missing, and left in place.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = -1
+
+    def acquire(self) -> None:
+        """Take the lock; where the file system knows no locks, go on without one.
+
+        Raises:
+            UsageError: another process holds it.
+            StorageError: the lock file cannot be made.
+        """
+        with storage_errors(self.path):
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                _lock_or_raise(descriptor, self.path)
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+            except BaseException:
+                os.close(descriptor)
+                raise
+        self._descriptor = descriptor
+        _held.add(descriptor)
+
+    def release(self) -> None:
+        """Give the lock back; more than once does no harm."""
+        if self._descriptor >= 0:
+            _held.discard(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a living process holds the lock file ``path``."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _try_lock(descriptor, fcntl.LOCK_SH)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _lock_or_raise(descriptor: int, path: Path) -> None:
+    if _try_lock(descriptor):
+        return
+    time.sleep(_RETRY_SECONDS)  # a reader may be asking is_locked at this very moment
+    if not _try_lock(descriptor):
+        holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
+        raise UsageError(f"{path.parent} is in use by {holder}", hint="wait for it, or stop that process first")
+
+
+def _try_lock(descriptor: int, operation: int = fcntl.LOCK_EX) -> bool:
+    try:
+        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+    return True
+
+
+def _close_in_child() -> None:
+    for descriptor in tuple(_held):
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_close_in_child)
+DEFAULT_RUNS = Path("results") / "runs"
+"""Where runs go and are looked for, below the current folder."""
+_MARKS = ("config.toml", "record.json", "partial_record.json")
+_SPACE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+
+
+class RunDirectory:
+    """The files of one run.
+
+    Plain construction only reads; :meth:`create`, :meth:`create_at` and :meth:`resume` lock the directory until :meth:`close`.
+
+    Args:
+        path: the directory.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_path = path / "config.toml"
+        self.record_path = path / "record.json"
+        self.partial_record_path = path / "partial_record.json"
+        self.events_path = path / "events.jsonl"
+        self.log_path = path / "log.txt"
+        self.samples_path = path / "samples"
+        self.checkpoints_path = path / "checkpoints"
+        self.curves_path = path / "curves.png"
+        self.progress_path = path / "progress.png"
+        self._lock = RunLock(path / ".lock")
+
+    @classmethod
+    def create(cls, root: Path = DEFAULT_RUNS, *, name: str, dataset: str, seed: int, now: datetime | None = None) -> RunDirectory:
+        """Make and lock ``<root>/<UTC time>-<name>-<dataset>-s<seed>``, with ``-2``, ``-3``, ... where that is taken.
+
+        Args:
+            root: folder of runs, made when missing.
+            name: recipe or architecture, as the user named it.
+            dataset: the dataset's name.
+            seed: the run's seed.
+            now: the moment in the name; None for the present.
+
+        Raises:
+            UsageError: the folder cannot be made there.
+            StorageError: the disk is full.
+        """
+        moment = (now or datetime.now(timezone.utc)).astimezone(timezone.utc).strftime("%Y%m%d-%H%M%S")
+        base = f"{moment}-{_slug(name)}-{_slug(dataset)}-s{seed}"
+        _make(root)
+        number, path = 1, root / base
+        while not _make(path, exclusive=True):
+            number += 1
+            path = root / f"{base}-{number}"
+        return cls(path)._lock_and_prepare()
+
+    @classmethod
+    def create_at(cls, path: Path) -> RunDirectory:
+        """Make and lock a run directory at a given path, which must be absent or empty.
+
+        Raises:
+            UsageError: something is there already, or the folder cannot be made.
+            StorageError: the disk is full.
+        """
+        cls.check_free(path)
+        _make(path)
+        return cls(path)._lock_and_prepare(must_be_free=True)
+
+    @classmethod
+    def resume(cls, name: str | Path) -> RunDirectory:
+        """Lock the directory of the unfinished run that a path or a run id means.
+
+        Raises:
+            UsageError: no run is there, it is finished, or another process works on it.
+            StorageError: it is not writable.
+        """
+        path = Path(name)
+        if not is_run(path) and not path.exists():
+            from ganbench.record.find import find_run
+
+            path = find_run(str(name))
+        run = cls(path)
+        if not run.config_path.is_file():
+            raise UsageError(f"{path} is not a run directory", hint="give the folder that holds the run's config.toml")
+        run._refuse_finished()
+        return run._lock_and_prepare()
+
+    @staticmethod
+    def check_free(path: Path) -> None:
+        """Check that :meth:`create_at` may use a path.
+
+        Raises:
+            UsageError: it is a file, or a folder with something in it.
+        """
+        try:
+            names = [entry.name for entry in path.iterdir() if not _is_of_a_killed_start(entry)] if path.exists() else []
+        except OSError as error:
+            raise UsageError(f"run directory {path} cannot be used: {error.strerror}", hint="choose another folder") from None
+        if names:
+            again = f", or continue it with `ganbench run --resume {path}`" if is_run(path) else ""
+            raise UsageError(f"run directory {path} is not empty (it holds {min(names)})", hint=f"choose another folder{again}")
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run came to its end: ``record.json`` exists."""
+        return self.record_path.exists()
+
+    @property
+    def is_active(self) -> bool:
+        """Whether a living process works on it."""
+        return is_locked(self._lock.path)
+
+    def write_partial(self, record: RunRecord) -> None:
+        """Keep the record of a run that is under way, interrupted or failed.
+
+        Raises:
+            StorageError: the disk is full or not writable.
+        """
+        write_text(self.partial_record_path, to_json(record))
+
+    def finish(self, record: RunRecord) -> None:
+        """Write ``record.json``, which ends the run for good.
+
+        Raises:
+            ValueError: the record's status is neither complete nor diverged.
+            UsageError: the run is finished already.
+            StorageError: the disk is full or not writable.
+        """
+        if record.status not in ("complete", "diverged"):
+            raise ValueError(f"status of a finished run must be complete or diverged (got {record.status!r})")
+        self._refuse_finished()
+        write_text(self.record_path, to_json(record))
+        with contextlib.suppress(OSError):
+            self.partial_record_path.unlink()
+
+    def close(self) -> None:
+        """Give the lock back; more than once does no harm."""
+        self._lock.release()
+
+    def __enter__(self) -> RunDirectory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _refuse_finished(self) -> None:
+        if self.is_finished:
+            raise UsageError(f"{self.path} is finished, and a finished run is never overwritten", hint="start a new run")
+
+    def _lock_and_prepare(self, *, must_be_free: bool = False) -> RunDirectory:
+        """Lock; clear what a killed writer left behind; make the folders below."""
+        self._lock.acquire()
+        try:
+            if must_be_free:
+                self.check_free(self.path)
+            self._refuse_finished()
+            remove_leftovers(self.path)
+            _make(self.samples_path)
+            _make(self.checkpoints_path)
+        except BaseException:
+            self.close()
+            raise
+        sync_folder(self.path.parent)
+        return self
+
+
+def _is_of_a_killed_start(entry: Path) -> bool:
+    """Return whether an entry is all that a run killed before its config.toml leaves: the lock, an empty folder, a temporary file."""
+    if entry.name in ("samples", "checkpoints") and entry.is_dir():
+        return not any(entry.iterdir())
+    return entry.name == ".lock" or is_leftover(entry)
+
+
+def is_run(path: Path) -> bool:
+    """Return whether a folder holds a run."""
+    return path.is_dir() and any((path / mark).is_file() for mark in _MARKS)
+
+
+def _make(path: Path, *, exclusive: bool = False) -> bool:
+    """Make a folder and its parents; return False where ``exclusive`` and it exists."""
+    try:
+        path.mkdir(parents=True, exist_ok=not exclusive)
+    except OSError as error:
+        if exclusive and isinstance(error, FileExistsError):
+            return False
+        kind = StorageError if error.errno in _SPACE_ERRORS else UsageError
+        raise kind(f"cannot make the folder {path}: {error.strerror}", hint="choose another folder for the run") from None
+    return True
+
+
+def _slug(text: str) -> str:
+    """Return ``text`` as one part of a file name."""
+    slug = re.sub(r"[^A-Za-z0-9_+.]+", "-", text).strip("-.")
+    return slug[-60:].strip("-.") or "run"

@@ -1,0 +1,196 @@
+"""The directory of a history: which file holds which record, adding, and reading all of it.
+
+::
+
+    .ganbench/
+        <hardware>/<work>/<commit>-<time>-<run id>-<digest>.json     a record, as a run wrote it
+        baselines/<name>.json                                        see ganbench.record.baseline
+        accept.toml                                                  see ganbench.record.accept
+
+A file is never changed, and its name holds a digest of its content: two copies of a history merge by putting their files together. There
+is no index; what is in the directory is all there is. ``<hardware>`` is the digest of the hardware key, ``<work>`` that of the cell: what
+was run without its seed and its code, because a series follows the code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ganbench.errors import StorageError, UsageError
+from ganbench.record.cells import cells_of
+from ganbench.record.files import storage_errors, write_text
+from ganbench.record.find import Unreadable
+from ganbench.record.record import SCHEMA_VERSION, RunRecord
+from ganbench.record.serialise import from_json, to_json
+
+UNKNOWN = "unknown"
+"""What stands for a commit that nobody knows."""
+DIRTY = "+dirty"
+"""What follows a commit whose files were edited."""
+_FORM = re.compile(r"[0-9a-f]{7,40}(\+dirty)?|unknown")
+_COMMIT_DIGITS = 12
+
+
+def current_commit(folder: Path = Path()) -> str:
+    """Return the commit of the repository around a folder, with ``+dirty`` where tracked files were edited; ``unknown`` without one."""
+    head = _git(folder, "rev-parse", "HEAD")
+    if not head:
+        return UNKNOWN
+    return head[:_COMMIT_DIGITS] + (DIRTY if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+
+
+def checked_commit(text: str) -> str:
+    """Return a commit as a history names it.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not _FORM.fullmatch(text):
+        raise UsageError(f"a commit must be 7 to 40 hex digits in small letters (got {text!r})", hint="`git rev-parse HEAD` prints one")
+    digits, plus, _ = text.partition("+")
+    return digits[:_COMMIT_DIGITS] + (DIRTY if plus else "")
+
+
+def commit_in_name(name: str) -> str:
+    """Return the commit that a record's file name begins with; ``unknown`` where that is none."""
+    text = name.partition("-")[0]
+    return text if _FORM.fullmatch(text) else UNKNOWN
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Return what git prints; nothing where there is no git, no repository or no commit."""
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+DEFAULT_HISTORY = Path(".ganbench")
+"""Where a history is, below the current folder."""
+_KEY = re.compile(r"[0-9a-f]{12}")
+_TIME = "%Y%m%dT%H%M%SZ"
+_NAME_DIGITS = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One record of a history."""
+
+    commit: str
+    """12 hex digits, with ``+dirty`` where files were edited; ``unknown`` where nobody knew it."""
+    moment: datetime
+    """When the run began, in UTC."""
+    record: RunRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class History:
+    """All that a directory holds, the oldest first."""
+
+    entries: tuple[Entry, ...]
+    damaged: tuple[Unreadable, ...]
+
+
+def add_record(history: Path, record: RunRecord, commit: str = UNKNOWN) -> Path:
+    """Put a finished run into a history and return its file; one that is there already is left as it is.
+
+    Args:
+        history: the directory, made when missing.
+        record: complete or diverged.
+        commit: what :func:`ganbench.record.history.checked_commit` returned.
+
+    Raises:
+        UsageError: the run is not finished, or its time cannot be read.
+        StorageError: the directory cannot be written.
+    """
+    if record.status not in ("complete", "diverged"):
+        raise UsageError(f"run {record.run_id} is {record.status}, and a history holds finished runs only", hint="resume it first")
+    text = to_json(record)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_NAME_DIGITS]
+    name = f"{commit}-{_moment(record).strftime(_TIME)}-{_slug(record.run_id)}-{digest}.json"
+    path = history / record.keys.hardware.digest / cells_of([record])[0].digest / name
+    if path.exists():
+        return path
+    _make_folder(path.parent)
+    write_text(path, text)
+    return path
+
+
+def read_history(history: Path) -> History:
+    """Return every record of a directory; what is damaged is named and passed over.
+
+    Raises:
+        UsageError: it is no directory, cannot be read, or holds a record of a later schema version.
+    """
+    entries, damaged = [], []
+    for path in _files(history):
+        try:
+            text = path.read_bytes()
+            record = from_json(text, str(path))
+            entries.append(Entry(commit=commit_in_name(path.name), moment=_moment(record), record=record))
+        except OSError as error:
+            damaged.append(Unreadable(path=path, reason=f"cannot read {path}: {error.strerror}"))
+        except UsageError as error:
+            if _is_newer(text):
+                raise
+            damaged.append(Unreadable(path=path, reason=str(error)))
+    entries.sort(key=lambda entry: (entry.moment, entry.record.run_id, entry.commit))
+    return History(entries=tuple(entries), damaged=tuple(damaged))
+
+
+def _is_newer(text: bytes) -> bool:
+    """Tell whether a file was written by a later version, and so is not damaged but unknown."""
+    try:
+        version = json.loads(text)["schema_version"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
+    return isinstance(version, int) and version > SCHEMA_VERSION
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its parents.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise StorageError(f"cannot make the folder {folder}: a file is there", hint="choose another directory with --history")
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _files(history: Path) -> Iterator[Path]:
+    """Yield the records' files in the order of their names."""
+    if history.exists() and not history.is_dir():
+        raise UsageError(f"{history} is not the directory of a history", hint="give the folder that `ganbench trend --add` filled")
+    for hardware in _folders(history):
+        for work in _folders(hardware):
+            yield from sorted(path for path in work.glob("[!.]*.json") if path.is_file())
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(child for child in folder.iterdir() if _KEY.fullmatch(child.name) and child.is_dir()) if folder.exists() else []
+    except OSError as error:
+        raise UsageError(f"cannot read the folder {folder}: {error.strerror}", hint="check its permissions") from None
+
+
+def _moment(record: RunRecord) -> datetime:
+    try:
+        moment = datetime.fromisoformat(record.created.replace("Z", "+00:00"))
+    except ValueError:
+        raise UsageError(f"record {record.run_id} is damaged: created must be a time in ISO 8601 (got {record.created!r})") from None
+    return moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _slug(text: str) -> str:
+    """Return a run id as a part of a file name."""
+    return re.sub(r"[^A-Za-z0-9_+.]+", "-", text).strip("-.")[-80:] or "run"

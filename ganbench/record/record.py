@@ -1,0 +1,197 @@
+"""The record of one run: frozen, versioned, and carrying its machine.
+
+Schema history
+    1  (0.1.0) first version
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from ganbench.spec import PluginIdentity
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Key:
+    """One of the four keys that decide what may be compared: named fields and a digest over them."""
+
+    fields: tuple[tuple[str, Scalar], ...]
+    """Sorted by name."""
+
+    @classmethod
+    def of(cls, **values: Scalar) -> Key:
+        """Build a key from named values."""
+        return cls(fields=tuple(sorted(values.items())))
+
+    @property
+    def digest(self) -> str:
+        """First 12 hex digits of sha256 over the canonical JSON of the fields."""
+        return hashlib.sha256(json.dumps(self.fields, sort_keys=True).encode()).hexdigest()[:12]
+
+    def differences(self, other: Key) -> tuple[tuple[str, Scalar, Scalar], ...]:
+        """Return (field, ours, theirs) for each field that differs."""
+        ours, theirs = dict(self.fields), dict(other.fields)
+        return tuple((n, ours.get(n), theirs.get(n)) for n in sorted(ours | theirs) if ours.get(n) != theirs.get(n))
+
+
+SCHEMA_VERSION = 1
+MIXED_MACHINES = "resumed on another machine: times and speed are a mixture of both"
+"""The note of a run that went on elsewhere."""
+Status = Literal["complete", "diverged", "interrupted", "failed", "running"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keys:
+    """The four keys of a run."""
+
+    hardware: Key
+    software: Key
+    work: Key
+    evaluation: tuple[Key, ...]
+    """One for each metric."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """Where the wall clock went, in seconds; the parts do not overlap."""
+
+    training_seconds: float
+    evaluation_seconds: float
+    checkpoint_seconds: float
+    sampling_seconds: float
+    """Writing sample grids."""
+    startup_seconds: float
+    """Loading data and building networks."""
+    calibration_seconds: float
+    """Choosing the thread count, warming up."""
+    wall_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Throughput:
+    """Speed of training, evaluation and I/O left out."""
+
+    images_per_second: float
+    """Real images into the discriminator, over all training segments after warm-up."""
+    seconds_per_kimg: float
+    phase_milliseconds: tuple[tuple[str, float], ...]
+    """Mean time of each phase of an iteration, from a sample of iterations."""
+    peak_memory_mib: float
+    """Peak device memory on a GPU, peak resident set on a CPU."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """What is the same on every machine."""
+
+    generator_parameters: int
+    discriminator_parameters: int
+    flops_per_iteration: int
+    """Multiply-adds count twice; forward and backward of one iteration. 0 where it could not be counted."""
+    generator_steps: int
+    images_seen: int
+    trajectory_hash: str
+    """sha256 over the float32 losses of the first iterations."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """All metrics at one moment of training."""
+
+    images_seen: int
+    training_seconds: float
+    values: tuple[MetricValue, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRecord:
+    """Everything that a table or a comparison needs to know of a run."""
+
+    schema_version: int
+    run_id: str
+    status: Status
+    status_detail: str
+    """Why it is not complete; empty otherwise."""
+    created: str
+    """UTC, ISO 8601."""
+    ganbench_version: str
+    name: str
+    """The recipe or architecture as the user named it."""
+    seed: int
+    config: dict[str, Scalar | list[str]]
+    """The resolved configuration by path, as in config.toml."""
+    plugins: tuple[PluginIdentity, ...]
+    dataset: str
+    dataset_hash: str
+    keys: Keys
+    timing: Timing
+    throughput: Throughput
+    work: Work
+    evaluations: tuple[Evaluation, ...]
+    collapsed: bool
+    """The final value of the first metric is more than twice its best and further from the best than its spread."""
+    num_resumes: int
+    notes: tuple[str, ...] = ()
+    """What a reader must know: files left out, overrides of a recipe, a stated fallback."""
+    host: str = ""
+    """Name of the machine, for finding it again; never part of a key."""
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Names of the metrics, in the order of the evaluations."""
+        return tuple(v.name for v in self.evaluations[-1].values) if self.evaluations else ()
+
+    def history(self, metric: str) -> tuple[tuple[int, MetricValue], ...]:
+        """Return (images_seen, value) of one metric over the run."""
+        return tuple((e.images_seen, v) for e in self.evaluations for v in e.values if v.name == metric)
+
+    def final(self, metric: str) -> MetricValue:
+        """Return the last value of a metric."""
+        return self.history(metric)[-1][1]
+
+    def best(self, metric: str) -> MetricValue:
+        """Return the best value of a metric; a NaN is never the best."""
+        values = [v for _, v in self.history(metric)]
+        return min(values, key=lambda v: (v.value != v.value, -v.value if v.higher_is_better else v.value))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MetricValue:
+    """One measured number, with its protocol and its floor."""
+
+    name: str
+    """Full name with protocol: ``fd5k_digits``."""
+    label: str
+    """Table heading: ``FD digits``."""
+    value: float
+    """Mean over the extractor's members."""
+    spread: float
+    """Standard deviation (ddof 1) over the members; 0 for one member."""
+    num_generated: int
+    num_reference: int
+    higher_is_better: bool
+    evaluation_key: str
+    """Digest of the evaluation key; values under different keys are never put in one column."""
+    floor: float | None = None
+    """The same metric between real images and real images: two disjoint halves of the train split, or what :attr:`floor_of` says."""
+    floor_count: int = 0
+    """Real images on each side of the floor; of those in the place of the generated ones where :attr:`floor_of` says what they are."""
+    floor_of: str = ""
+    """``train images against the held-out ones``; empty for two halves."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """A field in which two keys differ."""
+
+    key: str
+    """``hardware``, ``software``, ``work`` or ``evaluation``."""
+    field: str
+    base: Scalar
+    """None where base has no such field."""
+    head: Scalar

@@ -1,0 +1,1 @@
+"""What other tools read: JUnit, benchmark actions, pytest-benchmark, and the schemas of our own JSON."""

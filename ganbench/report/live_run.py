@@ -1,0 +1,189 @@
+"""The live line of a run on a terminal, and plain lines every ten seconds elsewhere. All of it goes to stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganbench.record.record import Evaluation
+from ganbench.run.events import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+PLAIN_SECONDS = 10.0
+
+
+class _LogFile(logging.FileHandler):
+    """The run's log; a full disk costs its lines and puts no traceback on the screen, for the files that matter raise by themselves."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        pass
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            super().close()
+
+
+class LineReporter:
+    """Plain lines: for logs, pipes and CI.
+
+    Args:
+        quiet: only warnings and errors are printed.
+        on_started: called with the run directory when there is one.
+    """
+
+    def __init__(self, *, quiet: bool, on_started: Callable[[Path], None]) -> None:
+        self._quiet, self._on_started = quiet, on_started
+        self._last = -PLAIN_SECONDS
+        self._held: list[str] | None = []
+        self._log: logging.FileHandler | None = None
+
+    def __enter__(self) -> LineReporter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is not None and self._log is not None:
+            logging.getLogger("ganbench").debug("the run ended early", exc_info=error)
+        self._release()
+        if self._log is not None:
+            logging.getLogger().removeHandler(self._log)
+            self._log.close()
+
+    def started(self, directory: Path, description: str) -> None:
+        """Name the run directory first, and open its log."""
+        from ganbench.run.session import run_directory_name
+
+        self._on_started(directory)
+        with contextlib.suppress(OSError):
+            self._log = _LogFile(directory / "log.txt", encoding="utf-8")
+            self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+            logging.getLogger().addHandler(self._log)
+        self.say(f"run directory: {run_directory_name(directory)}")
+        self._release()
+        self.say(description)
+
+    def message(self, text: str) -> None:
+        """Print a line; a warning is printed even when quiet, and never before the line that names the run directory."""
+        if self._quiet and not text.startswith(("warning:", "error:", "critical:")):
+            return
+        if self._held is None:
+            self._print(text)
+        else:
+            self._held.append(text)
+
+    def notice(self, text: str) -> None:
+        """Print a line at once, unless quiet."""
+        if not self._quiet:
+            self._print(text)
+
+    def _release(self) -> None:
+        """Print what was held back; from here on nothing is."""
+        held, self._held = self._held or [], None
+        for text in held:
+            self._print(text)
+
+    def say(self, text: str) -> None:
+        """Print a line unless quiet, and log it."""
+        logging.getLogger("ganbench").info(text)
+        if not self._quiet:
+            self._print(text)
+
+    def progressed(self, progress: Progress) -> None:
+        """Print a line every ten seconds."""
+        now = time.monotonic()
+        if self._quiet or now - self._last < PLAIN_SECONDS:
+            return
+        self._last = now
+        self._print(f"{_position(progress)}  {_speed(progress)}  {_losses(progress)}  {duration(progress.eta_seconds)} left")
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Print the values."""
+        self.say(f"{evaluation.images_seen / 1000:8.1f} kimg  {metric_values(evaluation)}")
+
+    def _print(self, text: str) -> None:
+        click.echo(text, err=True)
+
+
+class LiveReporter(LineReporter):
+    """One live line on a terminal; evaluations scroll above it."""
+
+    def __init__(self, *, quiet: bool, on_started: Callable[[Path], None]) -> None:
+        super().__init__(quiet=quiet, on_started=on_started)
+        self._bar: Bar | None = None
+        self._task: Any = None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        super().__exit__(kind, error, trace)
+
+    def progressed(self, progress: Progress) -> None:
+        """Move the live line."""
+        if self._bar is None:
+            self._bar = _make_bar()
+            self._task = self._bar.add_task("", total=progress.total_images, status="")
+            self._bar.start()
+        status = f"{_speed(progress)}  {_losses(progress)}  {duration(progress.eta_seconds)} left"
+        self._bar.update(self._task, completed=progress.images_seen, description=_position(progress), status=status)
+
+    def _print(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False, markup=False)
+        else:
+            super()._print(text)
+
+
+def _make_bar() -> Bar:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[status]}"))
+    return Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=5)
+
+
+def make_reporter(*, quiet: bool, on_started: Callable[[Path], None]) -> LineReporter:
+    """Return the reporter that suits stderr; a terminal that cannot move its cursor gets plain lines."""
+    if not quiet and sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
+        return LiveReporter(quiet=quiet, on_started=on_started)
+    return LineReporter(quiet=quiet, on_started=on_started)
+
+
+def metric_values(evaluation: Evaluation) -> str:
+    """Return ``FD digits 12.3 +- 0.4 (floor 3.1)`` for each value."""
+    parts = []
+    for value in evaluation.values:
+        spread = f" +- {value.spread:.2g}" if value.spread else ""
+        floor = "" if value.floor is None else f" (floor {value.floor:.3g})"
+        parts.append(f"{value.label} {value.value:.4g}{spread}{floor}")
+    return "  ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as ``1:02:03`` or ``2:03``."""
+    if seconds != seconds or seconds == float("inf"):
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _position(progress: Progress) -> str:
+    return f"{progress.images_seen / 1000:8.1f} / {progress.total_images / 1000:.1f} kimg"
+
+
+def _speed(progress: Progress) -> str:
+    return f"{progress.images_per_second:,.0f} img/s"
+
+
+def _losses(progress: Progress) -> str:
+    return f"D {progress.statistics['discriminator_loss']:.3f}  G {progress.statistics['generator_loss']:.3f}"

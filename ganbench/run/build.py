@@ -1,0 +1,217 @@
+"""From a resolved configuration to everything that a trainer needs: device, data, networks, algorithm, evaluator."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from ganbench.config.model import RunConfig
+from ganbench.config.resolve import Resolved
+from ganbench.data.choose import make_sampler
+from ganbench.data.sampler import Sampler
+from ganbench.data.source import DataContext, Dataset
+from ganbench.errors import ConfigError, GanbenchError, PluginError
+from ganbench.evaluation.naming import PlannedMetric
+from ganbench.evaluation.paired import EvaluatorLike
+from ganbench.evaluation.protocol import Extractor, ExtractorContext
+from ganbench.plugin.factory import load_attribute
+from ganbench.plugin.manager import PluginManager
+from ganbench.run.compatible import check_pair
+from ganbench.run.evaluation import build_evaluator
+from ganbench.run.machine import choose_device, keep_freed_memory, set_numerics
+from ganbench.spec import ArchitectureSpec, ImageShape
+from ganbench.training.algorithm import Algorithm, AlgorithmContext
+from ganbench.training.networks import Networks
+from ganbench.training.objective import Augmentation, Judgement, Objective, as_judgement, pack
+from ganbench.training.seeding import seed_everything
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Materials:
+    """What a run is made of, built and checked."""
+
+    config: RunConfig
+    resolved: Resolved
+    device: torch.device
+    dataset: Dataset
+    networks: Networks
+    sampler: Sampler
+    algorithm: Algorithm
+    evaluator: EvaluatorLike | None
+    planned: tuple[PlannedMetric, ...]
+    keeps_memory: bool
+    """Whether the C library keeps freed memory."""
+    forced: tuple[str, ...]
+    """Why this run would have been refused without ``training.force``."""
+
+
+def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[PlannedMetric, ...]) -> Materials:
+    """Build everything, cheapest checks first.
+
+    Raises:
+        UsageError: whatever the user or a plugin got wrong.
+    """
+    config = resolved.config
+    device = choose_device(config.training.device)
+    set_numerics(config, device)
+    keeps_memory = config.training.keep_memory and device.type == "cpu" and keep_freed_memory()
+    extractors = _build_extractors(config, manager, planned, device)
+    dataset = _build_dataset(resolved)
+    networks, judged = _build_networks(resolved, dataset, device)
+    objective = _build_objective(resolved)
+    assert isinstance(resolved.architecture.spec, ArchitectureSpec)
+    forced = check_pair(config, resolved.architecture.spec, networks, objective, judged)
+    sampler = make_sampler(
+        dataset.train,
+        batch_size=config.training.batch_size,
+        seed=config.training.seed,
+        device=device,
+        channels_last=config.training.channels_last,
+        horizontal_flip=config.training.horizontal_flip,
+        workers=config.training.workers,
+    )
+    algorithm_class = load_attribute(resolved.architecture.spec.algorithm, owner=f"the algorithm of {config.name!r}")
+    algorithm: Algorithm = algorithm_class(
+        AlgorithmContext(
+            config=config,
+            networks=networks,
+            objective=objective,
+            sampler=sampler,
+            shape=dataset.shape,
+            train_labels=dataset.train.labels,
+            device=device,
+            dataset=dataset,
+            augment=_build_augmentation(resolved, dataset.shape),
+        )
+    )
+    evaluator = build_evaluator(config, manager, planned, extractors, dataset, networks, device) if planned else None
+    return Materials(
+        config=config,
+        resolved=resolved,
+        device=device,
+        dataset=dataset,
+        networks=networks,
+        sampler=sampler,
+        algorithm=algorithm,
+        evaluator=evaluator,
+        planned=planned,
+        keeps_memory=keeps_memory,
+        forced=forced,
+    )
+
+
+def _build_dataset(resolved: Resolved) -> Dataset:
+    config = resolved.config
+    root = config.data.root or os.environ.get("GANBENCH_DATA", "")
+    context = DataContext(
+        data_root=Path(root).expanduser() if root else None,
+        download=config.data.download,
+        resident_limit_mib=config.data.resident_limit_mib,
+    )
+    dataset: Dataset = resolved.dataset.build(config.dataset.options, context)
+    if not isinstance(dataset, Dataset):
+        raise PluginError(f"dataset {config.dataset.name!r} must return a ganbench.Dataset (got {type(dataset).__name__})")
+    if dataset.train.num_images < config.training.batch_size:
+        raise ConfigError(
+            f"training.batch_size is {config.training.batch_size}, and {dataset.name} has {dataset.train.num_images} train images",
+            hint="use a smaller --batch-size",
+        )
+    if dataset.shape.points and config.training.dequantise:
+        raise ConfigError(f"training.dequantise is for grey levels, and {dataset.name} holds points", hint="leave it out")
+    return dataset
+
+
+def _build_networks(resolved: Resolved, dataset: Dataset, device: torch.device) -> tuple[Networks, Judgement]:
+    """Build, check and place the networks; return them with what the discriminator says of two samples.
+
+    Raises:
+        ConfigError: the resolution is not one of the architecture's.
+        PluginError: the networks do not keep to the contract.
+    """
+    config, spec = resolved.config, resolved.architecture.spec
+    assert isinstance(spec, ArchitectureSpec)
+    shape = replace(dataset.shape, packing=config.training.packing if spec.packing else 1)
+    if spec.resolutions and shape.resolution not in spec.resolutions:
+        allowed = ", ".join(map(str, spec.resolutions))
+        what = "points" if shape.points else f"{shape.resolution}x{shape.resolution} images"
+        hint = "choose a dataset of images" if shape.points else "choose a resolution with -o dataset.resolution=N"
+        raise ConfigError(f"{spec.name} cannot be built for {what} (it can for {allowed})", hint=hint)
+    seed_everything(config.training.seed)
+    networks: Networks = resolved.architecture.build(config.architecture.options, shape)
+    judged = check_networks(spec.name, networks, shape, dataset)
+    layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
+    for module in (networks.generator, networks.discriminator, *networks.extra.values()):
+        module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        module.train()
+    return networks, judged
+
+
+@torch.no_grad()
+def check_networks(name: str, networks: Networks, shape: ImageShape, dataset: Dataset) -> Judgement:
+    """Try the contract on two samples before anything is trained, and return what the discriminator says of them.
+
+    Raises:
+        PluginError: a wrong type, a failing forward, or a wrong shape.
+    """
+    if not isinstance(networks, Networks):
+        raise PluginError(f"architecture {name!r} must return ganbench.Networks (got {type(networks).__name__})")
+    count = 2 * shape.packing
+    labels = torch.zeros(count, dtype=torch.int64) if networks.conditional else None
+    networks.generator.eval()
+    networks.discriminator.eval()
+    try:
+        if networks.translation is None:
+            images = networks.generator(torch.zeros(count, networks.latent_dim), labels)
+            judged = as_judgement(networks.discriminator(pack(images, shape.packing), labels))
+        else:  # what its discriminator is shown is between it and its algorithm
+            images = networks.generator(networks.translation.inputs(dataset, count, torch.Generator().manual_seed(0)), labels)
+            shape = networks.translation.reference(dataset).shape
+            judged = Judgement(torch.zeros(count))
+    except GanbenchError:
+        raise
+    except Exception as error:
+        raise PluginError(f"architecture {name!r} fails on two samples: {type(error).__name__}: {error}") from error
+    wanted = [count, shape.image_channels, shape.resolution, shape.resolution]
+    if list(images.shape) != wanted:
+        raise PluginError(f"the generator of {name!r} makes images {list(images.shape)}, the dataset needs {wanted}")
+    if judged.logits.ndim < 1 or judged.logits.shape[0] != 2:
+        raise PluginError(
+            f"the discriminator of {name!r} returns logits {list(judged.logits.shape)}; the first size must be the batch's, 2"
+        )
+    return judged
+
+
+def _build_objective(resolved: Resolved) -> Objective:
+    """Build the loss."""
+    config = resolved.config
+    objective: Objective = resolved.loss.build(config.loss.options)
+    if not isinstance(objective, Objective):
+        raise PluginError(f"loss {config.loss.name!r} must return a ganbench.Objective (got {type(objective).__name__})")
+    return objective
+
+
+def _build_augmentation(resolved: Resolved, shape: ImageShape) -> Augmentation | None:
+    """Build the augmentation, where there is one."""
+    choice = resolved.config.augmentation
+    if resolved.augmentation is None or choice is None:
+        return None
+    augment: Augmentation = resolved.augmentation.build(choice.options, shape)
+    if not callable(augment):
+        raise PluginError(f"augmentation {choice.name!r} must return a function of images (got {type(augment).__name__})")
+    return augment
+
+
+def _build_extractors(
+    config: RunConfig, manager: PluginManager, planned: tuple[PlannedMetric, ...], device: torch.device
+) -> dict[str, Extractor]:
+    """Build each extractor that a metric needs, once."""
+    weights = Path(config.evaluation.extractor_weights).expanduser() if config.evaluation.extractor_weights else None
+    context = ExtractorContext(device=str(device), weights=weights, download=config.data.download)
+    built: dict[str, Extractor] = {}
+    for name in dict.fromkeys(p.extractor_name for p in planned if p.extractor_name):
+        registered = manager.find("extractor", name)
+        built[name] = registered.build(registered.spec.options(), context)
+    return built

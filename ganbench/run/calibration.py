@@ -1,0 +1,115 @@
+"""The first seconds of a run: how many CPU threads are fastest right now, and how much arithmetic an iteration is.
+
+With another process on the machine two threads were measured ten times slower than one (threads that wait at a barrier keep their core),
+so the count is measured and never assumed. Everything that the trial iterations changed is put back.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import statistics
+import time
+from dataclasses import dataclass
+
+import torch
+
+from ganbench.training.algorithm import Algorithm, execute
+from ganbench.training.rehearsal import undone
+
+logger = logging.getLogger(__name__)
+
+_TRIAL_SECONDS = 3.0
+_MAX_ROUNDS = 12
+_WORTHWHILE = 0.97
+"""More threads must bring the time below this fraction: a tie goes to the count that suffers less from other processes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Threads:
+    """The chosen thread count and why."""
+
+    count: int
+    reason: str
+
+
+def choose_threads(algorithm: Algorithm, device: torch.device, wanted: int) -> Threads:
+    """Set the thread count of this process.
+
+    Args:
+        algorithm: whose iterations are timed, and undone.
+        device: on a GPU the host's threads do not matter, and torch's own choice stands.
+        wanted: a count, or 0 to measure.
+    """
+    if wanted:
+        torch.set_num_threads(wanted)
+        return Threads(count=wanted, reason="given")
+    if device.type != "cpu":
+        return Threads(count=torch.get_num_threads(), reason="torch's default")
+    if os.environ.get("OMP_NUM_THREADS", "").isdigit():
+        return Threads(count=torch.get_num_threads(), reason="OMP_NUM_THREADS")
+    candidates = candidate_counts(available_cpus())
+    if len(candidates) == 1:
+        torch.set_num_threads(candidates[0])
+        return Threads(count=candidates[0], reason="the only CPU")
+    with undone(algorithm, device):
+        seconds = _trial(algorithm, candidates)
+    best = candidates[0]
+    for count in candidates[1:]:
+        if seconds[count] < _WORTHWHILE * seconds[best]:
+            best = count
+    torch.set_num_threads(best)
+    measured = ", ".join(f"{c}: {1e3 * s:.1f} ms" for c, s in seconds.items())
+    return Threads(count=best, reason=f"fastest of {measured}")
+
+
+def available_cpus() -> int:
+    """Return the CPUs that this process may use: its affinity, bounded by the container's quota."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = open("/sys/fs/cgroup/cpu.max", encoding="ascii").read().split()  # noqa: PTH123, SIM115
+        return cpus if quota == "max" else max(1, min(cpus, int(quota) // int(period)))
+    except (OSError, ValueError):
+        return cpus
+
+
+def candidate_counts(cpus: int) -> list[int]:
+    """Return the thread counts to try, smallest first: 1, powers of two, and all CPUs (at most 64)."""
+    cpus = min(cpus, 64)
+    powers = {2**k for k in range(7) if 2**k <= cpus}
+    return sorted(powers | {cpus} if cpus <= 8 else {1, *sorted(powers)[-3:], cpus})
+
+
+def _trial(algorithm: Algorithm, candidates: list[int]) -> dict[int, float]:
+    """Time single iterations in turn, forwards and backwards, so that drift hits every count alike."""
+    samples: dict[int, list[float]] = {count: [] for count in candidates}
+    for count in candidates:
+        _timed_iteration(algorithm, count)
+    began = time.perf_counter()
+    for round_ in range(_MAX_ROUNDS):
+        for count in candidates if round_ % 2 == 0 else candidates[::-1]:
+            samples[count].append(_timed_iteration(algorithm, count))
+        if round_ >= 1 and time.perf_counter() - began > _TRIAL_SECONDS:
+            break
+    return {count: statistics.median(s) for count, s in samples.items()}
+
+
+def _timed_iteration(algorithm: Algorithm, threads: int) -> float:
+    """Return the seconds of one whole iteration at a thread count."""
+    torch.set_num_threads(threads)
+    began = time.perf_counter()
+    execute(algorithm, 0)
+    return time.perf_counter() - began
+
+
+def count_flops(algorithm: Algorithm, device: torch.device) -> int:
+    """Return the floating-point operations of one iteration (a multiply-add is two), or 0 where torch cannot count them."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    try:
+        with undone(algorithm, device), FlopCounterMode(display=False) as counter:
+            execute(algorithm, 0)
+    except (NotImplementedError, RuntimeError) as error:
+        logger.debug("FLOPs were not counted: %s", error)
+        return 0
+    return int(counter.get_total_flops())

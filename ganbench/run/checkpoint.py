@@ -1,0 +1,101 @@
+"""The state of a run on disk, so that a killed run goes on to the same bits.
+
+A checkpoint is one file whose name holds the images seen and the sha256 of its content, so a damaged one is recognised without trusting
+it. It is written under a temporary name, synced and renamed; the last few are kept; it is loaded with ``weights_only``, so it cannot run
+code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganbench.errors import RunFailed
+from ganbench.record.files import write_bytes
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 2
+_NAME = re.compile(r"^(\d{12})-([0-9a-f]{16})\.pt$")
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any], *, images_seen: int, keep: int) -> Path:
+    """Write a checkpoint and remove all but the newest ``keep``.
+
+    Args:
+        folder: the run's ``checkpoints``.
+        state: tensors, numbers, strings, lists and dicts only.
+        images_seen: orders the files.
+        keep: how many stay.
+
+    Raises:
+        StorageError: the disk is full or not writable; older checkpoints are untouched.
+    """
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, **state}, buffer)
+    data = buffer.getvalue()
+    path = folder / f"{images_seen:012d}-{_digest(data)}.pt"
+    if not path.exists():
+        write_bytes(path, data)
+    others = [p for p in list_checkpoints(folder) if p != path]
+    # What lies at or beyond this point was passed over as damaged; left there it would be counted instead of a whole one.
+    older = [p for p in others if _images_seen(p) < images_seen]
+    kept = older[max(len(older) + 1 - keep, 0) :]
+    for other in others:
+        if other not in kept:
+            other.unlink(missing_ok=True)
+    return path
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints of a run, oldest first."""
+    return sorted(p for p in folder.glob("*.pt") if _NAME.match(p.name))
+
+
+def load_newest(folder: Path) -> dict[str, Any] | None:
+    """Return the newest checkpoint that is whole, or None where there is none.
+
+    A damaged one is named in a warning and passed over. Tensors come back on the CPU; whoever takes them moves them.
+
+    Raises:
+        RunFailed: there are checkpoints, and not one of them can be read.
+    """
+    paths = list_checkpoints(folder)
+    for path in reversed(paths):
+        state = _load(path)
+        if state is not None:
+            return state
+    if paths:
+        raise RunFailed(f"none of the {len(paths)} checkpoints in {folder} is whole", hint="start the run anew")
+    return None
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    """Return a checkpoint's state, or None with a warning."""
+    match = _NAME.match(path.name)
+    assert match is not None
+    try:
+        data = path.read_bytes()
+        if _digest(data) != match.group(2):
+            raise ValueError(f"its content has changed ({len(data)} bytes)")
+        state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        if state.get("format") != FORMAT:
+            raise ValueError(f"its format is {state.get('format')!r}, this is {FORMAT}")
+    except Exception as error:  # whatever a damaged file makes of the reader
+        logger.warning("checkpoint %s is damaged (%s); trying the one before", path.name, error)
+        return None
+    return state
+
+
+def _images_seen(path: Path) -> int:
+    return int(path.name.partition("-")[0])
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]

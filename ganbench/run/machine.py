@@ -1,0 +1,91 @@
+"""The machine of a run: its device, the numerics of torch, the implementation of the fused ops, and what becomes of freed memory.
+
+Memory that a CPU step frees is kept for the next step.
+
+glibc gives large freed blocks back to the system, which hands out zeroed pages again at the next step: a DCGAN step at 16x16 spent a
+quarter of its time there. Raising three thresholds of ``mallopt(3)`` ends that; the process then holds its peak.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+
+import torch
+
+from ganbench.config.model import RunConfig
+from ganbench.errors import ConfigError
+from ganbench_kernels import has_triton, set_implementation, triton_runs_on
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Return the device that a configuration asks for.
+
+    Raises:
+        ConfigError: there is no such GPU.
+    """
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(wanted)
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if (device.index or 0) >= count:
+            raise ConfigError(f"training.device is {wanted!r}, and torch sees {count} GPUs", hint="use --device cpu or auto")
+    return device
+
+
+def set_numerics(config: RunConfig, device: torch.device) -> None:
+    """Set torch's global switches to what the record will say."""
+    training = config.training
+    use_kernels(training.kernels, device)
+    if training.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(training.deterministic)
+    torch.backends.cudnn.benchmark = training.cudnn_benchmark and not training.deterministic
+    torch.backends.cudnn.deterministic = training.deterministic
+    if device.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = training.tf32
+        torch.backends.cudnn.allow_tf32 = training.tf32
+
+
+def use_kernels(wanted: str, device: torch.device) -> None:
+    """Say which implementation the fused ops of this process take.
+
+    Raises:
+        ConfigError: Triton is wanted where it cannot run.
+    """
+    if wanted == "triton" and not triton_runs_on(device):
+        why = "triton is not installed" if not has_triton() else f"Triton does not run on {device.type}"
+        raise ConfigError(f"training.kernels is 'triton', and {why}", hint="use --kernels auto or ref")
+    set_implementation(wanted)
+
+
+def kernels_in_use(wanted: str, device: torch.device) -> str:
+    """Return what the fused ops are in this run: ``triton`` or ``ref``."""
+    if wanted != "auto":
+        return wanted
+    return "triton" if device.type == "cuda" and triton_runs_on(device) else "ref"
+
+
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
+_LARGEST_MMAP_THRESHOLD = 32 * 2**20
+"""What glibc allows on 64-bit machines."""
+_TOP_PAD_BYTES = 64 * 2**20
+_NEVER_TRIM = 2**31 - 1
+
+
+def keep_freed_memory() -> bool:
+    """Tell the C library to keep what is freed; return whether it will.
+
+    Does nothing outside glibc, or where the user has set ``MALLOC_`` variables: then those hold.
+    """
+    if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
+        return False
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return False
+    wanted = ((_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD), (_TRIM_THRESHOLD, _NEVER_TRIM), (_TOP_PAD, _TOP_PAD_BYTES))
+    accepted = [mallopt(option, value) == 1 for option, value in wanted]
+    return all(accepted)

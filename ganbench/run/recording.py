@@ -1,0 +1,217 @@
+"""From what happened to the frozen record: the work key, the summary of quality, the deterministic facts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+import ganbench
+from ganbench.config.resolve import flatten
+from ganbench.errors import UsageError
+from ganbench.record.machine import hardware_key, host_name
+from ganbench.record.record import MIXED_MACHINES, SCHEMA_VERSION, Evaluation, Key, RunRecord, Scalar, Status, Throughput, Timing, Work
+from ganbench.spec import PluginIdentity, RecipeSpec
+
+if TYPE_CHECKING:
+    from ganbench.run.session import Session
+
+_NOT_WORK = frozenset(
+    {"name", "training.seed", "training.device", "training.threads", "training.workers", "training.runner", "training.kernels"}
+    | {f"training.{n}" for n in ("precision", "tf32", "channels_last", "keep_memory", "deterministic", "cudnn_benchmark", "max_abs_logit")}
+)
+"""Settings that belong to the seed, the machine or the software key."""
+_NOT_WORK_SECTIONS = ("evaluation.", "metrics.", "checkpoint.", "data.")
+
+
+def config_values(flat: Mapping[str, object]) -> dict[str, Scalar | list[str]]:
+    """Return a flattened configuration in the record's types."""
+    return {path: [str(v) for v in value] if isinstance(value, tuple) else value for path, value in flat.items()}  # type: ignore[misc]
+
+
+def plugin_identities(session: Session) -> tuple[PluginIdentity, ...]:
+    """Return every plugin that took part."""
+    resolved, find = session.resolved, session.manager.find
+    used = list(resolved.plugins)
+    if resolved.recipe is not None:
+        used.insert(0, resolved.recipe)
+    used += [find("metric", p.spec.name) for p in session.planned]
+    used += [find("extractor", p.extractor_name) for p in session.planned if p.extractor_name]
+    return tuple(dict.fromkeys(one.identity() for one in used))
+
+
+def work_key(session: Session) -> Key:
+    """Return what was computed: plugins with their sources, options, data and budget; not where, and not how it was measured."""
+    fields: dict[str, Scalar] = {}
+    for path, value in flatten(session.resolved.config).items():
+        if path not in _NOT_WORK and not path.startswith(_NOT_WORK_SECTIONS):
+            fields[path] = ",".join(map(str, value)) if isinstance(value, tuple) else value
+    for one in session.resolved.plugins:
+        identity = one.identity()
+        fields[f"{identity.kind}.code"] = f"{identity.distribution} {identity.version} {identity.source_hash[:16]}"
+    fields["data.hash"] = session.materials.dataset.train.content_hash
+    shape = session.materials.dataset.shape
+    fields["data.shape"] = f"{shape.image_channels}x{shape.resolution}x{shape.resolution}"
+    return Key.of(**fields)
+
+
+def has_collapsed(evaluations: tuple[Evaluation, ...]) -> bool:
+    """Tell whether the first metric ended far from its best: twice as bad, and by more than its spread."""
+    if not evaluations or not evaluations[-1].values:
+        return False
+    name = evaluations[-1].values[0].name
+    history = [v for e in evaluations for v in e.values if v.name == name]
+    final = history[-1]
+    if final.value != final.value:
+        return True
+    if final.higher_is_better:
+        best = max(v.value for v in history)
+        return final.value < best / 2 and best - final.value > final.spread
+    best = min(v.value for v in history)
+    return final.value > 2 * best and final.value - best > final.spread
+
+
+def trajectory_hash(losses: torch.Tensor) -> str:
+    """Return sha256 over the float32 losses of the first iterations, ``[n, 2]``."""
+    return hashlib.sha256(losses.contiguous().numpy().tobytes()).hexdigest()
+
+
+def peak_memory_mib(device: torch.device) -> float:
+    """Return the peak of the device's memory on a GPU, of the resident set elsewhere."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def count_parameters(module: torch.nn.Module) -> int:
+    """Return the number of trainable numbers."""
+    return sum(p.numel() for p in module.parameters())
+
+
+def make_record(session: Session, status: Status, detail: str = "") -> RunRecord:
+    """Return the record of a run as it stands now."""
+    trainer, made, config = session.trainer, session.materials, session.resolved.config
+    seconds = trainer.clock.snapshot()
+    seen = trainer.counters.images_seen
+    speed = seen / seconds["training"] if seconds["training"] > 0 else 0.0
+    evaluations = tuple(trainer.evaluations)
+    return RunRecord(
+        schema_version=SCHEMA_VERSION,
+        run_id=session.directory.path.name,
+        status=status,
+        status_detail=detail,
+        created=session.created,
+        ganbench_version=ganbench.__version__,
+        name=config.name,
+        seed=config.training.seed,
+        config=config_values(flatten(config)),
+        plugins=session.identities,
+        dataset=made.dataset.name,
+        dataset_hash=made.dataset.train.content_hash,
+        keys=session.keys,
+        timing=Timing(**{f"{part}_seconds": round(s, 4) for part, s in seconds.items()}, wall_seconds=round(sum(seconds.values()), 4)),
+        throughput=Throughput(
+            images_per_second=speed,
+            seconds_per_kimg=1000 / speed if speed > 0 else 0.0,
+            phase_milliseconds=session.runner.phase_milliseconds(),
+            peak_memory_mib=peak_memory_mib(made.device),
+        ),
+        work=Work(
+            generator_parameters=count_parameters(made.networks.generator),
+            discriminator_parameters=count_parameters(made.networks.discriminator),
+            flops_per_iteration=session.flops_per_iteration,
+            generator_steps=trainer.counters.generator_steps,
+            images_seen=seen,
+            trajectory_hash=trajectory_hash(made.algorithm.trajectory()),
+        ),
+        evaluations=evaluations,
+        collapsed=has_collapsed(evaluations),
+        num_resumes=trainer.counters.num_resumes,
+        host=host_name(),
+        notes=session.notes(),
+    )
+
+
+def run_notes(session: Session) -> tuple[str, ...]:
+    """Return what a reader of the record must know."""
+    resolved = session.resolved
+    notes = [f"threads {session.threads.count}: {session.threads.reason}"]
+    notes += [f"runner {session.runner.name}: {session.chosen.reason}", *session.runner.notes()]
+    if session.materials.networks.conditional:
+        notes.append(f"class-conditional, {session.materials.dataset.shape.num_classes} classes")
+    if resolved.recipe is not None and isinstance(resolved.recipe.spec, RecipeSpec):
+        notes += [f"recipe {resolved.recipe.spec.name}: {d}" for d in resolved.recipe.spec.deviations]
+        notes += [f"overrides the recipe: {path}" for path in resolved.overridden]
+    notes += [f"forced: {reason}" for reason in session.materials.forced]
+    notes += session.materials.dataset.notes
+    if session.machines_mixed:
+        notes.append(MIXED_MACHINES)
+    for facts in session.environment:
+        notes += [f"{name}: {value}" for name, value in facts.items()]
+    return tuple(notes)
+
+
+def utc_now() -> str:
+    """Return the time as the record writes it."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+_MAY_CHANGE = ("data.", "checkpoint.", "training.workers", "training.threads", "training.max_abs_logit", "evaluation.extractor_weights")
+"""Settings that change no bit of a run: where files lie, how they are read, how often the state is saved."""
+
+
+def run_facts(session: Session) -> dict[str, Any]:
+    """Return what a checkpoint holds to recognise its run by, as plain values."""
+    made = session.materials
+    evaluation_keys = made.evaluator.keys() if made.evaluator else ()
+    return {
+        "device": made.device.type,
+        "hardware": hardware_key(str(made.device)).digest,
+        "data_hash": made.dataset.train.content_hash,
+        "config": json.dumps(config_values(flatten(session.resolved.config))),
+        "plugins": [f"{i.kind} {i.name} {i.source_hash}" for i in session.identities],
+        "evaluation_keys": [key.digest for key in evaluation_keys],
+    }
+
+
+def check_same_run(session: Session, state: dict[str, Any], *, force: bool) -> None:
+    """Refuse to mix two different things into one run.
+
+    Args:
+        session: built, not yet running.
+        state: a checkpoint.
+        force: go on although a plugin's source has changed.
+
+    Raises:
+        UsageError: the kind of device, the data, the configuration, the metrics or the plugins are not those of the checkpoint.
+    """
+    now = run_facts(session)
+    if state["device"] != now["device"]:
+        hint = f"resume it where there is {'a GPU' if state['device'] == 'cuda' else 'a ' + state['device']}, or start a new run"
+        raise UsageError(f"the run began on {state['device']}, this is {now['device']}", hint=hint)
+    if state["data_hash"] != now["data_hash"]:
+        hashes = f"hash {state['data_hash'][:12]}, now {now['data_hash'][:12]}"
+        raise UsageError(f"the data have changed since the run began ({hashes})", hint="restore them, or start a new run")
+    _check_config(json.loads(state["config"]), json.loads(now["config"]))
+    if state["evaluation_keys"] != now["evaluation_keys"]:
+        raise UsageError("a metric or its extractor's weights have changed since the run began", hint="restore them, or start a new run")
+    changed = [before.rsplit(" ", 1)[0] for before in state["plugins"] if before not in now["plugins"]]
+    if changed and not force:
+        raise UsageError(f"the source of {', '.join(changed)} has changed since the run began", hint="--force goes on all the same")
+
+
+def _check_config(before: dict[str, Any], now: dict[str, Any]) -> None:
+    for path in sorted(before.keys() | now.keys()):
+        if before.get(path) != now.get(path) and not path.startswith(_MAY_CHANGE):
+            raise UsageError(
+                f"{path} has changed since the run began (it was {before.get(path)!r}, now {now.get(path)!r})",
+                hint="restore it in config.toml, or start a new run",
+            )

@@ -1,0 +1,251 @@
+"""Logarithms of ratios, their mean with Student's t interval, and the smallest change that could have been seen.
+
+The interval is Student's for every number of pairs. At the level of one of three looks, a percentile bootstrap of 5, 8 or 12 normal values
+misses the truth 7, 4 and 3 times as often as it says; a studentised one misses it a little more often than Student's, and is wider.
+
+Two groups of unpaired values: the exact Mann-Whitney test, and the Hodges-Lehmann shift with the interval that belongs to it.
+
+Values may be infinite: a run that diverged is worse than all others, and as bad as another that did. Ties are exact too.
+Mann and Whitney (1947), Hodges and Lehmann (1963); without ties p agrees with ``scipy.stats.mannwhitneyu(method="exact")``.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+POWER = 0.8
+"""Probability with which the smallest visible change is seen."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Effect:
+    """How much worse head is, on a logarithmic scale: 0 is the same, above 0 is worse. The ends may be infinite."""
+
+    center: float
+    low: float
+    high: float
+    p_value: float | None = None
+    """Two-sided, adjusted for the looks; None where nothing was tested."""
+    smallest_p: float = 0.0
+    """The smallest p that so many values can give."""
+    confidence: float | None = None
+    """Of the interval from low to high; None where it is the range."""
+    visible: float | None = None
+    """The smallest effect that would have been seen with a probability of :data:`POWER`; None where no effect could."""
+
+
+def log_ratio(base: float, head: float) -> float:
+    """Return ln(head / base), exactly opposite when the two are exchanged; infinite where one of them is 0.
+
+    Args:
+        base: 0 or more.
+        head: 0 or more.
+    """
+    if base == head:
+        return 0.0
+    if base == 0 or head == 0:
+        return math.inf if base == 0 else -math.inf
+    return math.log(head / base) if head > base else -math.log(base / head)
+
+
+def log_shift(base: Sequence[float], head: Sequence[float]) -> float:
+    """Return the median of ln(h / b) over every sample h of head and b of base: by which factor head's samples are shifted.
+
+    This is the estimator of Hodges and Lehmann (1963) on logarithms. It takes any number of samples on either side; exchanging the two
+    reverses its sign exactly. Of blocks that a busy machine disturbs now and then it varies less than the ratio of the two medians,
+    which fall between the disturbed and the undisturbed blocks when half of them are disturbed.
+
+    Args:
+        base: above 0, at least one.
+        head: the same.
+    """
+    ours, theirs = (np.asarray(side, dtype=np.float64) for side in (base, head))
+    up, down = np.divide.outer(theirs, ours), np.divide.outer(ours, theirs).T
+    return float(np.median(np.where(up > 1, np.log(up), -np.log(down)))) + 0.0  # never -0.0
+
+
+def as_change(log: float) -> float:
+    """Return a logarithm of a ratio as a relative change: ln 1.1 is 0.1."""
+    return math.expm1(log) + 0.0 if log < 700 else math.inf  # never -0.0
+
+
+def mean_effect(worsenings: Sequence[float], *, alpha: float, num_looks: int = 1) -> Effect | None:
+    """Return the mean of one logarithm for each process pair, with Student's interval and test, both Bonferroni's for several looks.
+
+    Args:
+        worsenings: one finite number for each pair, above 0 where head is worse.
+        alpha: of all looks together.
+        num_looks: how many looks were planned.
+
+    Returns:
+        The effect, with an interval that is open on both ends for a single pair; None for no pair.
+    """
+    if not worsenings:
+        return None
+    count, center, confidence = len(worsenings), statistics.fmean(worsenings), 1 - alpha / num_looks
+    if count == 1:
+        return Effect(center=center, low=-math.inf, high=math.inf, p_value=1.0, smallest_p=1.0, confidence=confidence)
+    error = statistics.stdev(worsenings) / math.sqrt(count)
+    critical = _t_quantile(1 - alpha / num_looks / 2, count - 1)
+    p_value = 2 * float(stats.t.sf(abs(center) / error, count - 1)) if error > 0 else float(center == 0)
+    return Effect(
+        center=center,
+        low=center - critical * error,
+        high=center + critical * error,
+        p_value=min(1.0, num_looks * p_value),
+        confidence=confidence,
+        visible=(critical + _t_quantile(POWER, count - 1)) * error,
+    )
+
+
+def visible_between_groups(deviation: float, num_base: int, num_head: int, *, alpha: float = 0.05) -> float:
+    """Return the smallest difference of the means of two groups that is told from none with a probability of :data:`POWER`.
+
+    Args:
+        deviation: standard deviation within a group.
+        num_base: values in one group.
+        num_head: values in the other; together at least 3.
+        alpha: of the two-sided test.
+    """
+    freedom = num_base + num_head - 2
+    quantiles = _t_quantile(1 - alpha / 2, freedom) + _t_quantile(POWER, freedom)
+    return quantiles * deviation * math.sqrt(1 / num_base + 1 / num_head)
+
+
+def pooled_deviation(base: Sequence[float], head: Sequence[float]) -> float | None:
+    """Return the standard deviation within two groups of finite values; None where no group has two."""
+    groups = [group for group in (base, head) if len(group) > 1]
+    if not groups:
+        return None
+    squares = sum((len(group) - 1) * statistics.variance(group) for group in groups)
+    return math.sqrt(squares / sum(len(group) - 1 for group in groups))
+
+
+def _t_quantile(probability: float, freedom: int) -> float:
+    return float(stats.t.ppf(probability, freedom))
+
+
+_MOST_EXACT = 50
+"""Above so many values in all, the distribution of ranks is as good as normal, and its counts no longer fit a float."""
+
+
+def rank_effect(base: Sequence[float], head: Sequence[float], *, alpha: float) -> Effect | None:
+    """Return the shift from base to head, the interval of the shifts that the test does not reject, and its p.
+
+    Args:
+        base: one logarithm for each run, larger is worse; infinite where it diverged.
+        head: the same.
+        alpha: two-sided.
+
+    Returns:
+        The effect; its interval is open on both ends where no ranks could be significant. None where a side is empty.
+    """
+    if not base or not head:
+        return None
+    shifts = sorted(_shift(b, h) for b in base for h in head)
+    inside = _first_inside(len(base), len(head), alpha)
+    return Effect(
+        center=statistics.median(shifts),
+        low=shifts[inside] if inside is not None else -math.inf,
+        high=shifts[-1 - inside] if inside is not None else math.inf,
+        p_value=rank_p(base, head),
+        smallest_p=smallest_rank_p(len(base), len(head)),
+        confidence=1 - alpha,
+        visible=_visible(base, head, alpha) if inside is not None else None,
+    )
+
+
+def rank_p(base: Sequence[float], head: Sequence[float]) -> float:
+    """Return the two-sided p of the Mann-Whitney test; exact, also with ties, up to 50 values."""
+    doubled = _ranks(base, head)
+    if len(base) + len(head) > _MOST_EXACT:
+        if len({*base, *head}) == 1:
+            return 1.0
+        return float(stats.mannwhitneyu(doubled[: len(base)], doubled[len(base) :], method="asymptotic").pvalue)
+    counts = _rank_sums(tuple(sorted(doubled)), len(base))
+    observed = sum(doubled[: len(base)])
+    total = counts.sum()
+    return float(min(1.0, 2 * min(counts[: observed + 1].sum(), counts[observed:].sum()) / total))
+
+
+def smallest_rank_p(num_base: int, num_head: int) -> float:
+    """Return the smallest two-sided p that so many values can give: 0.1 for 3 against 3."""
+    return min(1.0, 2 / math.comb(num_base + num_head, num_base))
+
+
+def fewest_against(num_base: int, *, alpha: float) -> int:
+    """Return how many values are the fewest against so many others that can be significant; 0 where none are enough."""
+    return next((n for n in range(1, 201) if smallest_rank_p(num_base, n) < alpha), 0)
+
+
+def _shift(base: float, head: float) -> float:
+    return 0.0 if base == head else head - base
+
+
+def _first_inside(num_base: int, num_head: int, alpha: float) -> int | None:
+    """Return how many of the sorted shifts lie outside the interval at each end; None where the interval is open."""
+    if num_base + num_head > _MOST_EXACT:
+        pairs, spread = num_base * num_head, math.sqrt(num_base * num_head * (num_base + num_head + 1) / 12)
+        return max(0, math.floor(pairs / 2 + float(stats.norm.ppf(alpha / 2)) * spread) - 1)
+    counts = _rank_sums(tuple(range(2, 2 * (num_base + num_head) + 1, 2)), num_base)[::2]
+    counts = counts[num_base * (num_base + 1) // 2 :]  # by the statistic U
+    tails = 2 * counts.cumsum() / counts.sum()
+    rejected = int((tails < alpha).sum())
+    return rejected - 1 if rejected > 0 else None
+
+
+def _ranks(base: Sequence[float], head: Sequence[float]) -> tuple[int, ...]:
+    """Return twice the rank of each value among all, so that the mean rank of ties is whole."""
+    return tuple(int(2 * rank) for rank in stats.rankdata([*base, *head]))
+
+
+@functools.lru_cache(maxsize=64)
+def _rank_sums(doubled: tuple[int, ...], size: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return in how many ways ``size`` of the doubled ranks have each sum."""
+    ways = np.zeros((size + 1, sum(doubled) + 1))
+    ways[0, 0] = 1
+    for rank in doubled:
+        for taken in range(size, 0, -1):
+            ways[taken, rank:] += ways[taken - 1, : ways.shape[1] - rank]
+    row: np.ndarray[tuple[int], np.dtype[np.float64]] = ways[size]
+    return row
+
+
+def _visible(base: Sequence[float], head: Sequence[float], alpha: float) -> float | None:
+    """Return what Student's test would see with the spread of the finite values, which ranks match to a few percent."""
+    finite = [[value for value in group if math.isfinite(value)] for group in (base, head)]
+    deviation = pooled_deviation(*finite)
+    return None if deviation is None else visible_between_groups(deviation, len(base), len(head), alpha=alpha)
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Return p values that hold for all tests together: the smallest times their number, the next times one less, and so on."""
+    adjusted, worst = [1.0] * len(p_values), 0.0
+    for place, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        worst = max(worst, min(1.0, (len(p_values) - place) * p_values[index]))
+        adjusted[index] = worst
+    return tuple(adjusted)
+
+
+def testable(smallest_p: Sequence[float], *, alpha: float) -> tuple[int, ...]:
+    """Return the tests that could be significant beside the others; the rest never could, and cost the others nothing.
+
+    Args:
+        smallest_p: for each test the smallest p that its number of values can give, known before anything is measured.
+        alpha: of all tests together.
+
+    Returns:
+        Indices, for the smallest k such that at most k tests can reach alpha / k.
+    """
+    for k in range(1, len(smallest_p) + 1):
+        able = tuple(i for i, p in enumerate(smallest_p) if p < alpha / k)
+        if len(able) <= k:
+            return able
+    return ()

@@ -1,0 +1,248 @@
+"""From series to a verdict: which steps there are, which are for the worse, new, intended, undone.
+
+A step lies in the *newest part* of a series if its first point, which is the first commit of the new level, is one of the newest
+:data:`NEWEST` points. It fails the command if it lies there, is for the worse, is not accepted, and was not undone: the newest level is
+still worse than the level before the step by more than the threshold. What must stay equal is undone by being as before that step, or as
+before an earlier one that nobody accepted: a change and its reversal are both undone. Older steps are told only: they were failures when
+they were new.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ganbench.record.accept import Accept
+from ganbench.record.machine import describe_machine
+from ganbench.record.record import Difference
+from ganbench.verdict.findings import EXIT_GATE_FAILED, EXIT_NOTHING, EXIT_OK, Direction, Tier
+from ganbench.verdict.keys import machine_and_software
+from ganbench.verdict.rules import MetricRule
+from ganbench.verdict.series import Point, Series, worsening
+from ganbench.verdict.statistics import as_change
+from ganbench.verdict.steps import MIN_POINTS, MIN_SIDE, Step, find_changes, find_steps
+
+SCHEMA_VERSION = 1
+"""Of :class:`Trend`, as it is written to JSON."""
+NEWEST = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrendPoint:
+    """One commit."""
+
+    commit: str
+    time: str
+    """UTC, ISO 8601."""
+    value: float
+    """Median of its runs; NaN where half of them diverged."""
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrendStep:
+    """One change of level, in the metric's own terms."""
+
+    index: int
+    """Of the first point of the new level; where values have noise it is right to a few points."""
+    commit: str
+    time: str
+    before: float
+    """Median of the level before."""
+    after: float
+    change: float
+    """Relative, of the metric itself: -0.1 images/s is 10 percent slower. Infinite or NaN where runs diverged."""
+    state: Literal["worse", "better"]
+    """A change of what must stay equal is worse."""
+    p_value: float
+    is_newest: bool
+    """Whether it lies in the newest part of the series."""
+    undone: bool
+    """Whether the newest level is no longer worse than the level before the step."""
+    accepted: str
+    """The reason why it is intended; empty where nobody said so."""
+    differences: tuple[Difference, ...]
+    """Which software changed with it."""
+
+    @property
+    def fails(self) -> bool:
+        """Whether it fails the command."""
+        return self.state == "worse" and self.is_newest and not self.undone and not self.accepted
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrendSeries:
+    """One metric of one cell on one machine."""
+
+    machine: str
+    hardware_key: str
+    cell: str
+    cell_id: str
+    metric: str
+    label: str
+    unit: str
+    tier: Tier
+    direction: Direction
+    threshold: float
+    evaluation_key: str
+    points: tuple[TrendPoint, ...]
+    steps: tuple[TrendStep, ...]
+    reason: str
+    """Why no step could be looked for; empty where it could."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trend:
+    """All series of a history."""
+
+    schema_version: int
+    history: str
+    newest: int
+    """How many points are the newest part of a series."""
+    series: tuple[TrendSeries, ...]
+    notes: tuple[str, ...]
+    exit_code: int
+
+    @property
+    def failures(self) -> tuple[tuple[TrendSeries, TrendStep], ...]:
+        """The steps that fail the command, each with its series."""
+        return tuple((series, step) for series in self.series for step in series.steps if step.fails)
+
+
+def follow(
+    all_series: Sequence[Series], accepts: Sequence[Accept] = (), *, history: str = "", newest: int = NEWEST, metrics: Sequence[str] = ()
+) -> Trend:
+    """Return the trend of a history.
+
+    Args:
+        all_series: what :func:`ganbench.verdict.series.series_of` returned.
+        accepts: intended changes.
+        history: what the history is called.
+        newest: how many points are the newest part of a series.
+        metrics: names of those that are wanted; empty for all.
+    """
+    used: set[Accept] = set()
+    series = tuple(_follow(one, accepts, newest, used) for one in all_series if not metrics or one.rule.name in metrics)
+    unused = [a for a in accepts if a not in used and (not metrics or a.metric in metrics)]
+    notes = [f"an accepted change fits no step: {a.metric} of {a.cell} at {a.commit}" for a in unused]
+    return Trend(
+        schema_version=SCHEMA_VERSION,
+        history=history,
+        newest=newest,
+        series=series,
+        notes=tuple(notes),
+        exit_code=_exit_code(series),
+    )
+
+
+def _exit_code(series: Iterable[TrendSeries]) -> int:
+    looked_at = [one for one in series if not one.reason]
+    if not looked_at:
+        return EXIT_NOTHING
+    return EXIT_GATE_FAILED if any(step.fails for one in looked_at for step in one.steps) else EXIT_OK
+
+
+def _follow(series: Series, accepts: Sequence[Accept], newest: int, used: set[Accept]) -> TrendSeries:
+    rule, values = series.rule, [worsening(point.value, series.rule) for point in series.points]
+    reason = _why_not(rule, values)
+    steps = () if reason else _steps(rule, values)
+    reasons = [_reason(step, series, accepts, used) for step in steps]
+    return TrendSeries(
+        machine=describe_machine(series.hardware),
+        hardware_key=series.hardware.digest,
+        cell=series.cell,
+        cell_id=series.cell_id,
+        metric=rule.name,
+        label=rule.label,
+        unit=rule.unit,
+        tier=rule.tier,
+        direction=rule.direction,
+        threshold=rule.threshold,
+        evaluation_key=series.evaluation_key,
+        points=tuple(_point(point) for point in series.points),
+        steps=tuple(_step(i, steps, reasons, series, newest) for i in range(len(steps))),
+        reason=reason,
+    )
+
+
+def _why_not(rule: MetricRule, values: Sequence[float]) -> str:
+    """Return why no step can be looked for."""
+    if any(math.isnan(value) for value in values):
+        return "a ratio needs values above 0"
+    fewest = 2 if _is_exact(rule) else MIN_POINTS
+    return f"{len(values)} of {fewest} commits" if len(values) < fewest else ""
+
+
+def _is_exact(rule: MetricRule) -> bool:
+    return rule.tier == "deterministic"
+
+
+def _steps(rule: MetricRule, values: Sequence[float]) -> tuple[Step, ...]:
+    limit = math.log1p(rule.threshold)
+    return find_changes(values, threshold=limit) if _is_exact(rule) else find_steps(values, threshold=limit)
+
+
+def _step(number: int, steps: Sequence[Step], reasons: Sequence[str], series: Series, newest: int) -> TrendStep:
+    step = steps[number]
+    rule, point = series.rule, series.points[step.index]
+    return TrendStep(
+        index=step.index,
+        commit=point.commit,
+        time=point.moment.isoformat(),
+        before=_own(step.before, series),
+        after=_own(step.after, series),
+        change=_change(step, rule),
+        state="worse" if step.after > step.before or rule.direction == "equal" else "better",
+        p_value=step.p_value,
+        is_newest=step.index >= len(series.points) - newest,
+        undone=_is_undone(number, steps, reasons, rule),
+        accepted=reasons[number],
+        differences=_differences(series.points[step.index - 1], point),
+    )
+
+
+def _is_undone(number: int, steps: Sequence[Step], reasons: Sequence[str], rule: MetricRule) -> bool:
+    before, now = steps[number].before, steps[-1].after
+    if rule.direction == "equal":
+        earlier = [step.before for step, reason in zip(steps[:number], reasons, strict=False) if not reason]
+        return now in (before, *earlier)
+    return before == now or now - before <= math.log1p(rule.threshold)
+
+
+def _reason(step: Step, series: Series, accepts: Sequence[Accept], used: set[Accept]) -> str:
+    """Return why a step is intended. The place of a step in noise is uncertain, so its neighbours' commits mean it too."""
+    around = 0 if _is_exact(series.rule) else MIN_SIDE
+    near = series.points[max(0, step.index - around) : step.index + around + 1]
+    commits, runs = [point.commit for point in near], [record.run_id for point in near for record in point.records]
+    fitting = [a for a in accepts if a.covers(series.rule.name, (series.cell, series.cell_id), commits, runs)]
+    used.update(fitting)
+    return fitting[0].reason if fitting else ""
+
+
+def _own(level: float, series: Series) -> float:
+    """Return the metric's own value of a level, which is that of one of the points; NaN where runs diverged."""
+    return next(point.value for point in series.points if worsening(point.value, series.rule) == level)
+
+
+def _change(step: Step, rule: MetricRule) -> float:
+    if not (math.isfinite(step.before) and math.isfinite(step.after)):
+        return math.nan
+    log = step.after - step.before
+    return as_change(-log if rule.direction == "higher" else log)
+
+
+def _differences(before: Point, after: Point) -> tuple[Difference, ...]:
+    """Return the fields of the software in which the runs on both sides differ."""
+    (_, (name, ours)), (_, (_, theirs)) = machine_and_software(before.records[-1]), machine_and_software(after.records[0])
+    return tuple(Difference(key=name, field=field, base=base, head=head) for field, base, head in ours.differences(theirs))
+
+
+def _point(point: Point) -> TrendPoint:
+    return TrendPoint(
+        commit=point.commit,
+        time=point.moment.isoformat(),
+        value=point.value,
+        runs=tuple(record.run_id for record in point.records),
+    )

@@ -1,0 +1,67 @@
+"""The share of generated images that are too near to a train image.
+
+Alaa et al. (2022), https://arxiv.org/abs/2102.08921: a generated image x with nearest train image r is not authentic where
+``d(x, r) < d(r, nearest other train image of r)``. This is the share of such images, one minus their authenticity, with a factor before
+the right side (1 is theirs) and with Euclidean distances between the extractor's features, where they train an embedding of their own.
+Distances that are equal do not count, so nothing is nearer than a train image that is there twice.
+
+A new image of the same distribution is that near by chance, often for a third of all images or more; only what exceeds the control is
+memorised. The control is printed as the floor: the share of the held-out images, or, where the dataset has none, of one half of the train
+images against the other half. An untrained generator, whose images are near nothing, has a share of 0: read it beside a distance.
+
+Shapes: N train images, M generated images, D feature dimensions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench_metrics.neighbours import pairwise_features, squared_distance_blocks, squared_radii
+from ganbench_metrics.options import MemorisedOptions
+
+
+def memorised(train: Tensor, fake: Tensor, factor: float) -> Tensor:
+    """Return which generated images are too near to a train image.
+
+    Args:
+        train: ``[N, D]`` float32, N of 2 or more.
+        fake: ``[M, D]`` float32, on the same device.
+        factor: of the train image's own distance to its nearest other one; above 0.
+
+    Returns:
+        ``[M]`` bool on the same device.
+    """
+    radii = squared_radii(train, 1) * factor**2  # [N]
+    found = []
+    for _, block in squared_distance_blocks(fake, train):
+        nearest, which = block.min(dim=1)
+        found.append(nearest < radii[which])
+    return torch.cat(found)
+
+
+@dataclass(frozen=True, slots=True)
+class MemorisedMetric:
+    """The share of memorised images as a metric; its floor is the share of real images that the generator cannot know."""
+
+    options: MemorisedOptions = field(default_factory=MemorisedOptions)
+    implementation: str = "memorised-1"
+    needs: ClassVar[Needs] = Needs(statistics=False, features=True, held_out="control")
+    least_images: int = 2
+
+    def parameters(self) -> dict[str, str | int | float]:
+        """Return what changes the value."""
+        return {"factor": self.options.factor}
+
+    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+        """Return (share,), from 0 to 1; see :func:`memorised`."""
+        return (memorised(pairwise_features(real), pairwise_features(fake), self.options.factor).double().mean().item(),)
+
+
+def build_memorised(options: MemorisedOptions) -> MemorisedMetric:
+    """Build the metric from its options."""
+    return MemorisedMetric(options)

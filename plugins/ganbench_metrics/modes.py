@@ -1,0 +1,42 @@
+"""Modes found, their quality, and how evenly samples are spread over them; see :mod:`ganbench.evaluation.modes`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ganbench.errors import UnsuitableError
+from ganbench.evaluation.modes import score_counts
+from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench_metrics.options import ModesOptions
+
+
+@dataclass(frozen=True, slots=True)
+class ModesMetric:
+    """Mode coverage as a metric: modes captured (ranked), share of samples at a mode, reverse KL."""
+
+    options: ModesOptions = field(default_factory=ModesOptions)
+    implementation: str = "modes-1"
+    needs: ClassVar[Needs] = Needs(statistics=False)
+    least_images: int = 1
+
+    def parameters(self) -> dict[str, str | int | float]:
+        """Return what changes the value."""
+        return {"expected": self.options.expected}
+
+    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+        """Return (modes, high quality, reverse KL) of the generated samples.
+
+        Raises:
+            UnsuitableError: the extractor tells no modes apart.
+        """
+        if fake.mode_counts is None or real.mode_counts is None:
+            raise UnsuitableError("mode coverage needs an extractor with classes or modes", hint="choose another extractor or metric")
+        shares = real.mode_counts[1:].double() / real.mode_counts[1:].sum() if self.options.expected == "real" else None
+        scores = score_counts(fake.mode_counts[1:], int(fake.mode_counts.sum()), shares)
+        return float(scores.modes_captured), float(scores.high_quality), float(scores.reverse_kl)
+
+
+def build_modes(options: ModesOptions) -> ModesMetric:
+    """Build the metric from its options."""
+    return ModesMetric(options)

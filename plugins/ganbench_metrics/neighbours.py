@@ -1,0 +1,76 @@
+"""Exact nearest neighbours between two sets of features, in blocks: memory is O(block x N), never O(N^2).
+
+Squared Euclidean distances in float64. Nothing is centred, so distances between features with integer values are exact and so are ties.
+
+Shapes: N points, B rows of a block, D feature dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ganbench.errors import ConfigError
+from ganbench.evaluation.protocol import FeatureSet
+
+BLOCK_ELEMENTS = 2**22
+"""Distances in one block: 32 MiB in float64."""
+
+
+def squared_distance_blocks(queries: Tensor, points: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Yield the squared distances from some queries to all points, a block of queries at a time.
+
+    Args:
+        queries: ``[M, D]``.
+        points: ``[N, D]``, on the same device.
+
+    Yields:
+        The index of the block's first query, and ``[B, N]`` float64, 0 or more.
+    """
+    targets = points.to(torch.float64)
+    target_norms = targets.square().sum(dim=1)
+    rows = max(1, BLOCK_ELEMENTS // max(1, len(points)))
+    for start in range(0, len(queries), rows):
+        block = queries[start : start + rows].to(torch.float64)
+        distances = torch.addmm(target_norms, block, targets.T, alpha=-2.0)
+        yield start, distances.add_(block.square().sum(dim=1, keepdim=True)).clamp_(min=0.0)
+
+
+def squared_radii(points: Tensor, num_neighbours: int) -> Tensor:
+    """Return the squared distance from each point to its k-th nearest neighbour among the others.
+
+    Args:
+        points: ``[N, D]``.
+        num_neighbours: k.
+
+    Returns:
+        ``[N]`` float64.
+
+    Raises:
+        ConfigError: k is not below N.
+    """
+    if num_neighbours >= len(points):
+        raise ConfigError(
+            f"num_neighbours must be at most {len(points) - 1}, the other images of the smaller side (got {num_neighbours})",
+            hint="lower num_neighbours or evaluate more images",
+        )
+    return torch.cat([_smallest(start, block, num_neighbours) for start, block in squared_distance_blocks(points, points)])
+
+
+def _smallest(start: int, distances: Tensor, num_neighbours: int) -> Tensor:
+    """Return the k-th smallest of each row, the point's own distance left out by its index (rounding need not make it zero)."""
+    distances.diagonal(offset=start).fill_(torch.inf)
+    return distances.topk(num_neighbours, dim=1, largest=False).values[:, -1]
+
+
+def pairwise_features(images: FeatureSet) -> Tensor:
+    """Return a set's features, ``[N, D]`` float32, on the GPU when there is one.
+
+    Raises:
+        ValueError: they were not kept: the caller ignored ``Metric.needs``.
+    """
+    if images.features is None:
+        raise ValueError("this metric needs the features of every image, but the feature set holds only their statistics")
+    return images.features.to("cuda" if torch.cuda.is_available() else "cpu")

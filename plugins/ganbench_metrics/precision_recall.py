@@ -1,0 +1,67 @@
+"""Improved precision and recall.
+
+Kynkaanniemi et al. (2019), https://arxiv.org/abs/1904.06991, equations 1 and 2. A set's support is the union of balls, one around
+each of its images, that reach to the k-th nearest neighbour (border included). Precision is the part of the generated images in the
+support of the real ones; recall is the part of the real images in the support of the generated ones. Agrees with torch-fidelity, in
+float64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from torch import Tensor
+
+from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench_metrics.neighbours import pairwise_features, squared_distance_blocks, squared_radii
+from ganbench_metrics.options import PrecisionRecallOptions
+
+
+def precision_recall(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[float, float]:
+    """Return precision and recall, each in [0, 1].
+
+    Args:
+        real: ``[N, D]`` float32.
+        fake: ``[M, D]`` float32, on the same device.
+        num_neighbours: k.
+
+    Raises:
+        ConfigError: k is not below the number of images on each side.
+    """
+    precision = _part_inside(fake, real, squared_radii(real, num_neighbours))
+    recall = _part_inside(real, fake, squared_radii(fake, num_neighbours))
+    return precision, recall
+
+
+def _part_inside(queries: Tensor, centres: Tensor, radii: Tensor) -> float:
+    """Return the part of the queries that lie in at least one ball."""
+    inside = sum(int((block <= radii).any(dim=1).sum()) for _, block in squared_distance_blocks(queries, centres))
+    return inside / len(queries)
+
+
+@dataclass(frozen=True, slots=True)
+class PrecisionRecallMetric:
+    """Precision (ranked) and recall as a metric."""
+
+    options: PrecisionRecallOptions = field(default_factory=PrecisionRecallOptions)
+    implementation: str = "precision-recall-1"
+    needs: ClassVar[Needs] = Needs(statistics=False, features=True)
+
+    @property
+    def least_images(self) -> int:
+        """An image and its neighbours."""
+        return self.options.num_neighbours + 1
+
+    def parameters(self) -> dict[str, str | int | float]:
+        """Return what changes the value."""
+        return {"num_neighbours": self.options.num_neighbours}
+
+    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+        """Return (precision, recall); see :func:`precision_recall`."""
+        return precision_recall(pairwise_features(real), pairwise_features(fake), self.options.num_neighbours)
+
+
+def build_precision_recall(options: PrecisionRecallOptions) -> PrecisionRecallMetric:
+    """Build the metric from its options."""
+    return PrecisionRecallMetric(options)

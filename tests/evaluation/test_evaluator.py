@@ -1,0 +1,214 @@
+"""The evaluator measures what the names say: the right images, the right reference, the mean over networks, and the floor."""
+
+import dataclasses
+import logging
+import statistics
+
+import pytest
+import torch
+
+from ganbench.data.source import ArraySource, Dataset
+from ganbench.errors import PluginError, UnsuitableError
+from ganbench.evaluation.evaluator import Evaluator
+from ganbench.evaluation.naming import plan_metrics
+from ganbench.evaluation.protocol import Features, FeatureSet
+from ganbench.evaluation.reference_cache import ReferenceCache
+from ganbench.evaluation.statistics import FeatureStatistics
+from ganbench.spec import ExtractorSpec, ImageShape, NoOptions
+from ganbench_metrics import CLASSIFIER, FRECHET, KERNEL, PRECISION_RECALL
+from ganbench_metrics.classifier_score import build_classifier_score
+from ganbench_metrics.frechet import build_frechet, frechet_distance
+from ganbench_metrics.kernel_distance import build_kernel_distance
+from ganbench_metrics.options import ClassifierScoreOptions, KernelDistanceOptions, PrecisionRecallOptions
+from ganbench_metrics.precision_recall import build_precision_recall
+
+METRICS = {spec.name: spec for spec in (FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL)}
+EXTRACTORS = {"sums": ExtractorSpec(name="sums", summary="weighted sums of pixels", factory="a:b")}
+BUILT = {
+    "fd": build_frechet(NoOptions()),
+    "kd": build_kernel_distance(KernelDistanceOptions(num_subsets=3, subset_size=80)),
+    "cs": build_classifier_score(ClassifierScoreOptions()),
+    "pr": build_precision_recall(PrecisionRecallOptions()),
+}
+
+
+class Sums:
+    """Three networks whose features are integer sums of pixels: exact in float32, so batches cannot change them."""
+
+    extractor_id = "sums-1"
+    preprocessing_id = "none"
+    weights_hash = "0" * 64
+    dims = 4
+    num_members = 3
+
+    def __init__(self):
+        self.images_seen = 0
+        generator = torch.Generator().manual_seed(9)
+        self.weights = torch.randint(-3, 4, (self.num_members, 16, self.dims), generator=generator).float()
+
+    def extract(self, images):
+        self.images_seen += len(images)
+        flat = images.flatten(1).float()
+        return tuple(Features(features=flat @ w, logits=flat @ w / 500) for w in self.weights)
+
+
+def images(count, seed, high=256):
+    return torch.randint(0, high, (count, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+REAL, FAKE = images(150, 1), images(120, 2, high=200)
+
+
+def make(names, *, real=REAL, extractor=None, **settings):
+    planned = plan_metrics(names, METRICS, EXTRACTORS, "sums")
+    dataset = Dataset(name="noise", shape=ImageShape(resolution=4, image_channels=1), train=ArraySource(real))
+    metrics = {p.name: BUILT[p.spec.name] for p in planned}
+    return Evaluator(planned, metrics, {"sums": extractor or Sums()}, dataset, device="cpu", **settings)
+
+
+def generate(start, count):
+    assert start + count <= len(FAKE)
+    return FAKE[start : start + count]
+
+
+def feature_set(features):
+    found = FeatureStatistics(features.shape[1])
+    found.update(features)
+    return FeatureSet(statistics=found, features=features)
+
+
+def distances(first, second):
+    pairs = zip(Sums().extract(first), Sums().extract(second), strict=True)
+    return [frechet_distance(feature_set(a.features), feature_set(b.features)) for a, b in pairs]
+
+
+def test_a_value_is_the_mean_over_the_networks_with_its_spread():
+    """The reference is the whole train split; spread has ddof 1."""
+    (value,) = make(["fd120"]).evaluate(generate)
+    expected = distances(REAL, FAKE)
+    assert value.value == pytest.approx(statistics.fmean(expected), rel=1e-9)
+    assert value.spread == pytest.approx(statistics.stdev(expected), rel=1e-9)
+    assert (value.name, value.label, value.num_generated, value.num_reference) == ("fd120_sums", "FD sums", 120, 150)
+
+
+def test_a_smaller_count_sees_the_first_samples_of_one_pass():
+    """Two counts cost one pass over the larger."""
+    extractor = Sums()
+    evaluator = make(["fd120", "fd50"], extractor=extractor)
+    evaluator.prepare()
+    before = extractor.images_seen
+    values = {v.name: v.value for v in evaluator.evaluate(generate)}
+    assert extractor.images_seen - before == 120
+    assert values["fd50_sums"] == pytest.approx(statistics.fmean(distances(REAL, FAKE[:50])), rel=1e-9)
+    assert values["fd120_sums"] == pytest.approx(statistics.fmean(distances(REAL, FAKE)), rel=1e-9)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 120, 500])
+def test_the_batch_size_changes_nothing(batch_size):
+    """Same bits for any batch size, for every metric at once."""
+    names = ["fd120", "pr60", "kd100", "cs90"]
+    assert make(names, batch_size=batch_size).evaluate(generate) == make(names, batch_size=32).evaluate(generate)
+
+
+def test_values_come_in_the_order_of_the_metrics_and_their_quantities():
+    """Tables rely on it."""
+    names = [v.name for v in make(["pr60", "fd120"]).evaluate(generate)]
+    assert names == ["precision60_sums", "recall60_sums", "fd120_sums"]
+
+
+def test_the_floor_is_the_metric_between_disjoint_parts_of_the_real_images():
+    """At the metric's count, or at half of the real images where there are fewer."""
+    small, large = make(["fd40", "fd120"]).evaluate(generate)
+    assert (small.floor_count, large.floor_count) == (40, 75)
+    order = torch.randperm(150, generator=torch.Generator().manual_seed(0))
+    halves = REAL[order[:75].sort().values], REAL[order[75:].sort().values]
+    assert large.floor == pytest.approx(statistics.fmean(distances(*halves)), rel=1e-9)
+    assert small.floor > 0
+
+
+def test_a_floor_that_cannot_be_measured_is_left_out_with_a_log_line(caplog):
+    """The subsets of 80 do not fit into halves of 75; the value itself is there."""
+    with caplog.at_level(logging.WARNING):
+        value, *_ = make(["kd100"]).evaluate(generate)
+    assert (value.floor, value.floor_count) == (None, 0)
+    assert "no floor for kd100_sums" in caplog.text
+
+
+def test_a_metric_that_does_not_suit_the_extractor_is_refused_before_anything_is_generated():
+    """No number of images would help, so it is no floor to be left out, and nothing of a run exists yet."""
+
+    class WithoutClasses(Sums):
+        def extract(self, images):
+            return tuple(dataclasses.replace(features, logits=None) for features in super().extract(images))
+
+    with pytest.raises(UnsuitableError, match="the classifier score needs an extractor with classes"):
+        make(["cs90"], extractor=WithoutClasses()).prepare()
+
+
+def test_a_second_run_takes_references_and_floors_from_the_cache(tmp_path):
+    """No real image is looked at again, and the values have the same bits."""
+    names = ["fd120", "pr60"]
+    first = make(names, cache=ReferenceCache(tmp_path)).evaluate(generate)
+    extractor = Sums()
+    again = make(names, extractor=extractor, cache=ReferenceCache(tmp_path))
+    again.prepare()
+    assert extractor.images_seen == 0
+    assert again.evaluate(generate) == first == make(names).evaluate(generate)
+
+
+def test_a_new_floor_reads_only_the_images_of_its_parts(tmp_path):
+    """Another count needs 2 x 30 real images, not the whole split."""
+    make(["fd120"], cache=ReferenceCache(tmp_path)).prepare()
+    extractor = Sums()
+    make(["fd30"], extractor=extractor, cache=ReferenceCache(tmp_path)).prepare()
+    assert extractor.images_seen == 60
+
+
+def test_damaged_entries_are_computed_again(tmp_path):
+    """The values are those of an empty cache."""
+    first = make(["fd120"], cache=ReferenceCache(tmp_path)).evaluate(generate)
+    for path in (tmp_path / "references").iterdir():
+        path.write_bytes(path.read_bytes()[:-1])
+    extractor = Sums()
+    assert make(["fd120"], extractor=extractor, cache=ReferenceCache(tmp_path)).evaluate(generate) == first
+    assert extractor.images_seen == 150 + 120
+
+
+@pytest.mark.parametrize("attribute", ["extractor_id", "weights_hash", "preprocessing_id"])
+def test_another_extractor_has_another_key_and_another_cache_entry(tmp_path, attribute):
+    """Version, weights and preprocessing each count."""
+    first = make(["fd120"], cache=ReferenceCache(tmp_path))
+    first.prepare()
+    extractor = Sums()
+    setattr(extractor, attribute, "another")
+    other = make(["fd120"], extractor=extractor, cache=ReferenceCache(tmp_path))
+    other.prepare()
+    assert extractor.images_seen == 150
+    assert other.keys()[0].digest != first.keys()[0].digest
+
+
+def test_the_key_holds_the_whole_protocol():
+    """Every field of the design is there, and the values carry its digest."""
+    evaluator = make(["kd100"])
+    (key,) = evaluator.keys()
+    fields = dict(key.fields)
+    assert fields["metric"] == "kd100_sums"
+    assert fields["parameter.subset_size"] == 80
+    assert fields["reference_hash"] == ArraySource(REAL).content_hash
+    expected = {"implementation", "extractor", "weights_hash", "preprocessing", "quantiser", "num_generated", "num_reference"}
+    assert expected | {"reference_split", "seed_policy"} <= set(fields)
+    assert {v.evaluation_key for v in evaluator.evaluate(generate)} == {key.digest}
+
+
+def test_other_real_images_have_another_key():
+    """The reference is known by its content."""
+    assert make(["fd120"]).keys() != make(["fd120"], real=images(150, 5)).keys()
+    assert make(["fd120"]).keys() == make(["fd120"], real=REAL.clone()).keys()
+
+
+def test_an_extractor_that_breaks_its_word_is_named():
+    """Another width than declared is the plugin's fault."""
+    extractor = Sums()
+    extractor.dims = 5
+    with pytest.raises(PluginError, match=r"extractor 'sums-1' declares features of shapes"):
+        make(["fd120"], extractor=extractor).prepare()

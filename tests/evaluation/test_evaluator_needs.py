@@ -1,0 +1,231 @@
+"""A metric is given what it says that it needs, from the right images, and a run that has not got it is refused before it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+
+from ganbench.data.source import ArraySource, Dataset
+from ganbench.errors import ConfigError
+from ganbench.evaluation.evaluator import Evaluator
+from ganbench.evaluation.naming import plan_metrics
+from ganbench.evaluation.protocol import Features, FeatureSet, Needs
+from ganbench.evaluation.reference_cache import ReferenceCache
+from ganbench.spec import ExtractorSpec, ImageShape, MetricSpec, Quantity
+
+EXTRACTORS = {"mean": ExtractorSpec(name="mean", summary="s", factory="a:b")}
+SHAPE = ImageShape(resolution=4, image_channels=1, num_classes=3)
+
+
+class Mean:
+    """One network whose feature is the mean brightness, three times."""
+
+    extractor_id = "mean-1"
+    preprocessing_id = "none"
+    weights_hash = ""
+    dims = 3
+    num_members = 1
+
+    def __init__(self) -> None:
+        self.images_seen = 0
+
+    def extract(self, images: torch.Tensor) -> tuple[Features, ...]:
+        self.images_seen += len(images)
+        return (Features(features=images.float().mean(dim=(1, 2, 3))[:, None].expand(-1, 3).contiguous()),)
+
+
+@dataclass
+class Spy:
+    """A metric that keeps what it was shown, the floor's first."""
+
+    needs: Needs
+    shown: list[tuple[FeatureSet, FeatureSet]] = field(default_factory=list)
+    implementation: str = "spy-1"
+    least_images: int = 1
+
+    def parameters(self) -> dict[str, str | int | float]:
+        return {}
+
+    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+        self.shown.append((real, fake))
+        return (float(len(self.shown)),)
+
+
+def pixels(count: int, seed: int) -> torch.Tensor:
+    return torch.randint(0, 256, (count, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
+
+
+def classes(count: int, seed: int) -> torch.Tensor:
+    return torch.randint(3, (count,), generator=torch.Generator().manual_seed(seed))
+
+
+TRAIN = ArraySource(pixels(40, 0), classes(40, 0))
+TEST = ArraySource(pixels(12, 1), classes(12, 1))
+FAKE, ASKED = pixels(30, 2), classes(30, 2)
+
+
+def make(needs: Needs, *, test: ArraySource | None = TEST, train: ArraySource = TRAIN, conditional: bool = True, **settings: object):  # type: ignore[no-untyped-def]
+    """Return an evaluator of one spy on 20 images, the spy, and its extractor."""
+    quantities = (Quantity(name="spy", label="spy", higher_is_better=True),)
+    spec = MetricSpec(name="spy", summary="s", factory="a:b", quantities=quantities, on_images=not needs.features and not needs.spread)
+    planned = plan_metrics(["spy20"], {"spy": spec}, EXTRACTORS, "mean")
+    dataset = Dataset(name="noise", shape=settings.pop("shape", SHAPE), train=train, test=test)  # type: ignore[arg-type]
+    spy, extractor = Spy(needs), Mean()
+    evaluator = Evaluator(
+        planned, {planned[0].name: spy}, {"mean": extractor}, dataset, device="cpu", batch_size=7, conditional=conditional, **settings
+    )  # type: ignore[arg-type]
+    return evaluator, spy, extractor
+
+
+def run(needs: Needs, **settings: object):  # type: ignore[no-untyped-def]
+    """Evaluate and return what the metric was shown in the floor and in the evaluation, and the value."""
+    evaluator, spy, _ = make(needs, **settings)
+    (value,) = evaluator.evaluate(lambda start, count: FAKE[start : start + count], ASKED)
+    floor, shown = spy.shown
+    return floor, shown, value
+
+
+def is_among(images: torch.Tensor, source: ArraySource) -> bool:
+    return all(bool((source.images == one).flatten(1).all(dim=1).any()) for one in images)
+
+
+def test_images_and_labels_come_together_in_order() -> None:
+    """The first 20 generated ones, and the whole train split."""
+    _, (real, fake), value = run(Needs(statistics=False, images=True, labels=True))
+    assert torch.equal(fake.images, FAKE[:20])
+    assert torch.equal(fake.labels, ASKED[:20])
+    assert torch.equal(real.images, TRAIN.images)
+    assert torch.equal(real.labels, TRAIN.labels)
+    assert (value.name, value.num_generated, value.num_reference, value.floor_count) == ("spy20", 20, 40, 20)
+
+
+def test_the_floor_is_of_two_parts_of_the_train_split_with_their_own_labels() -> None:
+    """Disjoint, and each image keeps its label."""
+    (one, other), _, _ = run(Needs(statistics=False, images=True, labels=True))
+    assert len(one.images) == len(other.images) == 20
+    assert torch.equal(torch.cat([one.images, other.images]).flatten(1).unique(dim=0), TRAIN.images.flatten(1).unique(dim=0))
+    for side in (one, other):
+        for image, label in zip(side.images, side.labels, strict=True):
+            assert TRAIN.labels[(TRAIN.images == image).flatten(1).all(dim=1)].tolist() == [label.item()]
+
+
+def test_what_is_not_needed_is_not_kept() -> None:
+    """Neither a D x D matrix, nor features, images, labels or the real images."""
+    for side in run(Needs(statistics=False, spread=True, reference=False))[1]:
+        assert side.statistics.count == 0
+        assert side.features is side.logits is side.images is side.labels is None
+    real, fake = run(Needs(features=True))[1]
+    assert (real.statistics.count, fake.statistics.count) == (40, 20)
+    assert real.images is fake.images is real.labels is fake.spread is None
+
+
+def test_without_a_reference_only_the_floors_images_are_read() -> None:
+    """Forty images for two parts of twenty, then the generated ones; nothing when the floor is cached."""
+    evaluator, _, extractor = make(Needs(statistics=False, spread=True, reference=False), train=ArraySource(pixels(90, 5), classes(90, 5)))
+    evaluator.prepare()
+    assert extractor.images_seen == 40
+
+
+def test_the_spread_is_by_class_where_labels_are_needed() -> None:
+    """And over all where they are not."""
+    labels = run(Needs(statistics=False, spread=True, labels=True))[1][1].spread.counts
+    assert labels == {name: int((ASKED[:20] == name).sum()) for name in range(3)}
+    assert run(Needs(statistics=False, spread=True))[1][1].spread.counts == {-1: 20}
+
+
+def test_held_out_images_can_be_the_reference() -> None:
+    """Then train images stand for generated ones in the floor, as many as are generated."""
+    (floor_real, floor_fake), (real, _), value = run(Needs(statistics=False, images=True, labels=True, held_out="reference"))
+    assert torch.equal(real.images, TEST.images)
+    assert torch.equal(floor_real.images, TEST.images)
+    assert torch.equal(real.labels, TEST.labels)
+    assert len(floor_fake.images) == 20
+    assert is_among(floor_fake.images, TRAIN)
+    assert (value.num_reference, value.floor_count, value.floor_of) == (12, 20, "train images against the held-out ones")
+
+
+def test_held_out_images_can_be_the_generated_images_control() -> None:
+    """The floor shows them to the metric against the whole train split."""
+    (floor_real, floor_fake), (real, _), value = run(Needs(statistics=False, images=True, held_out="control"))
+    assert torch.equal(real.images, TRAIN.images)
+    assert torch.equal(floor_real.images, TRAIN.images)
+    assert len(floor_fake.images) == 12
+    assert is_among(floor_fake.images, TEST)
+    assert (value.num_reference, value.floor_count, value.floor_of) == (40, 12, "held-out images against the train images")
+
+
+@pytest.mark.parametrize("held_out", ["reference", "control"])
+def test_without_held_out_images_the_train_split_stands_in(held_out: str) -> None:
+    """None at all, or none with the labels that are needed; the evaluation key names the split."""
+    for test in (None, ArraySource(TEST.images)):
+        needs = Needs(statistics=False, images=True, labels=True, held_out=held_out)  # type: ignore[arg-type]
+        floor, (real, _), value = run(needs, test=test)
+        assert value.floor_of == ""
+        assert torch.equal(real.images, TRAIN.images)
+        assert [len(side.images) for side in floor] == [20, 20]
+        assert dict(make(needs, test=test)[0].keys()[0].fields)["reference_split"] == "train"
+
+
+def test_the_key_says_what_is_compared_with() -> None:
+    """The held-out images' hash and name; a control is no part of the value."""
+    for held_out, split, source in (("reference", "test", TEST), ("control", "train", TRAIN), ("unused", "train", TRAIN)):
+        fields = dict(make(Needs(images=True, held_out=held_out))[0].keys()[0].fields)  # type: ignore[arg-type]
+        assert (fields["reference_split"], fields["reference_hash"]) == (split, source.content_hash)
+        assert (fields["extractor"], fields["weights_hash"]) == ("none", "")
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [
+        Needs(statistics=False, features=True, labels=True),
+        Needs(statistics=False, features=True, held_out="control"),
+        Needs(features=True, held_out="reference"),
+    ],
+)
+def test_features_and_floors_come_from_the_cache_with_labels(tmp_path, needs: Needs) -> None:  # type: ignore[no-untyped-def]
+    """A second run extracts nothing and is shown the same."""
+    first, first_spy, _ = make(needs, cache=ReferenceCache(tmp_path))
+    values = first.evaluate(lambda start, count: FAKE[start : start + count], ASKED)
+    again, spy, extractor = make(needs, cache=ReferenceCache(tmp_path))
+    again.prepare()
+    assert extractor.images_seen == 0
+    (value,) = again.evaluate(lambda start, count: FAKE[start : start + count], ASKED)
+    assert (value.floor, value.floor_count) == (values[0].floor, values[0].floor_count)
+    real, cached = first_spy.shown[-1][0], spy.shown[-1][0]
+    assert torch.equal(real.features, cached.features)
+    assert (real.labels is None) == (cached.labels is None) == (not needs.labels)
+    assert real.labels is None or torch.equal(real.labels, cached.labels)
+    assert real.statistics.count == cached.statistics.count
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"train": ArraySource(pixels(40, 0))}, "metric 'spy20' needs labels, and noise has none; choose a dataset with classes"),
+        ({"conditional": False}, "needs images that are asked for by label, and these networks take no labels; choose a conditional"),
+        (
+            {
+                "train": ArraySource(torch.zeros(40, 2, 1, 1), classes(40, 0)),
+                "test": None,
+                "shape": ImageShape(resolution=1, image_channels=2, num_classes=3, points=True),
+            },
+            "metric 'spy20' looks at images, and noise holds points",
+        ),
+    ],
+)
+def test_a_run_that_lacks_what_a_metric_needs_is_refused(settings: dict[str, object], message: str) -> None:
+    """When the evaluator is built, before anything is trained or extracted."""
+    with pytest.raises(ConfigError, match=message):
+        make(Needs(images=True, labels=True), **settings)
+
+
+def test_too_few_held_out_images_are_refused() -> None:
+    """The metric's own least number counts for the side that it looks at."""
+    spy = Spy(Needs(images=True, held_out="reference"), least_images=15)
+    spec = MetricSpec(name="spy", summary="s", factory="a:b", quantities=(), on_images=True)
+    planned = plan_metrics(["spy20"], {"spy": spec}, EXTRACTORS, "mean")
+    dataset = Dataset(name="noise", shape=SHAPE, train=TRAIN, test=TEST)
+    with pytest.raises(ConfigError, match=r"needs at least 15 real images \(got 12"):
+        Evaluator(planned, {"spy20": spy}, {}, dataset, device="cpu")

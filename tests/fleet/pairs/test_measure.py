@@ -1,0 +1,204 @@
+"""From fake pairs to verdicts: looks, budget, facts, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganbench.errors import NotComparable
+from ganbench.fleet.pairs import measure
+from ganbench.fleet.pairs.lockstep import PairPlan
+from ganbench.fleet.pairs.measure import AbPlan, Measurement, samples_json
+from ganbench.fleet.pairs.side import Side, make_launch
+from ganbench.fleet.process import Launch, WorkerFailed
+from ganbench.verdict import Comparison, Policy
+
+Fake = Callable[..., Launch]
+Start = Callable[..., Measurement]
+
+
+@pytest.fixture
+def start(fake: Fake, quick_plan: PairPlan, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Return a maker of measurements whose processes are fakes: ``start(head={"step_seconds": 0.02}, seconds=1)``."""
+
+    def make(base: Any = None, head: Any = None, tree: Path | None = None, **changes: Any) -> Measurement:
+        given = {"base": base or {}, "head": head or {}, "null": base or {}}
+        monkeypatch.setattr(measure, "make_launch", lambda role, side, **_: fake(role, **given[role]))
+        plan = AbPlan(
+            base=Side(name="old", plugin="dcgan", tree=tree),
+            head=Side(name="new", plugin="dcgan", tree=tree),
+            policy=Policy(looks=(2, 3, 4)),
+            pair=quick_plan,
+            seconds=600.0,
+        )
+        return Measurement(dataclasses.replace(plan, **changes), lambda said: None)
+
+    return make
+
+
+def states(comparison: Comparison) -> dict[str, str]:
+    return {finding.metric: finding.state for finding in comparison.findings}
+
+
+def test_identical_sides_are_unchanged_at_the_first_look(start: Start) -> None:
+    """Equal times, counts, hashes and memory: everything is unchanged, and no further pair is run."""
+    measurement = start()
+    comparison = measurement.run()
+    assert len(measurement.pairs) == 2
+    assert set(states(comparison).values()) == {"unchanged"}
+    assert comparison.exit_code == 0
+    assert {"images_per_second", "phase_milliseconds.joint", "startup_seconds", "data_hash", "trajectory_hash"} <= set(states(comparison))
+    assert {"op_count", "flops_per_iteration", "checkpoint_bytes", "optimizer_numbers", "peak_memory_mib"} <= set(states(comparison))
+
+
+def test_a_slower_head_regresses(start: Start) -> None:
+    """A tenth slower in each pair fails the gate."""
+    comparison = start(head={"step_seconds": 0.011}).run()
+    assert states(comparison)["images_per_second"] == "regressed"
+    assert comparison.exit_code == 1
+
+
+def test_a_faster_head_improves(start: Start) -> None:
+    """The direction of the metric is that of images per second."""
+    assert states(start(head={"step_seconds": 0.008}).run())["images_per_second"] == "improved"
+
+
+@pytest.mark.parametrize(
+    ("facts", "metric"),
+    [
+        ({"op_count": 300}, "op_count"),
+        ({"checkpoint_bytes": 8192}, "checkpoint_bytes"),
+        ({"optimizer_numbers": 6000}, "optimizer_numbers"),
+        ({"flops_per_iteration": 2 * 10**9}, "flops_per_iteration"),
+        ({"peak_rss_mib": 900.0}, "peak_memory_mib"),
+    ],
+)
+def test_more_of_what_has_no_noise_regresses(start: Start, facts: dict[str, Any], metric: str) -> None:
+    """One pair tells it exactly, and speed is not concerned."""
+    comparison = start(head={"facts": facts}).run()
+    assert [finding.metric for finding in comparison.failures] == [metric]
+
+
+def test_other_parameters_and_other_data_regress(start: Start) -> None:
+    """Another network or other images are no comparison of speed alone."""
+    comparison = start(head={"generator_parameters": 1001, "data_hash": "ef" * 32}).run()
+    assert {finding.metric for finding in comparison.failures} == {"generator_parameters", "data_hash"}
+
+
+def test_other_losses_are_told_and_pass(start: Start) -> None:
+    """Another trajectory decides nothing: quality may have changed or not."""
+    comparison = start(head={"facts": {"trajectory_hash": "ef" * 32}}).run()
+    assert states(comparison)["trajectory_hash"] == "inconclusive"
+    assert comparison.exit_code == 0
+
+
+def test_device_memory_has_the_hosts_beside_it(start: Start) -> None:
+    """On a GPU the peak memory is the device's."""
+    comparison = start(base={"facts": {"peak_device_mib": 100.0}}, head={"facts": {"peak_device_mib": 120.0}}).run()
+    assert states(comparison)["peak_memory_mib"] == "regressed"
+    assert states(comparison)["peak_rss_mib"] == "unchanged"
+
+
+def test_the_null_ratio_is_between_processes_where_there_is_a_second_base(start: Start) -> None:
+    """With a second base process in each pair, the null ratio is of processes."""
+    found = start(with_null=True).run().findings[0]
+    assert found.null is not None
+    assert found.null.between_processes
+
+
+def test_the_looks_go_on_while_it_is_undecided(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pairs that disagree need a third and a fourth."""
+    measurement = start()
+    speeds = iter([1.0, 1.2, 1.0, 1.2])
+    run_pair = measure.run_pair
+
+    def vary(*arguments: Any, **options: Any) -> Any:
+        pair = run_pair(*arguments, **options)
+        factor = next(speeds)
+        pair.sides["head"].images_per_second = [factor * value for value in pair.sides["head"].images_per_second]
+        return pair
+
+    monkeypatch.setattr(measure, "run_pair", vary)
+    comparison = measurement.run()
+    assert len(measurement.pairs) == 4
+    assert states(comparison)["images_per_second"] == "inconclusive"
+
+
+def test_the_budget_ends_it_after_two_pairs(start: Start) -> None:
+    """However short it is, there are two pairs, and a note says that there should have been more."""
+    measurement = start(seconds=0.001, policy=Policy(looks=(5, 8)))
+    comparison = measurement.run()
+    assert len(measurement.pairs) == 2
+    assert "the time was over after 2 of 5 pairs" in comparison.notes
+
+
+def test_a_failure_keeps_the_pairs_before_it(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was measured can be kept although the third pair died."""
+    measurement, run_pair = start(policy=Policy(looks=(5,))), measure.run_pair
+
+    def die_later(*arguments: Any, **options: Any) -> Any:
+        if len(measurement.pairs) == 2:
+            raise WorkerFailed("head died")
+        return run_pair(*arguments, **options)
+
+    monkeypatch.setattr(measure, "run_pair", die_later)
+    with pytest.raises(WorkerFailed):
+        measurement.run()
+    text = samples_json(Side(name="old", plugin="dcgan"), Side(name="new", plugin="dcgan"), measurement.pairs, machine="", seed=0)
+    assert [len(pair["sides"]["head"]["images_per_second"]) for pair in json.loads(text)["pairs"]] == [6, 6]
+
+
+def test_a_side_that_would_run_the_others_code_is_refused(start: Start, tmp_path: Path) -> None:
+    """A base without the plugin's package would silently take head's."""
+    with pytest.raises(NotComparable, match="has no ganbench_dcgan of its own"):
+        start(base={"foreign": ["ganbench_dcgan"]}, tree=tmp_path).run()
+
+
+def test_a_tree_of_which_nothing_is_run_is_refused(start: Start, tmp_path: Path) -> None:
+    """Two times the installed code would be compared."""
+    with pytest.raises(NotComparable, match="runs the code in /tree/ganbench"):
+        start(head={"from_tree": []}, tree=tmp_path).run()
+
+
+def test_borrowed_packages_that_make_nothing_are_a_note(start: Start) -> None:
+    """A plugin that was only registered does not matter, and is told."""
+    assert "base imported ganbench_other from another tree" in start(base={"foreign": ["ganbench_other"]}).run().notes
+
+
+def test_another_torch_is_told(start: Start) -> None:
+    """Isolated environments may have two; what differs between them is then the library's doing as well as the code's."""
+    notes = start(base={"torch": "2.11.0"}).run().notes
+    assert "base runs with torch 2.11.0 and head with 2.15.0, which is part of what is compared" in notes
+
+
+def test_losses_that_differ_within_base_are_not_compared(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where base does not repeat its own losses, another trajectory of head means nothing."""
+    measurement, run_pair = start(), measure.run_pair
+
+    def vary(*arguments: Any, **options: Any) -> Any:
+        pair = run_pair(*arguments, **options)
+        pair.sides["base"].facts["trajectory_hash"] = str(len(measurement.pairs))
+        return pair
+
+    monkeypatch.setattr(measure, "run_pair", vary)
+    comparison = measurement.run()
+    assert "trajectory_hash" not in states(comparison)
+    assert any("differ from process to process" in note for note in comparison.notes)
+
+
+def test_a_side_runs_with_its_own_sources_in_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tree's folders come before what the user has; threads are pinned; nothing is evaluated."""
+    (tmp_path / "plugins").mkdir()
+    monkeypatch.setenv("PYTHONPATH", "/mine")
+    launch = make_launch("base", Side(name="old", plugin="dcgan", tree=tmp_path, settings={"training.seed": "3"}), threads=2)
+    assert launch.environment["PYTHONPATH"] == f"{tmp_path}:{tmp_path / 'plugins'}:/mine"
+    assert launch.environment["OMP_NUM_THREADS"] == "2"
+    settings = launch.job["settings"]
+    assert settings["training.seed"] == "3"
+    assert (settings["training.threads"], settings["evaluation.metrics"]) == (2, "none")
+    json.dumps(launch.job)

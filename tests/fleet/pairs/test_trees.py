@@ -1,0 +1,113 @@
+"""Refs, folders and the working tree of a repository that the test makes."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ganbench.errors import UsageError
+from ganbench.fleet.pairs.trees import Tree, find_tree, top_level
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
+    return subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a repository with two commits; ``v1`` is the first."""
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "repository"
+    (folder / "package").mkdir(parents=True)
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    for number in (1, 2):
+        (folder / "package" / "code.py").write_text(f"version = {number}\n")
+        git(folder, "add", ".")
+        git(folder, "commit", "--quiet", "-m", f"version {number}")
+        git(folder, "tag", f"v{number}")
+    return folder
+
+
+def code(tree: Tree) -> str:
+    return (tree.folder / "package" / "code.py").read_text()
+
+
+def test_a_ref_is_its_commits_files(repository: Path) -> None:
+    """The old version's files, called by the ref and the commit, wherever in the checkout one stands."""
+    tree = find_tree("v1", repository / "package")
+    assert code(tree) == "version = 1\n"
+    assert tree.name == f"v1 ({git(repository, 'rev-parse', 'v1')[:9]})"
+    assert tree.notes == ()
+
+
+def test_a_commit_is_not_named_twice(repository: Path) -> None:
+    """A hash is its own name."""
+    commit = git(repository, "rev-parse", "--short", "v1")
+    assert find_tree(commit, repository).name == commit
+
+
+def test_the_repository_stays_as_it_was(repository: Path) -> None:
+    """No work tree is registered, and neither index nor files change."""
+    (repository / "package" / "code.py").write_text("version = 3\n")
+    git(repository, "add", ".")
+    before = git(repository, "status", "--porcelain=v2"), git(repository, "worktree", "list")
+    find_tree("v1", repository)
+    assert (git(repository, "status", "--porcelain=v2"), git(repository, "worktree", "list")) == before
+    assert code(find_tree("WORKTREE", repository)) == "version = 3\n"
+
+
+def test_a_commit_is_written_once(repository: Path) -> None:
+    """Two refs to one commit share a folder, and nothing else lies beside it."""
+    git(repository, "branch", "old", "v1")
+    assert find_tree("v1", repository).folder == find_tree("old", repository).folder
+    assert len(list(find_tree("v1", repository).folder.parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize("text", ["WORKTREE", "."])
+def test_a_changed_working_tree_says_so(repository: Path, text: str) -> None:
+    """What is measured is no commit, so a note says how many files differ."""
+    clean = find_tree(text, repository)
+    assert clean.notes == ()
+    (repository / "package" / "code.py").write_text("version = 3\n")
+    (repository / "new.py").write_text("")
+    changed = find_tree(text, repository / "package")
+    assert changed.folder == repository
+    assert changed.name == clean.name.replace(")", ", changed)")
+    assert changed.notes == ("working tree differs from its commit in 2 files",)
+
+
+def test_a_folder_is_taken_as_it_is(repository: Path, tmp_path: Path) -> None:
+    """A checkout elsewhere, and one that git does not know."""
+    (tmp_path / "plain").mkdir()
+    assert find_tree(str(tmp_path / "plain"), repository) == Tree(folder=tmp_path / "plain", name=str(tmp_path / "plain"))
+    assert find_tree("../repository", repository).folder == repository
+
+
+def test_a_ref_goes_before_a_folder_of_its_name(repository: Path) -> None:
+    """A branch is not hidden by a folder; a folder is meant by ``./``."""
+    git(repository, "branch", "package", "v1")
+    assert code(find_tree("package", repository)) == "version = 1\n"
+    assert find_tree("./package", repository).folder == repository / "package"
+
+
+@pytest.mark.parametrize("text", ["v9", "./nowhere", "--help", "v1:package"])
+def test_what_is_neither_is_refused(repository: Path, text: str) -> None:
+    """One line with what was got and what is allowed."""
+    with pytest.raises(UsageError, match=r"is no folder.*give a commit, branch, tag, folder or WORKTREE"):
+        find_tree(text, repository)
+
+
+def test_git_variables_of_a_hook_do_not_mislead(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Called from a hook, git would look into the hook's repository."""
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
+    assert top_level(repository) == repository
+    assert code(find_tree("v1", repository)) == "version = 1\n"
+
+
+def test_outside_a_checkout_refs_are_refused(tmp_path: Path) -> None:
+    """There is nothing that a ref could be of."""
+    with pytest.raises(UsageError, match="is not in a git checkout"):
+        find_tree("main", tmp_path)

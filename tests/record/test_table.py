@@ -1,0 +1,362 @@
+"""The table's model and its renderers."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import math
+import re
+import unicodedata
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from ganbench import text as formats
+from ganbench.record.find import Unreadable
+from ganbench.record.machine import describe_machine
+from ganbench.record.record import Evaluation, Key
+from ganbench.report.formats import FORMATS, render
+from ganbench.report.runs import make_table
+
+
+def _with_keys(record, **keys):
+    return dataclasses.replace(record, keys=dataclasses.replace(record.keys, **keys))
+
+
+def _measured(*values):
+    return (Evaluation(images_seen=1000, training_seconds=1.0, values=values),)
+
+
+def _column(table, **wanted):
+    return next(i for i, c in enumerate(table.columns) if all(getattr(c, name) == value for name, value in wanted.items()))
+
+
+def _texts(table, **wanted):
+    i = _column(table, **wanted)
+    return [row.cells[i].text for group in table.groups for row in group.rows]
+
+
+def test_best_final_and_floor_stand_side_by_side(make_record):
+    """The best of four evaluations, the last one, and real against real, with the spread of the ensemble."""
+    table = make_table([make_record()])
+    assert _texts(table, part="best") == ["12.25 ±0.50"]
+    assert _texts(table, part="final") == ["13.50 ±0.50"]
+    assert _texts(table, part="floor") == ["1.250"]
+
+
+def test_what_the_floor_is_of_is_said(make_record, make_value):
+    """Two halves of the train images, or held-out images on a side."""
+    told = {"": "floor: two halves of 718 real images", "train images against others": "floor: 718 train images against others"}
+    for of, words in told.items():
+        values = (make_value(2.0, floor_of=of),)
+        record = make_record(evaluations=(Evaluation(images_seen=1, training_seconds=1.0, values=values),))
+        assert words in make_table([record]).notes[0]
+
+
+def test_higher_is_better_takes_the_largest(make_record, make_value):
+    """Precision's best is its maximum, and a NaN is never the best."""
+    values = [make_value(v, name="precision1k", higher_is_better=True) for v in (0.2, 0.9, math.nan, 0.5)]
+    record = make_record(evaluations=tuple(Evaluation(images_seen=i, training_seconds=1.0, values=(v,)) for i, v in enumerate(values)))
+    assert _texts(make_table([record]), part="best") == ["0.9000 ±0.50"]
+    assert _texts(make_table([record]), part="final") == ["0.5000 ±0.50"]
+
+
+def test_values_under_different_keys_are_never_in_one_column(make_record, make_value):
+    """The same name measured in two ways has two columns and a note that says what differs."""
+    keys = [Key.of(metric="fd1k_digits", weights_hash=text) for text in ("a", "b")]
+    records = [
+        _with_keys(make_record(run_id=f"r{i}", evaluations=_measured(make_value(10.0 + i, evaluation_key=key.digest))), evaluation=(key,))
+        for i, key in enumerate(keys)
+    ]
+    table = make_table(records)
+    for i, key in enumerate(keys):
+        expected = ["", ""]
+        expected[i] = f"{10 + i}.00 ±0.50"
+        assert _texts(table, part="best", evaluation_key=key.digest) == expected
+    headings = {c.metric_heading for c in table.columns if c.metric}
+    assert headings == {f"fd1k_digits digits [{key.digest}]" for key in keys} or headings == {f"fd1k_digits [{key.digest}]" for key in keys}
+    assert "fd1k_digits was measured in different ways, which are not comparable: weights_hash differ" in table.notes
+
+
+def test_one_metric_on_two_datasets_is_told_apart_by_the_dataset(make_record, make_value):
+    """Different reference data are different keys; the heading says which."""
+    records = [
+        make_record(run_id=data, dataset=data, evaluations=_measured(make_value(1.0, name="fid10k", label="FID", evaluation_key=data)))
+        for data in ("cifar10", "celeba")
+    ]
+    headings = {c.metric_heading for c in make_table(records).columns if c.metric}
+    assert headings == {"fid10k cifar10", "fid10k celeba"}
+
+
+def test_two_counts_of_one_metric_are_told_apart_by_the_name(make_record, make_value):
+    """FD of 1,000 and of 5,000 images have one label and two names."""
+    values = (make_value(1.0), make_value(2.0, name="fd5k_digits", evaluation_key="other"))
+    headings = {c.metric_heading for c in make_table([make_record(evaluations=_measured(*values))]).columns if c.metric}
+    assert headings == {"fd1k_digits", "fd5k_digits"}
+
+
+def test_machines_are_groups(make_record):
+    """Speeds on unlike hardware are not side by side; each group names its machine."""
+    gpu = Key.of(
+        cpu="Test CPU", cpu_cores=16, gpu="NVIDIA Test", gpu_count=1, gpu_memory_gib=80, gpu_power_limit_watts=700.0, memory_gib=64
+    )
+    table = make_table([make_record(run_id="a"), _with_keys(make_record(run_id="b"), hardware=gpu), make_record(run_id="c")])
+    assert [group.machine for group in table.groups] == [
+        "NVIDIA Test, 80 GiB, 700 W | Test CPU, 16 cores, 64 GiB",
+        "Test CPU, 2 cores, 24 GiB",
+    ]
+    assert [[row.run_id for row in group.rows] for group in table.groups] == [["b"], ["a", "c"]]
+
+
+def test_order_ranks_nothing(make_record, make_value):
+    """Rows are by dataset, name and seed, whatever they scored."""
+    records = [
+        make_record(run_id="1", dataset="digits", name="b", seed=0),
+        make_record(run_id="2", dataset="digits", name="a", seed=10),
+        make_record(run_id="3", dataset="digits", name="a", seed=9, evaluations=_measured(make_value(1e6))),
+        make_record(run_id="4", dataset="array", name="z", seed=0),
+    ]
+    (group,) = make_table(records).groups
+    assert [row.run_id for row in group.rows] == ["4", "3", "2", "1"]
+
+
+def test_other_software_in_a_group_is_marked(make_record):
+    """The speed of the odd one out has a note that lists what differs; the others have none."""
+    odd = _with_keys(make_record(run_id="odd", seed=9), software=Key.of(precision="bf16", threads=1, torch="2.15.0"))
+    table = make_table([make_record(run_id="a"), make_record(run_id="b", seed=1), odd])
+    (group,) = table.groups
+    speed = _column(table, id="images_per_second")
+    assert [row.cells[speed].notes for row in group.rows] == [(), (), (1,)]
+    assert group.notes == ("speed under other software, not comparable with the rest: precision bf16 (others fp32), threads 1 (others 2)",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "note"),
+    [
+        ({"status": "diverged", "status_detail": "loss became nan"}, "diverged", "diverged: loss became nan"),
+        ({"status": "failed"}, "failed", "failed: no reason was recorded"),
+        ({"status": "interrupted", "status_detail": "killed", "evaluations": ()}, "interrupted", "interrupted: killed"),
+        ({"collapsed": True}, "collapsed", "collapsed: complete, but FD digits ended at 13.50 after a best of 12.25"),
+    ],
+)
+def test_a_run_that_went_wrong_is_a_row_with_its_reason(make_record, changes, status, note):
+    """In every format, never a gap."""
+    table = make_table([make_record(**changes)])
+    (group,) = table.groups
+    assert _texts(table, id="status") == [status]
+    assert group.notes == (note,)
+    for form in FORMATS:
+        text = render(table, form, width=250)
+        assert status in text
+        assert note in text
+
+
+def test_an_unreadable_run_is_a_row_too(make_record):
+    """Its folder and why it cannot be read, in every format."""
+    table = make_table([make_record(), Unreadable(path=Path("runs/broken"), reason="record.json is damaged: not JSON")])
+    for form in FORMATS:
+        text = render(table, form, width=100)
+        assert "broken" in text
+        assert "record.json is damaged: not JSON" in text
+        assert "20261121-035800-dcgan-digits-s0" in text
+
+
+def test_one_run_is_readable_at_80_columns(make_record):
+    """No line is wider than the terminal, and every value is there in full."""
+    text = render(make_table([make_record()]), "terminal", width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    for expected in (
+        "20261121-035800-dcgan-digits-s0",
+        "non-saturating",
+        "1,250",
+        "0.8000",
+        "1.07M",
+        "12.25 ±0.50",
+        "13.50 ±0.50",
+        "1.250",
+    ):
+        assert expected in text
+    assert re.search(r"FD digits ↓ +12\.25 ±0\.50 +13\.50 ±0\.50 +1\.250", text)
+
+
+def test_a_wide_terminal_shows_one_line_for_a_run(make_record):
+    """All columns side by side where they fit."""
+    text = render(make_table([make_record()]), "terminal", width=200)
+    (line,) = [line for line in text.splitlines() if "20261121-035800-dcgan-digits-s0" in line]
+    assert re.search(r"dcgan .* digits .* complete .* 1,250 .* 12\.25 ±0\.50 .* 13\.50 ±0\.50 .* 1\.250", line)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_no_width_loses_a_run_or_its_quality(make_record, make_value, width, count):
+    """Whatever is left out for width is named, and lines never run over."""
+    records = [
+        make_record(run_id=f"20261121-0{i}0000-dcgan-digits-s{i}", seed=i, evaluations=_measured(make_value(10.5 + i)))
+        for i in range(count)
+    ]
+    text = render(make_table(records), "terminal", width=width)
+    assert max(map(len, text.splitlines())) <= width
+    for i in range(count):
+        assert f"{10.5 + i:.2f}" in text
+    words = " ".join(text.split())
+    assert all(name in words for name in ("dcgan", "digits", "images/s", "non-saturating")) or "left out at this width" in words
+
+
+def test_colour_is_only_on_request(make_record):
+    """Escape sequences appear with colour and not without."""
+    table = make_table([make_record()])
+    assert "\x1b[" in render(table, "terminal", colour=True)
+    assert "\x1b" not in render(table, "terminal", colour=False)
+
+
+def test_names_in_a_record_cannot_steer_a_terminal(make_record):
+    """Control characters and markup of a foreign record are shown, not obeyed."""
+    record = make_record(name="\x1b[31mred\x07", run_id="[bold]x[/bold]", status="failed", status_detail="a\nb\x1b[2J")
+    text = render(make_table([record]), "terminal", width=80)
+    assert not any(unicodedata.category(c) == "Cc" and c != "\n" for c in text)
+    assert "[bold]x[/bold]" in text
+    assert "failed: a b?[2J" in text
+
+
+def test_csv_holds_every_column_in_ascii(make_record, make_value):
+    """A program gets numbers in full, the spread, the direction and the evaluation key."""
+    record = make_record(evaluations=_measured(make_value(1 / 3), make_value(math.nan, name="kd1k_digits", label="KD digits", spread=0.0)))
+    text = render(make_table([record]), "csv")
+    assert text.isascii()
+    (row,) = csv.DictReader(io.StringIO(text))
+    key = record.evaluations[0].values[0].evaluation_key
+    assert float(row[f"fd1k_digits@{key} best (lower is better)"]) == 1 / 3
+    assert row[f"fd1k_digits@{key} best spread"] == "0.5"
+    assert row[f"kd1k_digits@{key} final (lower is better)"] == "nan"
+    assert row["images_per_second"] == "1250.0"
+    assert row["collapsed"] == "false"
+    assert row["hardware_key"] == record.keys.hardware.digest
+
+
+def test_json_is_versioned_and_complete(make_record, make_value):
+    """Groups, rows and metrics with their keys; NaN is valid JSON."""
+    record = make_record(evaluations=_measured(make_value(12.5), make_value(math.nan, name="kd1k_digits", label="KD digits")))
+    data = json.loads(render(make_table([record]), "json"), parse_constant=pytest.fail)
+    assert (data["schema"], data["schema_version"]) == ("ganbench-table", 1)
+    (row,) = data["groups"][0]["rows"]
+    assert row["run"] == record.run_id
+    assert row["images_per_second"] == 1250.0
+    fd, kd = row["metrics"]
+    assert (fd["name"], fd["best"], fd["best_spread"], fd["floor"], fd["better"]) == ("fd1k_digits", 12.5, 0.5, 1.25, "lower")
+    assert fd["evaluation_key"] == record.evaluations[0].values[0].evaluation_key
+    assert kd["final"] == {"$float": "nan"}
+
+
+def test_markdown_has_as_many_cells_in_every_line(make_record):
+    """Names with pipes and markup do not break the table."""
+    record = make_record(name="a|b*c*", run_id="<script>`x`", status="failed", status_detail="x | y")
+    lines = [line for line in render(make_table([record]), "markdown").splitlines() if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1
+    assert r"a\|b\*c\*" in lines[2]
+    assert "<script>" not in lines[2]
+
+
+class _Page(HTMLParser):
+    """Collects tags and texts, and checks that they nest."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.texts, self.links = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("src", "href")]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_html_is_escaped_and_self_contained(make_record):
+    """A hostile name is text, tags nest, nothing is fetched."""
+    page = _Page()
+    page.feed(render(make_table([make_record(name="<script>alert('x')</script>", dataset='"&<b>')]), "html"))
+    page.close()
+    assert page.open == []
+    assert "script" not in page.tags
+    assert "<script>alert('x')</script>" in page.texts
+    assert '"&<b>' in page.texts
+    assert page.links == []
+
+
+def test_latex_is_ascii_and_escaped(make_record):
+    """Each special character is escaped, and every row has as many cells as the table has columns."""
+    record = make_record(name="50%_a&b#$~^\\{ä}", run_id="[x]")
+    text = render(make_table([record]), "latex")
+    assert text.isascii()
+    assert r"50\%\_a\&b\#\$\textasciitilde{}\textasciicircum{}\textbackslash{}\{?\}" in text
+    columns = len(re.search(r"begin\{tabular\}\{([lr]+)\}", text)[1])
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert len(rows) == 2
+    assert all(len(re.findall(r"(?<!\\)&", row)) == columns - 1 for row in rows)
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
+        assert text.count(rule) == 1
+
+
+def test_an_unknown_format_is_refused(make_record):
+    """The allowed ones are listed."""
+    with pytest.raises(ValueError, match="format must be one of terminal, markdown"):
+        render(make_table([make_record()]), "pdf")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.0, "0.000"),
+        (1.0, "1.000"),
+        (12.345, "12.35"),
+        (999.96, "1,000"),
+        (0.99999, "1.000"),
+        (1234.5, "1,234"),
+        (1234567.0, "1,234,567"),
+        (0.5, "0.5000"),
+        (0.00123456, "0.001235"),
+        (0.00001, "1.000e-05"),
+        (-12.5, "-12.50"),
+        (math.nan, "nan"),
+        (-math.inf, "-inf"),
+    ],
+)
+def test_numbers_have_four_digits(value, expected):
+    """Readable at every size, and never a rounded zero."""
+    assert formats.number(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("function", "value", "expected"),
+    [
+        (formats.count, 999, "999"),
+        (formats.count, 3_576_704, "3.58M"),
+        (formats.count, 999_999, "1M"),
+        (formats.count, 2_000_000_000_000, "2000G"),
+        (formats.mib, 512.4, "512 MiB"),
+        (formats.mib, 1280.0, "1.25 GiB"),
+        (formats.seconds, 0.35, "0.35 s"),
+        (formats.seconds, 125.0, "2 min 05 s"),
+        (formats.seconds, 11040.0, "3 h 04 min"),
+        (formats.plain, 100.0, "100"),
+        (formats.plain, 12.5, "12.5"),
+        (formats.plain, 1000.0, "1,000"),
+    ],
+)
+def test_units_are_for_readers(function, value, expected):
+    """Counts, sizes and durations."""
+    assert function(value) == expected
+
+
+def test_a_machine_of_which_nothing_is_known_has_a_name():
+    """A record of an odd machine is still headed by a line."""
+    assert describe_machine(Key(fields=())) == "unknown machine"
+    assert describe_machine(Key.of(cpu="X", cpu_cores=1, cpu_quota=0.5)) == "X, 1 core, 0.5 CPUs allowed"
