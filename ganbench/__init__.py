@@ -9,151 +9,122 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ganbench.data.source import ArraySource, DataContext, Dataset, ImageSource
-    from ganbench.errors import (
-        ConfigError,
-        DataError,
-        GanbenchError,
-        PluginError,
-        RunFailed,
-        UsageError,
-        WeightsError,
-    )
-    from ganbench.evaluation.frozen import FrozenSamples, FrozenScore
-    from ganbench.evaluation.protocol import Extractor, ExtractorContext, Features, FeatureSet, Metric, Needs
-    from ganbench.plugin.hookspecs import hookimpl
-    from ganbench.record.record import Evaluation, MetricValue, RunRecord
-    from ganbench.reproduce.experiment import (
-        Experiment,
-        ExperimentCell,
-        ExperimentColumn,
-        ExperimentFacts,
-        ExperimentRun,
-        ExperimentSetup,
-        PublishedFigure,
-    )
-    from ganbench.spec import (
-        API_VERSION,
-        ArchitectureSpec,
-        AugmentationSpec,
-        DatasetSpec,
-        ExtractorSpec,
-        FrozenSamplesSpec,
-        ImageShape,
-        LossSpec,
-        MetricSpec,
-        NoOptions,
-        Quantity,
-        RecipeSpec,
-        ReproductionSpec,
-    )
-    from ganbench.training.algorithm import Algorithm, AlgorithmContext
-    from ganbench.training.networks import Networks, Translation
-    from ganbench.training.objective import Augmentation, Discriminate, Judgement, Objective, Penalty, Seen, Term, WeightTerm
+    from ganbench.data.source import ArraySource as ArraySource
+    from ganbench.data.source import DataContext as DataContext
+    from ganbench.data.source import Dataset as Dataset
+    from ganbench.data.source import ImageSource as ImageSource
+    from ganbench.errors import ConfigError as ConfigError
+    from ganbench.errors import DataError as DataError
+    from ganbench.errors import GanbenchError as GanbenchError
+    from ganbench.errors import PluginError as PluginError
+    from ganbench.errors import RunFailed as RunFailed
+    from ganbench.errors import UsageError as UsageError
+    from ganbench.errors import WeightsError as WeightsError
+    from ganbench.evaluation.frozen import FrozenSamples as FrozenSamples
+    from ganbench.evaluation.frozen import FrozenScore as FrozenScore
+    from ganbench.evaluation.protocol import Extractor as Extractor
+    from ganbench.evaluation.protocol import ExtractorContext as ExtractorContext
+    from ganbench.evaluation.protocol import Features as Features
+    from ganbench.evaluation.protocol import FeatureSet as FeatureSet
+    from ganbench.evaluation.protocol import Metric as Metric
+    from ganbench.evaluation.protocol import Needs as Needs
+    from ganbench.plugin.hookspecs import hookimpl as hookimpl
+    from ganbench.record.record import Evaluation as Evaluation
+    from ganbench.record.record import MetricValue as MetricValue
+    from ganbench.record.record import RunRecord as RunRecord
+    from ganbench.reproduce.experiment import Experiment as Experiment
+    from ganbench.reproduce.experiment import ExperimentCell as ExperimentCell
+    from ganbench.reproduce.experiment import ExperimentColumn as ExperimentColumn
+    from ganbench.reproduce.experiment import ExperimentFacts as ExperimentFacts
+    from ganbench.reproduce.experiment import ExperimentRun as ExperimentRun
+    from ganbench.reproduce.experiment import ExperimentSetup as ExperimentSetup
+    from ganbench.reproduce.experiment import PublishedFigure as PublishedFigure
+    from ganbench.spec import API_VERSION as API_VERSION
+    from ganbench.spec import ArchitectureSpec as ArchitectureSpec
+    from ganbench.spec import AugmentationSpec as AugmentationSpec
+    from ganbench.spec import DatasetSpec as DatasetSpec
+    from ganbench.spec import ExtractorSpec as ExtractorSpec
+    from ganbench.spec import FrozenSamplesSpec as FrozenSamplesSpec
+    from ganbench.spec import ImageShape as ImageShape
+    from ganbench.spec import LossSpec as LossSpec
+    from ganbench.spec import MetricSpec as MetricSpec
+    from ganbench.spec import NoOptions as NoOptions
+    from ganbench.spec import Quantity as Quantity
+    from ganbench.spec import RecipeSpec as RecipeSpec
+    from ganbench.spec import ReproductionSpec as ReproductionSpec
+    from ganbench.training.algorithm import Algorithm as Algorithm
+    from ganbench.training.algorithm import AlgorithmContext as AlgorithmContext
+    from ganbench.training.networks import Networks as Networks
+    from ganbench.training.networks import Translation as Translation
+    from ganbench.training.objective import Augmentation as Augmentation
+    from ganbench.training.objective import Discriminate as Discriminate
+    from ganbench.training.objective import Judgement as Judgement
+    from ganbench.training.objective import Objective as Objective
+    from ganbench.training.objective import Penalty as Penalty
+    from ganbench.training.objective import Seen as Seen
+    from ganbench.training.objective import Term as Term
+    from ganbench.training.objective import WeightTerm as WeightTerm
 
-_HOMES = {
-    "ganbench.data.source": ("ArraySource", "DataContext", "Dataset", "ImageSource"),
-    "ganbench.errors": ("ConfigError", "DataError", "GanbenchError", "PluginError", "RunFailed", "UsageError", "WeightsError"),
-    "ganbench.evaluation.frozen": ("FrozenSamples", "FrozenScore"),
-    "ganbench.evaluation.protocol": ("Extractor", "ExtractorContext", "FeatureSet", "Features", "Metric", "Needs"),
-    "ganbench.plugin.hookspecs": ("hookimpl",),
-    "ganbench.reproduce.experiment": (
-        "Experiment",
-        "ExperimentCell",
-        "ExperimentColumn",
-        "ExperimentFacts",
-        "ExperimentRun",
-        "ExperimentSetup",
-        "PublishedFigure",
-    ),
-    "ganbench.record.record": ("Evaluation", "MetricValue", "RunRecord"),
-    "ganbench.spec": (
-        "API_VERSION",
-        "ArchitectureSpec",
-        "AugmentationSpec",
-        "DatasetSpec",
-        "ExtractorSpec",
-        "FrozenSamplesSpec",
-        "ImageShape",
-        "LossSpec",
-        "MetricSpec",
-        "NoOptions",
-        "Quantity",
-        "RecipeSpec",
-        "ReproductionSpec",
-    ),
-    "ganbench.training.algorithm": ("Algorithm", "AlgorithmContext"),
-    "ganbench.training.networks": ("Networks", "Translation"),
-    "ganbench.training.objective": (
-        "Augmentation",
-        "Discriminate",
-        "Judgement",
-        "Objective",
-        "Penalty",
-        "Seen",
-        "Term",
-        "WeightTerm",
-    ),
+_HOME_OF = {
+    "API_VERSION": "ganbench.spec",
+    "Algorithm": "ganbench.training.algorithm",
+    "AlgorithmContext": "ganbench.training.algorithm",
+    "ArchitectureSpec": "ganbench.spec",
+    "ArraySource": "ganbench.data.source",
+    "Augmentation": "ganbench.training.objective",
+    "AugmentationSpec": "ganbench.spec",
+    "ConfigError": "ganbench.errors",
+    "DataContext": "ganbench.data.source",
+    "DataError": "ganbench.errors",
+    "Dataset": "ganbench.data.source",
+    "DatasetSpec": "ganbench.spec",
+    "Discriminate": "ganbench.training.objective",
+    "Evaluation": "ganbench.record.record",
+    "Experiment": "ganbench.reproduce.experiment",
+    "ExperimentCell": "ganbench.reproduce.experiment",
+    "ExperimentColumn": "ganbench.reproduce.experiment",
+    "ExperimentFacts": "ganbench.reproduce.experiment",
+    "ExperimentRun": "ganbench.reproduce.experiment",
+    "ExperimentSetup": "ganbench.reproduce.experiment",
+    "Extractor": "ganbench.evaluation.protocol",
+    "ExtractorContext": "ganbench.evaluation.protocol",
+    "ExtractorSpec": "ganbench.spec",
+    "FeatureSet": "ganbench.evaluation.protocol",
+    "Features": "ganbench.evaluation.protocol",
+    "FrozenSamples": "ganbench.evaluation.frozen",
+    "FrozenSamplesSpec": "ganbench.spec",
+    "FrozenScore": "ganbench.evaluation.frozen",
+    "GanbenchError": "ganbench.errors",
+    "ImageShape": "ganbench.spec",
+    "ImageSource": "ganbench.data.source",
+    "Judgement": "ganbench.training.objective",
+    "LossSpec": "ganbench.spec",
+    "Metric": "ganbench.evaluation.protocol",
+    "MetricSpec": "ganbench.spec",
+    "MetricValue": "ganbench.record.record",
+    "Needs": "ganbench.evaluation.protocol",
+    "Networks": "ganbench.training.networks",
+    "NoOptions": "ganbench.spec",
+    "Objective": "ganbench.training.objective",
+    "Penalty": "ganbench.training.objective",
+    "PluginError": "ganbench.errors",
+    "PublishedFigure": "ganbench.reproduce.experiment",
+    "Quantity": "ganbench.spec",
+    "RecipeSpec": "ganbench.spec",
+    "ReproductionSpec": "ganbench.spec",
+    "RunFailed": "ganbench.errors",
+    "RunRecord": "ganbench.record.record",
+    "Seen": "ganbench.training.objective",
+    "Term": "ganbench.training.objective",
+    "Translation": "ganbench.training.networks",
+    "UsageError": "ganbench.errors",
+    "WeightTerm": "ganbench.training.objective",
+    "WeightsError": "ganbench.errors",
+    "hookimpl": "ganbench.plugin.hookspecs",
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+"""The module of each public name, sorted by name."""
 
-__all__ = [
-    "API_VERSION",
-    "Algorithm",
-    "AlgorithmContext",
-    "ArchitectureSpec",
-    "ArraySource",
-    "Augmentation",
-    "AugmentationSpec",
-    "ConfigError",
-    "DataContext",
-    "DataError",
-    "Dataset",
-    "DatasetSpec",
-    "Discriminate",
-    "Evaluation",
-    "Experiment",
-    "ExperimentCell",
-    "ExperimentColumn",
-    "ExperimentFacts",
-    "ExperimentRun",
-    "ExperimentSetup",
-    "Extractor",
-    "ExtractorContext",
-    "ExtractorSpec",
-    "FeatureSet",
-    "Features",
-    "FrozenSamples",
-    "FrozenSamplesSpec",
-    "FrozenScore",
-    "GanbenchError",
-    "ImageShape",
-    "ImageSource",
-    "Judgement",
-    "LossSpec",
-    "Metric",
-    "MetricSpec",
-    "MetricValue",
-    "Needs",
-    "Networks",
-    "NoOptions",
-    "Objective",
-    "Penalty",
-    "PluginError",
-    "PublishedFigure",
-    "Quantity",
-    "RecipeSpec",
-    "ReproductionSpec",
-    "RunFailed",
-    "RunRecord",
-    "Seen",
-    "Term",
-    "Translation",
-    "UsageError",
-    "WeightTerm",
-    "WeightsError",
-    "hookimpl",
-]
+__all__ = [*_HOME_OF]
 
 
 def __getattr__(name: str) -> Any:
