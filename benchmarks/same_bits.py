@@ -112,8 +112,7 @@ def tensors_in(state: Any) -> Iterator[torch.Tensor]:
 
 def tensor_fact(tensor: torch.Tensor) -> str:
     """Return a tensor's shape and the hash of its bytes."""
-    data = tensor.contiguous().view(torch.uint8) if tensor.ndim else tensor.reshape(1).view(torch.uint8)
-    return f"tensor {list(tensor.shape)} {hashlib.sha256(data.numpy().tobytes()).hexdigest()[:16]}"
+    return f"tensor {list(tensor.shape)} {hashlib.sha256(tensor.numpy().tobytes()).hexdigest()[:16]}"
 
 
 if __name__ == "__main__":
