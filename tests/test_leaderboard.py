@@ -43,8 +43,8 @@ def test_the_budget_is_the_same_for_all(board: str) -> None:
 @boards
 def test_every_cell_of_the_definition_has_its_record(board: str) -> None:
     """And no record is of anything else."""
-    blocks = read_definition(FOLDER / f"{board}.toml").blocks
-    wanted = sum(math.prod(len(axis.values) for axis in block.axes) for block in blocks)
+    products = read_definition(FOLDER / f"{board}.toml").products
+    wanted = sum(math.prod(len(axis.values) for axis in product.axes) for product in products)
     ledger = json.loads((FOLDER / board / "matrix.json").read_text(encoding="utf-8"))
     found = {path.parent.name for path in (FOLDER / board).glob("*/record.json")}
     assert len(found) == wanted

@@ -23,7 +23,7 @@ _PACKAGES = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class Diagnosis:
     """One line of the report."""
 
     check: str
@@ -39,69 +39,73 @@ def command(invocation: Invocation, as_json: bool) -> int:
 
     Exit code 1 where something must be mended before a run can work.
     """
-    findings = [finding for check in (_software, _devices, _plugins, _data, _weights, _folders) for finding in _guarded(check, invocation)]
+    diagnoses = [
+        diagnosis for check in (_software, _devices, _plugins, _data, _weights, _folders) for diagnosis in _guarded(check, invocation)
+    ]
     if as_json:
         import json
 
-        click.echo(json.dumps([asdict(f) for f in findings], indent=2))
+        click.echo(json.dumps([asdict(f) for f in diagnoses], indent=2))
     else:
-        width = max(len(f.check) for f in findings)
-        for f in findings:
+        width = max(len(f.check) for f in diagnoses)
+        for f in diagnoses:
             click.echo(f"{f.state:<8} {f.check:<{width}}  {f.detail}")
-    return 1 if any(f.state == "problem" for f in findings) else 0
+    return 1 if any(f.state == "problem" for f in diagnoses) else 0
 
 
-def _guarded(check: Callable[[Invocation], Iterator[Finding]], invocation: Invocation) -> Iterator[Finding]:
-    """A check that fails is itself a finding."""
+def _guarded(check: Callable[[Invocation], Iterator[Diagnosis]], invocation: Invocation) -> Iterator[Diagnosis]:
+    """A check that fails is itself a diagnosis."""
     try:
         yield from check(invocation)
     except Exception as error:
-        yield Finding(check=check.__name__.strip("_"), state="problem", detail=" ".join(f"{type(error).__name__}: {error}".split()))
+        yield Diagnosis(check=check.__name__.strip("_"), state="problem", detail=" ".join(f"{type(error).__name__}: {error}".split()))
 
 
-def _software(_: Invocation) -> Iterator[Finding]:
+def _software(_: Invocation) -> Iterator[Diagnosis]:
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
     from ganbench.distribution import SourceTree, own_distribution
 
-    yield Finding(check="python", state="ok", detail=f"{platform.python_version()} on {platform.platform()}")
+    yield Diagnosis(check="python", state="ok", detail=f"{platform.python_version()} on {platform.platform()}")
     own = own_distribution()
     where = " (its source tree; nothing is installed)" if isinstance(own, SourceTree) else ""
-    yield Finding(check="ganbench", state="ok", detail=f"{own.version}{where}")
+    yield Diagnosis(check="ganbench", state="ok", detail=f"{own.version}{where}")
     for package, without in _PACKAGES.items():
         try:
-            yield Finding(check=package, state="ok", detail=version(package))
+            yield Diagnosis(check=package, state="ok", detail=version(package))
         except PackageNotFoundError:
-            yield Finding(check=package, state="note" if without else "problem", detail=f"not installed{without}")
+            yield Diagnosis(check=package, state="note" if without else "problem", detail=f"not installed{without}")
 
 
-def _devices(_: Invocation) -> Iterator[Finding]:
+def _devices(_: Invocation) -> Iterator[Diagnosis]:
     import torch
 
     from ganbench.run.calibration import available_cpus
 
-    yield Finding(check="cpu", state="ok", detail=f"{available_cpus()} CPUs may be used; the thread count is measured in each run")
+    yield Diagnosis(check="cpu", state="ok", detail=f"{available_cpus()} CPUs may be used; the thread count is measured in each run")
     if not torch.cuda.is_available():
-        yield Finding(check="gpu", state="note", detail="none that torch can use; runs use the CPU")
+        yield Diagnosis(check="gpu", state="note", detail="none that torch can use; runs use the CPU")
         return
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
-        yield Finding(check=f"cuda:{index}", state="ok", detail=f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB")
+        yield Diagnosis(check=f"cuda:{index}", state="ok", detail=f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB")
 
 
-def _plugins(invocation: Invocation) -> Iterator[Finding]:
+def _plugins(invocation: Invocation) -> Iterator[Diagnosis]:
     from ganbench.plugin.manager import PluginManager
 
     manager = PluginManager(off=invocation.off)
     working = sum(s.status == "ok" for s in manager.statuses)
-    yield Finding(check="plugins", state="ok", detail=f"{working} loaded, {len(manager.registered)} names registered")
+    yield Diagnosis(check="plugins", state="ok", detail=f"{working} loaded, {len(manager.registered)} names registered")
     for status in manager.statuses:
         if status.status == "failed":
-            yield Finding(check=f"plugin {status.entry}", state="problem", detail=f"{status.distribution} {status.version}: {status.cause}")
+            yield Diagnosis(
+                check=f"plugin {status.entry}", state="problem", detail=f"{status.distribution} {status.version}: {status.cause}"
+            )
 
 
-def _data(invocation: Invocation) -> Iterator[Finding]:
+def _data(invocation: Invocation) -> Iterator[Diagnosis]:
     """Try the two datasets that may lie on a disk without anyone having put them there."""
     import os
     from pathlib import Path
@@ -116,12 +120,12 @@ def _data(invocation: Invocation) -> Iterator[Finding]:
         registered = manager.find("dataset", name)
         try:
             dataset = registered.build(registered.spec.options(), context)
-            yield Finding(check=f"data {name}", state="ok", detail=f"{dataset.train.num_images} train images")
+            yield Diagnosis(check=f"data {name}", state="ok", detail=f"{dataset.train.num_images} train images")
         except GanbenchError as error:
-            yield Finding(check=f"data {name}", state="note", detail=str(error))
+            yield Diagnosis(check=f"data {name}", state="note", detail=str(error))
 
 
-def _weights(invocation: Invocation) -> Iterator[Finding]:
+def _weights(invocation: Invocation) -> Iterator[Diagnosis]:
     from ganbench.evaluation.protocol import ExtractorContext
     from ganbench.plugin.manager import PluginManager
 
@@ -130,12 +134,12 @@ def _weights(invocation: Invocation) -> Iterator[Finding]:
         name = f"extractor {registered.spec.name}"
         try:
             extractor = registered.build(registered.spec.options(), ExtractorContext(download=False))
-            yield Finding(check=name, state="ok", detail=f"{extractor.extractor_id}, weights {extractor.weights_hash[:12]}")
+            yield Diagnosis(check=name, state="ok", detail=f"{extractor.extractor_id}, weights {extractor.weights_hash[:12]}")
         except GanbenchError as error:
-            yield Finding(check=name, state="note", detail=str(error))
+            yield Diagnosis(check=name, state="note", detail=str(error))
 
 
-def _folders(_: Invocation) -> Iterator[Finding]:
+def _folders(_: Invocation) -> Iterator[Diagnosis]:
     import os
     import shutil
     from pathlib import Path
@@ -147,4 +151,4 @@ def _folders(_: Invocation) -> Iterator[Finding]:
         writable = os.access(existing, os.W_OK)
         free = shutil.disk_usage(existing).free / 2**30
         state: Literal["ok", "problem"] = "ok" if writable else "problem"
-        yield Finding(check=f"folder {name}", state=state, detail=f"{folder}: {'' if writable else 'not '}writable, {free:.1f} GiB free")
+        yield Diagnosis(check=f"folder {name}", state=state, detail=f"{folder}: {'' if writable else 'not '}writable, {free:.1f} GiB free")

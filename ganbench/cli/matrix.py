@@ -18,7 +18,7 @@ from ganbench.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from ganbench.fleet.matrix.definition import Definition
-    from ganbench.fleet.matrix.ledger import Ledger, Row
+    from ganbench.fleet.matrix.ledger import CellRow, MatrixLedger
     from ganbench.fleet.matrix.plan import PlannedCell
     from ganbench.fleet.matrix.schedule import Result, Rules
     from ganbench.report.live_matrix import LineOverview
@@ -126,10 +126,10 @@ def _rules(flags: dict[str, Any]) -> Rules:
 def _run(planned: Sequence[PlannedCell], folder: Path, rules: Rules, flags: dict[str, Any]) -> int:
     """Run the cells and print what came of them."""
     from ganbench.fleet.local import LocalExecutor
-    from ganbench.fleet.matrix.ledger import Ledger
+    from ganbench.fleet.matrix.ledger import MatrixLedger
     from ganbench.fleet.matrix.schedule import Scheduler
 
-    ledger = Ledger(folder)
+    ledger = MatrixLedger(folder)
     executor = LocalExecutor(flags["jobs"])
     waiting = sum(one.directory is not None and not one.is_finished for one in planned)
     with (
@@ -145,7 +145,7 @@ def _run(planned: Sequence[PlannedCell], folder: Path, rules: Rules, flags: dict
     return exit_code(result.rows, whole=flags["shard"] is None)
 
 
-def exit_code(rows: Sequence[Row], *, whole: bool) -> int:
+def exit_code(rows: Sequence[CellRow], *, whole: bool) -> int:
     """Return 3 where a cell failed or diverged; 5 where a whole matrix has no run at all; else 0."""
     states = {row.state for row in rows}
     if states & {"failed", "diverged", "waiting", "running", "interrupted"}:
@@ -211,10 +211,10 @@ def _print_plan(planned: Sequence[PlannedCell], rules: Rules) -> int:
 
 def _print_status(folder: Path) -> int:
     from ganbench.errors import NothingToCompare
-    from ganbench.fleet.matrix.ledger import Ledger
+    from ganbench.fleet.matrix.ledger import MatrixLedger
     from ganbench.report.live_matrix import summary
 
-    rows = Ledger(folder).rows()
+    rows = MatrixLedger(folder).rows()
     if not rows:
         raise NothingToCompare(f"no matrix in {folder}", hint="run it first, or give its folder with --out")
     _print_rows(rows)
@@ -222,7 +222,7 @@ def _print_status(folder: Path) -> int:
     return 0
 
 
-def _print_result(result: Result, ledger: Ledger) -> None:
+def _print_result(result: Result, ledger: MatrixLedger) -> None:
     """Print the table of the runs as ``ganbench table`` does, the rows that are no runs, and the summary."""
     from ganbench.record.directory import is_run
     from ganbench.record.find import load_runs
@@ -238,7 +238,7 @@ def _print_result(result: Result, ledger: Ledger) -> None:
     click.echo(f"{summary(result.rows, result.skipped)}; everything is in {ledger.folder}")
 
 
-def _print_rows(rows: Sequence[Row]) -> None:
+def _print_rows(rows: Sequence[CellRow]) -> None:
     """Print one line for each cell."""
     names, states = (max((len(getattr(row, field)) for row in rows), default=0) for field in ("name", "state"))
     for row in rows:

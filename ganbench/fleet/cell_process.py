@@ -20,8 +20,8 @@ from ganbench.config.resolve import Layer, Resolved, resolve
 from ganbench.config.toml import read_settings
 from ganbench.errors import ConfigError, Interrupted, PluginError, StorageError, UsageError
 from ganbench.evaluation.planning import planned_metrics
-from ganbench.fleet.executor import State
-from ganbench.fleet.resolve_process import Request
+from ganbench.fleet.executor import Ending
+from ganbench.fleet.resolve_process import CellRequest
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
 from ganbench.record.record import Evaluation, RunRecord
@@ -40,7 +40,7 @@ _REASON = 1000
 class Order:
     """What the matrix wants of a process; plain values only."""
 
-    request: Request
+    request: CellRequest
     directory: str
     threads: int
 
@@ -106,7 +106,7 @@ class PipeReporter:
 
 def run_order(order: Order, send: Send, stop: Stop) -> None:
     """Run a cell in this process, and send how it ended; an error that is a bug is raised after that."""
-    state: State
+    state: Ending
     try:
         with _logging():
             record = _run(order, PipeReporter(send, stop), stop)
@@ -133,19 +133,19 @@ def make_sender(descriptor: int) -> Send:
     return send
 
 
-def _send_end(send: Send, state: State, reason: str) -> None:
+def _send_end(send: Send, state: Ending, reason: str) -> None:
     text = " ".join(reason.split()).encode("ascii", "backslashreplace").decode()
     send({"event": "end", "state": state, "reason": text[:_REASON]})
 
 
-def _finished(record: RunRecord) -> tuple[State, str]:
+def _finished(record: RunRecord) -> tuple[Ending, str]:
     return ("done", "") if record.status == "complete" else ("diverged", record.status_detail)
 
 
 def order_from(text: str | bytes) -> Order:
     """Return the order that a line of JSON holds."""
     data = json.loads(text)
-    return Order(request=Request(**data["request"]), directory=data["directory"], threads=data["threads"])
+    return Order(request=CellRequest(**data["request"]), directory=data["directory"], threads=data["threads"])
 
 
 def _is_unsupported(error: UsageError) -> bool:

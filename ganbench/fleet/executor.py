@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from ganbench.fleet.resolve_process import Request
+from ganbench.fleet.resolve_process import CellRequest
 
-State = Literal["done", "diverged", "failed", "unsupported", "interrupted", "killed", "no-space"]
+Ending = Literal["done", "diverged", "failed", "unsupported", "interrupted", "killed", "no-space"]
 """How an attempt ended. killed: from outside, so that another attempt makes sense; no-space: nothing else will succeed either."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
+class CellTask:
     """One attempt at one cell."""
 
     name: str
     """Of the cell; unique among the running."""
-    request: Request
+    request: CellRequest
     directory: Path
     """Of the run: absent, or of an unfinished run that is gone on with."""
     log: Path
@@ -37,7 +37,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
+class CellProgress:
     """How far a running cell is."""
 
     name: str
@@ -47,11 +47,11 @@ class Progress:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class CellOutcome:
     """How an attempt ended."""
 
     name: str
-    state: State
+    state: Ending
     reason: str = ""
     """One line; empty for done."""
     output: tuple[str, ...] = ()
@@ -66,11 +66,11 @@ class Executor(Protocol):
     slots: int
     """Cells that may run at the same time."""
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: CellTask) -> None:
         """Begin a cell; there is a free slot."""
         ...
 
-    def wait(self) -> list[Progress | Outcome]:
+    def wait(self) -> list[CellProgress | CellOutcome]:
         """Return what has happened, after at most a second; also when nothing has."""
         ...
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganbench.fleet.capture import Capture
-from ganbench.fleet.executor import Outcome, Progress, State, Task
+from ganbench.fleet.executor import CellOutcome, CellProgress, CellTask, Ending
 from ganbench.fleet.interpreter import has_gpu, kill_group, resident_mib
 from ganbench.fleet.worker import Worker
 
@@ -28,14 +28,14 @@ _CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal
 class _Attempt:
     """A cell that runs."""
 
-    task: Task
+    task: CellTask
     worker: Worker
     capture: Capture
     began: float = field(default_factory=time.monotonic)
     started: float | None = None
     """When its process began; None while the worker imports."""
     pid: int = 0
-    state: State | None = None
+    state: Ending | None = None
     reason: str = ""
     """What the worker said at the end."""
     limit: str = ""
@@ -59,17 +59,17 @@ class LocalExecutor:
         self._running: list[_Attempt] = []
         self._idle: list[Worker] = []
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: CellTask) -> None:
         """Give a cell to an idle worker, or to a new one."""
         worker = self._idle.pop() if self._idle else Worker(task.threads)
         self._running.append(_Attempt(task, worker, Capture(task.log)))
         worker.order(task.request, task.directory, task.threads, fork=task.device == "cpu" or not has_gpu())
 
-    def wait(self) -> list[Progress | Outcome]:
+    def wait(self) -> list[CellProgress | CellOutcome]:
         """Return what has happened within a tenth of a second."""
         descriptors = [d for one in self._running for d in (one.worker.events, one.worker.output)]
         select.select(descriptors, [], [], _TICK_SECONDS)
-        happened: list[Progress | Outcome] = []
+        happened: list[CellProgress | CellOutcome] = []
         for attempt in tuple(self._running):
             happened += self._look_at(attempt)
         return happened
@@ -92,9 +92,9 @@ class LocalExecutor:
             worker.close()
         self._running, self._idle = [], []
 
-    def _look_at(self, attempt: _Attempt) -> list[Progress | Outcome]:
+    def _look_at(self, attempt: _Attempt) -> list[CellProgress | CellOutcome]:
         """Read what one worker says, hold it to its limits, and see whether it has ended."""
-        found: list[Progress | Outcome] = []
+        found: list[CellProgress | CellOutcome] = []
         code = attempt.worker.exit_code  # asked before the last words are read
         attempt.capture.add(attempt.worker.read_output())
         exited = None
@@ -113,7 +113,7 @@ class LocalExecutor:
             attempt.worker.close()
         return [*found, self._outcome(attempt, exited if exited is not None else code or 0)]
 
-    def _take(self, attempt: _Attempt, message: dict[str, Any]) -> list[Progress | Outcome]:
+    def _take(self, attempt: _Attempt, message: dict[str, Any]) -> list[CellProgress | CellOutcome]:
         """Note what a worker says."""
         event = message.pop("event")
         if event == "started":
@@ -123,7 +123,7 @@ class LocalExecutor:
         elif event == "end":
             attempt.state, attempt.reason = message["state"], message["reason"]
         elif event == "progress":
-            return [Progress(name=attempt.task.name, **message)]
+            return [CellProgress(name=attempt.task.name, **message)]
         return []
 
     def _hold_to_limits(self, attempt: _Attempt) -> None:
@@ -153,11 +153,11 @@ class LocalExecutor:
         else:
             attempt.worker.signal(signal.SIGKILL)
 
-    def _outcome(self, attempt: _Attempt, code: int) -> Outcome:
+    def _outcome(self, attempt: _Attempt, code: int) -> CellOutcome:
         attempt.capture.close()
         state, reason = self._judge(attempt, code)
         began = attempt.started if attempt.started is not None else attempt.began
-        return Outcome(
+        return CellOutcome(
             name=attempt.task.name,
             state=state,
             reason=reason,
@@ -165,7 +165,7 @@ class LocalExecutor:
             seconds=time.monotonic() - began,
         )
 
-    def _judge(self, attempt: _Attempt, code: int) -> tuple[State, str]:
+    def _judge(self, attempt: _Attempt, code: int) -> tuple[Ending, str]:
         """Return how an attempt ended; what the worker said at the end stands above how its process ended."""
         if attempt.state in ("done", "diverged"):
             return attempt.state, attempt.reason

@@ -26,7 +26,7 @@ _ID_DIGITS = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Request:
+class CellRequest:
     """What is needed to resolve a cell; plain values only."""
 
     plugin: str
@@ -37,7 +37,7 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class ResolvedCell:
     """What a cell turned out to be."""
 
     id: str = ""
@@ -50,7 +50,7 @@ class Answer:
     """Why it cannot run."""
 
 
-def resolve_request(request: Request, manager: PluginManager) -> tuple[Resolved, tuple[PlannedMetric, ...]]:
+def resolve_request(request: CellRequest, manager: PluginManager) -> tuple[Resolved, tuple[PlannedMetric, ...]]:
     """Return the configuration and the metrics of a cell.
 
     Raises:
@@ -69,18 +69,18 @@ def cell_id(resolved: Resolved, planned: tuple[PlannedMetric, ...]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_ID_DIGITS]
 
 
-def answer(request: Request, manager: PluginManager) -> Answer:
+def answer(request: CellRequest, manager: PluginManager) -> ResolvedCell:
     """Resolve one cell; what is wrong with it becomes the reason."""
     try:
         resolved, planned = resolve_request(request, manager)
         training = resolved.config.training
-        return Answer(id=cell_id(resolved, planned), device=training.device, threads=training.threads)
+        return ResolvedCell(id=cell_id(resolved, planned), device=training.device, threads=training.threads)
     except UsageError as error:
-        return Answer(reason=str(error))
+        return ResolvedCell(reason=str(error))
 
 
 def main() -> None:
-    """Answer each line of the input with a line on the descriptor that the first argument names, in the same order."""
+    """ResolvedCell each line of the input with a line on the descriptor that the first argument names, in the same order."""
     managers: dict[tuple[str, ...], PluginManager] = {}
     with os.fdopen(int(sys.argv[-1]), "w", encoding="utf-8") as out:
         for line in sys.stdin:
@@ -92,15 +92,15 @@ def main() -> None:
             out.flush()
 
 
-def request_from(text: str | bytes) -> Request:
+def request_from(text: str | bytes) -> CellRequest:
     """Return the request that a line of JSON holds."""
-    return Request(**json.loads(text))
+    return CellRequest(**json.loads(text))
 
 
-def answer_from(text: str | bytes) -> Answer:
+def answer_from(text: str | bytes) -> ResolvedCell:
     """Return the answer that a line of JSON holds.
 
     Raises:
         ValueError: it is none.
     """
-    return decode(Answer, json.loads(text), "answer")
+    return decode(ResolvedCell, json.loads(text), "answer")

@@ -26,7 +26,7 @@ def main() -> None:
     lines, answers = private_streams()
     job = json.loads(lines.readline())
     try:
-        work = Work(job)
+        work = SideTraining(job)
     except BaseException as error:  # SystemExit of a plugin too
         say(answers, {"error": {"usage": is_usage(error), "message": f"{type(error).__name__}: {error}"}})
         raise
@@ -73,7 +73,7 @@ def is_usage(error: BaseException) -> bool:
     return getattr(error, "exit_code", None) == 2 or isinstance(error, ImportError)
 
 
-class Work:
+class SideTraining:
     """What is trained.
 
     Args:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.fleet.interpreter import kill_group, python_command
-from ganbench.fleet.resolve_process import Request
+from ganbench.fleet.resolve_process import CellRequest
 from ganbench.record.serialise import encode
 
 _CHUNK = 1 << 16
@@ -51,7 +51,7 @@ class Worker:
         """The process's exit code, or minus the signal that ended it; None while it lives."""
         return self._process.poll()
 
-    def order(self, request: Request, directory: Path, threads: int, *, fork: bool) -> None:
+    def order(self, request: CellRequest, directory: Path, threads: int, *, fork: bool) -> None:
         """Send an order; a worker that has died is noticed by its silence."""
         assert self._process.stdin is not None
         message = {"request": encode(request), "directory": str(directory), "threads": threads, "fork": fork}

@@ -29,7 +29,7 @@ _ID_DIGITS = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
+class CellRuns:
     """The runs of one cell on one side, the oldest first."""
 
     settings: tuple[tuple[str, Scalar], ...]
@@ -52,29 +52,29 @@ class Cell:
 class Match:
     """A cell of base and the same cell of head; one of them is None where the other side lacks it."""
 
-    base: Cell | None
-    head: Cell | None
+    base: CellRuns | None
+    head: CellRuns | None
     differences: tuple[Difference, ...] = ()
     """Why the two cannot be compared, or how what head has instead differs."""
 
     @property
-    def either(self) -> Cell:
+    def either(self) -> CellRuns:
         """Base's cell, or head's where base has none."""
         cell = self.base or self.head
         assert cell is not None
         return cell
 
 
-def cells_of(records: Iterable[RunRecord]) -> tuple[Cell, ...]:
+def cells_of(records: Iterable[RunRecord]) -> tuple[CellRuns, ...]:
     """Group records by what was run; a record that is given twice counts once."""
     unique = {(r.run_id, r.host, r.keys.work.digest, r.keys.software.digest): r for r in records}
     groups: dict[tuple[tuple[str, Scalar], ...], list[RunRecord]] = {}
     for record in sorted(unique.values(), key=lambda r: (r.created, r.run_id)):
         groups.setdefault(_settings(record), []).append(record)
-    return tuple(Cell(settings=settings, runs=tuple(runs)) for settings, runs in groups.items())
+    return tuple(CellRuns(settings=settings, runs=tuple(runs)) for settings, runs in groups.items())
 
 
-def match_cells(base: Sequence[Cell], head: Sequence[Cell]) -> tuple[Match, ...]:
+def match_cells(base: Sequence[CellRuns], head: Sequence[CellRuns]) -> tuple[Match, ...]:
     """Return the matches in the order of base's cells, then what only head has.
 
     The only two cells of a call are one match, with the fields in which they differ. Where there are more, a cell that base lost names the
@@ -89,7 +89,7 @@ def match_cells(base: Sequence[Cell], head: Sequence[Cell]) -> tuple[Match, ...]
     return (*matches, *(Match(base=None, head=cell) for j, cell in enumerate(head) if j not in partners.values()))
 
 
-def names_of(cells: Iterable[Cell]) -> dict[str, str]:
+def names_of(cells: Iterable[CellRuns]) -> dict[str, str]:
     """Return for each digest a name for people: the model and the data, with the settings that tell it from others of that name."""
     unique = {cell.digest: cell for cell in cells}
     names = {}
@@ -118,12 +118,14 @@ def _scalar(value: Scalar | list[str]) -> Scalar:
     return ",".join(value) if isinstance(value, list) else value
 
 
-def _agree(one: Cell, other: Cell) -> bool:
+def _agree(one: CellRuns, other: CellRuns) -> bool:
     theirs = dict(other.settings)
     return all(theirs.get(path, value) == value for path, value in one.settings)
 
 
-def _unique_pairs(base: Sequence[Cell], head: Sequence[Cell], taken: dict[int, int], fits: Callable[[Cell, Cell], bool]) -> dict[int, int]:
+def _unique_pairs(
+    base: Sequence[CellRuns], head: Sequence[CellRuns], taken: dict[int, int], fits: Callable[[CellRuns, CellRuns], bool]
+) -> dict[int, int]:
     """Return which free cells fit each other and nothing else."""
     pairs = [
         (i, j)
@@ -136,13 +138,13 @@ def _unique_pairs(base: Sequence[Cell], head: Sequence[Cell], taken: dict[int, i
     return {i: j for i, j in pairs if ours[i] == theirs[j] == 1}
 
 
-def _match(cell: Cell, index: int, head: Sequence[Cell], partners: dict[int, int], unlike: dict[int, int]) -> Match:
+def _match(cell: CellRuns, index: int, head: Sequence[CellRuns], partners: dict[int, int], unlike: dict[int, int]) -> Match:
     if index in partners:
         return Match(base=cell, head=head[partners[index]])
     return Match(base=cell, head=None, differences=_differences(cell, head[unlike[index]]) if index in unlike else ())
 
 
-def _differences(base: Cell, head: Cell) -> tuple[Difference, ...]:
+def _differences(base: CellRuns, head: CellRuns) -> tuple[Difference, ...]:
     ours, theirs = dict(base.settings), dict(head.settings)
     fields = [field for field in sorted(ours | theirs) if ours.get(field) != theirs.get(field)]
     return tuple(Difference(key="work", field=field, base=ours.get(field), head=theirs.get(field)) for field in fields)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from ganbench.fleet.executor import Progress
-from ganbench.fleet.matrix.ledger import Row
+from ganbench.fleet.executor import CellProgress
+from ganbench.fleet.matrix.ledger import CellRow
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -37,15 +37,15 @@ class LineOverview:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         return None
 
-    def started(self, row: Row) -> None:
+    def started(self, row: CellRow) -> None:
         """Name the cell."""
         again = f", attempt {row.attempts}" if row.attempts > 1 else ""
         self._say(f"{self._count()}  {row.name}: begins{again}")
 
-    def progressed(self, progress: Progress) -> None:
+    def progressed(self, progress: CellProgress) -> None:
         """Say nothing; lines would be too many."""
 
-    def ended(self, row: Row) -> None:
+    def ended(self, row: CellRow) -> None:
         """Say how it ended; of a failure with the last lines that the worker printed."""
         self._ended += 1
         bad = row.state in ("failed", "diverged")
@@ -86,19 +86,19 @@ class LiveOverview(LineOverview):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bars.stop()
 
-    def started(self, row: Row) -> None:
+    def started(self, row: CellRow) -> None:
         """Add a bar."""
         self._remove(row.name)
         again = f"attempt {row.attempts}" if row.attempts > 1 else "starting"
         self._cells[row.name] = self._bars.add_task(_escaped(row.name), total=None, status=again)
 
-    def progressed(self, progress: Progress) -> None:
+    def progressed(self, progress: CellProgress) -> None:
         """Move the cell's bar."""
         if progress.name in self._cells:
             status = f"{progress.images_seen / 1000:.1f} / {progress.total_images / 1000:.1f} kimg  {progress.images_per_second:,.0f} img/s"
             self._bars.update(self._cells[progress.name], completed=progress.images_seen, total=progress.total_images, status=status)
 
-    def ended(self, row: Row) -> None:
+    def ended(self, row: CellRow) -> None:
         """Put a line in the place of the bar."""
         self._remove(row.name)
         super().ended(row)
@@ -125,7 +125,7 @@ def _escaped(text: str) -> str:
     return text.replace("[", "\\[")
 
 
-def summary(rows: Sequence[Row], skipped: int = 0) -> str:
+def summary(rows: Sequence[CellRow], skipped: int = 0) -> str:
     """Return ``24 cells: 20 done, 1 failed, 2 unsupported, 1 skipped``.
 
     Args:

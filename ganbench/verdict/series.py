@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ganbench.record.cells import Cell, cells_of, match_cells, names_of
+from ganbench.record.cells import CellRuns, cells_of, match_cells, names_of
 from ganbench.record.history import DIRTY, UNKNOWN, Entry
 from ganbench.record.record import Key, RunRecord
 from ganbench.verdict.rules import RULES, MetricRule, quality_rule, stored_rule
@@ -78,16 +78,16 @@ def worsening(value: float, rule: MetricRule) -> float:
     return -math.log(value) if rule.direction == "higher" else math.log(value)
 
 
-def _cells(records: Sequence[RunRecord]) -> list[Cell]:
+def _cells(records: Sequence[RunRecord]) -> list[CellRuns]:
     """Return the cells; a later version that has more settings goes on with the cell that it agrees with, under the older one's id."""
-    merged: list[Cell] = []
+    merged: list[CellRuns] = []
     for cell in cells_of(records):
         matches = match_cells(merged, [cell]) if merged else ()
         fit = next((m.base for m in matches if m.base is not None and m.head is not None and not m.differences), None)
         if fit is None:
             merged.append(cell)
         else:
-            merged[merged.index(fit)] = Cell(settings=fit.settings, runs=(*fit.runs, *cell.runs))
+            merged[merged.index(fit)] = CellRuns(settings=fit.settings, runs=(*fit.runs, *cell.runs))
     return merged
 
 

@@ -9,7 +9,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from ganbench.record.cells import Cell, Match, cells_of, match_cells, names_of
+from ganbench.record.cells import CellRuns, Match, cells_of, match_cells, names_of
 from ganbench.record.machine import describe_machine
 from ganbench.record.record import RunRecord
 from ganbench.verdict.decide import conclude, plain_finding
@@ -54,7 +54,7 @@ def _of_side(runs: Sequence[RunRecord]) -> Iterator[str]:
             yield f"mixes {len(versions)} sources of {plugin}: {', '.join(versions)}"
 
 
-def _of_both(base: Cell, head: Cell) -> Iterator[str]:
+def _of_both(base: CellRuns, head: CellRuns) -> Iterator[str]:
     ours, theirs = _sources(base.runs), _sources(head.runs)
     for plugin in ours:
         if plugin in theirs and not set(ours[plugin]) & set(theirs[plugin]) and _versions(ours[plugin]) & _versions(theirs[plugin]):
@@ -83,7 +83,7 @@ def _say(ours: dict[str, list[str]], theirs: dict[str, list[str]], plugin: str) 
     return f"{', '.join(ours[plugin])} / {', '.join(theirs[plugin])}"
 
 
-def _only_in(one: Cell, other: Cell) -> list[str]:
+def _only_in(one: CellRuns, other: CellRuns) -> list[str]:
     theirs = dict(other.settings)
     return [path for path, _ in one.settings if path not in theirs]
 

@@ -20,7 +20,7 @@ _NAME_DIGITS = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Block:
+class Product:
     """One cross product: the axes of the matrix, or one ``[[include]]`` table."""
 
     axes: tuple[Axis, ...]
@@ -36,7 +36,7 @@ class Definition:
 
     name: str
     """Of its folder; stable, so that a second call finds it."""
-    blocks: tuple[Block, ...]
+    products: tuple[Product, ...]
     """The product of the axes comes first, then what is included."""
     exclude: tuple[tuple[Axis, ...], ...] = ()
     """A cell of the product is left out where one of these agrees with it in every setting."""
@@ -68,7 +68,7 @@ def read_definition(path: Path) -> Definition:
     included = tuple(_included(table, f"{path}, [[include]]", exclusive) for table in _array(others, "include", path))
     return Definition(
         name=_checked_name(others.get("name", path.stem), path),
-        blocks=((Block(axes=axes, exclusive=exclusive),) if axes else ()) + included,
+        products=((Product(axes=axes, exclusive=exclusive),) if axes else ()) + included,
         exclude=tuple(_axes(table, f"{path}, [[exclude]]") for table in _array(others, "exclude", path)),
         settings=_settings(tables["settings"], f"{path}, [settings]"),
         options=tuple((name, str(value)) for name, value in tables["options"].items()),
@@ -98,13 +98,13 @@ def with_flags(
     given = tuple(axis(*_pair("-a", text), "-a") for text in axes)
     if (twice := [one.path for one in given]) and len(set(twice)) < len(twice):
         raise UsageError(f"-a: {next(p for p in twice if twice.count(p) > 1)} is given twice", hint="write all its values in one -a")
-    made = definition or Definition(name="", blocks=())
-    blocks = made.blocks if not given else _with_axes(made.blocks, given)
-    if not blocks:
+    made = definition or Definition(name="", products=())
+    products = made.products if not given else _with_axes(made.products, given)
+    if not products:
         raise UsageError("which runs? the matrix has no axis", hint="give FILE.toml, or -a plugin=dcgan -a seed=0..4")
     made = replace(
         made,
-        blocks=tuple(replace(block, exclusive=block.exclusive or exclusive) for block in blocks),
+        products=tuple(replace(product, exclusive=product.exclusive or exclusive) for product in products),
         settings=made.settings + _settings(dict(_pair("--set", text) for text in settings), "--set"),
         options=made.options + tuple(_pair("-o", text) for text in options),
     )
@@ -118,18 +118,18 @@ def _pair(flag: str, text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _with_axes(blocks: tuple[Block, ...], given: tuple[Axis, ...]) -> tuple[Block, ...]:
+def _with_axes(products: tuple[Product, ...], given: tuple[Axis, ...]) -> tuple[Product, ...]:
     """Replace or add axes of the product."""
-    product = Block(axes=()) if not blocks or blocks[0].included else blocks[0]
+    product = Product(axes=()) if not products or products[0].included else products[0]
     own = {one.path: one for one in (*product.axes, *given)}
-    return (replace(product, axes=tuple(own.values())), *(block for block in blocks if block.included))
+    return (replace(product, axes=tuple(own.values())), *(product for product in products if product.included))
 
 
-def _included(table: Mapping[str, Any], where: str, exclusive: bool) -> Block:
+def _included(table: Mapping[str, Any], where: str, exclusive: bool) -> Product:
     own = dict(table)
     alone = _flag(own, "exclusive", where)
     own.pop("exclusive", None)
-    return Block(axes=_axes(own, where), exclusive=exclusive or alone, included=True)
+    return Product(axes=_axes(own, where), exclusive=exclusive or alone, included=True)
 
 
 def _axes(table: Mapping[str, Any], where: str) -> tuple[Axis, ...]:
@@ -172,6 +172,6 @@ def _checked_name(name: object, path: Path) -> str:
 
 def _name_of(definition: Definition) -> str:
     """Return a name that is the same for the same flags."""
-    said = [[(one.path, list(map(str, one.values))) for one in block.axes] for block in definition.blocks]
+    said = [[(one.path, list(map(str, one.values))) for one in product.axes] for product in definition.products]
     text = json.dumps([said, [(p, str(v)) for p, v in definition.settings], definition.options])
     return f"matrix-{hashlib.sha256(text.encode()).hexdigest()[:_NAME_DIGITS]}"

@@ -24,15 +24,15 @@ from ganbench.record.serialise import decode, encode
 SCHEMA_VERSION = 1
 FILE_NAME = "matrix.json"
 
-RowState = Literal["waiting", "running", "done", "diverged", "failed", "unsupported", "interrupted"]
+CellState = Literal["waiting", "running", "done", "diverged", "failed", "unsupported", "interrupted"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class CellRow:
     """One cell."""
 
     name: str
-    state: RowState
+    state: CellState
     id: str = ""
     """Identity of the configuration; empty where the cell could not be resolved."""
     directory: str = ""
@@ -60,10 +60,10 @@ class Row:
 class _File:
     schema_version: int
     ganbench_version: str
-    cells: tuple[Row, ...]
+    cells: tuple[CellRow, ...]
 
 
-class Ledger:
+class MatrixLedger:
     """The rows of a matrix's folder.
 
     Args:
@@ -74,7 +74,7 @@ class Ledger:
         self.folder = folder
         self.path = folder / FILE_NAME
 
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[CellRow, ...]:
         """Return all rows as they stand: what a finished run says of itself goes above what the file says.
 
         Raises:
@@ -82,7 +82,7 @@ class Ledger:
         """
         return tuple(self._as_it_stands(row) for row in self._read())
 
-    def update(self, rows: Iterable[Row]) -> None:
+    def update(self, rows: Iterable[CellRow]) -> None:
         """Write rows in the place of earlier ones of the same cells.
 
         Raises:
@@ -111,7 +111,7 @@ class Ledger:
         finally:
             os.close(descriptor)
 
-    def _read(self) -> tuple[Row, ...]:
+    def _read(self) -> tuple[CellRow, ...]:
         try:
             data = json.loads(self.path.read_bytes())
             version = data["schema_version"]
@@ -126,7 +126,7 @@ class Ledger:
             hint = "remove it; the runs beside it are not lost by that"
             raise UsageError(f"{self.path} is damaged: {type(error).__name__}: {error}", hint=hint) from None
 
-    def _as_it_stands(self, row: Row) -> Row:
+    def _as_it_stands(self, row: CellRow) -> CellRow:
         if not row.directory:
             return row
         path = self.folder / row.directory

@@ -15,7 +15,7 @@ from pathlib import Path
 from ganbench.errors import UsageError
 from ganbench.fleet.interpreter import kill_group, python_command
 from ganbench.fleet.matrix.wanted import Cell
-from ganbench.fleet.resolve_process import Answer, Request, answer_from
+from ganbench.fleet.resolve_process import CellRequest, ResolvedCell, answer_from
 from ganbench.record.directory import RunDirectory
 from ganbench.record.serialise import encode
 
@@ -29,7 +29,7 @@ class PlannedCell:
     """A cell that is resolved."""
 
     cell: Cell
-    request: Request
+    request: CellRequest
     id: str = ""
     """Of the configuration and the code of its plugins; empty where it cannot run."""
     directory: Path | None = None
@@ -86,8 +86,8 @@ def plan_cells(
     return tuple(planned)
 
 
-def _request(cell: Cell, off: Sequence[str]) -> Request:
-    request = Request(plugin=cell.plugin, settings=dict(cell.settings), options=dict(cell.options), off=list(off))
+def _request(cell: Cell, off: Sequence[str]) -> CellRequest:
+    request = CellRequest(plugin=cell.plugin, settings=dict(cell.settings), options=dict(cell.options), off=list(off))
     try:
         json.dumps(encode(request))
     except TypeError:
@@ -95,7 +95,7 @@ def _request(cell: Cell, off: Sequence[str]) -> Request:
     return request
 
 
-def _answers(requests: Sequence[Request], patience: float) -> Iterator[tuple[Answer, bool]]:
+def _answers(requests: Sequence[CellRequest], patience: float) -> Iterator[tuple[ResolvedCell, bool]]:
     """Yield an answer for each request, and whether the process died of it; after a death another process goes on behind it."""
     done = 0
     while done < len(requests):
@@ -104,10 +104,10 @@ def _answers(requests: Sequence[Request], patience: float) -> Iterator[tuple[Ans
             yield answer, False
         if done < len(requests):
             done += 1
-            yield Answer(reason="its plugins end or block the process that loads them"), True
+            yield ResolvedCell(reason="its plugins end or block the process that loads them"), True
 
 
-def _ask(requests: Sequence[Request], patience: float) -> Iterator[Answer]:
+def _ask(requests: Sequence[CellRequest], patience: float) -> Iterator[ResolvedCell]:
     """Yield the answers of one process, as many as it gives."""
     reading, writing = os.pipe()
     process = subprocess.Popen(
@@ -132,7 +132,7 @@ def _ask(requests: Sequence[Request], patience: float) -> Iterator[Answer]:
         process.communicate()
 
 
-def _ask_one(process: subprocess.Popen[bytes], reading: int, request: Request, patience: float) -> Answer | None:
+def _ask_one(process: subprocess.Popen[bytes], reading: int, request: CellRequest, patience: float) -> ResolvedCell | None:
     """Return the answer to one request; None where none comes."""
     assert process.stdin is not None
     line, deadline = b"", time.monotonic() + patience

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ganbench.errors import StorageError
-from ganbench.fleet.executor import Executor, Outcome, Progress, Task
+from ganbench.fleet.executor import CellOutcome, CellProgress, CellTask, Executor
 from ganbench.fleet.matrix.axes import PLUGIN, value_text
-from ganbench.fleet.matrix.ledger import Ledger, Row, RowState, finished_state
+from ganbench.fleet.matrix.ledger import CellRow, CellState, MatrixLedger, finished_state
 from ganbench.fleet.matrix.plan import PlannedCell
 
 LOGS = "logs"
@@ -23,15 +23,15 @@ LOGS = "logs"
 class Audience(Protocol):
     """Follows a matrix."""
 
-    def started(self, row: Row) -> None:
+    def started(self, row: CellRow) -> None:
         """A cell begins, or begins again."""
         ...
 
-    def progressed(self, progress: Progress) -> None:
+    def progressed(self, progress: CellProgress) -> None:
         """A running cell has come further."""
         ...
 
-    def ended(self, row: Row) -> None:
+    def ended(self, row: CellRow) -> None:
         """A cell has ended for this call."""
         ...
 
@@ -58,7 +58,7 @@ class Rules:
 class Result:
     """What a call has done."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[CellRow, ...]
     """One for each cell, in their order."""
     skipped: int
     """Cells that were done before."""
@@ -76,13 +76,13 @@ def share_threads(cpus: int, slots: int, stated: int | None = None) -> tuple[int
     return stated or max(1, cpus // slots), stated or max(1, cpus)
 
 
-def first_row(planned: PlannedCell, rules: Rules) -> Row:
+def first_row(planned: PlannedCell, rules: Rules) -> CellRow:
     """Return the row of a cell before anything is run."""
     cell = planned.cell
     state = finished_state(planned.directory) if planned.directory else None
-    without: RowState = "failed" if planned.crashed else "unsupported"
+    without: CellState = "failed" if planned.crashed else "unsupported"
     given = rules.exclusive_threads if cell.exclusive else rules.shared_threads
-    return Row(
+    return CellRow(
         name=cell.name,
         state=state or ("waiting" if planned.directory else without),
         id=planned.id,
@@ -110,7 +110,7 @@ class Scheduler:
         self,
         planned: Sequence[PlannedCell],
         executor: Executor,
-        ledger: Ledger,
+        ledger: MatrixLedger,
         audience: Audience,
         rules: Rules,
         stop_requests: Callable[[], int] = lambda: 0,
@@ -135,7 +135,7 @@ class Scheduler:
         self._ledger.update(self._rows.values())
         while self._submit() or self._running:
             for happened in self._executor.wait():
-                if isinstance(happened, Progress):
+                if isinstance(happened, CellProgress):
                     self._audience.progressed(happened)
                 else:
                     self._end(happened)
@@ -162,7 +162,7 @@ class Scheduler:
         self._running.add(name)
         self._keep(row)
         self._audience.started(row)
-        task = Task(
+        task = CellTask(
             name=name,
             request=planned.request,
             directory=planned.directory,
@@ -174,7 +174,7 @@ class Scheduler:
         )
         self._executor.submit(task)
 
-    def _end(self, outcome: Outcome) -> None:
+    def _end(self, outcome: CellOutcome) -> None:
         """Keep how a cell ended, or put it back to the front."""
         self._running.discard(outcome.name)
         row, planned = self._rows[outcome.name], self._planned[outcome.name]
@@ -187,7 +187,7 @@ class Scheduler:
             self._keep(replace(row, state="waiting", reason=outcome.reason))
             (self._alone if row.exclusive else self._shared).appendleft(outcome.name)
             return
-        state: RowState = finished or "failed"
+        state: CellState = finished or "failed"
         if finished is None and (outcome.state == "unsupported" or outcome.state == "interrupted"):
             state = outcome.state
         said = "" if state == "done" else outcome.reason
@@ -195,7 +195,7 @@ class Scheduler:
         self._keep(row)
         self._audience.ended(row)
 
-    def _keep(self, row: Row) -> None:
+    def _keep(self, row: CellRow) -> None:
         self._rows[row.name] = row
         try:
             self._ledger.update([row])

@@ -10,7 +10,7 @@ from typing import Any
 
 from ganbench.errors import UsageError
 from ganbench.fleet.matrix.axes import PLUGIN, Axis, short_name, value_text
-from ganbench.fleet.matrix.definition import Block, Definition
+from ganbench.fleet.matrix.definition import Definition, Product
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,10 +37,10 @@ def expand(definition: Definition) -> tuple[Cell, ...]:
         UsageError: a cell without a plugin, or no cell at all.
     """
     cells: dict[str, Cell] = {}
-    for block in definition.blocks:
-        for values in _products(block):
-            if block.included or not any(_agrees(values, table, definition) for table in definition.exclude):
-                cell = _cell(values, block, definition)
+    for product in definition.products:
+        for values in _products(product):
+            if product.included or not any(_agrees(values, table, definition) for table in definition.exclude):
+                cell = _cell(values, product, definition)
                 cells[cell.name] = cell
     if not cells:
         raise UsageError(f"the matrix {definition.name} has no cell", hint="everything is excluded")
@@ -70,9 +70,9 @@ def read_shard(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _products(block: Block) -> Iterator[dict[str, Any]]:
-    for values in itertools.product(*(axis.values for axis in block.axes)):
-        yield dict(zip((axis.path for axis in block.axes), values, strict=True))
+def _products(product: Product) -> Iterator[dict[str, Any]]:
+    for values in itertools.product(*(axis.values for axis in product.axes)):
+        yield dict(zip((axis.path for axis in product.axes), values, strict=True))
 
 
 def _agrees(values: dict[str, Any], table: Sequence[Axis], definition: Definition) -> bool:
@@ -81,17 +81,17 @@ def _agrees(values: dict[str, Any], table: Sequence[Axis], definition: Definitio
     return all(axis.path in own and value_text(own[axis.path]) in map(value_text, axis.values) for axis in table)
 
 
-def _cell(values: dict[str, Any], block: Block, definition: Definition) -> Cell:
+def _cell(values: dict[str, Any], product: Product, definition: Definition) -> Cell:
     settings = {**dict(definition.settings), **values}
     plugin = settings.pop(PLUGIN, None)
     if not plugin:
         raise UsageError("which GAN? the matrix names no plugin", hint="add -a plugin=dcgan, or plugin under [axes] or [settings]")
     return Cell(
-        name=_name(values, [axis.path for one in definition.blocks for axis in one.axes]) or str(plugin),
+        name=_name(values, [axis.path for one in definition.products for axis in one.axes]) or str(plugin),
         plugin=str(plugin),
         settings=tuple(settings.items()),
         options=definition.options,
-        exclusive=block.exclusive,
+        exclusive=product.exclusive,
     )
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ganbench.fleet.executor import Outcome, Progress, Task
+from ganbench.fleet.executor import CellOutcome, CellProgress, CellTask
 from ganbench.fleet.local import LocalExecutor
-from ganbench.fleet.resolve_process import Request
+from ganbench.fleet.resolve_process import CellRequest
 
 TINY = {
     "dataset.options.resolution": 8,
@@ -54,14 +54,14 @@ def executor() -> Iterator[LocalExecutor]:
 
 
 @pytest.fixture
-def make_task(settings: dict[str, Any], tmp_path: Path) -> Callable[..., Task]:
+def make_task(settings: dict[str, Any], tmp_path: Path) -> Callable[..., CellTask]:
     """Return a function that makes a task of a DCGAN, or of the wild plugin where it is to do something."""
 
-    def make(name: str, act: str | None = None, *, note: str = "", changes: dict[str, Any] | None = None, **fields: Any) -> Task:
+    def make(name: str, act: str | None = None, *, note: str = "", changes: dict[str, Any] | None = None, **fields: Any) -> CellTask:
         chosen = settings if act is None else {**TINY, "architecture.options.act": act, "architecture.options.note": note}
-        return Task(
+        return CellTask(
             name=name,
-            request=Request(plugin="dcgan" if act is None else WILD, settings={**chosen, **(changes or {})}, options={}, off=[]),
+            request=CellRequest(plugin="dcgan" if act is None else WILD, settings={**chosen, **(changes or {})}, options={}, off=[]),
             directory=tmp_path / name,
             log=tmp_path / "logs" / f"{name}.log",
             **{"threads": 1, "device": "cpu", **fields},
@@ -71,10 +71,10 @@ def make_task(settings: dict[str, Any], tmp_path: Path) -> Callable[..., Task]:
 
 
 @pytest.fixture
-def finish(executor: LocalExecutor) -> Callable[..., dict[str, Outcome]]:
+def finish(executor: LocalExecutor) -> Callable[..., dict[str, CellOutcome]]:
     """Return a function that runs tasks to their ends, and calls something between two looks."""
 
-    def run(*tasks: Task, between: Callable[[], object] = lambda: None) -> dict[str, Outcome]:
+    def run(*tasks: CellTask, between: Callable[[], object] = lambda: None) -> dict[str, CellOutcome]:
         waiting, ended = list(tasks), {}
         running = 0
         while waiting or running:
@@ -82,7 +82,7 @@ def finish(executor: LocalExecutor) -> Callable[..., dict[str, Outcome]]:
                 executor.submit(waiting.pop(0))
                 running += 1
             for happened in executor.wait():
-                if not isinstance(happened, Progress):
+                if not isinstance(happened, CellProgress):
                     ended[happened.name] = happened
                     running -= 1
             between()

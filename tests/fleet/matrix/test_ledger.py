@@ -9,27 +9,27 @@ from typing import Any
 import pytest
 
 from ganbench.errors import StorageError, UsageError
-from ganbench.fleet.matrix.ledger import Ledger, Row
+from ganbench.fleet.matrix.ledger import CellRow, MatrixLedger
 from ganbench.record.directory import RunLock
 
 
-def row(name: str, **changes: Any) -> Row:
+def row(name: str, **changes: Any) -> CellRow:
     """Return the row of a cell that waits."""
-    return Row(**{"name": name, "state": "waiting", "id": name, "directory": f"{name}-id", "settings": {"plugin": name}, **changes})
+    return CellRow(**{"name": name, "state": "waiting", "id": name, "directory": f"{name}-id", "settings": {"plugin": name}, **changes})
 
 
 def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
     """Also of two writers that know nothing of each other, as shards are."""
     rows = [row("a", state="failed", reason="Ω", output=("x",), attempts=2), row("b", state="unsupported", directory="")]
-    Ledger(tmp_path / "m").update(rows[:1])
-    Ledger(tmp_path / "m").update(rows[1:])
-    assert Ledger(tmp_path / "m").rows() == tuple(rows)
+    MatrixLedger(tmp_path / "m").update(rows[:1])
+    MatrixLedger(tmp_path / "m").update(rows[1:])
+    assert MatrixLedger(tmp_path / "m").rows() == tuple(rows)
     assert json.loads((tmp_path / "m" / "matrix.json").read_text())["schema_version"] == 1
 
 
 def test_a_later_row_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
     """Also where the identity has changed with a plugin's source."""
-    ledger = Ledger(tmp_path)
+    ledger = MatrixLedger(tmp_path)
     ledger.update([row("a"), row("b")])
     ledger.update([row("a", id="other", state="failed")])
     assert [(one.name, one.state) for one in ledger.rows()] == [("a", "failed"), ("b", "waiting")]
@@ -37,7 +37,7 @@ def test_a_later_row_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
 
 def test_a_run_directory_knows_better(tmp_path: Path) -> None:
     """What was finished, killed or removed after the last line was written is told as it is."""
-    ledger = Ledger(tmp_path)
+    ledger = MatrixLedger(tmp_path)
     ledger.update([row(name, state="running") for name in ("done", "diverged", "killed", "active")] + [row("gone", state="done")])
     for name in ("done", "diverged", "killed", "active"):
         (tmp_path / f"{name}-id").mkdir()
@@ -63,9 +63,9 @@ def test_a_file_that_cannot_be_read_is_an_error_and_is_left_alone(tmp_path: Path
     """It may hold what somebody wants."""
     (tmp_path / "matrix.json").write_text(text)
     with pytest.raises(UsageError, match=message):
-        Ledger(tmp_path).rows()
+        MatrixLedger(tmp_path).rows()
     with pytest.raises(UsageError, match=message):
-        Ledger(tmp_path).update([row("a")])
+        MatrixLedger(tmp_path).update([row("a")])
     assert (tmp_path / "matrix.json").read_text() == text
 
 
@@ -73,4 +73,4 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None
     """With the path."""
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match=r"cannot write .*matrix\.json"):
-        Ledger(tmp_path / "file" / "m").update([row("a")])
+        MatrixLedger(tmp_path / "file" / "m").update([row("a")])

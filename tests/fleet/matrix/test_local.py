@@ -13,12 +13,12 @@ import pytest
 
 from ganbench.fleet import local
 from ganbench.fleet.capture import HEAD_BYTES, TAIL_BYTES
-from ganbench.fleet.executor import Outcome, Task
+from ganbench.fleet.executor import CellOutcome, CellTask
 from ganbench.fleet.local import LocalExecutor
 from ganbench.record.directory import RunDirectory
 
-Make = Callable[..., Task]
-Finish = Callable[..., dict[str, Outcome]]
+Make = Callable[..., CellTask]
+Finish = Callable[..., dict[str, CellOutcome]]
 
 
 def test_cells_become_ordinary_runs_with_the_threads_they_were_given(make_task: Make, finish: Finish) -> None:
@@ -117,9 +117,9 @@ def test_an_interrupted_cell_goes_on_where_it_was(executor: LocalExecutor, make_
     outcome = None
     while outcome is None:
         happened = executor.wait()
-        if any(not isinstance(one, Outcome) for one in happened):
+        if any(not isinstance(one, CellOutcome) for one in happened):
             executor.interrupt()
-        outcome = next((one for one in happened if isinstance(one, Outcome)), None)
+        outcome = next((one for one in happened if isinstance(one, CellOutcome)), None)
     assert outcome.state == "interrupted"
     partial = json.loads((task.directory / "partial_record.json").read_text())
     assert partial["status"] == "interrupted"

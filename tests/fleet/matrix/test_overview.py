@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from ganbench.fleet.executor import Progress
-from ganbench.fleet.matrix.ledger import Row
+from ganbench.fleet.executor import CellProgress
+from ganbench.fleet.matrix.ledger import CellRow
 from ganbench.report.live_matrix import LineOverview, LiveOverview, summary
 
 
@@ -17,16 +17,16 @@ class Terminal(io.StringIO):
         return True
 
 
-def row(name: str, state: Any, **changes: Any) -> Row:
+def row(name: str, state: Any, **changes: Any) -> CellRow:
     """Return a row."""
-    return Row(name=name, state=state, attempts=changes.pop("attempts", 1), **changes)
+    return CellRow(name=name, state=state, attempts=changes.pop("attempts", 1), **changes)
 
 
 def play(overview: LineOverview) -> None:
     """Run two cells, one of which fails."""
     with overview:
         overview.started(row("dcgan seed=0", "running"))
-        overview.progressed(Progress(name="dcgan seed=0", images_seen=1500, total_images=3000, images_per_second=1234.5))
+        overview.progressed(CellProgress(name="dcgan seed=0", images_seen=1500, total_images=3000, images_per_second=1234.5))
         overview.ended(row("dcgan seed=0", "done", seconds=2.5))
         overview.started(row("[b] seed=1", "running", attempts=2))
         overview.ended(row("[b] seed=1", "failed", reason="its process crashed with SIGSEGV", output=("Fatal [red] error",)))

@@ -10,39 +10,39 @@ from typing import Any
 import pytest
 
 from ganbench.errors import StorageError
-from ganbench.fleet.executor import Outcome, Progress, Task
-from ganbench.fleet.matrix.ledger import Ledger, Row
+from ganbench.fleet.executor import CellOutcome, CellProgress, CellTask
+from ganbench.fleet.matrix.ledger import CellRow, MatrixLedger
 from ganbench.fleet.matrix.plan import PlannedCell
 from ganbench.fleet.matrix.schedule import Result, Rules, Scheduler, share_threads
 from ganbench.fleet.matrix.wanted import Cell
-from ganbench.fleet.resolve_process import Request
+from ganbench.fleet.resolve_process import CellRequest
 
 
 class Pretend:
     """An executor that ends the oldest running cell at each look, as a script says; a cell that is done leaves a record."""
 
-    def __init__(self, slots: int, script: dict[str, list[Outcome]]) -> None:
+    def __init__(self, slots: int, script: dict[str, list[CellOutcome]]) -> None:
         self.slots, self.script = slots, script
-        self.running: list[Task] = []
+        self.running: list[CellTask] = []
         self.log: list[str] = []
         self.interrupts = 0
 
-    def submit(self, task: Task) -> None:
+    def submit(self, task: CellTask) -> None:
         self.running.append(task)
         self.log.append("+".join(one.name for one in self.running))
         assert len(self.running) <= self.slots
 
-    def wait(self) -> list[Progress | Outcome]:
+    def wait(self) -> list[CellProgress | CellOutcome]:
         task = self.running.pop(0)
         if self.interrupts:
-            return [Outcome(name=task.name, state="interrupted")]
+            return [CellOutcome(name=task.name, state="interrupted")]
         outcomes = self.script.get(task.name, [])
-        outcome = outcomes.pop(0) if outcomes else Outcome(name=task.name, state="done")
+        outcome = outcomes.pop(0) if outcomes else CellOutcome(name=task.name, state="done")
         if outcome.state in ("done", "diverged"):
             task.directory.mkdir()
             status = "complete" if outcome.state == "done" else "diverged"
             (task.directory / "record.json").write_text(json.dumps({"status": status}))
-        return [Progress(name=task.name, images_seen=1, total_images=2, images_per_second=3.0), outcome]
+        return [CellProgress(name=task.name, images_seen=1, total_images=2, images_per_second=3.0), outcome]
 
     def interrupt(self) -> None:
         self.interrupts += 1
@@ -57,13 +57,13 @@ class Ear:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def started(self, row: Row) -> None:
+    def started(self, row: CellRow) -> None:
         self.heard.append(f"{row.name} begins {row.attempts}")
 
-    def progressed(self, progress: Progress) -> None:
+    def progressed(self, progress: CellProgress) -> None:
         self.heard.append(f"{progress.name} moves")
 
-    def ended(self, row: Row) -> None:
+    def ended(self, row: CellRow) -> None:
         self.heard.append(f"{row.name} {row.state}")
 
     def stopping(self) -> None:
@@ -74,11 +74,11 @@ class Matrix:
     """A matrix of cells without configurations."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.ear, self.ledger = folder, Ear(), Ledger(folder)
+        self.folder, self.ear, self.ledger = folder, Ear(), MatrixLedger(folder)
 
     def planned(self, name: str, *, exclusive: bool = False, **changes: Any) -> PlannedCell:
         """Return a cell."""
-        request = Request(plugin=name, settings={}, options={}, off=[])
+        request = CellRequest(plugin=name, settings={}, options={}, off=[])
         cell = Cell(name=name, plugin=name, settings=(), exclusive=exclusive)
         return PlannedCell(**{"cell": cell, "request": request, "id": name, "directory": self.folder / name, **changes})
 
@@ -101,9 +101,9 @@ def matrix(tmp_path: Path) -> Matrix:
     return Matrix(tmp_path / "m")
 
 
-def failing(name: str, state: Any, reason: str = "") -> dict[str, list[Outcome]]:
+def failing(name: str, state: Any, reason: str = "") -> dict[str, list[CellOutcome]]:
     """Return the script of a cell that ends like this once."""
-    return {name: [Outcome(name=name, state=state, reason=reason, output=("last",))]}
+    return {name: [CellOutcome(name=name, state=state, reason=reason, output=("last",))]}
 
 
 def test_slots_are_filled_and_exclusive_cells_run_alone_at_the_end(matrix: Matrix) -> None:
@@ -151,7 +151,7 @@ def test_what_cannot_run_is_a_row(matrix: Matrix) -> None:
 
 def test_only_what_something_from_outside_ended_is_tried_again(matrix: Matrix) -> None:
     """As often as the rules say."""
-    script = {**failing("a", "failed"), **failing("b", "killed"), "c": [Outcome(name="c", state="killed", reason="SIGKILL")] * 5}
+    script = {**failing("a", "failed"), **failing("b", "killed"), "c": [CellOutcome(name="c", state="killed", reason="SIGKILL")] * 5}
     result = matrix.run([matrix.planned(name) for name in "abc"], Pretend(1, script), retries=2)
     assert [(row.state, row.attempts) for row in result.rows] == [("failed", 1), ("done", 2), ("failed", 3)]
     assert result.rows[2].reason == "SIGKILL"
@@ -162,9 +162,9 @@ def test_a_run_that_died_after_its_record_is_done(matrix: Matrix) -> None:
     """A run is complete if and only if its record exists."""
 
     class DiesLate(Pretend):
-        def wait(self) -> list[Progress | Outcome]:
+        def wait(self) -> list[CellProgress | CellOutcome]:
             super().wait()
-            return [Outcome(name="a", state="killed", reason="SIGKILL")]
+            return [CellOutcome(name="a", state="killed", reason="SIGKILL")]
 
     result = matrix.run([matrix.planned("a")], DiesLate(1, {}))
     assert [(row.state, row.reason, row.attempts) for row in result.rows] == [("done", "", 1)]
@@ -217,7 +217,7 @@ def test_a_full_disk_under_the_ledger_ends_the_matrix(matrix: Matrix, monkeypatc
     with pytest.raises(StorageError, match=r"matrix\.json"):
         matrix.run([matrix.planned("a"), matrix.planned("b")], executor)
     assert executor.log == ["a"]
-    assert [row.state for row in Ledger(matrix.folder).rows()] == ["done", "waiting"]
+    assert [row.state for row in MatrixLedger(matrix.folder).rows()] == ["done", "waiting"]
 
 
 @pytest.mark.parametrize(

@@ -63,13 +63,13 @@ class Clock:
         return self.now
 
 
-def made(clock: Clock, slowdown: float, *, on_gpu: bool = False) -> worker.Work:
+def made(clock: Clock, slowdown: float, *, on_gpu: bool = False) -> worker.SideTraining:
     """Return a worker's work whose steps take a second of a clock."""
 
     def step(iteration: int) -> None:
         clock.now += 1.0
 
-    work: Any = object.__new__(worker.Work)
+    work: Any = object.__new__(worker.SideTraining)
     work._runner = types.SimpleNamespace(run=step, name="eager")
     work._algorithm = types.SimpleNamespace(set_progress=lambda seen: None, images_shown=lambda iteration: 64)
     work._slowdown, work._on_gpu, work._wait = slowdown, on_gpu, lambda: None
