@@ -86,7 +86,7 @@ def measure(arguments: argparse.Namespace, slowdown: float, index: int) -> dict[
 
 def compact(pair: PairResult, side: str) -> list[float]:
     """Return images per second of each block in five digits."""
-    return [float(f"{value:.5g}") for value in pair.sides[side].images_per_second]
+    return [float(f"{value:.5g}") for value in pair.sides[side].samples_per_second]
 
 
 def count_done(path: Path, plugin: str) -> dict[float, int]:

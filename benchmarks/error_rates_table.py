@@ -141,7 +141,7 @@ def slowed(pairs: Sequence[Pair], slowdown: float) -> list[Pair]:
 
 def judged(pairs: Sequence[Pair], plugin: str, slowdown: float, drawn: str, comparisons: int, rng: random.Random, *, made: bool) -> Row:
     """Return the verdicts on many draws."""
-    policy, rule = Policy(), RULES["images_per_second"]
+    policy, rule = Policy(), RULES["samples_per_second"]
     ratios = [log_shift(pair.base, pair.head) for pair in pairs]
     counts: Counter[str] = Counter(dict.fromkeys(STATES, 0))
     used = taken = 0

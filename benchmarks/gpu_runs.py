@@ -27,7 +27,7 @@ _DIGITS = (
     ("compile", "triton"),
 )
 _FASHION = (("cuda_graph", "triton"), ("eager", "ref"), ("compile", "ref"))
-_COLUMNS = ("dataset", "runner", "kernels", "images_per_second", "seconds_per_kimg", "peak_memory_mib", "status", "quality", "reason")
+_COLUMNS = ("dataset", "runner", "kernels", "samples_per_second", "seconds_per_kimg", "peak_memory_mib", "status", "quality", "reason")
 
 
 def plan(smoke: bool) -> list[tuple[str, str, str, list[str]]]:
@@ -63,7 +63,7 @@ def measured(record: dict[str, Any]) -> dict[str, Any]:
     """Return what a table of runs needs of a record."""
     final = record["evaluations"][-1]["values"] if record["evaluations"] else []
     throughput = {
-        name: record["throughput"][name] for name in ("images_per_second", "seconds_per_kimg", "peak_memory_mib", "phase_milliseconds")
+        name: record["throughput"][name] for name in ("samples_per_second", "seconds_per_kimg", "peak_memory_mib", "phase_milliseconds")
     }
     quality = ", ".join(f"{value['name']} {value['value']:.4g}" for value in final if isinstance(value["value"], float))
     keys = {name: record["keys"][name] for name in ("hardware", "software")}
@@ -73,7 +73,7 @@ def measured(record: dict[str, Any]) -> dict[str, Any]:
         "timing": record["timing"],
         "quality": quality,
         "trajectory_hash": record["work"]["trajectory_hash"],
-        "images_seen": record["work"]["images_seen"],
+        "samples_seen": record["work"]["samples_seen"],
         "notes": record["notes"],
         "keys": keys,
     }

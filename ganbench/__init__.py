@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from ganbench.evaluation.protocol import Extractor as Extractor
     from ganbench.evaluation.protocol import ExtractorContext as ExtractorContext
     from ganbench.evaluation.protocol import Features as Features
-    from ganbench.evaluation.protocol import FeatureSet as FeatureSet
     from ganbench.evaluation.protocol import Metric as Metric
     from ganbench.evaluation.protocol import Needs as Needs
+    from ganbench.evaluation.protocol import SampleSet as SampleSet
     from ganbench.plugin.hookspecs import hookimpl as hookimpl
     from ganbench.record.record import Evaluation as Evaluation
     from ganbench.record.record import MetricValue as MetricValue
@@ -89,7 +89,7 @@ _HOME_OF = {
     "Extractor": "ganbench.evaluation.protocol",
     "ExtractorContext": "ganbench.evaluation.protocol",
     "ExtractorSpec": "ganbench.spec",
-    "FeatureSet": "ganbench.evaluation.protocol",
+    "SampleSet": "ganbench.evaluation.protocol",
     "Features": "ganbench.evaluation.protocol",
     "FrozenSamples": "ganbench.evaluation.frozen",
     "FrozenSamplesSpec": "ganbench.spec",

@@ -64,7 +64,7 @@ def _record(**changes: Any) -> RunRecord:
             wall_seconds=94.0,
         ),
         throughput=Throughput(
-            images_per_second=1250.0,
+            samples_per_second=1250.0,
             seconds_per_kimg=0.8,
             phase_milliseconds=(("discriminator", 30.0), ("generator", 20.0)),
             peak_memory_mib=612.5,
@@ -74,11 +74,11 @@ def _record(**changes: Any) -> RunRecord:
             discriminator_parameters=662_528,
             flops_per_iteration=3_000_000_000,
             generator_steps=1563,
-            images_seen=100_032,
+            samples_seen=100_032,
             trajectory_hash="ef" * 32,
         ),
         evaluations=tuple(
-            Evaluation(images_seen=25_000 * i, training_seconds=20.0 * i, values=(_fd(value),)) for i, value in enumerate(values)
+            Evaluation(samples_seen=25_000 * i, training_seconds=20.0 * i, values=(_fd(value),)) for i, value in enumerate(values)
         ),
         collapsed=False,
         num_resumes=0,

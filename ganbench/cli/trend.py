@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("trend")
 @click.argument("history", metavar="[DIR]", default=".ganbench", type=click.Path(path_type=Path))
-@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this one, as in images_per_second; may be repeated.")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this one, as in samples_per_second; may be repeated.")
 @click.option("--newest", type=click.IntRange(1), default=20, show_default=True, help="How many commits are the newest part of a series.")
 @click.option("--accept", type=click.Path(path_type=Path), metavar="FILE", help="Intended changes. [default: DIR/accept.toml]")
 @click.option("--add", "runs", multiple=True, metavar="RUN", shell_complete=run_ids, help="Put these runs into the history first.")
@@ -34,7 +34,7 @@ def command(
 
     \b
     ganbench trend .ganbench --add results/runs/RUN     after each nightly run
-    ganbench trend --metric images_per_second
+    ganbench trend --metric samples_per_second
 
     A series is one metric of one thing that was run, on one machine; a point is one commit. A step needs 3 points on either side, 12 in
     all, and a change past the metric's threshold; counts, which have no noise, need 2. A step lies in the newest part if its first commit

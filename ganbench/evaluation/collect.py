@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ganbench.errors import PluginError
-from ganbench.evaluation.protocol import Extractor, Features, FeatureSet, Needs
+from ganbench.evaluation.protocol import Extractor, Features, Needs, SampleSet
 from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics, require_finite
 
 Name = TypeVar("Name")
@@ -58,14 +58,14 @@ class _Filling:
         counts = _count_modes(found, chosen)
         self._mode_counts = counts if self._mode_counts is None or counts is None else self._mode_counts + counts
 
-    def finish(self, images: Tensor | None, labels: Tensor | None) -> FeatureSet:
-        return FeatureSet(
+    def finish(self, images: Tensor | None, labels: Tensor | None) -> SampleSet:
+        return SampleSet(
             statistics=self._statistics,
             features=torch.cat(self._features) if self._features else None,
             logits=torch.cat(self._logits) if self._logits else None,
             mode_counts=self._mode_counts,
             spread=self._spread,
-            images=images,
+            samples=images,
             labels=labels,
         )
 
@@ -89,10 +89,10 @@ class _Set:
         labels = None if self._labels is None else self._labels[window][chosen]
         for filling, features in zip(self._fillings, found, strict=True):
             filling.add(features, chosen, labels)
-        if self._wanted.needs.images:
+        if self._wanted.needs.samples:
             self._images.append(_rows(images, chosen).cpu())
 
-    def finish(self) -> tuple[FeatureSet, ...]:
+    def finish(self) -> tuple[SampleSet, ...]:
         images = torch.cat(self._images) if self._images else None
         labels = None if self._labels is None else self._labels[: len(self._wanted.members)][self._wanted.members]
         return tuple(filling.finish(images, labels) for filling in self._fillings)
@@ -106,7 +106,7 @@ def collect(
     batch_size: int,
     device: str | torch.device = "cpu",
     labels: Tensor | None = None,
-) -> dict[Name, tuple[FeatureSet, ...]]:
+) -> dict[Name, tuple[SampleSet, ...]]:
     """Show each image to each network once and fill the sets.
 
     Args:
@@ -119,7 +119,7 @@ def collect(
         labels: ``[N]`` int64 or longer on the CPU, of the images of the pass; given where a set keeps them.
 
     Returns:
-        For each set one :class:`FeatureSet` for each of the M networks.
+        For each set one :class:`SampleSet` for each of the M networks.
 
     Raises:
         Diverged: a feature is NaN or Inf.

@@ -114,7 +114,7 @@ class Evaluator:
                     f"metric {planned.name!r} needs images that are asked for by label, and these networks take no labels",
                     hint="choose a conditional architecture",
                 )
-            if needs.images and self._dataset.shape.points:
+            if needs.samples and self._dataset.shape.points:
                 raise ConfigError(f"metric {planned.name!r} looks at images, and {name} holds points", hint="choose another metric")
 
     def _check_counts(self) -> None:
@@ -127,10 +127,10 @@ class Evaluator:
             metric = self._metrics[planned.name]
             real = reference_of(self._dataset, metric.needs)[1].num_images
             for what, count in (("generated", planned.num_generated), ("real", real)):
-                if count < metric.least_images:
+                if count < metric.least_samples:
                     parameters = ", ".join(f"{name} {value}" for name, value in metric.parameters().items())
                     raise ConfigError(
-                        f"metric {planned.name!r} needs at least {metric.least_images} {what} images (got {count}; {parameters})",
+                        f"metric {planned.name!r} needs at least {metric.least_samples} {what} images (got {count}; {parameters})",
                         hint="name a larger count, or set the metric's options with -o"
                         if what == "generated"
                         else "choose another metric or a larger dataset",

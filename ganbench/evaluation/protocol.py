@@ -68,7 +68,7 @@ class Extractor(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FeatureSet:
+class SampleSet:
     """All that is known of one set of images under one network: what a metric needs of it, see :class:`Needs`."""
 
     statistics: FeatureStatistics
@@ -81,7 +81,7 @@ class FeatureSet:
     """``[1 + modes]`` int64 on the CPU: images at no mode, then those at each; None where the network tells none apart."""
     spread: FeatureSpread | None = None
     """Streaming mean and variance in float64, by class where labels are needed too."""
-    images: Tensor | None = None
+    samples: Tensor | None = None
     """``[N, C, H, W]`` uint8 in [0, 255] on the CPU."""
     labels: Tensor | None = None
     """``[N]`` int64 on the CPU: the classes of real images, and those that generated ones were asked for."""
@@ -92,12 +92,12 @@ class Needs:
     """What a metric looks at; nothing else is computed and kept."""
 
     statistics: bool = True
-    """:attr:`FeatureSet.statistics`: a matrix of D x D, which features of many dimensions cannot afford."""
+    """:attr:`SampleSet.statistics`: a matrix of D x D, which features of many dimensions cannot afford."""
     features: bool = False
     logits: bool = False
     spread: bool = False
-    """:attr:`FeatureSet.spread`: D numbers for each class."""
-    images: bool = False
+    """:attr:`SampleSet.spread`: D numbers for each class."""
+    samples: bool = False
     labels: bool = False
     """A run whose networks or data have none is refused before it begins."""
     reference: bool = True
@@ -115,7 +115,7 @@ class Needs:
             features=any(n.features for n in needs),
             logits=any(n.logits for n in needs),
             spread=any(n.spread for n in needs),
-            images=any(n.images for n in needs),
+            samples=any(n.samples for n in needs),
             labels=any(n.labels for n in needs),
         )
 
@@ -134,7 +134,7 @@ class Metric(Protocol):
         ...
 
     @property
-    def least_images(self) -> int:
+    def least_samples(self) -> int:
         """The fewest images on a side for which :meth:`compute` works; a run that plans fewer is refused before it begins."""
         ...
 
@@ -142,7 +142,7 @@ class Metric(Protocol):
         """Return everything that changes the value (k, subsets, seed, ddof), for the evaluation key."""
         ...
 
-    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         """Return one number for each of the spec's quantities.
 
         Raises:

@@ -27,14 +27,14 @@ from ganbench.errors import ConfigError, UnsuitableError
 from ganbench.evaluation.collect import Wanted, collect
 from ganbench.evaluation.evaluation_key import HELD_OUT_SPLIT, REFERENCE_SPLIT, extractor_fields, reference_fields
 from ganbench.evaluation.naming import PlannedMetric
-from ganbench.evaluation.protocol import Extractor, FeatureSet, Metric, Needs
+from ganbench.evaluation.protocol import Extractor, Metric, Needs, SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache, feature_set_from_tensors, feature_set_to_tensors
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench.record.record import Key
 
 FLOOR_SEED = 0
 """Of the permutation that parts the real images."""
-Sets = tuple[FeatureSet, ...]
+Sets = tuple[SampleSet, ...]
 """One feature set for each network of an extractor."""
 Part = tuple[int, int]
 """(which, images in it): 0 or 1 for the first or second so many images of the permutation, or :data:`WHOLE`."""
@@ -125,7 +125,7 @@ class RealImages:
 
 def _is_kept(needs: Needs) -> bool:
     """Images lie in the source already, and no metric asks for the whole split's spread."""
-    return not needs.images and not needs.spread
+    return not needs.samples and not needs.spread
 
 
 logger = logging.getLogger(__name__)
@@ -207,7 +207,7 @@ class Reference:
                 if where[1] == WHOLE or where[1][1] > 0:
                     askers.setdefault(where, []).append(metric.needs)
         filled = self._fill({where: Needs.of_all(needs) for where, needs in askers.items()})
-        nothing = (FeatureSet(statistics=FeatureStatistics(self._extractor.dims)),) * self._extractor.num_members
+        nothing = (SampleSet(statistics=FeatureStatistics(self._extractor.dims)),) * self._extractor.num_members
         for planned, metric in asked:
             where = (reference_of(self._dataset, metric.needs)[0], WHOLE)
             self._sets[planned.name] = filled[where] if metric.needs.reference else nothing

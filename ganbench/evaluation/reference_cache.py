@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganbench import cache as safetensors
 from ganbench.cache import keep
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench.record.record import Key
 
@@ -73,7 +73,7 @@ class ReferenceCache:
         return self._directory / f"{hashlib.sha256(repr(fields.fields).encode()).hexdigest()[:40]}.tensors"
 
 
-def feature_set_to_tensors(features: FeatureSet) -> dict[str, Tensor]:
+def feature_set_to_tensors(features: SampleSet) -> dict[str, Tensor]:
     """Return a feature set as tensors for the cache; images, labels and the spread are not among them."""
     tensors = {"dims": torch.tensor([features.statistics.dims], dtype=torch.int64)}
     if features.statistics.count:
@@ -84,7 +84,7 @@ def feature_set_to_tensors(features: FeatureSet) -> dict[str, Tensor]:
     return tensors
 
 
-def feature_set_from_tensors(tensors: dict[str, Tensor], *, device: str | torch.device = "cpu") -> FeatureSet:
+def feature_set_from_tensors(tensors: dict[str, Tensor], *, device: str | torch.device = "cpu") -> SampleSet:
     """Rebuild what :func:`feature_set_to_tensors` gave.
 
     Args:
@@ -97,7 +97,7 @@ def feature_set_from_tensors(tensors: dict[str, Tensor], *, device: str | torch.
     statistics = {name.removeprefix(_STATISTICS): tensor for name, tensor in tensors.items() if name.startswith(_STATISTICS)}
     if not statistics and "dims" not in tensors:
         raise ValueError(f"these are not the tensors of a feature set (got {sorted(tensors)}); delete the cached file")
-    return FeatureSet(
+    return SampleSet(
         statistics=FeatureStatistics.from_tensors(statistics, device=device) if statistics else FeatureStatistics(int(tensors["dims"])),
         features=tensors.get("features"),
         logits=tensors.get("logits"),

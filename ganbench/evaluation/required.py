@@ -8,10 +8,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from ganbench.errors import UnsuitableError
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 
 
-def logits_of(side: FeatureSet, metric: str) -> Tensor:
+def logits_of(side: SampleSet, metric: str) -> Tensor:
     """Return a set's logits, ``[N, K]`` float32.
 
     Args:
@@ -26,7 +26,7 @@ def logits_of(side: FeatureSet, metric: str) -> Tensor:
     return side.logits
 
 
-def labels_of(side: FeatureSet) -> Tensor:
+def labels_of(side: SampleSet) -> Tensor:
     """Return a set's labels, ``[N]`` int64.
 
     Raises:

@@ -96,12 +96,12 @@ class PipeReporter:
         if now - self._last >= _PROGRESS_SECONDS:
             self._last = now
             numbers = asdict(progress)
-            self._send({"event": "progress"} | {n: numbers[n] for n in ("images_seen", "total_images", "images_per_second")})
+            self._send({"event": "progress"} | {n: numbers[n] for n in ("samples_seen", "total_samples", "samples_per_second")})
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Log the values."""
         values = "  ".join(f"{value.label} {value.value:.4g}" for value in evaluation.values)
-        logger.info("%.1f kimg  %s", evaluation.images_seen / 1000, values)
+        logger.info("%.1f kimg  %s", evaluation.samples_seen / 1000, values)
 
 
 def run_order(order: Order, send: Send, stop: Stop) -> None:

@@ -41,9 +41,9 @@ class CellProgress:
     """How far a running cell is."""
 
     name: str
-    images_seen: int
-    total_images: int
-    images_per_second: float
+    samples_seen: int
+    total_samples: int
+    samples_per_second: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

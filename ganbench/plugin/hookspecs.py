@@ -40,7 +40,7 @@ def ganbench_before_run(config: RunConfig, directory: Path) -> None:
 
 
 @hookspec
-def ganbench_after_step(images_seen: int, generator_steps: int) -> None:
+def ganbench_after_step(samples_seen: int, generator_steps: int) -> None:
     """Follow every iteration. Looked up once; costs nothing when nobody implements it. It must not synchronise the device."""
 
 

@@ -3,7 +3,7 @@
 ::
 
     [[accept]]
-    metric = "images_per_second"
+    metric = "samples_per_second"
     cell = "dcgan digits"              # the name or the id that `ganbench trend` prints
     commit = "3f2a9c1"                 # or a run id where the commit is unknown
     reason = "larger batches of the discriminator, see #41"

@@ -55,7 +55,7 @@ def save_curves(directory: RunDirectory, record: RunRecord) -> None:
     axes = [figure.add_subplot(rows, columns, i + 1) for i in range(num_panels)]
     figure.suptitle(f"{record.name} on {record.dataset}, seed {record.seed} ({record.status})".replace("$", r"\$"), fontsize=11, color=_INK)
     for i, axis in enumerate(axes):
-        _style(axis, right=record.work.images_seen / 1000)
+        _style(axis, right=record.work.samples_seen / 1000)
         if i >= num_panels - columns:
             axis.set_xlabel("images shown to the discriminator [kimg]", color=_INK)
     if losses:
@@ -71,13 +71,13 @@ def loss_history(events: Iterable[Any]) -> dict[str, list[tuple[float, float]]]:
     """Return (kimg, value) of each loss in ``progress`` events, values that are not finite left out.
 
     Args:
-        events: mappings with ``images_seen`` and fields whose names end in ``loss``.
+        events: mappings with ``samples_seen`` and fields whose names end in ``loss``.
     """
     history: dict[str, list[tuple[float, float]]] = {}
     for event in events:
         for name, value in event.items():
             if name.endswith("loss") and isinstance(value, (int, float)) and math.isfinite(value):
-                history.setdefault(name, []).append((event["images_seen"] / 1000, float(value)))
+                history.setdefault(name, []).append((event["samples_seen"] / 1000, float(value)))
     return history
 
 

@@ -2,6 +2,7 @@
 
 Schema history
     1  (0.1.0) first version
+    2  (0.1.0) samples of any kind: ``samples_seen`` and ``samples_per_second`` in the place of ``images_seen`` and ``images_per_second``
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Key:
         return tuple((n, ours.get(n), theirs.get(n)) for n in sorted(ours | theirs) if ours.get(n) != theirs.get(n))
 
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MIXED_MACHINES = "resumed on another machine: times and speed are a mixture of both"
 """The note of a run that went on elsewhere."""
 Status = Literal["complete", "diverged", "interrupted", "failed", "running"]
@@ -76,8 +77,8 @@ class Timing:
 class Throughput:
     """Speed of training, evaluation and I/O left out."""
 
-    images_per_second: float
-    """Real images into the discriminator, over all training segments after warm-up."""
+    samples_per_second: float
+    """Real samples into the discriminator, over all training segments after warm-up."""
     seconds_per_kimg: float
     phase_milliseconds: tuple[tuple[str, float], ...]
     """Mean time of each phase of an iteration, from a sample of iterations."""
@@ -94,7 +95,7 @@ class Work:
     flops_per_iteration: int
     """Multiply-adds count twice; forward and backward of one iteration. 0 where it could not be counted."""
     generator_steps: int
-    images_seen: int
+    samples_seen: int
     trajectory_hash: str
     """sha256 over the float32 losses of the first iterations."""
 
@@ -103,7 +104,7 @@ class Work:
 class Evaluation:
     """All metrics at one moment of training."""
 
-    images_seen: int
+    samples_seen: int
     training_seconds: float
     values: tuple[MetricValue, ...]
 
@@ -147,8 +148,8 @@ class RunRecord:
         return tuple(v.name for v in self.evaluations[-1].values) if self.evaluations else ()
 
     def history(self, metric: str) -> tuple[tuple[int, MetricValue], ...]:
-        """Return (images_seen, value) of one metric over the run."""
-        return tuple((e.images_seen, v) for e in self.evaluations for v in e.values if v.name == metric)
+        """Return (samples_seen, value) of one metric over the run."""
+        return tuple((e.samples_seen, v) for e in self.evaluations for v in e.values if v.name == metric)
 
     def final(self, metric: str) -> MetricValue:
         """Return the last value of a metric."""

@@ -43,7 +43,7 @@ def from_json(text: str | bytes, source: str = "record.json") -> RunRecord:
         raise UsageError(f"{source} is not a run record: expected an object (got {type(data).__name__})", hint=_RESTORE)
     _check_version(data.get("schema_version"), source)
     try:
-        return decode(RunRecord, data, "record")
+        return decode(RunRecord, _up_to_date(data), "record")
     except (ValueError, OverflowError) as error:
         raise UsageError(f"{source} is damaged: {error}", hint=_RESTORE) from None
 
@@ -59,6 +59,27 @@ def _check_version(version: object, source: str) -> None:
             f"{source} has schema version {version}, this ganbench reads up to {SCHEMA_VERSION}",
             hint="install the newer ganbench that wrote it",
         )
+
+
+def _up_to_date(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of any schema in the words of the latest one; what is damaged is left for :func:`decode` to find."""
+    if data["schema_version"] == 1:
+        data = {**data, "schema_version": 2}
+        _rename(data, "throughput", images_per_second="samples_per_second")
+        _rename(data, "work", images_seen="samples_seen")
+        evaluations = data.get("evaluations")
+        if isinstance(evaluations, list):
+            data["evaluations"] = [_renamed(one, images_seen="samples_seen") for one in evaluations]
+    return data
+
+
+def _rename(data: dict[str, Any], part: str, **names: str) -> None:
+    if part in data:
+        data[part] = _renamed(data[part], **names)
+
+
+def _renamed(fields: Any, **names: str) -> Any:
+    return {names.get(name, name): value for name, value in fields.items()} if isinstance(fields, dict) else fields
 
 
 def encode(value: object) -> Any:

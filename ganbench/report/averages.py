@@ -20,7 +20,7 @@ def _two_digits(half_width: float) -> str:
 
 
 _MEASURES: dict[str, tuple[Callable[[RunRecord], float], _Text, _Text]] = {
-    "images_per_second": (lambda r: r.throughput.images_per_second, formats.number, _two_digits),
+    "samples_per_second": (lambda r: r.throughput.samples_per_second, formats.number, _two_digits),
     "seconds_per_kimg": (lambda r: r.throughput.seconds_per_kimg, formats.number, _two_digits),
     "peak_memory_mib": (lambda r: r.throughput.peak_memory_mib, formats.mib, formats.mib),
 }
@@ -45,7 +45,7 @@ AVERAGE_COLUMNS = (
     Column(id="n", heading="n"),
     Column(id="seeds", heading="seeds", is_number=False, priority=3),
     _PLAIN["status"],
-    _mean("images_per_second"),
+    _mean("samples_per_second"),
     _mean("seconds_per_kimg"),
     _PLAIN["kimg"],
     _PLAIN["generator_parameters"],

@@ -95,8 +95,9 @@ class LiveOverview(LineOverview):
     def progressed(self, progress: CellProgress) -> None:
         """Move the cell's bar."""
         if progress.name in self._cells:
-            status = f"{progress.images_seen / 1000:.1f} / {progress.total_images / 1000:.1f} kimg  {progress.images_per_second:,.0f} img/s"
-            self._bars.update(self._cells[progress.name], completed=progress.images_seen, total=progress.total_images, status=status)
+            of = f"{progress.samples_seen / 1000:.1f} / {progress.total_samples / 1000:.1f} kimg"
+            status = f"{of}  {progress.samples_per_second:,.0f} img/s"
+            self._bars.update(self._cells[progress.name], completed=progress.samples_seen, total=progress.total_samples, status=status)
 
     def ended(self, row: CellRow) -> None:
         """Put a line in the place of the bar."""

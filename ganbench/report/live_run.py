@@ -108,7 +108,7 @@ class LineReporter:
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Print the values."""
-        self.say(f"{evaluation.images_seen / 1000:8.1f} kimg  {metric_values(evaluation)}")
+        self.say(f"{evaluation.samples_seen / 1000:8.1f} kimg  {metric_values(evaluation)}")
 
     def _print(self, text: str) -> None:
         click.echo(text, err=True)
@@ -131,10 +131,10 @@ class LiveReporter(LineReporter):
         """Move the live line."""
         if self._bar is None:
             self._bar = _make_bar()
-            self._task = self._bar.add_task("", total=progress.total_images, status="")
+            self._task = self._bar.add_task("", total=progress.total_samples, status="")
             self._bar.start()
         status = f"{_speed(progress)}  {_losses(progress)}  {duration(progress.eta_seconds)} left"
-        self._bar.update(self._task, completed=progress.images_seen, description=_position(progress), status=status)
+        self._bar.update(self._task, completed=progress.samples_seen, description=_position(progress), status=status)
 
     def _print(self, text: str) -> None:
         if self._bar is not None:
@@ -178,11 +178,11 @@ def duration(seconds: float) -> str:
 
 
 def _position(progress: Progress) -> str:
-    return f"{progress.images_seen / 1000:8.1f} / {progress.total_images / 1000:.1f} kimg"
+    return f"{progress.samples_seen / 1000:8.1f} / {progress.total_samples / 1000:.1f} kimg"
 
 
 def _speed(progress: Progress) -> str:
-    return f"{progress.images_per_second:,.0f} img/s"
+    return f"{progress.samples_per_second:,.0f} img/s"
 
 
 def _losses(progress: Progress) -> str:

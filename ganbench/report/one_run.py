@@ -66,7 +66,7 @@ def _quality(record: RunRecord) -> Iterator[tuple[str, ...]]:
     for evaluation in record.evaluations if names else ():
         values = {value.name: value for value in evaluation.values}
         cells = (_value(values[name], best[name]) if name in values else "-" for name in names)
-        yield formats.plain(evaluation.images_seen / 1000), formats.seconds(evaluation.training_seconds), *cells
+        yield formats.plain(evaluation.samples_seen / 1000), formats.seconds(evaluation.training_seconds), *cells
     floors = [record.final(name).floor for name in names]
     if any(floor is not None for floor in floors):
         yield "floor", "", *("-" if floor is None else formats.number(floor) for floor in floors)
@@ -81,7 +81,7 @@ def _speed(record: RunRecord) -> tuple[tuple[str, str], ...]:
     speed = record.throughput
     phases = ", ".join(f"{name} {formats.number(milliseconds)} ms" for name, milliseconds in speed.phase_milliseconds)
     rows = [
-        ("images per second", formats.number(speed.images_per_second) if speed.images_per_second > 0 else "-"),
+        ("images per second", formats.number(speed.samples_per_second) if speed.samples_per_second > 0 else "-"),
         ("seconds per kimg", formats.number(speed.seconds_per_kimg) if speed.seconds_per_kimg > 0 else "-"),
         ("peak memory", formats.mib(speed.peak_memory_mib)),
     ]
@@ -109,7 +109,7 @@ def _time(record: RunRecord) -> Iterator[tuple[str, str, str]]:
 def _work(record: RunRecord) -> tuple[tuple[str, str], ...]:
     work = record.work
     return (
-        ("images seen", f"{work.images_seen:,}"),
+        ("images seen", f"{work.samples_seen:,}"),
         ("generator steps", f"{work.generator_steps:,}"),
         ("parameters", f"generator {work.generator_parameters:,}, discriminator {work.discriminator_parameters:,}"),
         ("flops per iteration", f"{work.flops_per_iteration:.4g}" if work.flops_per_iteration else "not counted"),

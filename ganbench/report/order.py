@@ -9,7 +9,7 @@ from ganbench.errors import UsageError, did_you_mean
 from ganbench.record.record import Scalar
 from ganbench.report.table_model import Column, Row, Table
 
-_MORE_IS_BETTER = ("images_per_second",)
+_MORE_IS_BETTER = ("samples_per_second",)
 
 
 def order_by(table: Table, name: str) -> Table:

@@ -37,7 +37,7 @@ PLAIN_COLUMNS = (
     Column(id="dataset", heading="dataset", is_number=False),
     Column(id="seed", heading="seed"),
     Column(id="status", heading="status", is_number=False),
-    Column(id="images_per_second", heading="images/s"),
+    Column(id="samples_per_second", heading="images/s"),
     Column(id="seconds_per_kimg", heading="s/kimg", priority=6),
     Column(id="kimg", heading="kimg", priority=2),
     Column(id="generator_parameters", heading="params G", priority=5),
@@ -53,7 +53,7 @@ PLAIN_COLUMNS = (
     Column(id="ganbench_version", heading="ganbench", is_number=False, in_text=False),
 )
 
-SPEED_COLUMNS = ("images_per_second", "seconds_per_kimg")
+SPEED_COLUMNS = ("samples_per_second", "seconds_per_kimg")
 """What the software key must agree on."""
 
 _VALUES: dict[str, tuple[Callable[[RunRecord], Scalar], Callable[[RunRecord], str]]] = {
@@ -63,15 +63,15 @@ _VALUES: dict[str, tuple[Callable[[RunRecord], Scalar], Callable[[RunRecord], st
     "dataset": (lambda r: r.dataset, lambda r: r.dataset),
     "seed": (lambda r: r.seed, lambda r: str(r.seed)),
     "status": (lambda r: r.status, lambda r: "collapsed" if r.status == "complete" and r.collapsed else r.status),
-    "images_per_second": (
-        lambda r: r.throughput.images_per_second,
-        lambda r: _measured(r.throughput.images_per_second),
+    "samples_per_second": (
+        lambda r: r.throughput.samples_per_second,
+        lambda r: _measured(r.throughput.samples_per_second),
     ),
     "seconds_per_kimg": (
         lambda r: r.throughput.seconds_per_kimg,
         lambda r: _measured(r.throughput.seconds_per_kimg),
     ),
-    "kimg": (lambda r: r.work.images_seen / 1000, lambda r: formats.plain(r.work.images_seen / 1000)),
+    "kimg": (lambda r: r.work.samples_seen / 1000, lambda r: formats.plain(r.work.samples_seen / 1000)),
     "generator_parameters": (lambda r: r.work.generator_parameters, lambda r: formats.count(r.work.generator_parameters)),
     "discriminator_parameters": (lambda r: r.work.discriminator_parameters, lambda r: formats.count(r.work.discriminator_parameters)),
     "peak_memory_mib": (lambda r: r.throughput.peak_memory_mib, lambda r: formats.mib(r.throughput.peak_memory_mib)),

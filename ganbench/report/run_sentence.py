@@ -8,7 +8,7 @@ from ganbench.record.record import RunRecord
 def result_sentence(record: RunRecord, where: str) -> str:
     """Return who reached which value of the first metric (best and floor beside it), after how many images, how fast, and where it lies."""
     who = f"{record.name} on {record.dataset}, seed {record.seed}"
-    how = f"after {record.work.images_seen / 1000:.1f} kimg at {record.throughput.images_per_second:,.0f} images/s"
+    how = f"after {record.work.samples_seen / 1000:.1f} kimg at {record.throughput.samples_per_second:,.0f} images/s"
     ending = f"; everything is in {where}"
     if record.status == "diverged":
         return f"{who}: diverged {how}: {record.status_detail}{ending}"

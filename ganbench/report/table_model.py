@@ -19,7 +19,7 @@ class Column:
     """One column of the whole table; a metric has three of them for each evaluation key."""
 
     id: str
-    """Unique and in ASCII: ``images_per_second``, ``fd5k_digits@0123456789ab.best``."""
+    """Unique and in ASCII: ``samples_per_second``, ``fd5k_digits@0123456789ab.best``."""
     heading: str
     """``images/s``, ``best``."""
     metric: str = ""

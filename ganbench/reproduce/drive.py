@@ -197,7 +197,7 @@ class _Cell:
             "seconds": self._seconds,
             "history": [[moment.interval, list(moment.means)] for moment in self._history],
         }
-        save_checkpoint(self._folder, state, images_seen=run.steps, keep=2)
+        save_checkpoint(self._folder, state, samples_seen=run.steps, keep=2)
 
     def _note_moment(self, run: ExperimentRun) -> None:
         """Keep the means now and then, and at the end."""

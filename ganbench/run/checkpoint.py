@@ -25,13 +25,13 @@ FORMAT = 2
 _NAME = re.compile(r"^(\d{12})-([0-9a-f]{16})\.pt$")
 
 
-def save_checkpoint(folder: Path, state: dict[str, Any], *, images_seen: int, keep: int) -> Path:
+def save_checkpoint(folder: Path, state: dict[str, Any], *, samples_seen: int, keep: int) -> Path:
     """Write a checkpoint and remove all but the newest ``keep``.
 
     Args:
         folder: the run's ``checkpoints``.
         state: tensors, numbers, strings, lists and dicts only.
-        images_seen: orders the files.
+        samples_seen: orders the files.
         keep: how many stay.
 
     Raises:
@@ -40,12 +40,12 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, images_seen: int, ke
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, **state}, buffer)
     data = buffer.getvalue()
-    path = folder / f"{images_seen:012d}-{_digest(data)}.pt"
+    path = folder / f"{samples_seen:012d}-{_digest(data)}.pt"
     if not path.exists():
         write_bytes(path, data)
     others = [p for p in list_checkpoints(folder) if p != path]
     # What lies at or beyond this point was passed over as damaged; left there it would be counted instead of a whole one.
-    older = [p for p in others if _images_seen(p) < images_seen]
+    older = [p for p in others if _samples_seen(p) < samples_seen]
     kept = older[max(len(older) + 1 - keep, 0) :]
     for other in others:
         if other not in kept:
@@ -93,7 +93,7 @@ def _load(path: Path) -> dict[str, Any] | None:
     return state
 
 
-def _images_seen(path: Path) -> int:
+def _samples_seen(path: Path) -> int:
     return int(path.name.partition("-")[0])
 
 

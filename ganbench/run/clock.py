@@ -57,12 +57,12 @@ class Cadence:
 
     Args:
         every_images: the distance.
-        total_images: the end of the run.
+        total_samples: the end of the run.
     """
 
-    def __init__(self, every_images: float, total_images: int) -> None:
+    def __init__(self, every_images: float, total_samples: int) -> None:
         self._every = max(float(every_images), 1.0)
-        self._total = total_images
+        self._total = total_samples
 
     def is_due(self, before: int, after: int) -> bool:
         """Tell whether the step from ``before`` to ``after`` images reached the next moment."""

@@ -13,9 +13,9 @@ from ganbench.record.record import Evaluation
 class Progress:
     """One reporting interval."""
 
-    images_seen: int
-    total_images: int
-    images_per_second: float
+    samples_seen: int
+    total_samples: int
+    samples_per_second: float
     """Over all training so far."""
     statistics: dict[str, float]
     """Means over the interval; see ``Algorithm.read_statistics``."""

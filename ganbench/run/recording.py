@@ -100,7 +100,7 @@ def make_record(session: Session, status: Status, detail: str = "") -> RunRecord
     """Return the record of a run as it stands now."""
     trainer, made, config = session.trainer, session.materials, session.resolved.config
     seconds = trainer.clock.snapshot()
-    seen = trainer.counters.images_seen
+    seen = trainer.counters.samples_seen
     speed = seen / seconds["training"] if seconds["training"] > 0 else 0.0
     evaluations = tuple(trainer.evaluations)
     return RunRecord(
@@ -119,7 +119,7 @@ def make_record(session: Session, status: Status, detail: str = "") -> RunRecord
         keys=session.keys,
         timing=Timing(**{f"{part}_seconds": round(s, 4) for part, s in seconds.items()}, wall_seconds=round(sum(seconds.values()), 4)),
         throughput=Throughput(
-            images_per_second=speed,
+            samples_per_second=speed,
             seconds_per_kimg=1000 / speed if speed > 0 else 0.0,
             phase_milliseconds=session.runner.phase_milliseconds(),
             peak_memory_mib=peak_memory_mib(made.device),
@@ -129,7 +129,7 @@ def make_record(session: Session, status: Status, detail: str = "") -> RunRecord
             discriminator_parameters=count_parameters(made.networks.discriminator),
             flops_per_iteration=session.flops_per_iteration,
             generator_steps=trainer.counters.generator_steps,
-            images_seen=seen,
+            samples_seen=seen,
             trajectory_hash=trajectory_hash(made.algorithm.trajectory()),
         ),
         evaluations=evaluations,

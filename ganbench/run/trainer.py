@@ -41,7 +41,7 @@ EVALUATIONS = 4
 class Counters:
     """How far a run is."""
 
-    images_seen: int = 0
+    samples_seen: int = 0
     generator_steps: int = 0
     iteration: int = 0
     num_resumes: int = 0
@@ -77,17 +77,17 @@ class Trainer:
         self._algorithm = materials.algorithm
         self._after_step = manager.implementations("ganbench_after_step")
         config = materials.config
-        self.total_images = max(round(config.training.total_kimg * 1000), 1)
+        self.total_samples = max(round(config.training.total_kimg * 1000), 1)
         self.counters = Counters()
         self.evaluations: list[Evaluation] = []
         self.saved_images = -1
         self.on_save: Callable[[], None] = lambda: None
         self.extra_state: dict[str, Any] = {}
-        evaluation_every = config.evaluation.every_kimg * 1000 or self.total_images / EVALUATIONS
-        self._evaluation = Cadence(evaluation_every, self.total_images)
-        self._samples = Cadence(config.evaluation.samples_every_kimg * 1000 or evaluation_every, self.total_images)
-        self._checkpoint = Cadence(config.checkpoint.every_kimg * 1000 or evaluation_every, self.total_images)
-        self._report = Cadence(self.total_images / REPORTS, self.total_images)
+        evaluation_every = config.evaluation.every_kimg * 1000 or self.total_samples / EVALUATIONS
+        self._evaluation = Cadence(evaluation_every, self.total_samples)
+        self._samples = Cadence(config.evaluation.samples_every_kimg * 1000 or evaluation_every, self.total_samples)
+        self._checkpoint = Cadence(config.checkpoint.every_kimg * 1000 or evaluation_every, self.total_samples)
+        self._report = Cadence(self.total_samples / REPORTS, self.total_samples)
         self._evaluated, self._grid = self._sample_streams()
 
     def _sample_streams(self) -> tuple[SampleStream | None, SampleStream]:
@@ -129,24 +129,24 @@ class Trainer:
             self._evaluate()
             self._sample()
         with self.clock.measure("training"):
-            while self.counters.images_seen < self.total_images:
-                before = self.counters.images_seen
+            while self.counters.samples_seen < self.total_samples:
+                before = self.counters.samples_seen
                 self._iterate()
                 self._between_steps(before)
 
     def _iterate(self) -> None:
         """One iteration; the host does not wait for the device."""
         at = self.counters
-        self._algorithm.set_progress(at.images_seen)
+        self._algorithm.set_progress(at.samples_seen)
         self._runner.run(at.iteration)
-        images = at.images_seen + self._algorithm.images_shown(at.iteration)
-        self.counters = replace(at, images_seen=images, generator_steps=at.generator_steps + 1, iteration=at.iteration + 1)
+        images = at.samples_seen + self._algorithm.images_shown(at.iteration)
+        self.counters = replace(at, samples_seen=images, generator_steps=at.generator_steps + 1, iteration=at.iteration + 1)
         if self._after_step:
-            self._call("ganbench_after_step", images_seen=images, generator_steps=self.counters.generator_steps)
+            self._call("ganbench_after_step", samples_seen=images, generator_steps=self.counters.generator_steps)
 
     def _between_steps(self, before: int) -> None:
         """Do whatever is due after an iteration."""
-        now = self.counters.images_seen
+        now = self.counters.samples_seen
         if self._report.is_due(before, now):
             self._tell_progress()
         if self._evaluation.is_due(before, now):
@@ -155,7 +155,7 @@ class Trainer:
             self._sample()
         if self._checkpoint.is_due(before, now):
             self.save()
-        if now < self.total_images:
+        if now < self.total_samples:
             self._stop_if_asked()
 
     def _stop_if_asked(self) -> None:
@@ -166,25 +166,25 @@ class Trainer:
         """
         if self._should_stop():
             self.save()
-            raise Interrupted(f"interrupted at {self.counters.images_seen / 1000:.1f} of {self.total_images / 1000:.1f} kimg")
+            raise Interrupted(f"interrupted at {self.counters.samples_seen / 1000:.1f} of {self.total_samples / 1000:.1f} kimg")
 
     def _tell_progress(self) -> None:
         """Read the statistics, check them, write and report them."""
         statistics = self._algorithm.read_statistics()
         seconds = self.clock.snapshot()["training"]
-        seen = self.counters.images_seen
+        seen = self.counters.samples_seen
         speed = seen / seconds if seconds > 0 else 0.0
         self._events.write(
             "progress",
-            images_seen=seen,
+            samples_seen=seen,
             generator_steps=self.counters.generator_steps,
             training_seconds=round(seconds, 4),
             **statistics,
         )
         self._check(statistics)
-        left = (self.total_images - seen) / speed if speed > 0 else math.inf
+        left = (self.total_samples - seen) / speed if speed > 0 else math.inf
         self._reporter.progressed(
-            Progress(images_seen=seen, total_images=self.total_images, images_per_second=speed, statistics=statistics, eta_seconds=left)
+            Progress(samples_seen=seen, total_samples=self.total_samples, samples_per_second=speed, statistics=statistics, eta_seconds=left)
         )
 
     def _check(self, statistics: dict[str, float]) -> None:
@@ -193,7 +193,7 @@ class Trainer:
         Raises:
             Diverged: a value that is not finite, or logits beyond the bound.
         """
-        where = f"at {self.counters.images_seen / 1000:.1f} kimg"
+        where = f"at {self.counters.samples_seen / 1000:.1f} kimg"
         for name, value in statistics.items():
             if not math.isfinite(value):
                 raise Diverged(f"{name} became {value} {where}", hint="try a lower learning rate or another loss")
@@ -212,9 +212,9 @@ class Trainer:
         seconds = self.clock.snapshot()
         with self.clock.measure("evaluation"):
             values = evaluator.evaluate(self._evaluated, self._evaluated.labels)
-            evaluation = Evaluation(images_seen=self.counters.images_seen, training_seconds=seconds["training"], values=tuple(values))
+            evaluation = Evaluation(samples_seen=self.counters.samples_seen, training_seconds=seconds["training"], values=tuple(values))
             self.evaluations.append(evaluation)
-            self._events.write("evaluation", images_seen=evaluation.images_seen, values=evaluation.values)
+            self._events.write("evaluation", samples_seen=evaluation.samples_seen, values=evaluation.values)
             self._call("ganbench_after_evaluation", evaluation=evaluation)
             self._reporter.evaluated(evaluation)
 
@@ -222,7 +222,7 @@ class Trainer:
         """Write the grid of the fixed latents."""
         with self.clock.measure("sampling"):
             images = torch.cat([self._grid(start, 64) for start in range(0, self._grid.count, 64)])
-            path = self._directory.samples_path / f"{self.counters.images_seen:09d}.png"
+            path = self._directory.samples_path / f"{self.counters.samples_seen:09d}.png"
             dataset = self._materials.dataset
             if dataset.shape.points:
                 save_scatter(dataset.train.read(torch.arange(min(NUM_POINTS, dataset.train.num_images))), images, path)
@@ -231,7 +231,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint."""
-        if self.saved_images == self.counters.images_seen:
+        if self.saved_images == self.counters.samples_seen:
             return
         with self.clock.measure("checkpoint"):
             self._events.sync()
@@ -239,10 +239,10 @@ class Trainer:
             save_checkpoint(
                 self._directory.checkpoints_path,
                 self.state_dict(),
-                images_seen=self.counters.images_seen,
+                samples_seen=self.counters.samples_seen,
                 keep=self._materials.config.checkpoint.keep,
             )
-        self.saved_images = self.counters.images_seen
+        self.saved_images = self.counters.samples_seen
 
     def _call(self, hook: str, **arguments: Any) -> None:
         for _ in self._manager.call(hook, **arguments):
@@ -254,7 +254,7 @@ class Trainer:
         return {
             "algorithm": self._algorithm.state_dict(),
             "rng": global_state(self._materials.device),
-            "counters": [at.images_seen, at.generator_steps, at.iteration, at.num_resumes],
+            "counters": [at.samples_seen, at.generator_steps, at.iteration, at.num_resumes],
             "evaluations": json.dumps([encode(e) for e in self.evaluations]),
             "seconds": dict(self.clock.snapshot()),
             "events_bytes": self._events.offset,
@@ -266,8 +266,8 @@ class Trainer:
         self._events.truncate(state["events_bytes"])
         self._algorithm.load_state_dict(state["algorithm"])
         set_global_state(state["rng"], self._materials.device)
-        images_seen, generator_steps, iteration, num_resumes = state["counters"]
-        self.counters = Counters(images_seen, generator_steps, iteration, num_resumes + 1)
+        samples_seen, generator_steps, iteration, num_resumes = state["counters"]
+        self.counters = Counters(samples_seen, generator_steps, iteration, num_resumes + 1)
         places = enumerate(json.loads(state["evaluations"]))
         self.evaluations = [decode(Evaluation, e, f"evaluations[{i}]") for i, e in places]
-        self.saved_images = images_seen
+        self.saved_images = samples_seen

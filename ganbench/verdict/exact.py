@@ -87,7 +87,7 @@ _COUNTS: dict[str, Callable[[RunRecord], float]] = {
     "discriminator_parameters": lambda record: record.work.discriminator_parameters,
     "flops_per_iteration": lambda record: record.work.flops_per_iteration or math.nan,  # 0 is not counted
     "generator_steps": lambda record: record.work.generator_steps,
-    "images_seen": lambda record: record.work.images_seen,
+    "samples_seen": lambda record: record.work.samples_seen,
 }
 
 

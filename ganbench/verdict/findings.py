@@ -38,7 +38,7 @@ class Finding:
     """What is known of one metric of one cell. Changes are relative and of the metric itself: -0.1 images/s is 10 percent slower."""
 
     metric: str
-    """``images_per_second``, ``fd5k_digits``; ``run`` where it is about the cell as a whole."""
+    """``samples_per_second``, ``fd5k_digits``; ``run`` where it is about the cell as a whole."""
     label: str
     unit: str
     tier: Tier

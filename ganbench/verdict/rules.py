@@ -47,7 +47,7 @@ RULES = {
         _count("generator_parameters", "parameters of the generator"),
         _count("discriminator_parameters", "parameters of the discriminator"),
         _count("generator_steps", "generator steps"),
-        _count("images_seen", "images seen"),
+        _count("samples_seen", "images seen"),
         _count("flops_per_iteration", "FLOPs per iteration", direction="lower", threshold=COUNT_THRESHOLD),
         _count("op_count", "operators per iteration", direction="lower", threshold=COUNT_THRESHOLD),
         _count("checkpoint_bytes", "checkpoint", direction="lower", threshold=COUNT_THRESHOLD, unit="bytes"),
@@ -55,7 +55,7 @@ RULES = {
         dataclasses.replace(_count("trajectory_hash", "losses of the first iterations"), gate="warn"),
         MetricRule(name="peak_memory_mib", label="peak memory", unit="MiB", tier="memory", direction="lower", threshold=MEMORY_THRESHOLD),
         MetricRule(
-            name="images_per_second",
+            name="samples_per_second",
             label="throughput",
             unit="images/s",
             tier="throughput",

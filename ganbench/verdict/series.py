@@ -129,7 +129,7 @@ def _point(group: Sequence[tuple[Entry, float]]) -> Point:
 
 def _measures(records: Sequence[RunRecord], *, on_gpu: bool) -> Iterator[tuple[MetricRule, str, _Measure]]:
     """Yield what is followed: rule, evaluation key, and what a run says of it."""
-    yield stored_rule(RULES["images_per_second"], on_gpu=on_gpu), "", _timed(lambda record: record.throughput.images_per_second)
+    yield stored_rule(RULES["samples_per_second"], on_gpu=on_gpu), "", _timed(lambda record: record.throughput.samples_per_second)
     yield RULES["peak_memory_mib"], "", _timed(lambda record: record.throughput.peak_memory_mib)
     for name, count in _COUNTS.items():
         yield RULES[name], "", _counted(count)

@@ -43,7 +43,7 @@ def compare_throughput(base: Sequence[RunRecord], head: Sequence[RunRecord], pol
         head: the same.
         policy: thresholds, gates and alpha.
     """
-    agreed = _agreed(policy.applied(RULES["images_per_second"]), base, head, machine_and_software)
+    agreed = _agreed(policy.applied(RULES["samples_per_second"]), base, head, machine_and_software)
     if isinstance(agreed, Finding):
         yield agreed
         return
@@ -74,7 +74,7 @@ def _agreed(
 
 
 def _measures(base: Sequence[RunRecord]) -> Iterator[tuple[MetricRule, _Measure]]:
-    yield RULES["images_per_second"], lambda record: record.throughput.images_per_second
+    yield RULES["samples_per_second"], lambda record: record.throughput.samples_per_second
     for name in dict.fromkeys(name for record in base for name, _ in record.throughput.phase_milliseconds):
         yield phase_rule(name), _phase(name)
     yield startup_rule(), lambda record: record.timing.startup_seconds

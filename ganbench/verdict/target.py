@@ -42,7 +42,7 @@ class _Clock:
 
 
 _CLOCKS = (
-    _Clock(rule=kimg_to_rule, read=lambda evaluation: evaluation.images_seen / 1000, keys=lambda record: ()),
+    _Clock(rule=kimg_to_rule, read=lambda evaluation: evaluation.samples_seen / 1000, keys=lambda record: ()),
     _Clock(rule=seconds_to_rule, read=lambda evaluation: evaluation.training_seconds, keys=machine_and_software),
 )
 

@@ -63,7 +63,7 @@ def sample_run(run: Path, manager: PluginManager) -> tuple[Tensor, dict[str, Any
         label_pool=made.dataset.train.labels,
     )
     images = torch.cat([stream(start, _BATCH_SIZE).cpu() for start in range(0, NUM_IMAGES, _BATCH_SIZE)])
-    return images, {"plugin": name, "seed": made.config.training.seed, "images_seen": state["counters"][0], "torch": torch.__version__}
+    return images, {"plugin": name, "seed": made.config.training.seed, "samples_seen": state["counters"][0], "torch": torch.__version__}
 
 
 def measured(images: Tensor, dataset: str, extractor: str, manager: PluginManager) -> list[dict[str, Any]]:

@@ -14,13 +14,13 @@ from statistics import fmean
 from typing import ClassVar
 
 from ganbench.errors import UnsuitableError
-from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench.evaluation.required import labels_of, logits_of
 
 _LEAST_REAL_ACCURACY = 0.5
 
 
-def accuracy_by_class(side: FeatureSet) -> dict[int, float]:
+def accuracy_by_class(side: SampleSet) -> dict[int, float]:
     """Return the share of each class's images whose largest logit is their class's.
 
     Args:
@@ -42,7 +42,7 @@ class ClassAccuracy:
     needs: ClassVar[Needs] = Needs(statistics=False, logits=True, labels=True)
 
     @property
-    def least_images(self) -> int:
+    def least_samples(self) -> int:
         """One."""
         return 1
 
@@ -50,7 +50,7 @@ class ClassAccuracy:
         """Return nothing: there is nothing to choose."""
         return {}
 
-    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         """Return (mean, worst), each from 0 to 1.
 
         Raises:

@@ -18,14 +18,14 @@ from typing import ClassVar
 from torch import Tensor
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench.evaluation.required import labels_of
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench_metrics.frechet import Gaussian, distance_between
 from ganbench_metrics.options import ClassFrechetOptions
 
 
-def class_frechet_distances(real: FeatureSet, fake: FeatureSet, least_per_class: int) -> dict[int, float]:
+def class_frechet_distances(real: SampleSet, fake: SampleSet, least_per_class: int) -> dict[int, float]:
     """Return the squared Fréchet distance within each class of the real images.
 
     Args:
@@ -52,7 +52,7 @@ def _check_enough(what: str, labels: Tensor, classes: Iterable[int], least: int)
         )
 
 
-def _gaussian(side: FeatureSet, name: int) -> Gaussian:
+def _gaussian(side: SampleSet, name: int) -> Gaussian:
     if side.features is None:
         raise ValueError("this metric needs the features of every image, and the feature set holds none")
     statistics = FeatureStatistics(side.features.shape[1])
@@ -69,7 +69,7 @@ class ClassFrechetMetric:
     needs: ClassVar[Needs] = Needs(statistics=False, features=True, labels=True)
 
     @property
-    def least_images(self) -> int:
+    def least_samples(self) -> int:
         """Those of one class, at least."""
         return self.options.least_per_class
 
@@ -77,7 +77,7 @@ class ClassFrechetMetric:
         """Return what changes the value; how few images are enough does not."""
         return {"ddof": 1}
 
-    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         """Return (mean, worst); see :func:`class_frechet_distances`."""
         distances = class_frechet_distances(real, fake, self.options.least_per_class).values()
         return fmean(distances), max(distances)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench_metrics.options import ClassificationAccuracyOptions
 
 _LAST_SIZE = 4
@@ -123,22 +123,22 @@ class ClassificationAccuracyMetric:
 
     options: ClassificationAccuracyOptions = field(default_factory=ClassificationAccuracyOptions)
     implementation: str = "classification-accuracy-1"
-    needs: ClassVar[Needs] = Needs(statistics=False, images=True, labels=True, held_out="reference")
-    least_images: int = 2
+    needs: ClassVar[Needs] = Needs(statistics=False, samples=True, labels=True, held_out="reference")
+    least_samples: int = 2
 
     def parameters(self) -> dict[str, str | int | float]:
         """Return what changes the value: all options."""
         return asdict(self.options)
 
-    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         """Return (accuracy,), from 0 to 1; see :func:`classification_accuracy`."""
         return (classification_accuracy(*_images_and_labels(fake), *_images_and_labels(real), self.options),)
 
 
-def _images_and_labels(side: FeatureSet) -> tuple[Tensor, Tensor]:
-    if side.images is None or side.labels is None:
+def _images_and_labels(side: SampleSet) -> tuple[Tensor, Tensor]:
+    if side.samples is None or side.labels is None:
         raise ValueError("this metric needs images and labels, and the feature set lacks them")
-    return side.images, side.labels
+    return side.samples, side.labels
 
 
 def build_classification_accuracy(options: ClassificationAccuracyOptions) -> ClassificationAccuracyMetric:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench.evaluation.required import logits_of
 from ganbench_metrics.options import ClassifierScoreOptions
 
@@ -63,7 +63,7 @@ class ClassifierScoreMetric:
     needs: ClassVar[Needs] = Needs(statistics=False, logits=True)
 
     @property
-    def least_images(self) -> int:
+    def least_samples(self) -> int:
         """One image for each split."""
         return self.options.num_splits
 
@@ -72,7 +72,7 @@ class ClassifierScoreMetric:
         order = f"shuffled-{self.options.seed}" if self.options.shuffle else "as-generated"
         return {"num_splits": self.options.num_splits, "order": order, "ddof": 0}
 
-    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         """Return (mean, std) for the generated images; the real ones are not asked.
 
         Raises:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench_metrics.neighbours import pairwise_features, squared_distance_blocks, squared_radii
 from ganbench_metrics.options import DensityCoverageOptions
 
@@ -49,7 +49,7 @@ class DensityCoverageMetric:
     needs: ClassVar[Needs] = Needs(statistics=False, features=True)
 
     @property
-    def least_images(self) -> int:
+    def least_samples(self) -> int:
         """An image and its neighbours."""
         return self.options.num_neighbours + 1
 
@@ -57,7 +57,7 @@ class DensityCoverageMetric:
         """Return what changes the value."""
         return {"num_neighbours": self.options.num_neighbours}
 
-    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         """Return (density, coverage); see :func:`density_coverage`."""
         return density_coverage(pairwise_features(real), pairwise_features(fake), self.options.num_neighbours)
 

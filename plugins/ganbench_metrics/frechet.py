@@ -26,7 +26,7 @@ from scipy.linalg import lapack
 from threadpoolctl import ThreadpoolController
 
 from ganbench.errors import ConfigError, RunFailed
-from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench.spec import NoOptions
 
@@ -77,7 +77,7 @@ class Gaussian:
         return float(np.trace(_known(self.covariance)))
 
 
-def frechet_distance(real: FeatureSet, fake: FeatureSet) -> float:
+def frechet_distance(real: SampleSet, fake: SampleSet) -> float:
     """Return the squared Fréchet distance between the Gaussians of two feature sets; 0 or more, in squared feature units.
 
     Raises:
@@ -174,13 +174,13 @@ class FrechetMetric:
 
     implementation: str = "frechet-1"
     needs: ClassVar[Needs] = Needs()
-    least_images: int = 2
+    least_samples: int = 2
 
     def parameters(self) -> dict[str, str | int | float]:
         """Return what changes the value."""
         return {"ddof": 1}
 
-    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         """Return (distance,); see :func:`frechet_distance`."""
         return (frechet_distance(real, fake),)
 

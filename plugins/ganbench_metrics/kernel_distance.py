@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench_metrics.neighbours import pairwise_features
 from ganbench_metrics.options import KernelDistanceOptions
 
@@ -146,7 +146,7 @@ class KernelDistanceMetric:
     needs: ClassVar[Needs] = Needs(statistics=False, features=True)
 
     @property
-    def least_images(self) -> int:
+    def least_samples(self) -> int:
         """A whole subset."""
         return self.options.subset_size
 
@@ -159,7 +159,7 @@ class KernelDistanceMetric:
             "seed": self.options.seed,
         }
 
-    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         """Return (mean over subsets, std over subsets, full-sample value).
 
         Raises:

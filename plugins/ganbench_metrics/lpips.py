@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench.evaluation.statistics import FeatureSpread
 from ganbench_metrics.options import LpipsOptions
 
@@ -43,7 +43,7 @@ class LpipsMetric:
 
     options: LpipsOptions = field(default_factory=LpipsOptions)
     implementation: str = "lpips-unweighted-1"
-    least_images: int = 2
+    least_samples: int = 2
 
     @property
     def needs(self) -> Needs:
@@ -54,7 +54,7 @@ class LpipsMetric:
         """Return what changes the value."""
         return {"per_class": self.options.per_class}
 
-    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         """Return (distance,); see :func:`mean_pair_distance`.
 
         Raises:

@@ -20,7 +20,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench_metrics.neighbours import pairwise_features, squared_distance_blocks, squared_radii
 from ganbench_metrics.options import MemorisedOptions
 
@@ -51,13 +51,13 @@ class MemorisedMetric:
     options: MemorisedOptions = field(default_factory=MemorisedOptions)
     implementation: str = "memorised-1"
     needs: ClassVar[Needs] = Needs(statistics=False, features=True, held_out="control")
-    least_images: int = 2
+    least_samples: int = 2
 
     def parameters(self) -> dict[str, str | int | float]:
         """Return what changes the value."""
         return {"factor": self.options.factor}
 
-    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         """Return (share,), from 0 to 1; see :func:`memorised`."""
         return (memorised(pairwise_features(real), pairwise_features(fake), self.options.factor).double().mean().item(),)
 

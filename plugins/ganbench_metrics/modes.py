@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ganbench.errors import UnsuitableError
 from ganbench.evaluation.modes import score_counts
-from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench_metrics.options import ModesOptions
 
 
@@ -18,13 +18,13 @@ class ModesMetric:
     options: ModesOptions = field(default_factory=ModesOptions)
     implementation: str = "modes-1"
     needs: ClassVar[Needs] = Needs(statistics=False)
-    least_images: int = 1
+    least_samples: int = 1
 
     def parameters(self) -> dict[str, str | int | float]:
         """Return what changes the value."""
         return {"expected": self.options.expected}
 
-    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         """Return (modes, high quality, reverse KL) of the generated samples.
 
         Raises:

@@ -27,7 +27,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import avg_pool2d, conv2d
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench.evaluation.required import labels_of
 from ganbench_metrics.options import MsSsimOptions
 
@@ -155,31 +155,31 @@ class MsSsimMetric:
 
     options: MsSsimOptions = field(default_factory=MsSsimOptions)
     implementation: str = "ms-ssim-1"
-    least_images: int = 2
+    least_samples: int = 2
 
     @property
     def needs(self) -> Needs:
         """The generated images, and what they were asked for where pairs are of one class."""
-        return Needs(statistics=False, images=True, labels=self.options.per_class, reference=False)
+        return Needs(statistics=False, samples=True, labels=self.options.per_class, reference=False)
 
     def parameters(self) -> dict[str, str | int | float]:
         """Return what changes the value."""
         return {"num_pairs": self.options.num_pairs, "per_class": self.options.per_class, "seed": self.options.seed}
 
-    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         """Return (mean MS-SSIM,).
 
         Raises:
             ConfigError: images smaller than the window, or too few of them.
         """
-        if fake.images is None:
+        if fake.samples is None:
             raise ValueError("this metric needs the images, and the feature set holds none")
-        pairs = self._pairs(fake, len(fake.images))
-        images = fake.images.to("cuda" if torch.cuda.is_available() else "cpu")
+        pairs = self._pairs(fake, len(fake.samples))
+        images = fake.samples.to("cuda" if torch.cuda.is_available() else "cpu")
         blocks = torch.split(pairs.to(images.device), max(1, _BLOCK_ELEMENTS // images[0].numel()))
         return (torch.cat([ms_ssim(images[block[:, 0]], images[block[:, 1]]) for block in blocks]).mean().item(),)
 
-    def _pairs(self, fake: FeatureSet, count: int) -> Tensor:
+    def _pairs(self, fake: SampleSet, count: int) -> Tensor:
         generator = torch.Generator().manual_seed(self.options.seed)
         if not self.options.per_class:
             return random_pairs(count, self.options.num_pairs, generator)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 
 BLOCK_ELEMENTS = 2**22
 """Distances in one block: 32 MiB in float64."""
@@ -65,7 +65,7 @@ def _smallest(start: int, distances: Tensor, num_neighbours: int) -> Tensor:
     return distances.topk(num_neighbours, dim=1, largest=False).values[:, -1]
 
 
-def pairwise_features(images: FeatureSet) -> Tensor:
+def pairwise_features(images: SampleSet) -> Tensor:
     """Return a set's features, ``[N, D]`` float32, on the GPU when there is one.
 
     Raises:

@@ -14,7 +14,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from ganbench.errors import UnsuitableError
-from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench.evaluation.required import logits_of
 
 _LEAST_SHARE = 0.5
@@ -46,7 +46,7 @@ class TargetAccuracy:
     needs: ClassVar[Needs] = Needs(statistics=False, logits=True)
 
     @property
-    def least_images(self) -> int:
+    def least_samples(self) -> int:
         """One."""
         return 1
 
@@ -54,7 +54,7 @@ class TargetAccuracy:
         """Return nothing: there is nothing to choose."""
         return {}
 
-    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         """Return the share, from 0 to 1.
 
         Raises:

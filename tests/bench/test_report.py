@@ -135,7 +135,7 @@ def step_report(device: str) -> StepReport:
     )
     figures = MeasuredStep(
         milliseconds=about(2.0),
-        images_per_second=about(32_000.0),
+        samples_per_second=about(32_000.0),
         speedup_over_published=about(4.0),
         speedup_over_compile=about(1.5),
         single=single,

@@ -168,7 +168,7 @@ def test_every_loop_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert published.measured.speedup_over_published is not None
     assert published.measured.speedup_over_published.median == 1.0
     assert eager.measured is not None
-    assert eager.measured.images_per_second.median == pytest.approx(16e3 / eager.measured.milliseconds.median, rel=0.5)
+    assert eager.measured.samples_per_second.median == pytest.approx(16e3 / eager.measured.milliseconds.median, rel=0.5)
     assert eager.measured.speedup_over_compile is None
     assert len(eager.first_losses) == check.CHECKED_STEPS
     assert report.trained == {"plugin": "dcgan", "dataset": "digits", "batch_size": 16}

@@ -80,7 +80,7 @@ def test_a_change_of_nothing_passes_and_leaves_its_files(call: Call, capsys: pyt
     assert capsys.readouterr().out.startswith("no regression (")
     assert sorted(path.name for path in Path("ganbench-ci").iterdir()) == [".gitignore", *FILES]
     assert verdict()["kind"] == "paired"
-    for metric in ("images_per_second", "op_count", "peak_memory_mib", "frozen.fd500_digits"):
+    for metric in ("samples_per_second", "op_count", "peak_memory_mib", "frozen.fd500_digits"):
         assert states()[metric][0] == "unchanged"
 
 
@@ -88,14 +88,14 @@ def test_on_a_hosted_runner_speed_and_memory_only_warn(call: Call, capsys: pytes
     """Its neighbours are unknown; the verdict says so all the same."""
     facts = {"facts": {"peak_rss_mib": 1600.0}}
     assert call("./a", "./b", "--inject-slowdown", "30%", head=facts) == 0
-    assert (states()["images_per_second"], states()["peak_memory_mib"]) == (("regressed", "warn"), ("regressed", "warn"))
+    assert (states()["samples_per_second"], states()["peak_memory_mib"]) == (("regressed", "warn"), ("regressed", "warn"))
     assert "only a warning" in " ".join(capsys.readouterr().out.split())
 
 
 def test_on_a_gpu_of_ones_own_speed_and_memory_fail(call: Call, seen: dict[str, Side]) -> None:
     """The device is the GPU, unless another one is named."""
     assert call("./a", "./b", "--gpu", "--inject-slowdown", "10%") == 1
-    assert states()["images_per_second"] == ("regressed", "fail")
+    assert states()["samples_per_second"] == ("regressed", "fail")
     assert call("./a", "./b", "--gpu", head={"facts": {"peak_device_mib": 900.0}}, base={"facts": {"peak_device_mib": 800.0}}) == 1
     assert states()["peak_memory_mib"] == ("regressed", "fail")
     assert seen["head"].settings["training.device"] == "cuda"

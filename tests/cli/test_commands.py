@@ -113,7 +113,7 @@ def test_a_run_without_metrics_has_a_speed(capfd: pytest.CaptureFixture[str]) ->
     assert main(["run", "--plugin", "dcgan", "--kimg", "0.5", "--threads", "1", *SMALL, "--no-eval", "--json"]) == 0
     record = json.loads(capfd.readouterr().out)
     assert record["evaluations"] == []
-    assert record["throughput"]["images_per_second"] > 0
+    assert record["throughput"]["samples_per_second"] > 0
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in cli.list_commands(None))])  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ def save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_record: Callable[
     def call(folder: str, speeds: Iterable[float] = SPEEDS, quality: float = 20.0, cpu: str = "Test CPU", **changes: Any) -> Path:
         for seed, speed in enumerate(speeds):
             record = make_record(seed=seed, run_id=f"{Path(folder).name}-s{seed}")
-            throughput = dataclasses.replace(record.throughput, images_per_second=speed)
+            throughput = dataclasses.replace(record.throughput, samples_per_second=speed)
             work = dataclasses.replace(record.work, trajectory_hash=f"{folder}{seed}")
             values = (make_value(quality + 0.1 * seed),)
             evaluations = (dataclasses.replace(record.evaluations[0], values=values),)
@@ -90,7 +90,7 @@ def test_json_is_the_whole_verdict_and_nothing_else(sides: tuple[str, str], caps
     out, err = capsys.readouterr()
     whole = json.loads(out)
     assert (whole["schema_version"], whole["exit_code"], whole["base"], whole["head"]) == (1, 1, "base", "head")
-    (speed,) = [found for found in whole["findings"] if found["metric"] == "images_per_second"]
+    (speed,) = [found for found in whole["findings"] if found["metric"] == "samples_per_second"]
     assert (speed["state"], sorted(speed["base_values"])) == ("regressed", sorted(SPEEDS))
     assert err == ""
 
@@ -110,7 +110,7 @@ def test_a_side_can_be_given_in_many_ways(save: Save, capsys: pytest.CaptureFixt
         assert main(["compare", *way, "--json"]) == 0
         outputs.append(json.loads(capsys.readouterr().out)["findings"])
     assert outputs == [outputs[0]] * len(ways)
-    assert {found["num_base"] for found in outputs[0] if found["metric"] == "images_per_second"} == {2}
+    assert {found["num_base"] for found in outputs[0] if found["metric"] == "samples_per_second"} == {2}
 
 
 def test_a_folder_with_a_comma_is_one_folder(save: Save, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,11 +133,11 @@ def test_strict_fails_on_what_stays_open(save: Save, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        (("--threshold", "images_per_second=50%"), 0),
+        (("--threshold", "samples_per_second=50%"), 0),
         (("--threshold", "throughput=0.5"), 0),
         (("--threshold", "throughput=0%"), 1),
         (("--gate", "throughput=warn"), 0),
-        (("--gate", "images_per_second = off"), 0),
+        (("--gate", "samples_per_second = off"), 0),
         (("--gate", "quality=off", "--gate", "memory=warn"), 1),
         (("--alpha", "0.001"), 0),
         (("--quality", "best"), 1),

@@ -35,9 +35,9 @@ def use_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 def at(images: int) -> Progress:
     """Return the progress of a run of 8 kimg."""
     return Progress(
-        images_seen=images,
-        total_images=8000,
-        images_per_second=1234.5,
+        samples_seen=images,
+        total_samples=8000,
+        samples_per_second=1234.5,
         eta_seconds=75.0,
         statistics={"discriminator_loss": 0.5, "generator_loss": 2.25},
     )

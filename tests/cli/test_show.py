@@ -84,7 +84,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path, capsys, make_record):
 def test_a_bare_record_can_be_shown(tmp_path, capsys, make_record):
     """No evaluation, nothing counted, no speed: dashes, and no section without rows."""
     record = make_record(evaluations=(), notes=(), host="", plugins=(), collapsed=False)
-    zero = dataclasses.replace(record.throughput, images_per_second=0.0, seconds_per_kimg=0.0, phase_milliseconds=())
+    zero = dataclasses.replace(record.throughput, samples_per_second=0.0, seconds_per_kimg=0.0, phase_milliseconds=())
     timing = dataclasses.replace(record.timing, **{field.name: 0.0 for field in dataclasses.fields(record.timing)})
     record = dataclasses.replace(record, throughput=zero, timing=timing, work=dataclasses.replace(record.work, flops_per_iteration=0))
     (tmp_path / "bare.json").write_text(to_json(record))

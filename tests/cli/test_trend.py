@@ -27,7 +27,7 @@ def at(make_record):
     def build(day=0, speed=1000.0, **changes):
         moment = START + timedelta(days=day)
         record = make_record(run_id=f"{moment:%Y%m%d-%H%M%S}-dcgan-digits-s0", created=moment.isoformat())
-        return dataclasses.replace(record, throughput=dataclasses.replace(record.throughput, images_per_second=speed), **changes)
+        return dataclasses.replace(record, throughput=dataclasses.replace(record.throughput, samples_per_second=speed), **changes)
 
     return build
 
@@ -60,7 +60,7 @@ def test_a_slowdown_is_shown_and_fails(history, capsys):
 
 def test_an_accepted_change_passes(history, capsys):
     """From accept.toml in the history, or from the file that is named."""
-    entry = {"metric": "images_per_second", "cell": "dcgan digits", "commit": "0000014abc", "reason": "larger batches"}
+    entry = {"metric": "samples_per_second", "cell": "dcgan digits", "commit": "0000014abc", "reason": "larger batches"}
     Path("other.json").write_text(json.dumps({"accept": [entry]}))
     assert main(["trend", "h", "--accept", "other.json"]) == 0
     (history / "accept.toml").write_text("[[accept]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in entry.items()))
@@ -137,7 +137,7 @@ def test_nothing_to_look_at_is_exit_code_5(history, at, arguments):
         (["notes.txt"], 2, "notes.txt is not the directory of a history"),
         (["damaged"], 2, "no record of damaged can be read"),
         (["future"], 2, "has schema version 99"),
-        (["h", "--metric", "image_per_second"], 2, "did you mean 'images_per_second'"),
+        (["h", "--metric", "image_per_second"], 2, "did you mean 'samples_per_second'"),
         (["h", "--newest", "0"], 2, "0 is not in the range"),
         (["h", "--accept", "missing.toml"], 2, "cannot read missing.toml: No such file"),
         (["h", "--accept", "notes.txt"], 2, "notes.txt is not valid TOML"),

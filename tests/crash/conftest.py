@@ -183,7 +183,7 @@ def _fingerprint(run: Path) -> dict[str, Any]:
     record = json.loads((run / "record.json").read_text())
     everything = {
         "state": {name: value for name, value in state.items() if name not in ("seconds", "created", "events_bytes", "evaluations")},
-        "evaluations": [(e["images_seen"], e["values"]) for e in record["evaluations"]],
+        "evaluations": [(e["samples_seen"], e["values"]) for e in record["evaluations"]],
         "record": {name: record[name] for name in _KEPT},
         "samples": {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (run / "samples").iterdir()},
         "events": [{k: v for k, v in e.items() if k not in ("time", "training_seconds")} for e in read_events(run / "events.jsonl")],

@@ -87,10 +87,10 @@ def test_a_damaged_checkpoint_costs_one_step_back(
 def test_a_damaged_checkpoint_is_not_counted_among_those_kept(tmp_path: Path) -> None:
     """It lies at or beyond the point that the run went on from, and leaves when that point is saved again."""
     for seen in (100, 200, 300):
-        newest = save_checkpoint(tmp_path, {"seen": seen}, images_seen=seen, keep=3)
+        newest = save_checkpoint(tmp_path, {"seen": seen}, samples_seen=seen, keep=3)
     newest.write_bytes(b"damaged")
     for seen in (250, 300):
-        save_checkpoint(tmp_path, {"seen": seen, "again": True}, images_seen=seen, keep=3)
+        save_checkpoint(tmp_path, {"seen": seen, "again": True}, samples_seen=seen, keep=3)
     states = [torch.load(path, weights_only=True)["seen"] for path in list_checkpoints(tmp_path)]
     assert states == [200, 250, 300]
 

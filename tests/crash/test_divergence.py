@@ -78,7 +78,7 @@ def test_divergence_is_a_result(broken: Callable[[str], Any], call: Callable[...
     record = json.loads((run / "record.json").read_text())
     assert record["status"] == "diverged"
     assert record["status_detail"].startswith(reason)
-    assert 0 < record["work"]["images_seen"] < 600
+    assert 0 < record["work"]["samples_seen"] < 600
     assert record["evaluations"][0]["values"][0]["value"] > 0
     assert "diverged" in child.stdout
     assert {"curves.png", "progress.png", "events.jsonl"} <= {p.name for p in run.iterdir()}

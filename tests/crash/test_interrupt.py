@@ -44,7 +44,7 @@ def test_the_first_signal_saves_and_says_how_to_go_on(
     assert record["status"] == "interrupted"
     state = load_newest(tmp_path / "run" / "checkpoints")
     assert state is not None
-    assert state["counters"][0] == record["work"]["images_seen"] > 0
+    assert state["counters"][0] == record["work"]["samples_seen"] > 0
     assert not (tmp_path / "run" / "record.json").exists()
 
 

@@ -7,15 +7,15 @@ import torch
 from torch.nn.functional import one_hot
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench_metrics.class_accuracy import ClassAccuracy, accuracy_by_class
 
 
-def images(taken_for: list[int], asked: list[int]) -> FeatureSet:
+def images(taken_for: list[int], asked: list[int]) -> SampleSet:
     """Images that a classifier of five classes takes for the first, and that were asked to be the second."""
     logits = one_hot(torch.tensor(taken_for), 5).float()
-    return FeatureSet(statistics=FeatureStatistics(1), logits=logits, labels=torch.tensor(asked))
+    return SampleSet(statistics=FeatureStatistics(1), logits=logits, labels=torch.tensor(asked))
 
 
 REAL = images([0, 1, 2, 2], [0, 1, 2, 2])
@@ -44,6 +44,6 @@ def test_an_extractor_of_other_classes_is_refused() -> None:
 
 def test_an_extractor_without_classes_is_refused() -> None:
     """The message says what to change."""
-    plain = FeatureSet(statistics=FeatureStatistics(1), labels=torch.tensor([0]))
+    plain = SampleSet(statistics=FeatureStatistics(1), labels=torch.tensor([0]))
     with pytest.raises(ConfigError, match="class_accuracy needs an extractor with classes; choose another extractor"):
         ClassAccuracy().compute(plain, plain)

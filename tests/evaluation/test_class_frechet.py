@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench_metrics.class_frechet import build_class_frechet, class_frechet_distances
 from ganbench_metrics.frechet import frechet_distance
@@ -20,7 +20,7 @@ def normal(count, seed, dims=5):
 def side(features, labels=None):
     statistics = FeatureStatistics(features.shape[1])
     statistics.update(features)
-    return FeatureSet(statistics=statistics, features=features, labels=labels)
+    return SampleSet(statistics=statistics, features=features, labels=labels)
 
 
 REAL = side(normal(300, 0) + LABELS[:, None] * 4.0, LABELS)

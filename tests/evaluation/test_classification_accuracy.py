@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench_metrics.classification_accuracy import build_classification_accuracy, build_network, train_classifier
 from ganbench_metrics.options import ClassificationAccuracyOptions
@@ -22,7 +22,7 @@ def bars(count, seed):
 
 
 def side(images, labels):
-    return FeatureSet(statistics=FeatureStatistics(1), images=images, labels=labels)
+    return SampleSet(statistics=FeatureStatistics(1), samples=images, labels=labels)
 
 
 REAL = side(*bars(200, 0))

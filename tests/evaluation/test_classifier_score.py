@@ -8,7 +8,7 @@ import torch
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench_metrics.classifier_score import ClassifierScoreMetric, build_classifier_score, classifier_score
 from ganbench_metrics.options import ClassifierScoreOptions
@@ -21,7 +21,7 @@ def logits_of(count, classes, seed=0):
 
 
 def feature_set(logits):
-    return FeatureSet(statistics=FeatureStatistics(4), logits=logits)
+    return SampleSet(statistics=FeatureStatistics(4), logits=logits)
 
 
 @pytest.mark.parametrize("shuffle", [True, False])

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import pairwise_distances
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench_metrics import neighbours
 from ganbench_metrics.density_coverage import build_density_coverage, density_coverage
@@ -72,7 +72,7 @@ def test_the_metric_states_its_protocol():
     """(density, coverage), and k in the key."""
     real, fake = features_of(60, 4, 10), features_of(50, 4, 11)
     metric = build_density_coverage(DensityCoverageOptions(num_neighbours=2))
-    sides = [FeatureSet(statistics=FeatureStatistics(4), features=f) for f in (real, fake)]
+    sides = [SampleSet(statistics=FeatureStatistics(4), features=f) for f in (real, fake)]
     assert metric.compute(*sides) == density_coverage(real, fake, 2)
     assert metric.parameters() == {"num_neighbours": 2}
     with pytest.raises(ValueError, match=r"num_neighbours must be 1 or more \(got 0\)"):

@@ -11,7 +11,7 @@ from ganbench.data.source import ArraySource, Dataset
 from ganbench.errors import PluginError, UnsuitableError
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import plan_metrics
-from ganbench.evaluation.protocol import Features, FeatureSet
+from ganbench.evaluation.protocol import Features, SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench.spec import ExtractorSpec, ImageShape, NoOptions
@@ -42,12 +42,12 @@ class Sums:
     num_members = 3
 
     def __init__(self):
-        self.images_seen = 0
+        self.samples_seen = 0
         generator = torch.Generator().manual_seed(9)
         self.weights = torch.randint(-3, 4, (self.num_members, 16, self.dims), generator=generator).float()
 
     def extract(self, images):
-        self.images_seen += len(images)
+        self.samples_seen += len(images)
         flat = images.flatten(1).float()
         return tuple(Features(features=flat @ w, logits=flat @ w / 500) for w in self.weights)
 
@@ -74,7 +74,7 @@ def generate(start, count):
 def feature_set(features):
     found = FeatureStatistics(features.shape[1])
     found.update(features)
-    return FeatureSet(statistics=found, features=features)
+    return SampleSet(statistics=found, features=features)
 
 
 def distances(first, second):
@@ -96,9 +96,9 @@ def test_a_smaller_count_sees_the_first_samples_of_one_pass():
     extractor = Sums()
     evaluator = make(["fd120", "fd50"], extractor=extractor)
     evaluator.prepare()
-    before = extractor.images_seen
+    before = extractor.samples_seen
     values = {v.name: v.value for v in evaluator.evaluate(generate)}
-    assert extractor.images_seen - before == 120
+    assert extractor.samples_seen - before == 120
     assert values["fd50_sums"] == pytest.approx(statistics.fmean(distances(REAL, FAKE[:50])), rel=1e-9)
     assert values["fd120_sums"] == pytest.approx(statistics.fmean(distances(REAL, FAKE)), rel=1e-9)
 
@@ -152,7 +152,7 @@ def test_a_second_run_takes_references_and_floors_from_the_cache(tmp_path):
     extractor = Sums()
     again = make(names, extractor=extractor, cache=ReferenceCache(tmp_path))
     again.prepare()
-    assert extractor.images_seen == 0
+    assert extractor.samples_seen == 0
     assert again.evaluate(generate) == first == make(names).evaluate(generate)
 
 
@@ -161,7 +161,7 @@ def test_a_new_floor_reads_only_the_images_of_its_parts(tmp_path):
     make(["fd120"], cache=ReferenceCache(tmp_path)).prepare()
     extractor = Sums()
     make(["fd30"], extractor=extractor, cache=ReferenceCache(tmp_path)).prepare()
-    assert extractor.images_seen == 60
+    assert extractor.samples_seen == 60
 
 
 def test_damaged_entries_are_computed_again(tmp_path):
@@ -171,7 +171,7 @@ def test_damaged_entries_are_computed_again(tmp_path):
         path.write_bytes(path.read_bytes()[:-1])
     extractor = Sums()
     assert make(["fd120"], extractor=extractor, cache=ReferenceCache(tmp_path)).evaluate(generate) == first
-    assert extractor.images_seen == 150 + 120
+    assert extractor.samples_seen == 150 + 120
 
 
 @pytest.mark.parametrize("attribute", ["extractor_id", "weights_hash", "preprocessing_id"])
@@ -183,7 +183,7 @@ def test_another_extractor_has_another_key_and_another_cache_entry(tmp_path, att
     setattr(extractor, attribute, "another")
     other = make(["fd120"], extractor=extractor, cache=ReferenceCache(tmp_path))
     other.prepare()
-    assert extractor.images_seen == 150
+    assert extractor.samples_seen == 150
     assert other.keys()[0].digest != first.keys()[0].digest
 
 

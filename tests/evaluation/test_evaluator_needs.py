@@ -11,7 +11,7 @@ from ganbench.data.source import ArraySource, Dataset
 from ganbench.errors import ConfigError
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import plan_metrics
-from ganbench.evaluation.protocol import Features, FeatureSet, Needs
+from ganbench.evaluation.protocol import Features, Needs, SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.spec import ExtractorSpec, ImageShape, MetricSpec, Quantity
 
@@ -29,10 +29,10 @@ class Mean:
     num_members = 1
 
     def __init__(self) -> None:
-        self.images_seen = 0
+        self.samples_seen = 0
 
     def extract(self, images: torch.Tensor) -> tuple[Features, ...]:
-        self.images_seen += len(images)
+        self.samples_seen += len(images)
         return (Features(features=images.float().mean(dim=(1, 2, 3))[:, None].expand(-1, 3).contiguous()),)
 
 
@@ -41,14 +41,14 @@ class Spy:
     """A metric that keeps what it was shown, the floor's first."""
 
     needs: Needs
-    shown: list[tuple[FeatureSet, FeatureSet]] = field(default_factory=list)
+    shown: list[tuple[SampleSet, SampleSet]] = field(default_factory=list)
     implementation: str = "spy-1"
-    least_images: int = 1
+    least_samples: int = 1
 
     def parameters(self) -> dict[str, str | int | float]:
         return {}
 
-    def compute(self, real: FeatureSet, fake: FeatureSet) -> tuple[float, ...]:
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         self.shown.append((real, fake))
         return (float(len(self.shown)),)
 
@@ -93,21 +93,21 @@ def is_among(images: torch.Tensor, source: ArraySource) -> bool:
 
 def test_images_and_labels_come_together_in_order() -> None:
     """The first 20 generated ones, and the whole train split."""
-    _, (real, fake), value = run(Needs(statistics=False, images=True, labels=True))
-    assert torch.equal(fake.images, FAKE[:20])
+    _, (real, fake), value = run(Needs(statistics=False, samples=True, labels=True))
+    assert torch.equal(fake.samples, FAKE[:20])
     assert torch.equal(fake.labels, ASKED[:20])
-    assert torch.equal(real.images, TRAIN.images)
+    assert torch.equal(real.samples, TRAIN.images)
     assert torch.equal(real.labels, TRAIN.labels)
     assert (value.name, value.num_generated, value.num_reference, value.floor_count) == ("spy20", 20, 40, 20)
 
 
 def test_the_floor_is_of_two_parts_of_the_train_split_with_their_own_labels() -> None:
     """Disjoint, and each image keeps its label."""
-    (one, other), _, _ = run(Needs(statistics=False, images=True, labels=True))
-    assert len(one.images) == len(other.images) == 20
-    assert torch.equal(torch.cat([one.images, other.images]).flatten(1).unique(dim=0), TRAIN.images.flatten(1).unique(dim=0))
+    (one, other), _, _ = run(Needs(statistics=False, samples=True, labels=True))
+    assert len(one.samples) == len(other.samples) == 20
+    assert torch.equal(torch.cat([one.samples, other.samples]).flatten(1).unique(dim=0), TRAIN.images.flatten(1).unique(dim=0))
     for side in (one, other):
-        for image, label in zip(side.images, side.labels, strict=True):
+        for image, label in zip(side.samples, side.labels, strict=True):
             assert TRAIN.labels[(TRAIN.images == image).flatten(1).all(dim=1)].tolist() == [label.item()]
 
 
@@ -115,17 +115,17 @@ def test_what_is_not_needed_is_not_kept() -> None:
     """Neither a D x D matrix, nor features, images, labels or the real images."""
     for side in run(Needs(statistics=False, spread=True, reference=False))[1]:
         assert side.statistics.count == 0
-        assert side.features is side.logits is side.images is side.labels is None
+        assert side.features is side.logits is side.samples is side.labels is None
     real, fake = run(Needs(features=True))[1]
     assert (real.statistics.count, fake.statistics.count) == (40, 20)
-    assert real.images is fake.images is real.labels is fake.spread is None
+    assert real.samples is fake.samples is real.labels is fake.spread is None
 
 
 def test_without_a_reference_only_the_floors_images_are_read() -> None:
     """Forty images for two parts of twenty, then the generated ones; nothing when the floor is cached."""
     evaluator, _, extractor = make(Needs(statistics=False, spread=True, reference=False), train=ArraySource(pixels(90, 5), classes(90, 5)))
     evaluator.prepare()
-    assert extractor.images_seen == 40
+    assert extractor.samples_seen == 40
 
 
 def test_the_spread_is_by_class_where_labels_are_needed() -> None:
@@ -137,22 +137,22 @@ def test_the_spread_is_by_class_where_labels_are_needed() -> None:
 
 def test_held_out_images_can_be_the_reference() -> None:
     """Then train images stand for generated ones in the floor, as many as are generated."""
-    (floor_real, floor_fake), (real, _), value = run(Needs(statistics=False, images=True, labels=True, held_out="reference"))
-    assert torch.equal(real.images, TEST.images)
-    assert torch.equal(floor_real.images, TEST.images)
+    (floor_real, floor_fake), (real, _), value = run(Needs(statistics=False, samples=True, labels=True, held_out="reference"))
+    assert torch.equal(real.samples, TEST.images)
+    assert torch.equal(floor_real.samples, TEST.images)
     assert torch.equal(real.labels, TEST.labels)
-    assert len(floor_fake.images) == 20
-    assert is_among(floor_fake.images, TRAIN)
+    assert len(floor_fake.samples) == 20
+    assert is_among(floor_fake.samples, TRAIN)
     assert (value.num_reference, value.floor_count, value.floor_of) == (12, 20, "train images against the held-out ones")
 
 
 def test_held_out_images_can_be_the_generated_images_control() -> None:
     """The floor shows them to the metric against the whole train split."""
-    (floor_real, floor_fake), (real, _), value = run(Needs(statistics=False, images=True, held_out="control"))
-    assert torch.equal(real.images, TRAIN.images)
-    assert torch.equal(floor_real.images, TRAIN.images)
-    assert len(floor_fake.images) == 12
-    assert is_among(floor_fake.images, TEST)
+    (floor_real, floor_fake), (real, _), value = run(Needs(statistics=False, samples=True, held_out="control"))
+    assert torch.equal(real.samples, TRAIN.images)
+    assert torch.equal(floor_real.samples, TRAIN.images)
+    assert len(floor_fake.samples) == 12
+    assert is_among(floor_fake.samples, TEST)
     assert (value.num_reference, value.floor_count, value.floor_of) == (40, 12, "held-out images against the train images")
 
 
@@ -160,18 +160,18 @@ def test_held_out_images_can_be_the_generated_images_control() -> None:
 def test_without_held_out_images_the_train_split_stands_in(held_out: str) -> None:
     """None at all, or none with the labels that are needed; the evaluation key names the split."""
     for test in (None, ArraySource(TEST.images)):
-        needs = Needs(statistics=False, images=True, labels=True, held_out=held_out)  # type: ignore[arg-type]
+        needs = Needs(statistics=False, samples=True, labels=True, held_out=held_out)  # type: ignore[arg-type]
         floor, (real, _), value = run(needs, test=test)
         assert value.floor_of == ""
-        assert torch.equal(real.images, TRAIN.images)
-        assert [len(side.images) for side in floor] == [20, 20]
+        assert torch.equal(real.samples, TRAIN.images)
+        assert [len(side.samples) for side in floor] == [20, 20]
         assert dict(make(needs, test=test)[0].keys()[0].fields)["reference_split"] == "train"
 
 
 def test_the_key_says_what_is_compared_with() -> None:
     """The held-out images' hash and name; a control is no part of the value."""
     for held_out, split, source in (("reference", "test", TEST), ("control", "train", TRAIN), ("unused", "train", TRAIN)):
-        fields = dict(make(Needs(images=True, held_out=held_out))[0].keys()[0].fields)  # type: ignore[arg-type]
+        fields = dict(make(Needs(samples=True, held_out=held_out))[0].keys()[0].fields)  # type: ignore[arg-type]
         assert (fields["reference_split"], fields["reference_hash"]) == (split, source.content_hash)
         assert (fields["extractor"], fields["weights_hash"]) == ("none", "")
 
@@ -190,7 +190,7 @@ def test_features_and_floors_come_from_the_cache_with_labels(tmp_path, needs: Ne
     values = first.evaluate(lambda start, count: FAKE[start : start + count], ASKED)
     again, spy, extractor = make(needs, cache=ReferenceCache(tmp_path))
     again.prepare()
-    assert extractor.images_seen == 0
+    assert extractor.samples_seen == 0
     (value,) = again.evaluate(lambda start, count: FAKE[start : start + count], ASKED)
     assert (value.floor, value.floor_count) == (values[0].floor, values[0].floor_count)
     real, cached = first_spy.shown[-1][0], spy.shown[-1][0]
@@ -218,12 +218,12 @@ def test_features_and_floors_come_from_the_cache_with_labels(tmp_path, needs: Ne
 def test_a_run_that_lacks_what_a_metric_needs_is_refused(settings: dict[str, object], message: str) -> None:
     """When the evaluator is built, before anything is trained or extracted."""
     with pytest.raises(ConfigError, match=message):
-        make(Needs(images=True, labels=True), **settings)
+        make(Needs(samples=True, labels=True), **settings)
 
 
 def test_too_few_held_out_images_are_refused() -> None:
     """The metric's own least number counts for the side that it looks at."""
-    spy = Spy(Needs(images=True, held_out="reference"), least_images=15)
+    spy = Spy(Needs(samples=True, held_out="reference"), least_samples=15)
     spec = MetricSpec(name="spy", summary="s", factory="a:b", quantities=(), on_images=True)
     planned = plan_metrics(["spy20"], {"spy": spec}, EXTRACTORS, "mean")
     dataset = Dataset(name="noise", shape=SHAPE, train=TRAIN, test=TEST)

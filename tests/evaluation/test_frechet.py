@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 
 from ganbench.errors import ConfigError, RunFailed
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench.spec import NoOptions
 from ganbench_metrics import frechet
@@ -26,7 +26,7 @@ EXACT = 1e-9
 def feature_set(features):
     statistics = FeatureStatistics(features.shape[1])
     statistics.update(features)
-    return FeatureSet(statistics=statistics)
+    return SampleSet(statistics=statistics)
 
 
 def random_features(count, dims, seed, shift=0.0):
@@ -224,7 +224,7 @@ def test_it_equals_torch_fidelity(count, tolerance):
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_images_are_a_clear_error(count):
     """One image has no covariance; the message says how many there were and what to do."""
-    few = FeatureSet(statistics=FeatureStatistics(3))
+    few = SampleSet(statistics=FeatureStatistics(3))
     few.statistics.update(torch.zeros(count, 3))
     with pytest.raises(ConfigError, match=rf"at least 2 images on each side \(got {count}\); evaluate more images"):
         frechet_distance(feature_set(torch.randn(5, 3)), few)

@@ -9,7 +9,7 @@ import torch
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import FeatureSet, Needs
+from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench_metrics import kernel_distance
 from ganbench_metrics.kernel_distance import KernelDistanceMetric, build_kernel_distance, subset_kernel_distance, unbiased_mmd2
@@ -21,7 +21,7 @@ def features_of(count, dims, seed, shift=0.0):
 
 
 def feature_set(features):
-    return FeatureSet(statistics=FeatureStatistics(features.shape[1]), features=features)
+    return SampleSet(statistics=FeatureStatistics(features.shape[1]), features=features)
 
 
 def by_definition(x, y):
@@ -126,7 +126,7 @@ def test_the_metric_returns_mean_std_and_full_value():
 
 def test_features_that_were_not_kept_are_named():
     """A fault of the caller, not a NoneType error."""
-    bare = FeatureSet(statistics=FeatureStatistics(4))
+    bare = SampleSet(statistics=FeatureStatistics(4))
     with pytest.raises(ValueError, match="holds only their statistics"):
         KernelDistanceMetric().compute(bare, bare)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ganbench.errors import ConfigError, Diverged
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics
 from ganbench_metrics.lpips import build_lpips
 from ganbench_metrics.options import LpipsOptions
@@ -26,7 +26,7 @@ def spread(features, labels=None, batch_size=1000):
 
 
 def lpips(found, **options):
-    sides = [FeatureSet(statistics=FeatureStatistics(1), spread=one) for one in (None, found)]
+    sides = [SampleSet(statistics=FeatureStatistics(1), spread=one) for one in (None, found)]
     (value,) = build_lpips(LpipsOptions(**options)).compute(*sides)
     return value
 

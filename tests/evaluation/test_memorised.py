@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench_metrics.memorised import build_memorised, memorised
 from ganbench_metrics.options import MemorisedOptions
@@ -17,7 +17,7 @@ def normal(count, seed, dims=6):
 
 
 def share(train, fake, factor=1.0):
-    sides = [FeatureSet(statistics=FeatureStatistics(train.shape[1]), features=one) for one in (train, fake)]
+    sides = [SampleSet(statistics=FeatureStatistics(train.shape[1]), features=one) for one in (train, fake)]
     (value,) = build_memorised(MemorisedOptions(factor=factor)).compute(*sides)
     return value
 

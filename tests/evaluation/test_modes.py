@@ -14,7 +14,7 @@ from ganbench.evaluation.collect import Wanted, collect
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.modes import DataModes, score_counts
 from ganbench.evaluation.naming import plan_metrics
-from ganbench.evaluation.protocol import Features, FeatureSet
+from ganbench.evaluation.protocol import Features, SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache, feature_set_from_tensors, feature_set_to_tensors
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench.spec import ExtractorSpec, ImageShape
@@ -50,9 +50,9 @@ def points(count: int, seed: int = 0) -> Tensor:
     return torch.randn(count, 2, 1, 1, generator=torch.Generator().manual_seed(seed))
 
 
-def feature_set(counts: list[int] | None) -> FeatureSet:
+def feature_set(counts: list[int] | None) -> SampleSet:
     statistics = FeatureStatistics(1)
-    return FeatureSet(statistics=statistics, mode_counts=None if counts is None else torch.tensor(counts))
+    return SampleSet(statistics=statistics, mode_counts=None if counts is None else torch.tensor(counts))
 
 
 def test_the_scores_are_the_definitions() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench_metrics.ms_ssim import WEIGHTS, build_ms_ssim, ms_ssim, num_scales, scale_weights
 from ganbench_metrics.options import MsSsimOptions
@@ -26,7 +26,7 @@ def noise(count, size=16, seed=0):
 
 
 def feature_set(images, labels=None):
-    return FeatureSet(statistics=FeatureStatistics(1), images=images, labels=labels)
+    return SampleSet(statistics=FeatureStatistics(1), samples=images, labels=labels)
 
 
 @pytest.mark.parametrize(

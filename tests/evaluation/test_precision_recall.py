@@ -5,7 +5,7 @@ import torch
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench_metrics import neighbours
 from ganbench_metrics.options import PrecisionRecallOptions
@@ -73,7 +73,7 @@ def test_the_metric_states_its_protocol():
     """(precision, recall), and k in the key."""
     real, fake = features_of(60, 4, 11), features_of(50, 4, 12)
     metric = build_precision_recall(PrecisionRecallOptions(num_neighbours=2))
-    sides = [FeatureSet(statistics=FeatureStatistics(4), features=f) for f in (real, fake)]
+    sides = [SampleSet(statistics=FeatureStatistics(4), features=f) for f in (real, fake)]
     assert metric.compute(*sides) == precision_recall(real, fake, 2)
     assert metric.parameters() == {"num_neighbours": 2}
     with pytest.raises(ValueError, match=r"num_neighbours must be 1 or more \(got 0\)"):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganbench.cache import cache_directory, keep, platform_cache_directory
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache, feature_set_from_tensors, feature_set_to_tensors
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench.record.record import Key
@@ -39,7 +39,7 @@ def test_a_feature_set_comes_back_with_the_same_bits(cache, count):
     features = torch.randn(count, 8, generator=torch.Generator().manual_seed(count))
     statistics = FeatureStatistics(8)
     statistics.update(features)
-    cache.store(KEY, feature_set_to_tensors(FeatureSet(statistics=statistics, features=features, logits=features[:, :2])))
+    cache.store(KEY, feature_set_to_tensors(SampleSet(statistics=statistics, features=features, logits=features[:, :2])))
     found = feature_set_from_tensors(cache.load(KEY))
     assert found.statistics.count == count
     assert torch.equal(found.statistics.covariance(), statistics.covariance())

@@ -8,14 +8,14 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench_metrics.target_accuracy import TargetAccuracy, target_class
 
 
-def images_of(*classes: int) -> FeatureSet:
+def images_of(*classes: int) -> SampleSet:
     """Images that a classifier of five classes takes for these."""
-    return FeatureSet(statistics=FeatureStatistics(1), logits=one_hot(torch.tensor(classes), 5).float())
+    return SampleSet(statistics=FeatureStatistics(1), logits=one_hot(torch.tensor(classes), 5).float())
 
 
 def test_the_share_of_the_class_that_most_reference_images_have() -> None:
@@ -34,6 +34,6 @@ def test_a_reference_of_several_classes_is_refused() -> None:
 
 def test_an_extractor_without_classes_is_refused() -> None:
     """The message says what to change."""
-    plain = FeatureSet(statistics=FeatureStatistics(1))
+    plain = SampleSet(statistics=FeatureStatistics(1))
     with pytest.raises(ConfigError, match="target_accuracy needs an extractor with classes; choose another extractor"):
         TargetAccuracy().compute(plain, plain)

@@ -81,7 +81,7 @@ def test_a_hook_takes_the_arguments_that_it_names(install: Install) -> None:
         """,
     )
     manager = PluginManager()
-    assert list(manager.call("ganbench_after_step", images_seen=64, generator_steps=3)) == []
+    assert list(manager.call("ganbench_after_step", samples_seen=64, generator_steps=3)) == []
     assert list(manager.call("ganbench_before_run", config="c", directory="d")) == []
     assert manager.implementations("ganbench_after_step")[0].plugin.seen == [3, ("c", "d")]
 

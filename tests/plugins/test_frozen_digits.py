@@ -115,7 +115,7 @@ def test_new_images_come_from_the_last_checkpoint_of_a_run(tmp_path: Path, manag
     assert main(["run", "--plugin", "dcgan", *small, "--kimg", "0.05", "--no-eval", "--quiet", "--out", str(tmp_path / "run")]) == 0
     images, origin = sample_run(tmp_path / "run", manager)
     assert list(images.shape) == [NUM_IMAGES, 1, 16, 16]
-    assert (origin["plugin"], origin["seed"], origin["images_seen"]) == ("dcgan", 0, 56)
+    assert (origin["plugin"], origin["seed"], origin["samples_seen"]) == ("dcgan", 0, 56)
     assert torch.equal(images, sample_run(tmp_path / "run", manager)[0])
     shutil.rmtree(tmp_path / "run" / "checkpoints")
     with pytest.raises(UsageError, match="has no checkpoint"):

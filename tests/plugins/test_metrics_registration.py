@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import ganbench_metrics
-from ganbench.evaluation.protocol import FeatureSet
+from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics
 from ganbench.plugin.factory import load_attribute
 
@@ -53,13 +53,13 @@ def test_each_spec_builds_a_metric_with_its_quantities(name):
         spread = FeatureSpread(3)
         spread.update(features)
         sides.append(
-            FeatureSet(
+            SampleSet(
                 statistics=statistics,
                 features=features,
                 logits=logits,
                 mode_counts=torch.tensor([9, 500, 491]),
                 spread=spread,
-                images=torch.randint(0, 256, (1000, 1, 16, 16), dtype=torch.uint8, generator=generator),
+                samples=torch.randint(0, 256, (1000, 1, 16, 16), dtype=torch.uint8, generator=generator),
                 labels=logits.argmax(dim=1) if name == "class_accuracy" else torch.arange(1000) % 4,
             )
         )

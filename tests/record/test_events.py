@@ -14,11 +14,11 @@ from ganbench.record.event_log import EventLog, read_events
 def test_events_come_back_in_order(tmp_path, make_value):
     """Numbers, NaN and dataclasses are readable, each with a time."""
     with EventLog(tmp_path / "events.jsonl") as log:
-        log.write("progress", images_seen=64, loss=math.nan)
+        log.write("progress", samples_seen=64, loss=math.nan)
         log.write("evaluation", values=(make_value(12.5),))
     first, second = read_events(tmp_path / "events.jsonl")
     assert first["event"] == "progress"
-    assert first["images_seen"] == 64
+    assert first["samples_seen"] == 64
     assert math.isnan(first["loss"])
     assert first["time"].endswith("+00:00")
     assert second["values"][0]["value"] == 12.5

@@ -143,7 +143,7 @@ def test_curves_have_a_panel_for_losses_and_for_each_metric(run, make_record):
     ink = _ink(run.curves_path)
     with EventLog(run.events_path) as log:
         for i in range(20):
-            log.write("progress", images_seen=i * 1000, discriminator_loss=1.0 / (i + 1), generator_loss=float(i))
+            log.write("progress", samples_seen=i * 1000, discriminator_loss=1.0 / (i + 1), generator_loss=float(i))
     save_curves(run, make_record())
     assert _open(run.curves_path).width == without[0]
     assert _open(run.curves_path).height > 1.5 * without[1]
@@ -154,11 +154,11 @@ def test_curves_have_a_panel_for_losses_and_for_each_metric(run, make_record):
 def test_odd_histories_can_be_drawn(run, make_record, make_value, values):
     """No evaluation, nothing finite, zeros, eighteen decades, negative values of an unbiased metric."""
     evaluations = tuple(
-        dataclasses.replace(make_record().evaluations[0], images_seen=i * 1000, values=(make_value(v),)) for i, v in enumerate(values)
+        dataclasses.replace(make_record().evaluations[0], samples_seen=i * 1000, values=(make_value(v),)) for i, v in enumerate(values)
     )
     record = make_record(evaluations=evaluations, name="a $x$_{ b")
     if not evaluations:
-        record = dataclasses.replace(record, work=dataclasses.replace(record.work, images_seen=0))
+        record = dataclasses.replace(record, work=dataclasses.replace(record.work, samples_seen=0))
     save_curves(run, record)
     assert _ink(run.curves_path) > 0
 
@@ -166,7 +166,7 @@ def test_odd_histories_can_be_drawn(run, make_record, make_value, values):
 def test_only_finite_losses_are_drawn(tmp_path):
     """NaN, text and numbers that are no loss are left out."""
     with EventLog(tmp_path / "e") as log:
-        log.write("progress", images_seen=1000, generator_loss=1.5, penalty=3.0)
-        log.write("progress", images_seen=2000, generator_loss=math.nan)
-        log.write("progress", images_seen=3000, generator_loss="nan")
+        log.write("progress", samples_seen=1000, generator_loss=1.5, penalty=3.0)
+        log.write("progress", samples_seen=2000, generator_loss=math.nan)
+        log.write("progress", samples_seen=3000, generator_loss="nan")
     assert loss_history(read_events(tmp_path / "e", "progress")) == {"generator_loss": [(1.0, 1.5)]}

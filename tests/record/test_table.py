@@ -27,7 +27,7 @@ def _with_keys(record, **keys):
 
 
 def _measured(*values):
-    return (Evaluation(images_seen=1000, training_seconds=1.0, values=values),)
+    return (Evaluation(samples_seen=1000, training_seconds=1.0, values=values),)
 
 
 def _column(table, **wanted):
@@ -52,14 +52,14 @@ def test_what_the_floor_is_of_is_said(make_record, make_value):
     told = {"": "floor: two halves of 718 real images", "train images against others": "floor: 718 train images against others"}
     for of, words in told.items():
         values = (make_value(2.0, floor_of=of),)
-        record = make_record(evaluations=(Evaluation(images_seen=1, training_seconds=1.0, values=values),))
+        record = make_record(evaluations=(Evaluation(samples_seen=1, training_seconds=1.0, values=values),))
         assert words in make_table([record]).notes[0]
 
 
 def test_higher_is_better_takes_the_largest(make_record, make_value):
     """Precision's best is its maximum, and a NaN is never the best."""
     values = [make_value(v, name="precision1k", higher_is_better=True) for v in (0.2, 0.9, math.nan, 0.5)]
-    record = make_record(evaluations=tuple(Evaluation(images_seen=i, training_seconds=1.0, values=(v,)) for i, v in enumerate(values)))
+    record = make_record(evaluations=tuple(Evaluation(samples_seen=i, training_seconds=1.0, values=(v,)) for i, v in enumerate(values)))
     assert _texts(make_table([record]), part="best") == ["0.9000 ±0.50"]
     assert _texts(make_table([record]), part="final") == ["0.5000 ±0.50"]
 
@@ -128,7 +128,7 @@ def test_other_software_in_a_group_is_marked(make_record):
     odd = _with_keys(make_record(run_id="odd", seed=9), software=Key.of(precision="bf16", threads=1, torch="2.15.0"))
     table = make_table([make_record(run_id="a"), make_record(run_id="b", seed=1), odd])
     (group,) = table.groups
-    speed = _column(table, id="images_per_second")
+    speed = _column(table, id="samples_per_second")
     assert [row.cells[speed].notes for row in group.rows] == [(), (), (1,)]
     assert group.notes == ("speed under other software, not comparable with the rest: precision bf16 (others fp32), threads 1 (others 2)",)
 
@@ -231,7 +231,7 @@ def test_csv_holds_every_column_in_ascii(make_record, make_value):
     assert float(row[f"fd1k_digits@{key} best (lower is better)"]) == 1 / 3
     assert row[f"fd1k_digits@{key} best spread"] == "0.5"
     assert row[f"kd1k_digits@{key} final (lower is better)"] == "nan"
-    assert row["images_per_second"] == "1250.0"
+    assert row["samples_per_second"] == "1250.0"
     assert row["collapsed"] == "false"
     assert row["hardware_key"] == record.keys.hardware.digest
 
@@ -243,7 +243,7 @@ def test_json_is_versioned_and_complete(make_record, make_value):
     assert (data["schema"], data["schema_version"]) == ("ganbench-table", 1)
     (row,) = data["groups"][0]["rows"]
     assert row["run"] == record.run_id
-    assert row["images_per_second"] == 1250.0
+    assert row["samples_per_second"] == 1250.0
     fd, kd = row["metrics"]
     assert (fd["name"], fd["best"], fd["best_spread"], fd["floor"], fd["better"]) == ("fd1k_digits", 12.5, 0.5, 1.25, "lower")
     assert fd["evaluation_key"] == record.evaluations[0].values[0].evaluation_key

@@ -19,7 +19,7 @@ def measured(make_record, make_value):
 
     def make(run, *values, seed=0, **of_value):
         evaluations = (
-            Evaluation(images_seen=1000 * i, training_seconds=1.0, values=(make_value(value, **of_value),))
+            Evaluation(samples_seen=1000 * i, training_seconds=1.0, values=(make_value(value, **of_value),))
             for i, value in enumerate(values)
         )
         return make_record(run_id=run, name=run, seed=seed, evaluations=tuple(evaluations))
@@ -55,12 +55,12 @@ def test_what_has_no_value_comes_last_in_its_old_order(measured, make_record):
     assert _order(order_by(table, table.columns[-1].metric)) == ["c", "a", "b"]
 
 
-@pytest.mark.parametrize("name", ["images/s", "images_per_second"])
+@pytest.mark.parametrize("name", ["images/s", "samples_per_second"])
 def test_a_column_is_called_by_its_heading_or_its_id(make_record, name):
     """The fastest first, the smallest memory first, names by the alphabet."""
     records = [make_record(run_id=run, name=run) for run in "ab"]
     fast = dataclasses.replace(
-        records[1], throughput=dataclasses.replace(records[1].throughput, images_per_second=1e6, peak_memory_mib=1e6)
+        records[1], throughput=dataclasses.replace(records[1].throughput, samples_per_second=1e6, peak_memory_mib=1e6)
     )
     table = make_table([records[0], fast])
     assert _order(order_by(table, name)) == ["b", "a"]
@@ -84,7 +84,7 @@ def test_what_was_measured_in_two_ways_has_no_order(make_record, make_value):
         key = Key.of(metric="fd1k_digits", weights_hash=text)
         record = make_record(
             run_id=text,
-            evaluations=(Evaluation(images_seen=1, training_seconds=1.0, values=(make_value(1.0, evaluation_key=key.digest),)),),
+            evaluations=(Evaluation(samples_seen=1, training_seconds=1.0, values=(make_value(1.0, evaluation_key=key.digest),)),),
         )
         records.append(dataclasses.replace(record, keys=dataclasses.replace(record.keys, evaluation=(key,))))
     table = make_table(records)

@@ -34,9 +34,9 @@ def make_run(make_record, make_value):
         history = [value] if best is None else [best, value]
         fields = {
             "keys": dataclasses.replace(record.keys, **keys),
-            "throughput": dataclasses.replace(record.throughput, images_per_second=speed, seconds_per_kimg=1000 / speed),
+            "throughput": dataclasses.replace(record.throughput, samples_per_second=speed, seconds_per_kimg=1000 / speed),
             "evaluations": tuple(
-                Evaluation(images_seen=1000 * i, training_seconds=1.0, values=(make_value(v, **changes.pop("metric", {})),))
+                Evaluation(samples_seen=1000 * i, training_seconds=1.0, values=(make_value(v, **changes.pop("metric", {})),))
                 for i, v in enumerate(history)
             ),
         }
@@ -74,7 +74,7 @@ def test_seeds_are_one_row_with_mean_interval_and_count(make_run):
     (row,) = _rows(table)
     assert row.runs == tuple(run.run_id for run in runs)
     half = 4.302652729749464 / math.sqrt(3)
-    for wanted, mean, scale in (({"part": "final"}, 13.0, 1), ({"part": "best"}, 11.0, 1), ({"id": "images_per_second"}, 1000.0, 100)):
+    for wanted, mean, scale in (({"part": "final"}, 13.0, 1), ({"part": "best"}, 11.0, 1), ({"id": "samples_per_second"}, 1000.0, 100)):
         cell = _cell(table, **wanted)
         assert (cell.value, cell.half_width, cell.num_runs) == (pytest.approx(mean), pytest.approx(scale * half), 3)
     assert _cell(table, part="final").text == "13.00 ±2.5"
@@ -96,7 +96,7 @@ def test_a_single_run_is_never_a_mean(make_run):
     """Its values without an interval, not even that of its extractor's networks, and nothing is said of intervals."""
     run = make_run(seed=4)
     table = make_summary([run])
-    assert [_cell(table, id=name).text for name in ("run", "n", "seeds", "images_per_second")] == [run.run_id, "1", "4", "1,250"]
+    assert [_cell(table, id=name).text for name in ("run", "n", "seeds", "samples_per_second")] == [run.run_id, "1", "4", "1,250"]
     cell = _cell(table, part="final")
     assert (cell.text, cell.half_width, cell.spread, cell.num_runs) == ("12.50", None, None, 1)
     assert not any("interval" in note for note in table.notes)
@@ -158,7 +158,7 @@ def test_one_complete_seed_beside_a_diverged_one_has_no_interval(make_run):
 def test_seeds_that_all_failed_have_no_value(make_run):
     """The row is there with its reasons; nothing is averaged."""
     table = make_summary([make_run(seed, status="failed") for seed in (0, 1)])
-    assert [_cell(table, id=name).text for name in ("n", "status", "images_per_second")] == ["0", "2 failed", ""]
+    assert [_cell(table, id=name).text for name in ("n", "status", "samples_per_second")] == ["0", "2 failed", ""]
     assert _cell(table, part="final").text == ""
 
 
@@ -178,7 +178,7 @@ def test_a_repeated_seed_is_one_value_of_quality_and_two_of_speed(make_run):
     ]
     table = make_summary(runs)
     assert (_cell(table, part="final").value, _cell(table, part="final").num_runs) == (25.0, 2)
-    speed = _cell(table, id="images_per_second")
+    speed = _cell(table, id="samples_per_second")
     assert (speed.value, speed.num_runs) == (1100.0, 3)
     notes = table.groups[0].notes
     assert [notes[i - 1] for i in speed.notes] == ["over 3 runs, not 2: seeds that were repeated count each time"]
@@ -196,7 +196,7 @@ def test_speed_of_two_machines_in_one_run_is_left_out(make_run):
     table = make_summary(
         [make_run(0), make_run(1, speed=1.0, notes=("resumed on another machine: times and speed are a mixture of both",))]
     )
-    speed = _cell(table, id="images_per_second")
+    speed = _cell(table, id="samples_per_second")
     assert (speed.text, speed.num_runs) == ("1,250", 1)
     assert _cell(table, part="final").num_runs == 2
     assert "over 1 run, not 2: those resumed on another machine are left out" in table.groups[0].notes
@@ -229,13 +229,13 @@ def test_csv_and_json_hold_interval_count_and_runs(make_run):
     key = runs[0].evaluations[0].values[0].evaluation_key
     assert float(row[f"fd1k_digits@{key} final (lower is better)"]) == 15.0
     assert float(row[f"fd1k_digits@{key} final half width"]) == pytest.approx(63.531, abs=0.001)
-    assert row["images_per_second n"] == row["n"] == "2"
+    assert row["samples_per_second n"] == row["n"] == "2"
     assert row["runs"].split() == [run.run_id for run in runs]
     data = json.loads(render(table, "json"))
     assert data["kind"] == "replicates"
     (shown,) = data["groups"][0]["rows"]
     assert shown["runs"] == [run.run_id for run in runs]
-    assert shown["images_per_second_num_runs"] == 2
+    assert shown["samples_per_second_num_runs"] == 2
     (metric,) = shown["metrics"]
     assert (metric["final"], metric["final_num_runs"]) == (15.0, 2)
     assert metric["final_half_width"] == pytest.approx(63.531, abs=0.001)

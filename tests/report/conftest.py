@@ -17,7 +17,7 @@ Make = Callable[..., Any]
 def finding(**changes: Any) -> Finding:
     """Return a finding of a throughput that is 10 percent lower."""
     fields: dict[str, Any] = {
-        "metric": "images_per_second",
+        "metric": "samples_per_second",
         "label": "throughput",
         "unit": "images/s",
         "tier": "throughput",
@@ -109,7 +109,7 @@ EVERYTHING = (
         ),
     ),
     finding(
-        metric="images_seen",
+        metric="samples_seen",
         label="images seen",
         unit="",
         tier="deterministic",

@@ -101,7 +101,7 @@ def test_a_comparison_is_valid_and_comes_back_the_same(everything: Comparison) -
 def test_a_record_is_valid(make_record: Callable[..., RunRecord]) -> None:
     """Also one with a NaN in it."""
     record = make_record()
-    throughput = dataclasses.replace(record.throughput, images_per_second=math.nan)
+    throughput = dataclasses.replace(record.throughput, samples_per_second=math.nan)
     assert check(to_json(make_record(throughput=throughput)), "record.schema.json") == []
 
 

@@ -100,12 +100,12 @@ def outcomes(comparison: Comparison) -> dict[str, str]:
 def test_each_state_has_its_outcome(everything: Comparison) -> None:
     """Regressed and missing fail, inconclusive and not comparable are skipped, the others pass."""
     assert outcomes(everything) == {
-        "ganbench.dcgan digits images_per_second": "failure",
+        "ganbench.dcgan digits samples_per_second": "failure",
         "ganbench.wgan digits run": "failure",
         "ganbench.dcgan digits peak_memory_mib": "passed",
         "ganbench.dcgan digits fd5k": "skipped",
         "ganbench.dcgan digits data_hash": "skipped",
-        "ganbench.dcgan digits images_seen": "passed",
+        "ganbench.dcgan digits samples_seen": "passed",
     }
 
 

@@ -32,11 +32,11 @@ def make_run(make_record: Callable[..., RunRecord], make_value: Callable[..., Me
             software=with_field(record.keys.software, **changes.pop("software", {})),
         )
         throughput = dataclasses.replace(
-            record.throughput, images_per_second=speed, peak_memory_mib=changes.pop("memory", record.throughput.peak_memory_mib)
+            record.throughput, samples_per_second=speed, peak_memory_mib=changes.pop("memory", record.throughput.peak_memory_mib)
         )
         trajectory = changes.pop("trajectory", f"{seed}-{value}-{speed}")
         counted = dataclasses.replace(record.work, trajectory_hash=trajectory, **changes.pop("counts", {}))
-        evaluation = Evaluation(images_seen=100_000, training_seconds=80.0, values=(make_value(value, **changes.pop("metric", {})),))
+        evaluation = Evaluation(samples_seen=100_000, training_seconds=80.0, values=(make_value(value, **changes.pop("metric", {})),))
         fields = {"keys": keys, "throughput": throughput, "work": counted, "evaluations": (evaluation,)}
         return dataclasses.replace(record, **{**fields, **changes})
 

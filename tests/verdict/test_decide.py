@@ -58,7 +58,7 @@ def test_where_values_must_be_equal_fewer_is_a_regression_too() -> None:
 
 def test_a_change_is_told_in_the_metrics_own_direction() -> None:
     """A fifth more time for an image is a sixth fewer images in a second."""
-    rule = RULES["images_per_second"]
+    rule = RULES["samples_per_second"]
     slower = Effect(center=math.log(1.2), low=math.log(1.1), high=math.log(1.3), p_value=0.0, confidence=0.95)
     one = finding(rule, slower, [600.0], [500.0])
     assert one.state == "regressed"
@@ -158,7 +158,7 @@ def test_a_metrics_own_setting_goes_before_its_tiers() -> None:
     """And a tier's before the built-in one; a tier's gate never makes hard what is only told."""
     policy = Policy(thresholds={"throughput": 0.2, "step_seconds": 0.01}, gates={"throughput": "warn", "memory": "off"})
     assert (policy.applied(TIME).threshold, policy.applied(TIME).gate) == (0.01, "warn")
-    assert policy.applied(RULES["images_per_second"]).threshold == 0.2
+    assert policy.applied(RULES["samples_per_second"]).threshold == 0.2
     assert policy.applied(RULES["peak_memory_mib"]).gate == "off"
     hard = Policy(gates={"deterministic": "fail"})
     assert hard.applied(RULES["trajectory_hash"]).gate == "warn"

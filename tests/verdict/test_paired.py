@@ -71,7 +71,7 @@ def test_a_wide_interval_is_inconclusive_and_fails_only_strictly() -> None:
 def test_more_images_in_a_second_are_an_improvement_and_more_seconds_are_not() -> None:
     """The direction is the metric's."""
     logs = [log + 0.1 for log in SPREAD]
-    speed, time = compare_paired([metric(logs, RULES["images_per_second"]), metric(logs)], Policy()).findings
+    speed, time = compare_paired([metric(logs, RULES["samples_per_second"]), metric(logs)], Policy()).findings
     assert (speed.state, time.state) == ("improved", "regressed")
     assert speed.change == pytest.approx(time.change)
 

@@ -37,7 +37,7 @@ def test_five_seeds_against_ten_of_the_same_code_are_unchanged_throughout(make_r
     comparison = compare(make_runs(TEN), make_runs(FIVE, [1250.0 + 2 * seed for seed in range(5)]), strict=True)
     assert comparison.exit_code == 0
     assert {found.state for found in comparison.findings if found.gate == "fail"} == {"unchanged"}
-    assert {"generator_parameters", "data_hash", "peak_memory_mib", "images_per_second", "fd1k_digits"} <= {
+    assert {"generator_parameters", "data_hash", "peak_memory_mib", "samples_per_second", "fd1k_digits"} <= {
         found.metric for found in comparison.findings
     }
     assert (comparison.kind, comparison.machine, comparison.new) == ("stored", "Test CPU, 2 cores, 24 GiB", ())
@@ -63,7 +63,7 @@ def test_a_slowdown_of_replicated_runs_fails(make_runs: Runs) -> None:
     gpu = {"gpu": "NVIDIA H200", "gpu_count": 1}
     on_cpu = compare(make_runs(FIVE, SPEEDS), make_runs(FIVE, slower))
     on_gpu = compare(make_runs(FIVE, SPEEDS, hardware=gpu), make_runs(FIVE, slower, hardware=gpu))
-    assert (of(on_cpu, "images_per_second").state, of(on_gpu, "images_per_second").state) == ("unchanged", "regressed")
+    assert (of(on_cpu, "samples_per_second").state, of(on_gpu, "samples_per_second").state) == ("unchanged", "regressed")
     assert (on_cpu.exit_code, on_gpu.exit_code) == (0, 1)
 
 
@@ -73,7 +73,7 @@ def test_a_single_run_on_each_side_decides_what_has_no_noise_and_says_why_no_mor
     comparison = compare(base, head)
     assert comparison.exit_code == 0
     assert of(comparison, "generator_parameters").state == "unchanged"
-    for metric in ("images_per_second", "fd1k_digits"):
+    for metric in ("samples_per_second", "fd1k_digits"):
         assert of(comparison, metric).state == "inconclusive"
         assert "1 against 1 runs can never be significant by ranks" in of(comparison, metric).reason
     assert compare(base, head, strict=True).exit_code == 1
@@ -98,7 +98,7 @@ def test_other_data_fails(make_runs: Runs) -> None:
 def test_another_machine_refuses_speed_and_names_the_fields(make_runs: Runs) -> None:
     """Counts and quality are compared across machines all the same."""
     comparison = compare(make_runs(TEN), make_runs(FIVE, hardware={"cpu": "Other CPU", "cpu_cores": 64}))
-    speed = of(comparison, "images_per_second")
+    speed = of(comparison, "samples_per_second")
     assert speed.state == "not-comparable"
     assert [(d.key, d.field, d.base, d.head) for d in speed.differences] == [
         ("hardware", "cpu", "Test CPU", "Other CPU"),
@@ -124,7 +124,7 @@ def test_two_machines_on_one_side_are_never_put_into_one_number(make_runs: Runs,
     """Only the runs of the shared machine are compared, and what was left out is told."""
     base = make_runs(FIVE, SPEEDS) + [make_run(seed, 20.0, 9000.0, side="fast", hardware={"cpu": "Fast CPU"}) for seed in (5, 6)]
     comparison = compare(base, make_runs(FIVE, SPEEDS))
-    speed = of(comparison, "images_per_second")
+    speed = of(comparison, "samples_per_second")
     assert (speed.state, speed.num_base, speed.base) == ("unchanged", 5, 1000.0)
     assert "left out under other keys: 2 base runs (hardware cpu)" in speed.reason
     assert of(comparison, "fd1k_digits").num_base == 7
@@ -135,11 +135,11 @@ def test_a_run_of_two_machines_has_no_speed(make_runs: Runs) -> None:
     note = MIXED_MACHINES
     mixed = make_runs(FIVE, SPEEDS, notes=(note,))
     comparison = compare(make_runs(FIVE, SPEEDS), mixed)
-    assert of(comparison, "images_per_second").state == "not-comparable"
-    assert of(comparison, "images_per_second").reason.startswith("every run of head was resumed on another machine")
+    assert of(comparison, "samples_per_second").state == "not-comparable"
+    assert of(comparison, "samples_per_second").reason.startswith("every run of head was resumed on another machine")
     assert any("was resumed on another machine; its speed and memory are left out" in text for text in comparison.notes)
     some = compare(make_runs(FIVE, SPEEDS), [*make_runs(FIVE, SPEEDS), *make_runs(TEN, [1.0] * 10, side="mixed", notes=(note,))])
-    assert (of(some, "images_per_second").num_head, of(some, "images_per_second").head) == (5, 1000.0)
+    assert (of(some, "samples_per_second").num_head, of(some, "samples_per_second").head) == (5, 1000.0)
 
 
 def test_two_runs_of_other_settings_are_not_comparable(make_run: Run) -> None:
@@ -209,7 +209,7 @@ def test_a_repeated_seed_is_a_replicate_of_speed_and_not_of_quality(make_runs: R
     """Of two runs of a seed the newest counts, and this is told; a clock that stepped back may name the other, and that is told too."""
     older = make_run(0, 99.0, 1000.0, side="old", created="2026-11-20T00:00:00+00:00")
     comparison = compare(make_runs(TEN), [*make_runs(FIVE), older])
-    assert (of(comparison, "fd1k_digits").num_head, of(comparison, "images_per_second").num_head) == (5, 6)
+    assert (of(comparison, "fd1k_digits").num_head, of(comparison, "samples_per_second").num_head) == (5, 6)
     assert max(of(comparison, "fd1k_digits").head_values) < 99
     assert comparison.notes == ("dcgan digits: head has 2 runs of seed 0; quality is that of the newest, run-dcgan-0",)
     later = dataclasses.replace(older, created="2026-11-23T00:00:00+00:00")
@@ -262,9 +262,9 @@ def test_a_speed_that_is_no_speed_is_not_compared(make_runs: Runs, speed: float)
     """In head it is missing, in base there is nothing to compare with."""
     broken = make_runs(FIVE, [speed] * 5)
     lost = compare(make_runs(FIVE, SPEEDS), broken)
-    assert of(lost, "images_per_second").state == "missing"
+    assert of(lost, "samples_per_second").state == "missing"
     assert lost.exit_code == 1
-    assert "images_per_second" not in {found.metric for found in compare(broken, make_runs(FIVE, SPEEDS)).findings}
+    assert "samples_per_second" not in {found.metric for found in compare(broken, make_runs(FIVE, SPEEDS)).findings}
 
 
 def test_the_losses_of_the_first_iterations_warn_and_only_on_one_machine(make_runs: Runs) -> None:

@@ -62,7 +62,7 @@ def _block(row: StepRow, notes: Notes) -> Block:
 
 
 def _figures(measured: Measured) -> tuple[Cell, ...]:
-    speed, single = measured.images_per_second, measured.single
+    speed, single = measured.samples_per_second, measured.single
     return (
         Cell(f"{number(speed.median)} ±{number(speed.half_width, 2)}"),
         Cell(_ratio(measured.speedup_over_published)),

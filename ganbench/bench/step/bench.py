@@ -229,7 +229,7 @@ def _row(entry: Entry, prepared: Prepared, seconds: dict[Entry, list[float]], ba
     own = seconds[entry]
     measured = Measured(
         milliseconds=Interval.of([1e3 * s for s in own]),
-        images_per_second=Interval.of([batch_size / s for s in own]),
+        samples_per_second=Interval.of([batch_size / s for s in own]),
         speedup_over_published=_speedup(seconds.get(PUBLISHED), own),
         speedup_over_compile=_speedup(_best_compiled(seconds), own),
         single=prepared.single,

@@ -94,17 +94,17 @@ class Harness:
     def run(self, steps: int) -> None:
         """Train on for so many iterations, and wait for the device."""
         with use_implementation(self._kernels):
-            self._trainer.total_images = self._trainer.counters.images_seen + steps * self.batch_size
+            self._trainer.total_samples = self._trainer.counters.samples_seen + steps * self.batch_size
             self._trainer.train()
 
     def issue(self) -> None:
         """Take one step without waiting for the device."""
         at, algorithm = self._trainer.counters, self.materials.algorithm
         with use_implementation(self._kernels):
-            algorithm.set_progress(at.images_seen)
+            algorithm.set_progress(at.samples_seen)
             self._runner.run(at.iteration)
-        seen = at.images_seen + algorithm.images_shown(at.iteration)
-        self._trainer.counters = replace(at, images_seen=seen, generator_steps=at.generator_steps + 1, iteration=at.iteration + 1)
+        seen = at.samples_seen + algorithm.images_shown(at.iteration)
+        self._trainer.counters = replace(at, samples_seen=seen, generator_steps=at.generator_steps + 1, iteration=at.iteration + 1)
 
     def losses(self, steps: int) -> Tensor:
         """Train for ``steps`` iterations from the start and return ``[steps, 2]``: the discriminator's and the generator's loss."""

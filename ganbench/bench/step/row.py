@@ -45,7 +45,7 @@ class Measured:
 
     milliseconds: Interval
     """Of a step."""
-    images_per_second: Interval
+    samples_per_second: Interval
     """Real images into the discriminator."""
     speedup_over_published: Interval | None
     """Block by block."""

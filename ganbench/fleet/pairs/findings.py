@@ -65,14 +65,14 @@ def _timed(pairs: Sequence[PairResult]) -> Iterator[PairedMetric]:
     speed = tuple(
         Pair(base=_speeds(pair, BASE), head=_speeds(pair, HEAD), null=_speeds(pair, NULL) if NULL in pair.sides else ()) for pair in pairs
     )
-    yield PairedMetric(rule=RULES["images_per_second"], pairs=speed)
+    yield PairedMetric(rule=RULES["samples_per_second"], pairs=speed)
     for phase in phases_of([pair.sides[name] for pair in pairs for name in (BASE, HEAD)]):
         yield _single(phase_rule(phase), pairs, lambda side, phase=phase: side.facts["phase_milliseconds"][phase])
     yield _single(startup_rule(), pairs, lambda side: side.ready["startup_seconds"])
 
 
 def _speeds(pair: PairResult, name: str) -> tuple[float, ...]:
-    return tuple(pair.sides[name].images_per_second)
+    return tuple(pair.sides[name].samples_per_second)
 
 
 def _single(rule: MetricRule, pairs: Sequence[PairResult], value: Any) -> PairedMetric:
@@ -126,7 +126,7 @@ def _said(pairs: Sequence[PairResult]) -> list[str]:
     sides = {name: first.sides[name] for name in (BASE, HEAD)}
     what = {name: side.ready["what"] for name, side in sides.items()}
     one = what[BASE] if what[BASE] == what[HEAD] else f"base {what[BASE]}; head {what[HEAD]}"
-    blocks = round(statistics.median(len(pair.sides[BASE].images_per_second) for pair in pairs))
+    blocks = round(statistics.median(len(pair.sides[BASE].samples_per_second) for pair in pairs))
     notes = [f"{one}; {len(pairs)} pairs of about {blocks} blocks a side, {first.steps_per_block} steps each"]
     notes += [
         f"{name} imported {', '.join(side.ready['foreign'])} from another tree" for name, side in sides.items() if side.ready["foreign"]

@@ -40,7 +40,7 @@ class PairPlan:
 class SideResult:
     """What one process of a pair said."""
 
-    images_per_second: list[float] = field(default_factory=list)
+    samples_per_second: list[float] = field(default_factory=list)
     """One for each block, in the order of time."""
     ready: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -171,7 +171,7 @@ def _alternate(workers: dict[str, Worker], pair: PairResult, plan: PairPlan, rng
         one, two = (BASE, other) if base_begins else (other, BASE)
         for name in (one, two, two, one):
             seconds, images = _block(workers[name], pair.steps_per_block, plan)
-            pair.sides[name].images_per_second.append(images / seconds)
+            pair.sides[name].samples_per_second.append(images / seconds)
         rounds += 1
 
 
@@ -190,7 +190,7 @@ def _block(worker: Worker, steps: int, plan: PairPlan) -> tuple[float, float]:
 
 def log_ratio_of(pair: PairResult) -> float:
     """Return ln(head / base) of the images per second of a pair, as a comparison takes it."""
-    return log_shift(pair.sides[BASE].images_per_second, pair.sides[HEAD].images_per_second)
+    return log_shift(pair.sides[BASE].samples_per_second, pair.sides[HEAD].samples_per_second)
 
 
 def phases_of(sides: Sequence[SideResult]) -> list[str]:

@@ -171,7 +171,7 @@ def _pair(pair: PairResult) -> dict[str, Any]:
         "steps_per_block": pair.steps_per_block,
         "seconds": pair.seconds,
         "sides": {
-            name: {"images_per_second": side.images_per_second, "ready": side.ready, "facts": side.facts}
+            name: {"samples_per_second": side.samples_per_second, "ready": side.ready, "facts": side.facts}
             for name, side in pair.sides.items()
         },
     }

@@ -123,11 +123,11 @@ def test_an_interrupted_cell_goes_on_where_it_was(executor: LocalExecutor, make_
     assert outcome.state == "interrupted"
     partial = json.loads((task.directory / "partial_record.json").read_text())
     assert partial["status"] == "interrupted"
-    assert 0 < partial["work"]["images_seen"] < 6000
+    assert 0 < partial["work"]["samples_seen"] < 6000
     assert not RunDirectory(task.directory).is_active
     assert finish(task)["long"].state == "done"
     record = json.loads((task.directory / "record.json").read_text())
-    assert (record["num_resumes"], record["work"]["images_seen"]) == (1, 6000)
+    assert (record["num_resumes"], record["work"]["samples_seen"]) == (1, 6000)
 
 
 def test_beside_a_gpu_a_cell_has_a_process_without_a_fork(

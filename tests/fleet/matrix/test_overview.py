@@ -26,7 +26,7 @@ def play(overview: LineOverview) -> None:
     """Run two cells, one of which fails."""
     with overview:
         overview.started(row("dcgan seed=0", "running"))
-        overview.progressed(CellProgress(name="dcgan seed=0", images_seen=1500, total_images=3000, images_per_second=1234.5))
+        overview.progressed(CellProgress(name="dcgan seed=0", samples_seen=1500, total_samples=3000, samples_per_second=1234.5))
         overview.ended(row("dcgan seed=0", "done", seconds=2.5))
         overview.started(row("[b] seed=1", "running", attempts=2))
         overview.ended(row("[b] seed=1", "failed", reason="its process crashed with SIGSEGV", output=("Fatal [red] error",)))

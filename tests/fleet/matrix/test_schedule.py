@@ -42,7 +42,7 @@ class Pretend:
             task.directory.mkdir()
             status = "complete" if outcome.state == "done" else "diverged"
             (task.directory / "record.json").write_text(json.dumps({"status": status}))
-        return [CellProgress(name=task.name, images_seen=1, total_images=2, images_per_second=3.0), outcome]
+        return [CellProgress(name=task.name, samples_seen=1, total_samples=2, samples_per_second=3.0), outcome]
 
     def interrupt(self) -> None:
         self.interrupts += 1

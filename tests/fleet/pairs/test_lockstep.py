@@ -38,7 +38,7 @@ def test_blocks_alternate_as_abba(fake: Fake, log: Log, quick_plan: PairPlan, se
     pair = run_pair({"base": fake("base"), "head": fake("head")}, quick_plan, random.Random(seed))
     order = "".join(blocks(log()))
     assert order in ("bhhb" * 3, "hbbh" * 3)
-    assert [len(side.images_per_second) for side in pair.sides.values()] == [6, 6]
+    assert [len(side.samples_per_second) for side in pair.sides.values()] == [6, 6]
 
 
 def test_who_is_started_first_and_who_begins_are_drawn(fake: Fake, quick_plan: PairPlan) -> None:
@@ -63,7 +63,7 @@ def test_a_second_base_process_has_rounds_of_its_own(fake: Fake, log: Log, quick
     pair = run_pair(launches, quick_plan, random.Random(1))
     order = "".join(blocks(log()))
     assert order in ("bhhbbnnb" * 3, "hbbhnbbn" * 3)
-    assert {name: len(side.images_per_second) for name, side in pair.sides.items()} == {"base": 12, "head": 6, "null": 6}
+    assert {name: len(side.samples_per_second) for name, side in pair.sides.items()} == {"base": 12, "head": 6, "null": 6}
 
 
 @pytest.mark.parametrize(("step_seconds", "steps"), [(0.001, 100), (0.01, 10), (0.4, 1)])

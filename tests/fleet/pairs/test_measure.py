@@ -52,20 +52,20 @@ def test_identical_sides_are_unchanged_at_the_first_look(start: Start) -> None:
     assert len(measurement.pairs) == 2
     assert set(states(comparison).values()) == {"unchanged"}
     assert comparison.exit_code == 0
-    assert {"images_per_second", "phase_milliseconds.joint", "startup_seconds", "data_hash", "trajectory_hash"} <= set(states(comparison))
+    assert {"samples_per_second", "phase_milliseconds.joint", "startup_seconds", "data_hash", "trajectory_hash"} <= set(states(comparison))
     assert {"op_count", "flops_per_iteration", "checkpoint_bytes", "optimizer_numbers", "peak_memory_mib"} <= set(states(comparison))
 
 
 def test_a_slower_head_regresses(start: Start) -> None:
     """A tenth slower in each pair fails the gate."""
     comparison = start(head={"step_seconds": 0.011}).run()
-    assert states(comparison)["images_per_second"] == "regressed"
+    assert states(comparison)["samples_per_second"] == "regressed"
     assert comparison.exit_code == 1
 
 
 def test_a_faster_head_improves(start: Start) -> None:
     """The direction of the metric is that of images per second."""
-    assert states(start(head={"step_seconds": 0.008}).run())["images_per_second"] == "improved"
+    assert states(start(head={"step_seconds": 0.008}).run())["samples_per_second"] == "improved"
 
 
 @pytest.mark.parametrize(
@@ -120,13 +120,13 @@ def test_the_looks_go_on_while_it_is_undecided(start: Start, monkeypatch: pytest
     def vary(*arguments: Any, **options: Any) -> Any:
         pair = run_pair(*arguments, **options)
         factor = next(speeds)
-        pair.sides["head"].images_per_second = [factor * value for value in pair.sides["head"].images_per_second]
+        pair.sides["head"].samples_per_second = [factor * value for value in pair.sides["head"].samples_per_second]
         return pair
 
     monkeypatch.setattr(measure, "run_pair", vary)
     comparison = measurement.run()
     assert len(measurement.pairs) == 4
-    assert states(comparison)["images_per_second"] == "inconclusive"
+    assert states(comparison)["samples_per_second"] == "inconclusive"
 
 
 def test_the_budget_ends_it_after_two_pairs(start: Start) -> None:
@@ -150,7 +150,7 @@ def test_a_failure_keeps_the_pairs_before_it(start: Start, monkeypatch: pytest.M
     with pytest.raises(WorkerFailed):
         measurement.run()
     text = samples_json(Side(name="old", plugin="dcgan"), Side(name="new", plugin="dcgan"), measurement.pairs, machine="", seed=0)
-    assert [len(pair["sides"]["head"]["images_per_second"]) for pair in json.loads(text)["pairs"]] == [6, 6]
+    assert [len(pair["sides"]["head"]["samples_per_second"]) for pair in json.loads(text)["pairs"]] == [6, 6]
 
 
 def test_a_side_that_would_run_the_others_code_is_refused(start: Start, tmp_path: Path) -> None:

@@ -47,8 +47,8 @@ def test_the_facts_are_plausible(pair: PairResult) -> None:
         assert side.ready["foreign"] == []
         assert set(side.ready["made_by"]) == {"ganbench", "ganbench_dcgan"}
         assert side.facts["peak_rss_mib"] > 50
-        assert len(side.images_per_second) == 6
-        assert min(side.images_per_second) > 0
+        assert len(side.samples_per_second) == 6
+        assert min(side.samples_per_second) > 0
         assert all(value > 0 for value in side.facts["phase_milliseconds"].values())
 
 

@@ -35,9 +35,9 @@ def make_run(make_record: Callable[..., RunRecord], make_value: Callable[..., An
         value = make_value(quality, **changes.pop("metric", {}))
         fields = {
             "keys": dataclasses.replace(record.keys, **keys),
-            "throughput": dataclasses.replace(record.throughput, images_per_second=speed, peak_memory_mib=memory),
+            "throughput": dataclasses.replace(record.throughput, samples_per_second=speed, peak_memory_mib=memory),
             "work": dataclasses.replace(record.work, **counted),
-            "evaluations": (Evaluation(images_seen=100_000, training_seconds=80.0, values=(value,)),),
+            "evaluations": (Evaluation(samples_seen=100_000, training_seconds=80.0, values=(value,)),),
         }
         return dataclasses.replace(record, **{**fields, **changes})
 

@@ -10,7 +10,7 @@ import pytest
 from ganbench.errors import UsageError
 from ganbench.record.accept import Accept, read_accepts
 
-ENTRY = {"metric": "images_per_second", "cell": "dcgan digits", "commit": "0123456789ab", "reason": "larger batches"}
+ENTRY = {"metric": "samples_per_second", "cell": "dcgan digits", "commit": "0123456789ab", "reason": "larger batches"}
 TOML = "[[accept]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in ENTRY.items())
 
 
@@ -38,7 +38,7 @@ def test_an_empty_file_accepts_nothing(tmp_path: Path) -> None:
         ("a.toml", "[[accepted]]", "unknown field 'accepted'"),
         ("a.toml", "accept = [1]", "entry 1 of .*must have the fields metric, cell, commit, reason"),
         ("a.toml", TOML.replace('"larger batches"', '" "'), "entry 1 of .*: reason must be a text that is not empty"),
-        ("a.toml", TOML.replace('"images_per_second"', "3"), "metric must be a text"),
+        ("a.toml", TOML.replace('"samples_per_second"', "3"), "metric must be a text"),
         ("a.toml", TOML.replace("reason", "why"), "reason must be a text"),
         ("a.toml", TOML + "who = 'me'\n", "unknown field 'who'"),
         ("a.toml", TOML.replace("0123456789ab", "0123"), "commit must have 7 digits or more"),
@@ -70,4 +70,4 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 def test_commits_agree_as_far_as_both_are_written(written: str, known: str, covered: bool) -> None:
     """Seven digits or forty mean the same commit."""
     entry = Accept(**{**ENTRY, "commit": written})
-    assert entry.covers("images_per_second", ("dcgan digits",), [known], ()) is covered
+    assert entry.covers("samples_per_second", ("dcgan digits",), [known], ()) is covered

@@ -60,7 +60,8 @@ def test_two_copies_merge_without_a_conflict(tmp_path: Path, make_run: Make) -> 
     names = [{path.relative_to(tmp_path / copy) for path in files(tmp_path / copy)} for copy in ("one", "other")]
     assert len(names[0] & names[1]) == 1
     shutil.copytree(tmp_path / "other", tmp_path / "one", dirs_exist_ok=True)
-    assert sorted(entry.record.throughput.images_per_second for entry in read_history(tmp_path / "one").entries) == [1000.0, 1100.0, 1250.0]
+    speeds = sorted(entry.record.throughput.samples_per_second for entry in read_history(tmp_path / "one").entries)
+    assert speeds == [1000.0, 1100.0, 1250.0]
 
 
 def test_records_come_back_in_the_order_of_time(tmp_path: Path, make_run: Make) -> None:

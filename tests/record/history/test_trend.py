@@ -38,7 +38,7 @@ def trend_of(folder: Path, accepts: Sequence[Accept] = (), **settings: Any) -> T
     return follow(series_of(read_history(folder).entries), accepts, **settings)
 
 
-def one(trend: Trend, metric: str = "images_per_second") -> TrendSeries:
+def one(trend: Trend, metric: str = "samples_per_second") -> TrendSeries:
     (series,) = [series for series in trend.series if series.metric == metric]
     return series
 
@@ -48,7 +48,7 @@ def test_steady_speed_passes(make_history: MakeHistory) -> None:
     trend = trend_of(make_history(level(1000, 30)))
     assert (trend.exit_code, trend.failures) == (0, ())
     assert [series.metric for series in trend.series] == [
-        "images_per_second",
+        "samples_per_second",
         "peak_memory_mib",
         "generator_parameters",
         "discriminator_parameters",
@@ -62,7 +62,7 @@ def test_a_slowdown_fails_at_its_commit(make_history: MakeHistory) -> None:
     """In the metric's own terms: images per second fall by a fifth."""
     trend = trend_of(make_history(level(1000, 25) + level(800, 8)))
     ((series, step),) = trend.failures
-    assert (trend.exit_code, series.metric, step.state) == (1, "images_per_second", "worse")
+    assert (trend.exit_code, series.metric, step.state) == (1, "samples_per_second", "worse")
     assert abs(step.index - 25) <= 1
     assert step.commit == commit_of(step.index)
     assert step.change == pytest.approx(-0.2, abs=0.03)
@@ -113,7 +113,7 @@ def test_an_accepted_step_is_shown_and_does_not_fail(make_history: MakeHistory, 
     """By the cell's name or id, and by a commit near the step, whose place is uncertain."""
     history = make_history([1000.0, 1001.0] * 10 + [800.0] * 8)
     name = cell or trend_of(history).series[0].cell_id
-    accept = Accept(metric="images_per_second", cell=name, commit=commit_of(20 + shift), reason="larger batches")
+    accept = Accept(metric="samples_per_second", cell=name, commit=commit_of(20 + shift), reason="larger batches")
     trend = trend_of(history, [accept])
     (step,) = one(trend).steps
     assert (step.accepted, step.fails, trend.exit_code, trend.notes) == ("larger batches", False, 0, ())
@@ -124,7 +124,7 @@ def test_an_accepted_step_is_shown_and_does_not_fail(make_history: MakeHistory, 
 )
 def test_an_accepted_change_of_something_else_accepts_nothing(make_history: MakeHistory, change: dict[str, str]) -> None:
     """Metric, cell and commit must all fit; what fits nothing is told."""
-    fields = {"metric": "images_per_second", "cell": "dcgan digits", "commit": commit_of(20), "reason": "x", **change}
+    fields = {"metric": "samples_per_second", "cell": "dcgan digits", "commit": commit_of(20), "reason": "x", **change}
     trend = trend_of(make_history([1000.0, 1001.0] * 10 + [800.0] * 8), [Accept(**fields)])
     assert trend.exit_code == 1
     assert "an accepted change fits no step" in trend.notes[0]
@@ -134,7 +134,7 @@ def test_a_step_of_an_unknown_commit_is_accepted_by_its_run(tmp_path: Path, make
     """And never by the word unknown, which would accept everything."""
     for day, speed in enumerate([1000.0, 1001.0] * 10 + [800.0] * 8):
         add_record(tmp_path, make_run(day, speed=speed))
-    base = {"metric": "images_per_second", "cell": "dcgan digits", "reason": "x"}
+    base = {"metric": "samples_per_second", "cell": "dcgan digits", "reason": "x"}
     assert trend_of(tmp_path, [Accept(commit="unknown", **base)]).exit_code == 1
     assert trend_of(tmp_path, [Accept(commit="2026012", **base)]).exit_code == 1
     assert trend_of(tmp_path, [Accept(commit=make_run(20).run_id, **base)]).exit_code == 0
@@ -168,7 +168,7 @@ def test_machines_and_cells_and_evaluation_keys_are_series_of_their_own(tmp_path
     for day in range(8):
         add_record(tmp_path, make_run(day, **dict(changes[day % 4])), commit_of(day))
     series = trend_of(tmp_path).series
-    speeds = [one for one in series if one.metric == "images_per_second"]
+    speeds = [one for one in series if one.metric == "samples_per_second"]
     assert sorted(len(one.points) for one in speeds) == [2, 2, 4]
     assert len({one.hardware_key for one in speeds}) == 2
     assert sorted(len(one.points) for one in series if one.metric == "fd1k_digits") == [2, 2, 2, 2]
@@ -236,7 +236,7 @@ def test_software_that_changed_with_a_step_is_named(tmp_path: Path, make_run: Ma
 
 
 @pytest.mark.parametrize(
-    ("count", "metrics", "code"), [(1, (), 5), (2, (), 0), (2, ("images_per_second",), 5), (12, ("images_per_second",), 0)]
+    ("count", "metrics", "code"), [(1, (), 5), (2, (), 0), (2, ("samples_per_second",), 5), (12, ("samples_per_second",), 0)]
 )
 def test_too_short_a_history_is_nothing_to_look_at(make_history: MakeHistory, count: int, metrics: tuple[str, ...], code: int) -> None:
     """Exit code 5, never 0; counts need two commits, what has noise needs twelve."""
