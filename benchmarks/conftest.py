@@ -12,15 +12,15 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from ganbench.bench.interleave import Interleaved, Run, Side, measure
-from ganbench.bench.kernels.bench import surroundings
-from ganbench.bench.kernels.case import Case, Implementation, Pass
-from ganbench.bench.kernels.correctness import compare
-from ganbench.bench.kernels.implementations import implementations
-from ganbench.bench.kernels.timers import first_line, make_timer, rounds_for
-from ganbench.bench.kernels.work import prepare
-from ganbench.bench.report.document import software_of
 from ganbench.record.machine import hardware_key, software_key
+from ganbench_bench.document import software_of
+from ganbench_bench.interleave import Interleaved, Run, Side, measure
+from ganbench_bench.kernels.bench import surroundings
+from ganbench_bench.kernels.case import Case, Implementation, Pass
+from ganbench_bench.kernels.correctness import compare
+from ganbench_bench.kernels.implementations import implementations
+from ganbench_bench.kernels.timers import first_line, make_timer, rounds_for
+from ganbench_bench.kernels.work import prepare
 
 sys.path.insert(0, str(Path(__file__).parent))  # modules beside the benchmarks
 

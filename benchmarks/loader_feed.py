@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
-from ganbench.bench.step.harness import Harness
+from ganbench_bench.step.harness import Harness
 
 
 class PilImages(TorchDataset[Tensor]):

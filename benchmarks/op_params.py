@@ -6,10 +6,10 @@ import pytest
 import torch
 from _pytest.mark.structures import ParameterSet
 
-from ganbench.bench.kernels.case import DTYPE_NAMES, IMPLEMENTATIONS
-from ganbench.bench.kernels.cases import Missing, cases_of
-from ganbench.bench.kernels.sizes import sizes_for
-from ganbench.bench.names import LAYOUTS
+from ganbench_bench.kernels.case import DTYPE_NAMES, IMPLEMENTATIONS
+from ganbench_bench.kernels.cases import Missing, cases_of
+from ganbench_bench.kernels.sizes import sizes_for
+from ganbench_bench.names import LAYOUTS
 
 NAMES = ("case", "wanted", "implementation")
 

@@ -18,10 +18,10 @@ import torch
 from loader_feed import from_loader
 from training_cases import CASES
 
-from ganbench.bench.step.feeds import from_tensor
-from ganbench.bench.step.harness import Harness
-from ganbench.bench.step.published import Published
 from ganbench.run.calibration import available_cpus, candidate_counts
+from ganbench_bench.step.feeds import from_tensor
+from ganbench_bench.step.harness import Harness
+from ganbench_bench.step.published import Published
 
 WARM_UP_STEPS = 3
 

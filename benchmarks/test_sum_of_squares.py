@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 from op_params import NAMES, op_params
 
-from ganbench.bench.kernels.case import Case, Implementation, Pass
+from ganbench_bench.kernels.case import Case, Implementation, Pass
 
 
 @pytest.mark.parametrize(NAMES, op_params("sum_of_squares_per_sample"))

@@ -1,4 +1,4 @@
-"""The training step against two loops that are written out in ``ganbench.bench.step``: what the harness costs, and what it gains.
+"""The training step against two loops that are written out in ``ganbench_bench.step``: what the harness costs, and what it gains.
 
 The overhead is the harness over the same numerics by hand, in one process. The speed-up is pytorch/examples' loop over the harness; that
 loop runs in a process of its own, because the harness's allocator settings would serve it too. It is fed by its DataLoader, as it stands;
@@ -25,10 +25,10 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from training_cases import CASES, Case
 
-from ganbench.bench.step.by_hand import ByHand
-from ganbench.bench.step.feeds import from_tensor
-from ganbench.bench.step.harness import Harness
-from ganbench.bench.step.published import Published
+from ganbench_bench.step.by_hand import ByHand
+from ganbench_bench.step.feeds import from_tensor
+from ganbench_bench.step.harness import Harness
+from ganbench_bench.step.published import Published
 
 CHECKED_STEPS = 3
 """Steps whose losses must agree before anything is timed."""

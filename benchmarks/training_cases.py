@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ganbench.bench.step.published import RULES
+from ganbench_bench.step.published import RULES
 
 UNCONDITIONAL = {"architecture.options.conditional": False, "loss.name": RULES["loss.name"]}
 """The networks and the loss of the published loop, whatever the defaults are."""

@@ -32,16 +32,10 @@ if TYPE_CHECKING:
     from ganbench.record.record import Evaluation as Evaluation
     from ganbench.record.record import MetricValue as MetricValue
     from ganbench.record.record import RunRecord as RunRecord
-    from ganbench.reproduce.experiment import Experiment as Experiment
-    from ganbench.reproduce.experiment import ExperimentCell as ExperimentCell
-    from ganbench.reproduce.experiment import ExperimentColumn as ExperimentColumn
-    from ganbench.reproduce.experiment import ExperimentFacts as ExperimentFacts
-    from ganbench.reproduce.experiment import ExperimentRun as ExperimentRun
-    from ganbench.reproduce.experiment import ExperimentSetup as ExperimentSetup
-    from ganbench.reproduce.experiment import PublishedFigure as PublishedFigure
     from ganbench.spec import API_VERSION as API_VERSION
     from ganbench.spec import ArchitectureSpec as ArchitectureSpec
     from ganbench.spec import AugmentationSpec as AugmentationSpec
+    from ganbench.spec import CommandSpec as CommandSpec
     from ganbench.spec import DatasetSpec as DatasetSpec
     from ganbench.spec import ExtractorSpec as ExtractorSpec
     from ganbench.spec import FrozenSamplesSpec as FrozenSamplesSpec
@@ -73,6 +67,7 @@ _HOME_OF = {
     "ArraySource": "ganbench.data.source",
     "Augmentation": "ganbench.training.objective",
     "AugmentationSpec": "ganbench.spec",
+    "CommandSpec": "ganbench.spec",
     "ConfigError": "ganbench.errors",
     "DataContext": "ganbench.data.source",
     "DataError": "ganbench.errors",
@@ -80,12 +75,6 @@ _HOME_OF = {
     "DatasetSpec": "ganbench.spec",
     "Discriminate": "ganbench.training.objective",
     "Evaluation": "ganbench.record.record",
-    "Experiment": "ganbench.reproduce.experiment",
-    "ExperimentCell": "ganbench.reproduce.experiment",
-    "ExperimentColumn": "ganbench.reproduce.experiment",
-    "ExperimentFacts": "ganbench.reproduce.experiment",
-    "ExperimentRun": "ganbench.reproduce.experiment",
-    "ExperimentSetup": "ganbench.reproduce.experiment",
     "Extractor": "ganbench.evaluation.protocol",
     "ExtractorContext": "ganbench.evaluation.protocol",
     "ExtractorSpec": "ganbench.spec",
@@ -108,7 +97,6 @@ _HOME_OF = {
     "Objective": "ganbench.training.objective",
     "Penalty": "ganbench.training.objective",
     "PluginError": "ganbench.errors",
-    "PublishedFigure": "ganbench.reproduce.experiment",
     "Quantity": "ganbench.spec",
     "RecipeSpec": "ganbench.spec",
     "ReproductionSpec": "ganbench.spec",

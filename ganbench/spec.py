@@ -212,6 +212,17 @@ class ReproductionSpec(PluginSpec):
     kind: ClassVar[str] = "reproduction"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommandSpec(PluginSpec):
+    """A further command of the command line, ``ganbench NAME``. ``factory`` names a click command, or ``factory(options, invocation)``.
+
+    A function gets a flag for each field of ``options`` and returns the exit code. The entry point of its registration stands in the group
+    ``ganbench.commands``, so that ``--help`` loads these alone and lists them by their summaries.
+    """
+
+    kind: ClassVar[str] = "command"
+
+
 Spec = (
     ArchitectureSpec
     | RecipeSpec
@@ -222,6 +233,7 @@ Spec = (
     | ExtractorSpec
     | FrozenSamplesSpec
     | ReproductionSpec
+    | CommandSpec
 )
 
 KINDS: dict[str, type[PluginSpec]] = {
@@ -236,6 +248,7 @@ KINDS: dict[str, type[PluginSpec]] = {
         ExtractorSpec,
         FrozenSamplesSpec,
         ReproductionSpec,
+        CommandSpec,
     )
 }
 

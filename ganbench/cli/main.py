@@ -14,12 +14,11 @@ from typing import Any
 
 import click
 
-from ganbench.errors import GanbenchError, did_you_mean
+from ganbench.errors import GanbenchError
 
 _COMMANDS = {
     "run": ("ganbench.cli.run", "Train one configuration and print its throughput and FID table."),
     "matrix": ("ganbench.cli.matrix", "Run many configurations, each in a process of its own, and print one table."),
-    "reproduce": ("ganbench.cli.reproduce", "Run a published experiment by its protocol, and print published beside measured."),
     "table": ("ganbench.cli.table", "Compare finished runs in one table."),
     "show": ("ganbench.cli.show", "Show everything that is known of one run."),
     "compare": ("ganbench.cli.compare", "Say what regressed between two sets of runs, with intervals and an exit code."),
@@ -28,7 +27,6 @@ _COMMANDS = {
     "trend": ("ganbench.cli.trend", "Find steps in the speed and quality of a history of runs."),
     "baseline": ("ganbench.cli.baseline", "Keep named sets of runs to compare with."),
     "plugins": ("ganbench.cli.plugins", "List plugins, or show one with its options."),
-    "bench": ("ganbench.cli.bench", "Measure the speed of ops and training steps against plain PyTorch and torch.compile."),
     "doctor": ("ganbench.cli.doctor", "Check this machine: devices, plugins, data, weights, folders."),
     "completion": ("ganbench.cli.completion", "Print the completion script of a shell."),
 }
@@ -47,29 +45,39 @@ class Invocation:
 
 
 class LazyGroup(click.Group):
-    """A group whose subcommands are modules with a ``command``."""
+    """A group whose subcommands are modules with a ``command``, or come from plugins."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of use."""
-        return list(_COMMANDS)
+        """Return the names in the order of use, those of plugins last."""
+        return [*_COMMANDS, *_of_plugins(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the one that is wanted."""
-        if cmd_name not in _COMMANDS:
+        if cmd_name in _COMMANDS:
+            command: click.Command = importlib.import_module(_COMMANDS[cmd_name][0]).command
+            return command
+        if ctx.resilient_parsing or cmd_name.startswith("-"):
             return None
-        command: click.Command = importlib.import_module(_COMMANDS[cmd_name][0]).command
-        return command
+        from ganbench.cli.plugin_commands import find_command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """Add a suggestion to click's message."""
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f"unknown command {args[0]!r}; {did_you_mean(args[0], list(_COMMANDS))}")
-        return super().resolve_command(ctx, args)
+        return find_command(cmd_name, _off(ctx), _COMMANDS)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+            formatter.write_dl([*((name, summary) for name, (_, summary) in _COMMANDS.items()), *_of_plugins(ctx).items()])
+
+
+def _of_plugins(ctx: click.Context) -> dict[str, str]:
+    """Return the names and summaries of the commands that plugins add."""
+    from ganbench.cli.plugin_commands import summaries
+
+    return summaries(_off(ctx), _COMMANDS)
+
+
+def _off(ctx: click.Context) -> tuple[str, ...]:
+    """Return the plugins that ``-p no:NAME`` switches off; asked before the group itself has run."""
+    return tuple(ctx.params.get("off") or ())
 
 
 def switched_off(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ _USES = {
     "extractor": "ganbench run --plugin NAME --metric fd5k_{0}",
     "frozen": "ganbench ci --plugin NAME",
     "reproduction": "ganbench reproduce {0}",
+    "command": "ganbench {0}",
 }
 
 _off = click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off.")

@@ -26,7 +26,10 @@ from ganbench.spec import API_VERSION, KINDS, PluginSpec
 
 logger = logging.getLogger(__name__)
 
-GROUP = "ganbench"
+PLUGINS = "ganbench"
+"""The group of entry points of plugins."""
+COMMANDS = "ganbench.commands"
+"""The group of those that register commands: ``--help`` loads these alone, for a help must not take longer with every plugin."""
 HOME = NAME
 """The distribution of the first-party plugins; GANBENCH_PLUGINS does not leave it out."""
 _OFF = "switched off by -p no:"
@@ -54,23 +57,27 @@ class PluginManager:
     Args:
         off: names given by ``-p no:NAME``: entry points, distributions or registered names.
         only: distributions or entry points to load besides ganbench's own; None for all. Defaults to ``GANBENCH_PLUGINS``.
+        groups: the groups of entry points to load.
 
     Raises:
-        PluginError: ``off`` holds a name that nothing has.
+        PluginError: ``off`` holds a name that nothing has; where all groups are loaded.
     """
 
-    def __init__(self, *, off: Iterable[str] = (), only: Iterable[str] | None = None) -> None:
+    def __init__(
+        self, *, off: Iterable[str] = (), only: Iterable[str] | None = None, groups: tuple[str, ...] = (PLUGINS, COMMANDS)
+    ) -> None:
         self._off = frozenset(off)
         self._only = _only_from_environment() if only is None else frozenset(only)
-        self._pluggy = pluggy.PluginManager(GROUP)
+        self._pluggy = pluggy.PluginManager(PLUGINS)
         self._pluggy.add_hookspecs(hookspecs)
         self._silenced: set[str] = set()
         self.statuses: list[PluginStatus] = []
         self.registered: list[Registered] = []
-        for entry in _entry_points():
+        for entry in _entry_points(groups):
             self._load(entry)
         self._check_names()
-        self._check_switches()
+        if groups != (COMMANDS,):
+            self._check_switches()
 
     def _load(self, entry: importlib.metadata.EntryPoint) -> None:
         """Load one entry point; whatever it does wrong ends in its status."""
@@ -156,10 +163,11 @@ class PluginManager:
         """Return the plugins of other distributions that have the same name in the same name space."""
         return [r for r in self.registered if r is not one and r.space == one.space and r.spec.name == one.spec.name]
 
-    def find(self, kind: str, name: str) -> Registered:
+    def find(self, kind: str, name: str, *, others: Iterable[str] = ()) -> Registered:
         """Return the plugin that a user's ``NAME``, ``distribution:NAME`` or ``./file.py:Name`` means.
 
-        ``kind`` is one of the kinds, or ``model`` for what ``--plugin`` takes: an architecture or a recipe.
+        ``kind`` is one of the kinds, or ``model`` for what ``--plugin`` takes: an architecture or a recipe. ``others`` are further
+        names that may have been meant.
 
         Raises:
             PluginError: unknown, in conflict, failed to load, or not loadable from that file.
@@ -177,15 +185,15 @@ class PluginManager:
                 f"{kind} {bare!r} is registered by {len(matches)} distributions",
                 hint=f"say {choices}, or switch one off with -p no:DISTRIBUTION",
             )
-        raise PluginError(f"unknown {_noun(kind)} {name!r}", hint=self._hint(name, candidates))
+        raise PluginError(f"unknown {_noun(kind)} {name!r}", hint=self._hint(name, {*others, *(r.spec.name for r in candidates)}))
 
-    def _hint(self, name: str, candidates: list[Registered]) -> str:
+    def _hint(self, name: str, known: set[str]) -> str:
         """Say what else there is, and that a plugin that failed may be the one that was meant."""
         distribution, _, bare = name.rpartition(":")
         for status in self.statuses:
             if status.status != "ok" and {distribution or bare, bare} & {status.entry, status.distribution}:
                 return f"the plugin {status.entry!r} of {status.distribution} is {status.status}: {status.cause}"
-        return did_you_mean(bare, sorted({r.spec.name for r in candidates}))
+        return did_you_mean(bare, sorted(known))
 
     def implementations(self, hook: str) -> list[pluggy.HookImpl]:
         """Return the implementations of a behaviour hook, so that a hot loop can look them up once."""
@@ -217,31 +225,31 @@ def _only_from_environment() -> frozenset[str] | None:
     return None if value is None else frozenset(part.strip() for part in value.split(",") if part.strip())
 
 
-def _entry_points() -> list[importlib.metadata.EntryPoint]:
-    """Return the group's entry points, one for each (distribution, name), in a stable order."""
+def _entry_points(groups: tuple[str, ...]) -> list[importlib.metadata.EntryPoint]:
+    """Return the entry points of some groups, one for each (distribution, name, module), in a stable order."""
     try:
-        found = list(importlib.metadata.entry_points(group=GROUP))
+        found = [e for group in groups for e in importlib.metadata.entry_points(group=group)]
     except Exception:  # one distribution's damaged metadata must not hide all the others
         logger.debug("reading the distributions one by one", exc_info=True)
-        found = list(_readable_entry_points())
+        found = list(_readable_entry_points(groups))
     if HOME not in {_origin(e)[0] for e in found}:
-        found += _entry_points_of_the_source_tree()
-    unique = {(_origin(e)[0], e.name): e for e in reversed(found)}
+        found += _entry_points_of_the_source_tree(groups)
+    unique = {(_origin(e)[0], e.name, e.value): e for e in reversed(found)}
     return [unique[key] for key in sorted(unique, key=lambda k: (k[0] != HOME, k))]
 
 
-def _entry_points_of_the_source_tree() -> list[importlib.metadata.EntryPoint]:
+def _entry_points_of_the_source_tree(groups: tuple[str, ...]) -> list[importlib.metadata.EntryPoint]:
     """Return ganbench's own entry points where it is used without being installed; its folders must be on the path."""
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return [e for e in own_distribution().entry_points if e.group == GROUP]
+        return [e for e in own_distribution().entry_points if e.group in groups]
     return []
 
 
-def _readable_entry_points() -> Iterator[importlib.metadata.EntryPoint]:
+def _readable_entry_points(groups: tuple[str, ...]) -> Iterator[importlib.metadata.EntryPoint]:
     """Yield the entry points of every distribution whose metadata can be read."""
     for distribution in importlib.metadata.distributions():
         try:
-            own = [e for e in distribution.entry_points if e.group == GROUP]
+            own = [e for e in distribution.entry_points if e.group in groups]
         except Exception as error:
             logger.warning("an installed distribution has a damaged entry_points.txt (%s); it is passed over", _one_line(error))
             continue

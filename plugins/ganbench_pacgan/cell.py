@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganbench import ExperimentFacts, ExperimentSetup
 from ganbench.evaluation.modes import score_counts
 from ganbench.training.runner import choose_runner, start_runner
 from ganbench_pacgan import PacGANOptions
 from ganbench_pacgan.step import StackedGANs
 from ganbench_pacgan.streams import Streams
+from ganbench_reproduce.experiment import ExperimentFacts, ExperimentSetup
 from ganbench_toy.distributions import Modes, mode_scores, squared_distances
 
 

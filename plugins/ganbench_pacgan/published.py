@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ganbench import PublishedFigure
+from ganbench_reproduce.experiment import PublishedFigure
 
 _ROWS: dict[tuple[str, int], tuple[tuple[float, float], ...]] = {
     ("ring", 1): ((6.3, 0.5), (98.2, 0.2), (0.45, 0.09)),

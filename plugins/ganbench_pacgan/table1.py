@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 
-from ganbench import ExperimentCell, ExperimentColumn, ExperimentRun, ExperimentSetup
 from ganbench_pacgan import PacGANOptions
 from ganbench_pacgan.cell import CellRun
 from ganbench_pacgan.published import figures
+from ganbench_reproduce.experiment import ExperimentCell, ExperimentColumn, ExperimentRun, ExperimentSetup
 from ganbench_toy.distributions import Modes, ceiling, grid25, ring8
 
 _DATA: dict[str, tuple[str, Callable[[], Modes]]] = {"ring": ("2D ring", ring8), "grid": ("2D grid", grid25)}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganbench.bench.kernels.case import Case
-from ganbench.bench.kernels.cases import Missing, cases_of
-from ganbench.bench.kernels.correctness import compare
-from ganbench.bench.kernels.sizes import CPU, GPU, QUICK
-from ganbench.bench.kernels.work import prepare
-from ganbench.bench.names import LAYOUTS, OPS
+from ganbench_bench.kernels.case import Case
+from ganbench_bench.kernels.cases import Missing, cases_of
+from ganbench_bench.kernels.correctness import compare
+from ganbench_bench.kernels.sizes import CPU, GPU, QUICK
+from ganbench_bench.kernels.work import prepare
+from ganbench_bench.names import LAYOUTS, OPS
 
 CPU_DEVICE = torch.device("cpu")
 DTYPES = (torch.float32, torch.bfloat16)

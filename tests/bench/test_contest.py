@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganbench.bench.interval import Interval
-from ganbench.bench.kernels import bench
-from ganbench.bench.kernels.bench import KernelSettings, in_turns, measure_kernels
-from ganbench.bench.kernels.case import Case
-from ganbench.bench.kernels.cases import Missing, cases_of
-from ganbench.bench.kernels.contest import MAX_SETS, Effort, contest, num_sets
-from ganbench.bench.kernels.implementations import against_compiling, implementations
-from ganbench.bench.kernels.sizes import GPU, QUICK
-from ganbench.bench.names import LAYOUTS, OPS
+from ganbench_bench.interval import Interval
+from ganbench_bench.kernels import bench
+from ganbench_bench.kernels.bench import KernelSettings, in_turns, measure_kernels
+from ganbench_bench.kernels.case import Case
+from ganbench_bench.kernels.cases import Missing, cases_of
+from ganbench_bench.kernels.contest import MAX_SETS, Effort, contest, num_sets
+from ganbench_bench.kernels.implementations import against_compiling, implementations
+from ganbench_bench.kernels.sizes import GPU, QUICK
+from ganbench_bench.names import LAYOUTS, OPS
 
 CPU = torch.device("cpu")
 SHORT = Effort(blocks=2, seconds=1e-5)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganbench.bench.kernels.case import Case
-from ganbench.bench.kernels.cases import Missing, cases_of
-from ganbench.bench.kernels.correctness import compare
-from ganbench.bench.kernels.sizes import QUICK
+from ganbench_bench.kernels.case import Case
+from ganbench_bench.kernels.cases import Missing, cases_of
+from ganbench_bench.kernels.correctness import compare
+from ganbench_bench.kernels.sizes import QUICK
 
 CPU = torch.device("cpu")
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ganbench.bench import interleave
-from ganbench.bench.interleave import Side, interleaved, measure
+from ganbench_bench import interleave
+from ganbench_bench.interleave import Side, interleaved, measure
 
 
 def test_each_block_goes_there_and_back() -> None:

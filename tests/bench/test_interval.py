@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganbench.bench.interval import Interval
+from ganbench_bench.interval import Interval
 
 
 @given(st.lists(st.floats(0.1, 10), min_size=1, max_size=12))

@@ -8,21 +8,21 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ganbench.bench.interval import Interval
-from ganbench.bench.kernels.bench import KernelReport
-from ganbench.bench.kernels.cases import Missing, cases_of
-from ganbench.bench.kernels.row import KernelRow, Measured
-from ganbench.bench.kernels.sizes import GPU
-from ganbench.bench.names import LAYOUTS
-from ganbench.bench.report.document import document, heading, software_of
-from ganbench.bench.report.kernel_table import kernel_sheet
-from ganbench.bench.report.step_table import step_sheet
-from ganbench.bench.step.bench import StepReport
-from ganbench.bench.step.row import Entry, SingleStep, StepRow
-from ganbench.bench.step.row import Measured as MeasuredStep
 from ganbench.report.document import Sheet
 from ganbench.report.formats.sheet_markdown import render_markdown
 from ganbench.report.formats.sheet_terminal import render_terminal
+from ganbench_bench.document import document, heading, software_of
+from ganbench_bench.interval import Interval
+from ganbench_bench.kernel_table import kernel_sheet
+from ganbench_bench.kernels.bench import KernelReport
+from ganbench_bench.kernels.cases import Missing, cases_of
+from ganbench_bench.kernels.row import KernelRow, Measured
+from ganbench_bench.kernels.sizes import GPU
+from ganbench_bench.names import LAYOUTS
+from ganbench_bench.step.bench import StepReport
+from ganbench_bench.step.row import Entry, SingleStep, StepRow
+from ganbench_bench.step.row import Measured as MeasuredStep
+from ganbench_bench.step_table import step_sheet
 
 CPU = torch.device("cpu")
 

@@ -10,18 +10,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganbench.bench.step import bench, check
-from ganbench.bench.step.bench import StepSettings, measure_steps
-from ganbench.bench.step.by_hand import ByHand
-from ganbench.bench.step.check import check_arithmetic, compare_losses
-from ganbench.bench.step.entries import PUBLISHED, choose_entries, obstacle
-from ganbench.bench.step.feeds import from_tensor
-from ganbench.bench.step.harness import Harness
-from ganbench.bench.step.plain_networks import plain
-from ganbench.bench.step.published import Published
-from ganbench.bench.step.row import Entry
-from ganbench.bench.step.settings import settings_of
 from ganbench.errors import RunFailed
+from ganbench_bench.step import bench, check
+from ganbench_bench.step.bench import StepSettings, measure_steps
+from ganbench_bench.step.by_hand import ByHand
+from ganbench_bench.step.check import check_arithmetic, compare_losses
+from ganbench_bench.step.entries import PUBLISHED, choose_entries, obstacle
+from ganbench_bench.step.feeds import from_tensor
+from ganbench_bench.step.harness import Harness
+from ganbench_bench.step.plain_networks import plain
+from ganbench_bench.step.published import Published
+from ganbench_bench.step.row import Entry
+from ganbench_bench.step.settings import settings_of
 from ganbench_kernels import BiasAct, ConvBiasAct, NormAct
 
 CPU = torch.device("cpu")

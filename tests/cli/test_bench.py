@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganbench.bench.kernels.ops import to_uint8 as to_uint8_cases
 from ganbench.cli.main import main
+from ganbench_bench.kernels.ops import to_uint8 as to_uint8_cases
 
 QUICK = ("bench", "kernels", "--quick", "--device", "cpu", "--op", "to_uint8")
 

@@ -17,7 +17,7 @@ TABLE = ["reproduce", "pacgan-table1", "--device", "cpu", "--seeds", "2", *SMALL
 KILLED = """
 import os, signal
 from ganbench.cli.main import main
-from ganbench.reproduce import drive
+from ganbench_reproduce import drive
 drive.CHECKPOINT_SECONDS = 0.0
 saved, count = drive.save_checkpoint, 0
 def save(*arguments, **keywords):

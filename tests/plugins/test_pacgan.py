@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from ganbench import ExperimentSetup
 from ganbench.training.graph_runner import GraphRunner
 from ganbench_pacgan import PacGANOptions
 from ganbench_pacgan.cell import CellRun, flops_per_step, reverse_kl
@@ -21,6 +20,7 @@ from ganbench_pacgan.networks import StackedBatchNorm, pack
 from ganbench_pacgan.step import StackedGANs
 from ganbench_pacgan.streams import NUM_REFRESHING, NUM_SCORED, Streams
 from ganbench_pacgan.table1 import build
+from ganbench_reproduce.experiment import ExperimentSetup
 from ganbench_toy.distributions import Modes, grid25, ring8
 
 SMALL: dict[str, Any] = {

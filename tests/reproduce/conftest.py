@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from counting import Counting, request
 
-from ganbench.reproduce import drive
-from ganbench.reproduce.directory import ReproductionDirectory
-from ganbench.reproduce.record import ReproductionRecord
+from ganbench_reproduce import drive
+from ganbench_reproduce.directory import ReproductionDirectory
+from ganbench_reproduce.record import ReproductionRecord
 
 Reproduce = Callable[..., ReproductionRecord]
 

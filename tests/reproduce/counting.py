@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from ganbench import ExperimentCell, ExperimentColumn, ExperimentFacts, ExperimentSetup, PublishedFigure
-from ganbench.reproduce.drive import Request
 from ganbench.spec import PluginIdentity
+from ganbench_reproduce.drive import Request
+from ganbench_reproduce.experiment import ExperimentCell, ExperimentColumn, ExperimentFacts, ExperimentSetup, PublishedFigure
 
 STEPS = 5
 """Of an interval."""

@@ -14,9 +14,9 @@ from counting import Counting, request
 from ganbench.errors import Interrupted, UsageError
 from ganbench.record.directory import RunLock
 from ganbench.record.record import MIXED_MACHINES, Key
-from ganbench.reproduce import drive
-from ganbench.reproduce.directory import ReproductionDirectory
-from ganbench.reproduce.record import ReproductionRecord, from_json
+from ganbench_reproduce import drive
+from ganbench_reproduce.directory import ReproductionDirectory
+from ganbench_reproduce.record import ReproductionRecord, from_json
 
 Reproduce = Callable[..., ReproductionRecord]
 

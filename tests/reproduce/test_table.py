@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from ganbench import ExperimentColumn, PublishedFigure
-from ganbench.reproduce.record import ReproductionRecord, Score, from_json, to_json
-from ganbench.reproduce.table import render_markdown
+from ganbench_reproduce.experiment import ExperimentColumn, PublishedFigure
+from ganbench_reproduce.record import ReproductionRecord, Score, from_json, to_json
+from ganbench_reproduce.table import render_markdown
 
 Reproduce = Callable[..., ReproductionRecord]
 COLUMN = ExperimentColumn(name="steps", label="steps")

@@ -1,1 +1,0 @@
-"""What was measured, as a table for readers and as JSON for programs."""

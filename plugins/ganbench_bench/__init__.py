@@ -1,0 +1,18 @@
+"""``ganbench bench``: each op and the whole step against plain PyTorch and ``torch.compile``, interleaved and proven right first."""
+
+from __future__ import annotations
+
+from ganbench.plugin import hookimpl
+from ganbench.spec import CommandSpec
+
+
+@hookimpl
+def ganbench_register() -> list[CommandSpec]:
+    """Return the command."""
+    return [
+        CommandSpec(
+            name="bench",
+            summary="Measure the speed of ops and training steps against plain PyTorch and torch.compile.",
+            factory="ganbench_bench.command:command",
+        )
+    ]

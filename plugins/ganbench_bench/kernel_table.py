@@ -1,0 +1,127 @@
+"""The table of ``ganbench bench kernels``: a section for each op and what it computes, a block for each case, a line for each pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+from ganbench.report.document import Block, Cell, Column, Notes, Section, Sheet
+from ganbench.text import number
+from ganbench_bench.interval import Interval
+from ganbench_bench.kernels.bench import KernelReport
+from ganbench_bench.kernels.case import IMPLEMENTATIONS, Pass
+from ganbench_bench.kernels.row import KernelRow, Measured
+
+_COLUMNS = (
+    Column(heading="case", is_number=False),
+    Column(heading="pass", is_number=False),
+    Column(heading="eager µs"),
+    Column(heading="compile µs"),
+    Column(heading="ours µs"),
+    Column(heading="eager\n/ ours", priority=1),
+    Column(heading="compile\n/ ours", priority=1),
+    Column(heading="% of copy\ne/c/o", priority=2),
+    Column(heading="launches\ne/c/o", priority=3),
+    Column(heading="dispatch µs\ne/c/o", priority=4),
+    Column(heading="peak MiB\ne/c/o", priority=5),
+    Column(heading="GB/s\ne/c/o", priority=6),
+)
+_PASSES: dict[Pass, str] = {"forward": "forward", "backward": "backward", "double backward": "double"}
+_LEGEND = (
+    "µs: one call, median ± half of its 95 % interval, after the same inputs gave the reference's values; timings interleaved",
+    "e/c/o: eager / compile / ours; eager is the expression in the title, compile is torch.compile of it; double: the backward's backward",
+    "GB/s and % of copy: the bytes that the pass must move over its time, and that over the bandwidth of a copy in this run",
+)
+_ON_A_GPU = (
+    "replays of CUDA graphs over inputs in turn that are more than three times the L2 cache; dispatch: the host's time to issue one call",
+)
+
+
+def kernel_sheet(report: KernelReport, heading: Sequence[str]) -> Sheet:
+    """Return the table.
+
+    Args:
+        report: what was measured.
+        heading: lines that name the machine and the software.
+    """
+    notes = Notes()
+    sections = [_section(f"{op}: {title}", list(rows), notes) for (op, title), rows in groupby(report.rows, _title)]
+    figures = [row.measured for row in report.rows if row.measured]
+    copy = f"copy {_interval(report.copy_gb_per_second)} GB/s"
+    return Sheet(
+        heading=(*heading, f"{copy}; took {report.seconds:.0f} s"),
+        sections=tuple(sections),
+        notes=tuple(notes.texts),
+        legend=(
+            *(f"{one.op}: not measured: {one.reason}" for one in report.missing),
+            *_LEGEND,
+            *(_ON_A_GPU if any(m.timing == "graph" for m in figures) else ()),
+        ),
+    )
+
+
+def _title(row: KernelRow) -> tuple[str, str]:
+    return row.op, row.title
+
+
+def _section(title: str, rows: list[KernelRow], notes: Notes) -> Section:
+    blocks = [_block(list(same), notes) for _, same in groupby(rows, lambda row: (row.variant, row.shape, row.dtype, row.layout))]
+    return Section(title=title, columns=_COLUMNS, blocks=tuple(blocks))
+
+
+def _block(rows: list[KernelRow], notes: Notes) -> Block:
+    lines = [_line(list(same), notes) for _, same in groupby(rows, lambda row: row.wanted)]
+    first = rows[0]
+    warm = any(row.measured and row.measured.timing != "wall clock" and not row.measured.is_cold for row in rows)
+    size = "x".join(map(str, first.shape))
+    name = (size, f"{first.dtype} {first.layout}") if first.layout else (f"{size} {first.dtype}",)
+    return Block(
+        (first.variant, *name) if first.variant else name,
+        tuple(lines),
+        notes.add("so little that it stays in the L2 cache" if warm else ""),
+    )
+
+
+def _line(rows: list[KernelRow], notes: Notes) -> tuple[Cell, ...]:
+    assert tuple(row.implementation for row in rows) == IMPLEMENTATIONS
+    figures = [row.measured for row in rows]
+    ours = figures[-1]
+    return (
+        Cell(_PASSES[rows[0].wanted]),
+        *(_time(row, notes) for row in rows),
+        Cell(_ratio(ours.speedup_over_eager if ours else None)),
+        Cell(_ratio(ours.speedup_over_compile if ours else None)),
+        _triple(figures, lambda m: m.percent_of_copy),
+        _triple(figures, lambda m: m.launches),
+        _triple(figures, lambda m: m.dispatch_microseconds.median if m.dispatch_microseconds else None),
+        _triple(figures, lambda m: m.peak_mib),
+        _triple(figures, lambda m: m.gb_per_second),
+    )
+
+
+def _time(row: KernelRow, notes: Notes) -> Cell:
+    """Return the time; in its place ``wrong`` or a dash, with the reason in a note."""
+    if row.measured is None:
+        return Cell("wrong" if row.status == "wrong" else "-", notes.add(row.reason), is_bad=row.status == "wrong")
+    return Cell(_interval(row.measured.microseconds), notes.add(row.measured.note))
+
+
+def _interval(value: Interval) -> str:
+    return f"{number(value.median)} ±{number(value.half_width, 2)}"
+
+
+def _ratio(value: Interval | None) -> str:
+    return "" if value is None else f"{value.median:.2f}x"
+
+
+def _triple(figures: Sequence[Measured | None], value: Callable[[Measured], float | None]) -> Cell:
+    """Return a figure of each implementation: ``30/91/93``; nothing where none has it."""
+    values = [None if m is None else value(m) for m in figures]
+    if all(v is None for v in values):
+        return Cell()
+    return Cell("/".join("-" if v is None else _whole(v) for v in values))
+
+
+def _whole(value: float) -> str:
+    """Return a number without decimals, but never a rounded zero."""
+    return "<1" if 0 < value < 0.5 else f"{value:.0f}"

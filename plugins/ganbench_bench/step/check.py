@@ -1,0 +1,53 @@
+"""Whether two loops train alike."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ganbench.errors import RunFailed
+from ganbench_bench.step.by_hand import ByHand
+from ganbench_bench.step.feeds import from_tensor
+from ganbench_bench.step.harness import Harness
+from ganbench_bench.step.published import Published
+
+EXACT_STEPS = 2
+CHECKED_STEPS = 4
+"""Enough for torch.compile's graphs, which are replayed from the third step on."""
+TOLERANCES = {"fp32": 0.05, "bf16": 0.15}
+"""Of a loss. Adam's first steps are signs, which rounding turns where a gradient is near 0: right loops part by 1 % in four steps."""
+
+
+def check_arithmetic(harness: Harness) -> None:
+    """Compare the published loop with the harness's arithmetic by hand, in float64, where rounding hides nothing.
+
+    Raises:
+        RunFailed: they are two different trainings, so that their speeds compare nothing.
+    """
+    exact = ByHand(harness, average=False, dtype=torch.float64).losses(EXACT_STEPS)
+    published = Published(harness, from_tensor(harness, torch.float64), torch.float64).losses(EXACT_STEPS)
+    if not torch.allclose(published, exact, rtol=1e-7, atol=1e-7):
+        difference = float((published - exact).abs().max())
+        raise RunFailed(
+            f"the published loop and ganbench train differently: losses differ by {difference:.2g} in float64",
+            hint="take an architecture that pytorch/examples' loop can train",
+        )
+
+
+def compare_losses(losses: Tensor, expected: Tensor, precision: str) -> str:
+    """Return what is wrong with a loop's first losses ``[steps, 2]``, or nothing.
+
+    Args:
+        losses: of the loop.
+        expected: of the published loop in the same precision.
+        precision: fp32 or bf16.
+    """
+    losses, expected = losses.double().cpu(), expected.double().cpu()
+    if not bool(torch.isfinite(losses).all()):
+        return "a loss of the first steps is not finite"
+    errors = (losses - expected).abs() / expected.abs().clamp_min(0.1)
+    if float(errors.max()) <= TOLERANCES[precision]:
+        return ""
+    step, which = divmod(int(errors.argmax()), 2)
+    name = ("discriminator", "generator")[which]
+    return f"the {name}'s loss of step {step + 1} is {losses[step, which]:.4g}, the published loop's {expected[step, which]:.4g}"

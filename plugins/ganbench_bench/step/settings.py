@@ -1,0 +1,71 @@
+"""From the flags of ``ganbench bench step`` to settings by configuration path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ganbench.config.values import field_types
+from ganbench.errors import UsageError
+from ganbench.plugin.manager import PluginManager
+from ganbench.spec import RecipeSpec
+from ganbench_bench.step.published import RULES
+
+SYNTHETIC = {"dataset.name": "synthetic", "dataset.options.num_images": 1024}
+"""Noise, so that nothing has to be downloaded; a step does not look at what it trains on."""
+QUICK_IMAGES = 128
+
+
+def settings_of(
+    plugin: str,
+    device: torch.device,
+    *,
+    dataset: str | None,
+    batch_size: str | None,
+    precision: str,
+    options: Sequence[str] = (),
+    off: tuple[str, ...] = (),
+    quick: bool = False,
+) -> dict[str, object]:
+    """Return the settings of every loop.
+
+    Args:
+        plugin: an architecture or a recipe.
+        device: where they run.
+        dataset: by name; None for synthetic images.
+        batch_size: as given; None for the recipe's.
+        precision: fp32 or bf16.
+        options: ``section.key=value`` of a plugin; without a section the architecture's.
+        off: plugins that are switched off.
+        quick: make few synthetic images.
+
+    Raises:
+        UsageError: an unknown plugin, or an option that is none.
+    """
+    made: dict[str, object] = {**RULES, "training.device": str(device), "training.precision": precision, "training.total_kimg": 2000.0}
+    made |= SYNTHETIC if dataset is None else {"dataset.name": dataset}
+    if quick and dataset is None:
+        made["dataset.options.num_images"] = QUICK_IMAGES
+    if device.type == "cuda":
+        made["training.cudnn_benchmark"] = True  # as the published loop has it
+    if batch_size is not None:
+        made["training.batch_size"] = batch_size
+    if "conditional" in _architecture_options(plugin, off):
+        made["architecture.options.conditional"] = False
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals:
+            raise UsageError(f"-o wants KEY=VALUE (got {option!r})")
+        section, dot, name = key.strip().rpartition(".")
+        made[f"{section if dot else 'architecture'}.options.{name}"] = value.strip()
+    return made
+
+
+def _architecture_options(plugin: str, off: tuple[str, ...]) -> set[str]:
+    """Return the names of the architecture's options."""
+    manager = PluginManager(off=off)
+    model = manager.find("model", plugin)
+    if isinstance(model.spec, RecipeSpec):
+        model = manager.find("architecture", model.spec.architecture)
+    return set(field_types(model.spec.options))
