@@ -45,10 +45,10 @@ from tiny_algorithm import make
 from torch import Tensor
 
 from ganbench.config.resolve import Layer, resolve
-from ganbench.evaluation.planning import planned_metrics
 from ganbench.plugin.manager import PluginManager
-from ganbench.run.build import Materials, build_materials
+from ganbench.run.build import Materials, build
 from ganbench.run.machine import set_numerics
+from ganbench.run.plan import plan_run
 
 ROOT = Path(__file__).parents[1]
 MANAGER = PluginManager()
@@ -80,11 +80,10 @@ def materials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Calla
     monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path))
     threads = torch.get_num_threads()
 
-    def build(**settings: Any) -> Materials:
+    def make(**settings: Any) -> Materials:
         small = {"architecture.options.generator_width": 4, "architecture.options.discriminator_width": 4, "training.device": "cpu"}
         layer = Layer(origin="test", settings={**small, **{k.replace("__", "."): v for k, v in settings.items()}})
-        resolved = resolve(MANAGER, "dcgan", [layer])
-        return build_materials(resolved, MANAGER, planned_metrics(resolved, MANAGER))
+        return build(plan_run(MANAGER, "dcgan", [layer]), MANAGER)
 
     yield build
     torch.set_num_threads(threads)

@@ -14,13 +14,12 @@ from types import FrameType
 
 import click
 
-from ganbench.config.resolve import Resolved
 from ganbench.errors import Interrupted
-from ganbench.evaluation.naming import PlannedMetric
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
 from ganbench.record.record import RunRecord
 from ganbench.report.live_run import LineReporter, make_reporter
+from ganbench.run.plan import RunPlan
 from ganbench.run.session import Session, run_directory_name
 
 
@@ -60,8 +59,7 @@ class StopSignal:
 
 
 def execute_new(
-    resolved: Resolved,
-    planned: tuple[PlannedMetric, ...],
+    plan: RunPlan,
     manager: PluginManager,
     *,
     out: Path | None,
@@ -76,19 +74,18 @@ def execute_new(
         RunDirectory.check_free(out)  # before the data are read; and again when the directory is made
 
     def choose(dataset_name: str) -> RunDirectory:
-        config = resolved.config
+        config = plan.config
         stop.training = True  # from here on there is something to keep
         if out is not None:
             return RunDirectory.create_at(out)
         return RunDirectory.create(name=config.name, dataset=dataset_name, seed=config.training.seed)
 
-    return _execute(resolved, planned, manager, lambda s: s.run_new(choose), stop, quiet=quiet, as_json=as_json, debug=debug)
+    return _execute(plan, manager, lambda s: s.run_new(choose), stop, quiet=quiet, as_json=as_json, debug=debug)
 
 
 def execute_resumed(
     directory: RunDirectory,
-    resolved: Resolved,
-    planned: tuple[PlannedMetric, ...],
+    plan: RunPlan,
     manager: PluginManager,
     *,
     force: bool,
@@ -101,12 +98,11 @@ def execute_resumed(
     def run(session: Session) -> RunRecord:
         return session.run_resumed(directory, force=force)
 
-    return _execute(resolved, planned, manager, run, StopSignal(), quiet=quiet, as_json=as_json, debug=debug)
+    return _execute(plan, manager, run, StopSignal(), quiet=quiet, as_json=as_json, debug=debug)
 
 
 def _execute(
-    resolved: Resolved,
-    planned: tuple[PlannedMetric, ...],
+    plan: RunPlan,
     manager: PluginManager,
     run: Callable[[Session], RunRecord],
     stop: StopSignal,
@@ -117,7 +113,7 @@ def _execute(
 ) -> int:
     reporter = make_reporter(quiet=quiet, on_started=lambda _: setattr(stop, "training", True))
     with _logging(debug, reporter), stop.listening():
-        session = Session(resolved, planned, manager, reporter, stop)
+        session = Session(plan, manager, reporter, stop)
         try:
             with reporter:
                 record = run(session)

@@ -13,9 +13,8 @@ from ganbench.cli.options import GroupedCommand, run_options
 from ganbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from ganbench.config.resolve import Resolved
-    from ganbench.evaluation.naming import PlannedMetric
     from ganbench.plugin.manager import PluginManager
+    from ganbench.run.plan import RunPlan
 
 
 _FLAG_PATHS = {
@@ -51,7 +50,6 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
 
     The first line on stderr names the run directory; the last line of the output is the result in one sentence.
     """
-    from ganbench.evaluation.planning import planned_metrics
     from ganbench.plugin.manager import PluginManager
 
     debug = invocation.debug or flags["debug"]
@@ -60,24 +58,24 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
     if flags["resume"] is not None:
         return _resume(flags, manager, debug)
     _refuse_contradictions(flags)
-    resolved = resolve_flags(flags, manager)
-    planned = planned_metrics(resolved, manager)
+    plan = plan_flags(flags, manager)
     if flags["dry_run"]:
-        click.echo(describe(resolved, planned))
+        click.echo(describe(plan))
         return 0
     from ganbench.cli.execute import execute_new
 
-    return execute_new(resolved, planned, manager, out=flags["out"], quiet=flags["quiet"], as_json=flags["as_json"], debug=debug)
+    return execute_new(plan, manager, out=flags["out"], quiet=flags["quiet"], as_json=flags["as_json"], debug=debug)
 
 
-def resolve_flags(flags: dict[str, Any], manager: PluginManager) -> Resolved:
-    """Turn the flags into a resolved configuration.
+def plan_flags(flags: dict[str, Any], manager: PluginManager) -> RunPlan:
+    """Return the run that the flags ask for.
 
     Raises:
         UsageError: whatever is wrong with them.
     """
-    from ganbench.config.resolve import Layer, resolve
+    from ganbench.config.resolve import Layer
     from ganbench.config.toml import read_settings
+    from ganbench.run.plan import plan_run
 
     layers, name = [], flags["plugin"]
     if flags["config_file"] is not None:
@@ -97,7 +95,7 @@ def resolve_flags(flags: dict[str, Any], manager: PluginManager) -> Resolved:
         given["evaluation.metrics"] = ()
     layers.append(Layer(origin="command line", settings=given))
     layers.append(Layer(origin="command line", settings=read_pairs("--set", flags["settings"])))
-    return resolve(manager, str(name), layers, read_pairs("-o", flags["options"]))
+    return plan_run(manager, str(name), layers, read_pairs("-o", flags["options"]))
 
 
 def _check_environment() -> None:
@@ -123,17 +121,17 @@ def _refuse_contradictions(flags: dict[str, Any]) -> None:
         raise UsageError("--dry-run prints TOML, and --json asks for a record", hint="give one of them")
 
 
-def describe(resolved: Resolved, planned: tuple[PlannedMetric, ...]) -> str:
+def describe(plan: RunPlan) -> str:
     """Return the configuration as TOML lines with the origin of each value behind it."""
     from ganbench.config.resolve import flatten
 
-    lines, section = [f"# metrics: {', '.join(p.name for p in planned) or 'none'}"], ""
-    for path, value in flatten(resolved.config).items():
+    lines, section = [f"# metrics: {', '.join(p.name for p in plan.metrics) or 'none'}"], ""
+    for path, value in flatten(plan.config).items():
         parent, _, leaf = path.rpartition(".")
         if parent != section:
             section = parent
             lines += ["", f"[{section}]"]
-        origin = resolved.origins.get(path, "default")
+        origin = plan.origins.get(path, "default")
         lines.append(f"{_toml(leaf, value):<44} # {origin}")
     return "\n".join(lines)
 
@@ -151,15 +149,13 @@ def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
     if extra:
         raise UsageError(f"--resume takes the run's own configuration; {extra[0]} cannot be given with it", hint="leave it out")
     from ganbench.cli.execute import execute_resumed
-    from ganbench.evaluation.planning import planned_metrics
     from ganbench.record.directory import RunDirectory
 
     with RunDirectory.resume(flags["resume"]) as directory:
         own = dict.fromkeys(flags) | {"config_file": directory.config_path, "options": (), "settings": (), "metrics": (), "no_eval": False}
-        resolved = resolve_flags(own, manager)
-        planned = planned_metrics(resolved, manager)
+        plan = plan_flags(own, manager)
         return execute_resumed(
-            directory, resolved, planned, manager, force=bool(flags["force"]), quiet=flags["quiet"], as_json=flags["as_json"], debug=debug
+            directory, plan, manager, force=bool(flags["force"]), quiet=flags["quiet"], as_json=flags["as_json"], debug=debug
         )
 
 

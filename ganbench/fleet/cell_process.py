@@ -16,16 +16,16 @@ from typing import Any
 
 import torch
 
-from ganbench.config.resolve import Layer, Resolved, resolve
+from ganbench.config.resolve import Layer
 from ganbench.config.toml import read_settings
 from ganbench.errors import ConfigError, Interrupted, PluginError, StorageError, UsageError
-from ganbench.evaluation.planning import planned_metrics
 from ganbench.fleet.executor import Ending
 from ganbench.fleet.resolve_process import CellRequest
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
 from ganbench.record.record import Evaluation, RunRecord
 from ganbench.run.events import Progress
+from ganbench.run.plan import RunPlan, plan_run
 from ganbench.run.session import Session
 
 logger = logging.getLogger(__name__)
@@ -160,22 +160,22 @@ def _run(order: Order, reporter: PipeReporter, stop: Stop) -> RunRecord:
         directory = RunDirectory.resume(path)
         with contextlib.closing(directory):
             settings = read_settings(directory.config_path)
-            resolved = resolve(manager, settings.pop("name"), [Layer(origin=str(directory.config_path), settings=settings)])
+            plan = plan_run(manager, settings.pop("name"), [Layer(origin=str(directory.config_path), settings=settings)])
             try:
-                return _session(resolved, manager, reporter, stop).run_resumed(directory)
+                return _session(plan, manager, reporter, stop).run_resumed(directory)
             except UsageError as error:
                 hint = f"remove {path} to run the cell from its start, or force it with `ganbench run --resume {path} --force`"
                 raise UsageError(f"it cannot be resumed: {error.what}", hint=hint) from error
     layers = [Layer(origin="matrix", settings=order.request.settings)]
     layers.append(Layer(origin="matrix", settings={"training.threads": order.threads}))
-    resolved = resolve(manager, order.request.plugin, layers, order.request.options)
-    return _session(resolved, manager, reporter, stop).run_new(lambda _: RunDirectory.create_at(path))
+    plan = plan_run(manager, order.request.plugin, layers, order.request.options)
+    return _session(plan, manager, reporter, stop).run_new(lambda _: RunDirectory.create_at(path))
 
 
-def _session(resolved: Resolved, manager: PluginManager, reporter: PipeReporter, stop: Stop) -> Session:
+def _session(plan: RunPlan, manager: PluginManager, reporter: PipeReporter, stop: Stop) -> Session:
     # Networks are checked and reference features made before a run chooses its thread count.
-    torch.set_num_threads(resolved.config.training.threads or 1)
-    return Session(resolved, planned_metrics(resolved, manager), manager, reporter, stop)
+    torch.set_num_threads(plan.config.training.threads or 1)
+    return Session(plan, manager, reporter, stop)
 
 
 @contextlib.contextmanager

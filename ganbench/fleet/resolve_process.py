@@ -13,12 +13,11 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from ganbench.config.resolve import Layer, Resolved, flatten, resolve
+from ganbench.config.resolve import Layer, flatten
 from ganbench.errors import UsageError
-from ganbench.evaluation.naming import PlannedMetric
-from ganbench.evaluation.planning import planned_metrics
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.serialise import decode, encode
+from ganbench.run.plan import RunPlan, plan_run
 
 _NOT_IDENTITY = ("data.", "checkpoint.", "training.workers", "evaluation.extractor_weights")
 """Settings that change no bit of a run."""
@@ -50,21 +49,11 @@ class ResolvedCell:
     """Why it cannot run."""
 
 
-def resolve_request(request: CellRequest, manager: PluginManager) -> tuple[Resolved, tuple[PlannedMetric, ...]]:
-    """Return the configuration and the metrics of a cell.
-
-    Raises:
-        UsageError: whatever is wrong with them.
-    """
-    resolved = resolve(manager, request.plugin, [Layer(origin="matrix", settings=request.settings)], request.options)
-    return resolved, planned_metrics(resolved, manager)
-
-
-def cell_id(resolved: Resolved, planned: tuple[PlannedMetric, ...]) -> str:
+def cell_id(plan: RunPlan) -> str:
     """Return the identity of a cell: equal for what would be the same run, another one when a plugin's source has changed."""
-    values = {path: value for path, value in flatten(resolved.config).items() if not path.startswith(_NOT_IDENTITY)}
-    values["evaluation.metrics"] = [one.name for one in planned]
-    plugins = [*resolved.plugins, *([resolved.recipe] if resolved.recipe else [])]
+    values = {path: value for path, value in flatten(plan.config).items() if not path.startswith(_NOT_IDENTITY)}
+    values["evaluation.metrics"] = [one.name for one in plan.metrics]
+    plugins = [*plan.plugins, *([plan.recipe] if plan.recipe else [])]
     text = json.dumps([encode(values), [encode(one.identity()) for one in plugins]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_ID_DIGITS]
 
@@ -72,9 +61,9 @@ def cell_id(resolved: Resolved, planned: tuple[PlannedMetric, ...]) -> str:
 def answer(request: CellRequest, manager: PluginManager) -> ResolvedCell:
     """Resolve one cell; what is wrong with it becomes the reason."""
     try:
-        resolved, planned = resolve_request(request, manager)
-        training = resolved.config.training
-        return ResolvedCell(id=cell_id(resolved, planned), device=training.device, threads=training.threads)
+        plan = plan_run(manager, request.plugin, [Layer(origin="matrix", settings=request.settings)], request.options)
+        training = plan.config.training
+        return ResolvedCell(id=cell_id(plan), device=training.device, threads=training.threads)
     except UsageError as error:
         return ResolvedCell(reason=str(error))
 

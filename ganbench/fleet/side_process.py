@@ -73,6 +73,20 @@ def is_usage(error: BaseException) -> bool:
     return getattr(error, "exit_code", None) == 2 or isinstance(error, ImportError)
 
 
+def build(job: dict[str, Any]) -> Any:
+    """Return what this tree trains, built and without metrics: from its plan, or from its configuration where a tree plans nothing yet."""
+    from ganbench.config.resolve import Layer, resolve
+    from ganbench.plugin.manager import PluginManager
+
+    manager = PluginManager(off=tuple(job["off"]))
+    layers = [Layer(origin="command line", settings={**job["settings"], "evaluation.metrics": ()})]
+    builder = first_of("ganbench.run.build", "ganbench.training.setup")
+    if hasattr(builder, "build_materials"):
+        return builder.build_materials(resolve(manager, job["plugin"], layers, job["options"]), manager, ())
+    plan = importlib.import_module("ganbench.run.plan").plan_run(manager, job["plugin"], layers, job["options"])
+    return builder.build(plan, manager)
+
+
 class SideTraining:
     """What is trained.
 
@@ -84,13 +98,7 @@ class SideTraining:
         import torch
 
         torch.set_num_threads(job["threads"])
-        from ganbench.config.resolve import Layer, resolve
-        from ganbench.plugin.manager import PluginManager
-
-        manager = PluginManager(off=tuple(job["off"]))
-        layers = [Layer(origin="command line", settings=job["settings"])]
-        build = first_of("ganbench.run.build", "ganbench.training.setup").build_materials
-        self._made: Any = build(resolve(manager, job["plugin"], layers, job["options"]), manager, ())
+        self._made: Any = build(job)
         self._algorithm: Any = self._made.algorithm
         torch.set_num_threads(job["threads"])  # whatever a plugin has set
         self._on_gpu = self._made.device.type == "cuda"

@@ -1,4 +1,4 @@
-"""From a resolved configuration to everything that a trainer needs: device, data, networks, algorithm, evaluator."""
+"""From the plan of a run to everything that a trainer needs: device, data, networks, algorithm, evaluator."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from pathlib import Path
 import torch
 
 from ganbench.config.model import RunConfig
-from ganbench.config.resolve import Resolved
 from ganbench.data.choose import make_sampler
 from ganbench.data.sampler import Sampler
 from ganbench.data.source import DataContext, Dataset
 from ganbench.errors import ConfigError, GanbenchError, PluginError
-from ganbench.evaluation.naming import PlannedMetric
 from ganbench.evaluation.paired import EvaluatorLike
 from ganbench.evaluation.protocol import Extractor, ExtractorContext
 from ganbench.plugin.factory import load_attribute
@@ -22,6 +20,7 @@ from ganbench.plugin.manager import PluginManager
 from ganbench.run.compatible import check_pair
 from ganbench.run.evaluation import build_evaluator
 from ganbench.run.machine import choose_device, keep_freed_memory, set_numerics
+from ganbench.run.plan import RunPlan
 from ganbench.spec import ArchitectureSpec, ImageShape
 from ganbench.training.algorithm import Algorithm, AlgorithmContext
 from ganbench.training.networks import Networks
@@ -33,37 +32,40 @@ from ganbench.training.seeding import seed_everything
 class Materials:
     """What a run is made of, built and checked."""
 
-    config: RunConfig
-    resolved: Resolved
+    plan: RunPlan
     device: torch.device
     dataset: Dataset
     networks: Networks
     sampler: Sampler
     algorithm: Algorithm
     evaluator: EvaluatorLike | None
-    planned: tuple[PlannedMetric, ...]
     keeps_memory: bool
     """Whether the C library keeps freed memory."""
     forced: tuple[str, ...]
     """Why this run would have been refused without ``training.force``."""
 
+    @property
+    def config(self) -> RunConfig:
+        """The configuration."""
+        return self.plan.config
 
-def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[PlannedMetric, ...]) -> Materials:
+
+def build(plan: RunPlan, manager: PluginManager) -> Materials:
     """Build everything, cheapest checks first.
 
     Raises:
         UsageError: whatever the user or a plugin got wrong.
     """
-    config = resolved.config
+    config = plan.config
     device = choose_device(config.training.device)
     set_numerics(config, device)
     keeps_memory = config.training.keep_memory and device.type == "cpu" and keep_freed_memory()
-    extractors = _build_extractors(config, manager, planned, device)
-    dataset = _build_dataset(resolved)
-    networks, judged = _build_networks(resolved, dataset, device)
-    objective = _build_objective(resolved)
-    assert isinstance(resolved.architecture.spec, ArchitectureSpec)
-    forced = check_pair(config, resolved.architecture.spec, networks, objective, judged)
+    extractors = _build_extractors(plan, manager, device)
+    dataset = _build_dataset(plan)
+    networks, judged = _build_networks(plan, dataset, device)
+    objective = _build_objective(plan)
+    assert isinstance(plan.architecture.spec, ArchitectureSpec)
+    forced = check_pair(config, plan.architecture.spec, networks, objective, judged)
     sampler = make_sampler(
         dataset.train,
         batch_size=config.training.batch_size,
@@ -73,7 +75,7 @@ def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[P
         horizontal_flip=config.training.horizontal_flip,
         workers=config.training.workers,
     )
-    algorithm_class = load_attribute(resolved.architecture.spec.algorithm, owner=f"the algorithm of {config.name!r}")
+    algorithm_class = load_attribute(plan.architecture.spec.algorithm, owner=f"the algorithm of {config.name!r}")
     algorithm: Algorithm = algorithm_class(
         AlgorithmContext(
             config=config,
@@ -84,34 +86,32 @@ def build_materials(resolved: Resolved, manager: PluginManager, planned: tuple[P
             train_labels=dataset.train.labels,
             device=device,
             dataset=dataset,
-            augment=_build_augmentation(resolved, dataset.shape),
+            augment=_build_augmentation(plan, dataset.shape),
         )
     )
-    evaluator = build_evaluator(config, manager, planned, extractors, dataset, networks, device) if planned else None
+    evaluator = build_evaluator(plan, manager, extractors, dataset, networks, device) if plan.metrics else None
     return Materials(
-        config=config,
-        resolved=resolved,
+        plan=plan,
         device=device,
         dataset=dataset,
         networks=networks,
         sampler=sampler,
         algorithm=algorithm,
         evaluator=evaluator,
-        planned=planned,
         keeps_memory=keeps_memory,
         forced=forced,
     )
 
 
-def _build_dataset(resolved: Resolved) -> Dataset:
-    config = resolved.config
+def _build_dataset(plan: RunPlan) -> Dataset:
+    config = plan.config
     root = config.data.root or os.environ.get("GANBENCH_DATA", "")
     context = DataContext(
         data_root=Path(root).expanduser() if root else None,
         download=config.data.download,
         resident_limit_mib=config.data.resident_limit_mib,
     )
-    dataset: Dataset = resolved.dataset.build(config.dataset.options, context)
+    dataset: Dataset = plan.dataset.build(config.dataset.options, context)
     if not isinstance(dataset, Dataset):
         raise PluginError(f"dataset {config.dataset.name!r} must return a ganbench.Dataset (got {type(dataset).__name__})")
     if dataset.train.num_images < config.training.batch_size:
@@ -124,14 +124,14 @@ def _build_dataset(resolved: Resolved) -> Dataset:
     return dataset
 
 
-def _build_networks(resolved: Resolved, dataset: Dataset, device: torch.device) -> tuple[Networks, Judgement]:
+def _build_networks(plan: RunPlan, dataset: Dataset, device: torch.device) -> tuple[Networks, Judgement]:
     """Build, check and place the networks; return them with what the discriminator says of two samples.
 
     Raises:
         ConfigError: the resolution is not one of the architecture's.
         PluginError: the networks do not keep to the contract.
     """
-    config, spec = resolved.config, resolved.architecture.spec
+    config, spec = plan.config, plan.architecture.spec
     assert isinstance(spec, ArchitectureSpec)
     shape = replace(dataset.shape, packing=config.training.packing if spec.packing else 1)
     if spec.resolutions and shape.resolution not in spec.resolutions:
@@ -140,7 +140,7 @@ def _build_networks(resolved: Resolved, dataset: Dataset, device: torch.device) 
         hint = "choose a dataset of images" if shape.points else "choose a resolution with -o dataset.resolution=N"
         raise ConfigError(f"{spec.name} cannot be built for {what} (it can for {allowed})", hint=hint)
     seed_everything(config.training.seed)
-    networks: Networks = resolved.architecture.build(config.architecture.options, shape)
+    networks: Networks = plan.architecture.build(config.architecture.options, shape)
     judged = check_networks(spec.name, networks, shape, dataset)
     layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
     for module in (networks.generator, networks.discriminator, *networks.extra.values()):
@@ -184,34 +184,33 @@ def check_networks(name: str, networks: Networks, shape: ImageShape, dataset: Da
     return judged
 
 
-def _build_objective(resolved: Resolved) -> Objective:
+def _build_objective(plan: RunPlan) -> Objective:
     """Build the loss."""
-    config = resolved.config
-    objective: Objective = resolved.loss.build(config.loss.options)
+    config = plan.config
+    objective: Objective = plan.loss.build(config.loss.options)
     if not isinstance(objective, Objective):
         raise PluginError(f"loss {config.loss.name!r} must return a ganbench.Objective (got {type(objective).__name__})")
     return objective
 
 
-def _build_augmentation(resolved: Resolved, shape: ImageShape) -> Augmentation | None:
+def _build_augmentation(plan: RunPlan, shape: ImageShape) -> Augmentation | None:
     """Build the augmentation, where there is one."""
-    choice = resolved.config.augmentation
-    if resolved.augmentation is None or choice is None:
+    choice = plan.config.augmentation
+    if plan.augmentation is None or choice is None:
         return None
-    augment: Augmentation = resolved.augmentation.build(choice.options, shape)
+    augment: Augmentation = plan.augmentation.build(choice.options, shape)
     if not callable(augment):
         raise PluginError(f"augmentation {choice.name!r} must return a function of images (got {type(augment).__name__})")
     return augment
 
 
-def _build_extractors(
-    config: RunConfig, manager: PluginManager, planned: tuple[PlannedMetric, ...], device: torch.device
-) -> dict[str, Extractor]:
+def _build_extractors(plan: RunPlan, manager: PluginManager, device: torch.device) -> dict[str, Extractor]:
     """Build each extractor that a metric needs, once."""
+    config = plan.config
     weights = Path(config.evaluation.extractor_weights).expanduser() if config.evaluation.extractor_weights else None
     context = ExtractorContext(device=str(device), weights=weights, download=config.data.download)
     built: dict[str, Extractor] = {}
-    for name in dict.fromkeys(p.extractor_name for p in planned if p.extractor_name):
+    for name in dict.fromkeys(p.extractor_name for p in plan.metrics if p.extractor_name):
         registered = manager.find("extractor", name)
         built[name] = registered.build(registered.spec.options(), context)
     return built

@@ -17,6 +17,7 @@ from ganbench.evaluation.paired import EvaluatorLike, Evaluators, PairedEvaluato
 from ganbench.evaluation.protocol import Extractor
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.plugin.manager import PluginManager
+from ganbench.run.plan import RunPlan
 from ganbench.training.networks import Networks, Translation
 from ganbench.training.seeding import stream
 
@@ -25,9 +26,8 @@ SAMPLES = "evaluation"
 
 
 def build_evaluator(
-    config: RunConfig,
+    plan: RunPlan,
     manager: PluginManager,
-    planned: tuple[PlannedMetric, ...],
     extractors: Mapping[str, Extractor],
     dataset: Dataset,
     networks: Networks,
@@ -38,7 +38,7 @@ def build_evaluator(
     Raises:
         ConfigError: a metric that does not suit the dataset or the networks.
     """
-    translation = networks.translation
+    config, planned, translation = plan.config, plan.metrics, networks.translation
     given = {choice.name: choice.options for choice in config.metrics}
     metrics = {p.name: manager.find("metric", p.spec.name).build(given.get(p.spec.name) or p.spec.options()) for p in planned}
     parts: list[EvaluatorLike] = []

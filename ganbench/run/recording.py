@@ -16,7 +16,7 @@ from ganbench.config.resolve import flatten
 from ganbench.errors import UsageError
 from ganbench.record.machine import hardware_key, host_name
 from ganbench.record.record import MIXED_MACHINES, SCHEMA_VERSION, Evaluation, Key, RunRecord, Scalar, Status, Throughput, Timing, Work
-from ganbench.spec import PluginIdentity, RecipeSpec
+from ganbench.spec import RecipeSpec
 
 if TYPE_CHECKING:
     from ganbench.run.session import Session
@@ -34,24 +34,13 @@ def config_values(flat: Mapping[str, object]) -> dict[str, Scalar | list[str]]:
     return {path: [str(v) for v in value] if isinstance(value, tuple) else value for path, value in flat.items()}  # type: ignore[misc]
 
 
-def plugin_identities(session: Session) -> tuple[PluginIdentity, ...]:
-    """Return every plugin that took part."""
-    resolved, find = session.resolved, session.manager.find
-    used = list(resolved.plugins)
-    if resolved.recipe is not None:
-        used.insert(0, resolved.recipe)
-    used += [find("metric", p.spec.name) for p in session.planned]
-    used += [find("extractor", p.extractor_name) for p in session.planned if p.extractor_name]
-    return tuple(dict.fromkeys(one.identity() for one in used))
-
-
 def work_key(session: Session) -> Key:
     """Return what was computed: plugins with their sources, options, data and budget; not where, and not how it was measured."""
     fields: dict[str, Scalar] = {}
-    for path, value in flatten(session.resolved.config).items():
+    for path, value in flatten(session.plan.config).items():
         if path not in _NOT_WORK and not path.startswith(_NOT_WORK_SECTIONS):
             fields[path] = ",".join(map(str, value)) if isinstance(value, tuple) else value
-    for one in session.resolved.plugins:
+    for one in session.plan.plugins:
         identity = one.identity()
         fields[f"{identity.kind}.code"] = f"{identity.distribution} {identity.version} {identity.source_hash[:16]}"
     fields["data.hash"] = session.materials.dataset.train.content_hash
@@ -98,7 +87,7 @@ def count_parameters(module: torch.nn.Module) -> int:
 
 def make_record(session: Session, status: Status, detail: str = "") -> RunRecord:
     """Return the record of a run as it stands now."""
-    trainer, made, config = session.trainer, session.materials, session.resolved.config
+    trainer, made, config = session.trainer, session.materials, session.plan.config
     seconds = trainer.clock.snapshot()
     seen = trainer.counters.samples_seen
     speed = seen / seconds["training"] if seconds["training"] > 0 else 0.0
@@ -142,14 +131,14 @@ def make_record(session: Session, status: Status, detail: str = "") -> RunRecord
 
 def run_notes(session: Session) -> tuple[str, ...]:
     """Return what a reader of the record must know."""
-    resolved = session.resolved
+    plan = session.plan
     notes = [f"threads {session.threads.count}: {session.threads.reason}"]
     notes += [f"runner {session.runner.name}: {session.chosen.reason}", *session.runner.notes()]
     if session.materials.networks.conditional:
         notes.append(f"class-conditional, {session.materials.dataset.shape.num_classes} classes")
-    if resolved.recipe is not None and isinstance(resolved.recipe.spec, RecipeSpec):
-        notes += [f"recipe {resolved.recipe.spec.name}: {d}" for d in resolved.recipe.spec.deviations]
-        notes += [f"overrides the recipe: {path}" for path in resolved.overridden]
+    if plan.recipe is not None and isinstance(plan.recipe.spec, RecipeSpec):
+        notes += [f"recipe {plan.recipe.spec.name}: {d}" for d in plan.recipe.spec.deviations]
+        notes += [f"overrides the recipe: {path}" for path in plan.overridden]
     notes += [f"forced: {reason}" for reason in session.materials.forced]
     notes += session.materials.dataset.notes
     if session.machines_mixed:
@@ -176,7 +165,7 @@ def run_facts(session: Session) -> dict[str, Any]:
         "device": made.device.type,
         "hardware": hardware_key(str(made.device)).digest,
         "data_hash": made.dataset.train.content_hash,
-        "config": json.dumps(config_values(flatten(session.resolved.config))),
+        "config": json.dumps(config_values(flatten(session.plan.config))),
         "plugins": [f"{i.kind} {i.name} {i.source_hash}" for i in session.identities],
         "evaluation_keys": [key.digest for key in evaluation_keys],
     }

@@ -11,10 +11,9 @@ from typing import Any
 
 import torch
 
-from ganbench.config.resolve import Resolved, flatten
+from ganbench.config.resolve import flatten
 from ganbench.config.toml import dump_settings
 from ganbench.errors import Diverged, GanbenchError, Interrupted, StorageError
-from ganbench.evaluation.naming import PlannedMetric
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.curves import save_curves
 from ganbench.record.directory import RunDirectory
@@ -23,13 +22,14 @@ from ganbench.record.files import write_text
 from ganbench.record.grid import save_strip
 from ganbench.record.machine import hardware_key, software_key
 from ganbench.record.record import Keys, RunRecord, Status
-from ganbench.run.build import build_materials
+from ganbench.run.build import build
 from ganbench.run.calibration import Threads, choose_threads, count_flops
 from ganbench.run.checkpoint import load_newest
 from ganbench.run.clock import Clock
 from ganbench.run.events import Reporter
 from ganbench.run.machine import kernels_in_use
-from ganbench.run.recording import check_same_run, make_record, plugin_identities, run_facts, run_notes, utc_now, work_key
+from ganbench.run.plan import RunPlan
+from ganbench.run.recording import check_same_run, make_record, run_facts, run_notes, utc_now, work_key
 from ganbench.run.trainer import Trainer
 from ganbench.training.runner import choose_runner, start_runner
 
@@ -40,8 +40,7 @@ class Session:
     """A run in this process.
 
     Args:
-        resolved: the configuration and its plugins.
-        planned: the metrics.
+        plan: what is run.
         manager: all plugins.
         reporter: the audience.
         should_stop: asked after each iteration.
@@ -49,13 +48,12 @@ class Session:
 
     def __init__(
         self,
-        resolved: Resolved,
-        planned: tuple[PlannedMetric, ...],
+        plan: RunPlan,
         manager: PluginManager,
         reporter: Reporter,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.resolved, self.planned, self.manager = resolved, planned, manager
+        self.plan, self.manager = plan, manager
         self._reporter, self._should_stop = reporter, should_stop
         self.environment: list[Mapping[str, str]] = list(manager.call("ganbench_environment"))
         self.created = utc_now()
@@ -96,15 +94,15 @@ class Session:
     def _build(self) -> None:
         """Build the materials and everything that depends on them."""
         began = time.perf_counter()
-        self.materials = build_materials(self.resolved, self.manager, self.planned)
-        self.chosen = choose_runner(self.resolved.config.training.runner, self.materials.algorithm, self.materials.device)
-        self.identities = plugin_identities(self)
+        self.materials = build(self.plan, self.manager)
+        self.chosen = choose_runner(self.plan.config.training.runner, self.materials.algorithm, self.materials.device)
+        self.identities = self.plan.identities(self.manager)
         self._startup_seconds = time.perf_counter() - began
 
     def _choose_threads(self, state: dict[str, Any] | None) -> Threads:
         """Measure a new run's thread count; a resumed run keeps its own, because another count sums in another order."""
         if state is None:
-            return choose_threads(self.materials.algorithm, self.materials.device, self.resolved.config.training.threads)
+            return choose_threads(self.materials.algorithm, self.materials.device, self.plan.config.training.threads)
         count, reason = state["threads"]
         torch.set_num_threads(count)
         return Threads(count=count, reason=reason)
@@ -117,7 +115,7 @@ class Session:
 
     def _run(self, state: dict[str, Any] | None) -> RunRecord:
         """Calibrate, train, and write the record whatever happens."""
-        config, device = self.resolved.config, self.materials.device
+        config, device = self.plan.config, self.materials.device
         clock = Clock(device, None if state is None else state["seconds"])
         clock.seconds["startup"] += self._startup_seconds
         self._reporter.started(self.directory.path, self._description())
@@ -177,7 +175,7 @@ class Session:
         self.directory.write_partial(make_record(self, status, detail))
 
     def _description(self) -> str:
-        config = self.resolved.config
+        config = self.plan.config
         conditional = "class-conditional " if self.materials.networks.conditional else ""
         return f"{conditional}{config.name} on {self.materials.dataset.name}, seed {config.training.seed}"
 
@@ -188,10 +186,10 @@ class Session:
         return f"{device}, {threads}, runner {self.runner.name} ({self.chosen.reason}), kernels {self._kernels()}"
 
     def _kernels(self) -> str:
-        return kernels_in_use(self.resolved.config.training.kernels, self.materials.device)
+        return kernels_in_use(self.plan.config.training.kernels, self.materials.device)
 
     def _make_keys(self) -> None:
-        training = self.resolved.config.training
+        training = self.plan.config.training
         self.keys = Keys(
             hardware=hardware_key(str(self.materials.device)),
             software=software_key(
@@ -210,7 +208,7 @@ class Session:
         )
 
     def _config_text(self) -> str:
-        return dump_settings(flatten(self.resolved.config), f"ganbench run --config {self.directory.config_path.name} repeats this run")
+        return dump_settings(flatten(self.plan.config), f"ganbench run --config {self.directory.config_path.name} repeats this run")
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader of the record must know."""

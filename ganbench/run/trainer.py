@@ -95,7 +95,7 @@ class Trainer:
         made = self._materials
         training, size = made.config.training, made.config.evaluation.grid_size
         generator = self._algorithm.evaluated_generator()
-        count = max((p.num_generated for p in made.planned), default=0)
+        count = max((p.num_generated for p in made.plan.metrics), default=0)
 
         def build(purpose: str, count: int, labels: torch.Tensor | None = None) -> SampleStream:
             return SampleStream(

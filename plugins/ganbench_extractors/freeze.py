@@ -40,15 +40,17 @@ def sample_run(run: Path, manager: PluginManager) -> tuple[Tensor, dict[str, Any
     Raises:
         UsageError: the run has no checkpoint.
     """
-    from ganbench.config.resolve import Layer, resolve
+    from ganbench.config.resolve import Layer
     from ganbench.config.toml import read_settings
-    from ganbench.run.build import build_materials
+    from ganbench.run.build import build
     from ganbench.run.checkpoint import load_newest
+    from ganbench.run.plan import plan_run
     from ganbench.training.sampling import SampleStream
 
     settings = read_settings(run / "config.toml")
     name = str(settings.pop("name"))
-    made = build_materials(resolve(manager, name, [Layer(origin="config.toml", settings=settings)]), manager, ())
+    settings["evaluation.metrics"] = ()
+    made = build(plan_run(manager, name, [Layer(origin="config.toml", settings=settings)]), manager)
     state = load_newest(run / "checkpoints")
     if state is None:
         raise UsageError(f"{run} has no checkpoint", hint="give the folder of a finished run")

@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganbench.config.resolve import Layer, resolve
+from ganbench.config.resolve import Layer
 from ganbench.errors import ConfigError
 from ganbench.evaluation.naming import PlannedMetric, plan_metrics
 from ganbench.evaluation.paired import Targets
 from ganbench.plugin.manager import PluginManager
-from ganbench.run.build import Materials, build_materials
+from ganbench.run.build import Materials, build
 from ganbench.run.evaluation import SAMPLES
+from ganbench.run.plan import plan_run
 from ganbench.training.sampling import SampleStream
 from ganbench_metrics.squared_error import SquaredError
 
@@ -27,7 +28,7 @@ def planned(*names: str) -> tuple[PlannedMetric, ...]:
     return plan_metrics(names, metrics, extractors, "digits")
 
 
-def build(*names: str, plugin: str = "pix2pix", **settings: Any) -> Materials:
+def made_of(*names: str, plugin: str = "pix2pix", **settings: Any) -> Materials:
     small = {
         "dataset.name": "digits",
         "dataset.options.resolution": 8,
@@ -36,7 +37,7 @@ def build(*names: str, plugin: str = "pix2pix", **settings: Any) -> Materials:
         "training.device": "cpu",
     }
     chosen = {**(small if plugin == "pix2pix" else {}), **{k.replace("__", "."): v for k, v in settings.items()}}
-    return build_materials(resolve(MANAGER, plugin, [Layer(origin="test", settings=chosen)]), MANAGER, planned(*names))
+    return build(plan_run(MANAGER, plugin, [Layer(origin="test", settings={**chosen, "evaluation.metrics": names})]), MANAGER)
 
 
 def test_the_error_is_the_mean_over_the_pixels_asked_for() -> None:
@@ -59,7 +60,7 @@ def test_a_name_holds_the_count_and_no_extractor() -> None:
 
 def test_samples_are_compared_with_their_own_targets() -> None:
     """A generator that fills in the mean of what is visible has the guess's error, up to quantisation; one that is right has none."""
-    made = build("mse37", "fd50_digits", architecture__options__hole="random", architecture__options__hole_size=0.4)
+    made = made_of("mse37", "fd50_digits", architecture__options__hole="random", architecture__options__hole_size=0.4)
     assert made.evaluator is not None
 
     def fill(inputs: Tensor, labels: None) -> Tensor:
@@ -81,7 +82,7 @@ def test_each_batch_is_compared_with_its_own_part() -> None:
     """The value does not depend on the batch size."""
     values = []
     for size in (7, 50):
-        made = build("mse50", evaluation__batch_size=size)
+        made = made_of("mse50", evaluation__batch_size=size)
         assert made.evaluator is not None
         pixels = torch.randint(0, 256, (50, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
         values.append([v.value for v in made.evaluator.evaluate(lambda start, count, pixels=pixels: pixels[start : start + count])])
@@ -92,4 +93,4 @@ def test_each_batch_is_compared_with_its_own_part() -> None:
 def test_a_network_without_targets_is_refused() -> None:
     """Before anything is trained."""
     with pytest.raises(ConfigError, match="'mse50' compares images with their targets, and dcgan has none; it is for"):
-        build("mse50", plugin="dcgan", training__device="cpu")
+        made_of("mse50", plugin="dcgan", training__device="cpu")

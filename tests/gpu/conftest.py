@@ -15,9 +15,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganbench.config.resolve import Layer, resolve
+from ganbench.config.resolve import Layer
 from ganbench.plugin.manager import PluginManager
-from ganbench.run.build import Materials, build_materials
+from ganbench.run.build import Materials, build
+from ganbench.run.plan import plan_run
 from ganbench.training.eager_runner import StepRunner
 from ganbench.training.runner import make_runner
 from ganbench_kernels import implementation, set_implementation
@@ -105,10 +106,15 @@ def manager() -> PluginManager:
 def start(manager: PluginManager) -> Callable[..., Training]:
     """Return a function that builds a run and starts its runner; the settings are added to a small DCGAN's, or are another plugin's."""
 
-    def build(runner: str = "eager", plugin: str = "dcgan", **settings: Any) -> Training:
+    def make(runner: str = "eager", plugin: str = "dcgan", **settings: Any) -> Training:
         own = SMALL if plugin == "dcgan" else {"training.device": "cuda"}
-        chosen = {**own, **{name.replace("__", "."): value for name, value in settings.items()}, "training.runner": runner}
-        materials = build_materials(resolve(manager, plugin, [Layer(origin="test", settings=chosen)]), manager, ())
+        chosen = {
+            **own,
+            **{name.replace("__", "."): value for name, value in settings.items()},
+            "training.runner": runner,
+            "evaluation.metrics": (),
+        }
+        materials = build(plan_run(manager, plugin, [Layer(origin="test", settings=chosen)]), manager)
         made = make_runner(runner, materials.algorithm, materials.device)
         made.start()
         return Training(materials, made)

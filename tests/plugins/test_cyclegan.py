@@ -11,11 +11,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganbench import ArraySource, Dataset, ImageShape
-from ganbench.config.resolve import Layer, resolve
+from ganbench.config.resolve import Layer
 from ganbench.errors import ConfigError
 from ganbench.evaluation.naming import plan_metric
 from ganbench.plugin.manager import PluginManager
-from ganbench.run.build import build_materials
+from ganbench.run.build import build
+from ganbench.run.plan import plan_run
 from ganbench.training.algorithm import execute
 from ganbench_translation.cycle_algorithm import CycleAlgorithm
 from ganbench_translation.domains import dataset_of_class, draw_images, held_out, images_of_class
@@ -38,8 +39,8 @@ SMALL = {
 def make(name: str = "cyclegan", **settings: Any) -> CycleAlgorithm:
     """Build the algorithm as a run does; ``architecture__options__width=4`` sets that path."""
     chosen = {**SMALL, **{path.replace("__", "."): value for path, value in settings.items()}}
-    resolved = resolve(MANAGER, name, [Layer(origin="test", settings=chosen)])
-    algorithm: Any = build_materials(resolved, MANAGER, ()).algorithm
+    chosen["evaluation.metrics"] = ()
+    algorithm: Any = build(plan_run(MANAGER, name, [Layer(origin="test", settings=chosen)]), MANAGER).algorithm
     return algorithm
 
 
@@ -214,8 +215,8 @@ def test_a_run_is_scored_by_its_target_class() -> None:
     extractors = {r.spec.name: r.spec for r in MANAGER.specs("extractor")}
     planned: Any = plan_metric("target_accuracy37_digits", metrics, extractors, "digits")  # type: ignore[arg-type]
     settings = {**SMALL, "dataset.options.resolution": 16, "architecture.options.source_class": 3, "architecture.options.target_class": 8}
-    resolved = resolve(MANAGER, "cyclegan", [Layer(origin="test", settings=settings)])
-    made = build_materials(resolved, MANAGER, (planned,))
+    settings["evaluation.metrics"] = (planned.name,)
+    made = build(plan_run(MANAGER, "cyclegan", [Layer(origin="test", settings=settings)]), MANAGER)
     assert made.evaluator is not None
     eights: Any = images_of_class(made.dataset.train, 8)
     (value,) = made.evaluator.evaluate(lambda start, count: eights.read(torch.arange(start, start + count)))

@@ -10,11 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from ganbench.config.resolve import Layer, resolve
+from ganbench.config.resolve import Layer
 from ganbench.data.source import ArraySource, DataContext
 from ganbench.errors import DataError
 from ganbench.plugin.manager import PluginManager
-from ganbench.run.build import build_materials
+from ganbench.run.build import build as build_run
+from ganbench.run.plan import plan_run
 from ganbench.training.algorithm import execute
 from ganbench_datasets.options import PairsOptions
 from ganbench_datasets.pairs import build
@@ -82,9 +83,10 @@ def test_pix2pix_trains_on_them(folder: Path) -> None:
         "architecture.options.discriminator_width": 2,
         "architecture.options.patch_layers": 1,
         "training.device": "cpu",
+        "evaluation.metrics": (),
     }
     manager = PluginManager()
-    made = build_materials(resolve(manager, "pix2pix-256", [Layer(origin="test", settings=settings)]), manager, ())
+    made = build_run(plan_run(manager, "pix2pix-256", [Layer(origin="test", settings=settings)]), manager)
     execute(made.algorithm, 0)
     assert torch.isfinite(made.algorithm.trajectory()).all()
     translation = made.networks.translation

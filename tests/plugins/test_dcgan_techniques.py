@@ -10,9 +10,10 @@ import torch
 from recorded_graph import RecordedGraphs
 from tiny_algorithm import BATCH, MANAGER, assert_same, make, train, weights
 
-from ganbench.config.resolve import Layer, resolve
+from ganbench.config.resolve import Layer
 from ganbench.errors import ConfigError
-from ganbench.run.build import build_materials
+from ganbench.run.build import build
+from ganbench.run.plan import plan_run
 from ganbench.training.adversarial import AdversarialAlgorithm
 from ganbench.training.compile_runner import CompileRunner
 from ganbench.training.graph_runner import GraphRunner
@@ -132,8 +133,8 @@ def built(*options: str, **settings: Any) -> Any:
     """Build a run as the command line does."""
     chosen = {"dataset.name": "digits", "dataset.options.resolution": 8, "training.device": "cpu", "training.batch_size": 8, **settings}
     small = {"generator_width": "4", "discriminator_width": "4", **dict(option.split("=") for option in options)}
-    resolved = resolve(MANAGER, "dcgan", [Layer(origin="test", settings={**chosen, "evaluation.metrics": ()})], small)
-    return build_materials(resolved, MANAGER, ())
+    plan = plan_run(MANAGER, "dcgan", [Layer(origin="test", settings={**chosen, "evaluation.metrics": ()})], small)
+    return build(plan, MANAGER)
 
 
 def test_a_penalty_on_single_samples_goes_with_virtual_batch_norm_and_not_with_minibatch_discrimination() -> None:

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from ganbench import ArraySource, ConfigError, Dataset, ImageShape
 from ganbench.config.resolve import Layer, resolve
 from ganbench.plugin.manager import PluginManager
-from ganbench.run.build import build_materials
+from ganbench.run.build import build
+from ganbench.run.plan import plan_run
 from ganbench_translation.paired_algorithm import PairedAlgorithm
 from ganbench_translation.pix2pix import draw_pairs, targets_of
 from ganbench_translation.pix2pix_options import Pix2PixOptions
@@ -34,8 +35,8 @@ SMALL: dict[str, Any] = {
 def make(name: str = "pix2pix", **settings: Any) -> PairedAlgorithm:
     """Build the algorithm as a run does, with dropout off; ``architecture__options__width=4`` sets that path."""
     chosen = {**SMALL, **{path.replace("__", "."): value for path, value in settings.items()}}
-    resolved = resolve(MANAGER, name, [Layer(origin="test", settings=chosen)])
-    algorithm: Any = build_materials(resolved, MANAGER, ()).algorithm
+    chosen["evaluation.metrics"] = ()
+    algorithm: Any = build(plan_run(MANAGER, name, [Layer(origin="test", settings=chosen)]), MANAGER).algorithm
     for module in algorithm.modules().values():
         module.eval()
     return algorithm

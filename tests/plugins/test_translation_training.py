@@ -10,9 +10,10 @@ import torch
 from recorded_graph import RecordedGraphs
 from torch import Tensor
 
-from ganbench.config.resolve import Layer, resolve
+from ganbench.config.resolve import Layer
 from ganbench.plugin.manager import PluginManager
-from ganbench.run.build import build_materials
+from ganbench.run.build import build
+from ganbench.run.plan import plan_run
 from ganbench.training.algorithm import execute
 from ganbench.training.compile_runner import CompileRunner
 from ganbench.training.graph_runner import GraphRunner
@@ -56,8 +57,8 @@ def _compiled_code() -> Iterator[None]:
 def make(case: str) -> TranslationAlgorithm:
     """Build the algorithm as a run does."""
     name, settings = CASES[case]
-    resolved = resolve(MANAGER, name, [Layer(origin="test", settings={**SMALL, **settings})])
-    algorithm: Any = build_materials(resolved, MANAGER, ()).algorithm
+    plan = plan_run(MANAGER, name, [Layer(origin="test", settings={**SMALL, **settings, "evaluation.metrics": ()})])
+    algorithm: Any = build(plan, MANAGER).algorithm
     return algorithm
 
 

@@ -15,9 +15,10 @@ from recorded_graph import RecordedGraphs
 from torch import Tensor
 from zoo import small_cases
 
-from ganbench.config.resolve import Layer, resolve
+from ganbench.config.resolve import Layer
 from ganbench.plugin.manager import HOME, PluginManager
-from ganbench.run.build import Materials, build_materials
+from ganbench.run.build import Materials, build
+from ganbench.run.plan import plan_run
 from ganbench.spec import RecipeSpec
 from ganbench.training.algorithm import Algorithm, execute
 from ganbench.training.compile_runner import CompileRunner
@@ -34,7 +35,7 @@ ARCHITECTURES = [name for name in CASES if not isinstance(MANAGER.find("model", 
 def materials(name: str, **settings: Any) -> Materials:
     """Build a run of its small configuration, without metrics."""
     chosen = {"training.device": "cpu", "training.threads": 1, "evaluation.metrics": (), **CASES[name], **settings}
-    return build_materials(resolve(MANAGER, name, [Layer(origin="test", settings=chosen)]), MANAGER, ())
+    return build(plan_run(MANAGER, name, [Layer(origin="test", settings=chosen)]), MANAGER)
 
 
 class Run:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from ganbench.config.resolve import Layer, resolve
-from ganbench.evaluation.naming import plan_metrics
+from ganbench.config.resolve import Layer
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
 from ganbench.run import session as session_module
 from ganbench.run.events import SilentReporter
+from ganbench.run.plan import plan_run
 from ganbench.run.session import Session
 
 TINY = {
@@ -64,11 +64,8 @@ def new_session() -> Callable[..., Session]:
         chosen = {**TINY, **(settings or {})}
         if name != "dcgan":
             chosen = {k: v for k, v in chosen.items() if not k.startswith("architecture.")}
-        resolved = resolve(manager, name, [Layer(origin="test", settings=chosen)])
-        metrics = {r.spec.name: r.spec for r in manager.specs("metric")}
-        extractors = {r.spec.name: r.spec for r in manager.specs("extractor")}
-        planned = plan_metrics(resolved.config.evaluation.metrics, metrics, extractors, resolved.dataset.spec.extractor)
-        return Session(resolved, planned, manager, arguments.pop("reporter", SilentReporter()), **arguments)
+        plan = plan_run(manager, name, [Layer(origin="test", settings=chosen)])
+        return Session(plan, manager, arguments.pop("reporter", SilentReporter()), **arguments)
 
     return make
 

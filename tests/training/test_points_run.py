@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from ganbench.config.resolve import Layer, resolve
+from ganbench.config.resolve import Layer
 from ganbench.errors import ConfigError, Diverged, Interrupted, UsageError
-from ganbench.evaluation.planning import planned_metrics
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
 from ganbench.record.grid import read_grid
 from ganbench.run.events import SilentReporter
+from ganbench.run.plan import plan_run
 from ganbench.run.session import Session
 from ganbench.training.networks import Networks
 from ganbench.training.sampling import SampleStream
@@ -37,8 +37,8 @@ SGD = {"kind": "sgd", "momentum": 0.5, "final_momentum": 0.7, "momentum_ramp_kim
 
 
 def session(name: str = "mlp", *, should_stop: Any = lambda: False, **settings: Any) -> Session:
-    resolved = resolve(MANAGER, name, [Layer(origin="test", settings={**TINY, **settings})])
-    return Session(resolved, planned_metrics(resolved, MANAGER), MANAGER, SilentReporter(), should_stop)
+    plan = plan_run(MANAGER, name, [Layer(origin="test", settings={**TINY, **settings})])
+    return Session(plan, MANAGER, SilentReporter(), should_stop)
 
 
 def run(path: Path, one: Session) -> Any:
@@ -106,7 +106,7 @@ def test_what_needs_images_is_refused_for_points(tmp_path: Path, name: str, sett
     own = dict(settings)
     if name == "dcgan":
         own |= {"dataset.name": "ring8", "training.device": "cpu", "evaluation.metrics": ()}
-        one = Session(resolve(MANAGER, name, [Layer(origin="test", settings=own)]), (), MANAGER, SilentReporter())
+        one = Session(plan_run(MANAGER, name, [Layer(origin="test", settings=own)]), MANAGER, SilentReporter())
     else:
         one = session(name, **own)
     with pytest.raises(UsageError) as caught:

@@ -15,15 +15,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganbench.config.resolve import Layer, resolve
+from ganbench.config.resolve import Layer
 from ganbench.data.index_stream import IndexStream
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
 from ganbench.record.event_log import EventLog
-from ganbench.run.build import Materials, build_materials
+from ganbench.run.build import Materials, build
 from ganbench.run.calibration import choose_threads
 from ganbench.run.clock import Clock
 from ganbench.run.events import SilentReporter
+from ganbench.run.plan import plan_run
 from ganbench.run.trainer import Trainer
 from ganbench.training.runner import make_runner
 from ganbench.training.seeding import stream
@@ -61,11 +62,11 @@ class Harness:
     def __init__(self, plugin: str, settings: Mapping[str, object], directory: Path, **training: object) -> None:
         manager = PluginManager()
         settings = {**NEVER, **settings, **{f"training.{name}": value for name, value in training.items()}}
-        resolved = resolve(manager, plugin, [Layer(origin="benchmark", settings=settings)])
-        own = resolved.config.training
+        plan = plan_run(manager, plugin, [Layer(origin="benchmark", settings=settings)])
+        own = plan.config.training
         self._kernels = own.kernels
         with use_implementation(own.kernels):
-            self.materials: Materials = build_materials(resolved, manager, ())
+            self.materials: Materials = build(plan, manager)
             self.device = self.materials.device
             networks = self.materials.networks.generator, self.materials.networks.discriminator
             self._initial = [{name: tensor.cpu().clone() for name, tensor in m.state_dict().items()} for m in networks]

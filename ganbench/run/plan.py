@@ -1,0 +1,59 @@
+"""What a run will be: its configuration, its plugins and its metrics, settled before anything is built. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ganbench.config.resolve import Layer, Resolved, resolve
+from ganbench.evaluation.naming import PlannedMetric, plan_metrics
+from ganbench.plugin.factory import Registered
+from ganbench.plugin.manager import PluginManager
+from ganbench.spec import DatasetSpec, ExtractorSpec, MetricSpec, PluginIdentity
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunPlan(Resolved):
+    """A resolved configuration with the metrics that it asks for; from it alone a run can be built."""
+
+    metrics: tuple[PlannedMetric, ...]
+
+    def identities(self, manager: PluginManager) -> tuple[PluginIdentity, ...]:
+        """Return every plugin that takes part: the recipe, what a step is made of, the metrics and their extractors."""
+        used: list[Registered] = [] if self.recipe is None else [self.recipe]
+        used += self.plugins
+        used += [manager.find("metric", one.spec.name) for one in self.metrics]
+        used += [manager.find("extractor", one.extractor_name) for one in self.metrics if one.extractor_name]
+        return tuple(dict.fromkeys(one.identity() for one in used))
+
+
+def plan_run(manager: PluginManager, name: str, layers: Iterable[Layer] = (), options: Mapping[str, str] | None = None) -> RunPlan:
+    """Plan a run. Whoever runs something begins here: the command line, a matrix, a pair, a benchmark, a Python program.
+
+    Args:
+        manager: the plugins.
+        name: what ``--plugin`` takes: an architecture, a recipe, or ``./file.py:Name``.
+        layers: the settings, lowest first, by configuration path.
+        options: of the plugins, as after ``-o``; a bare key belongs to the architecture, or else to the one plugin that has it.
+
+    Raises:
+        ConfigError: an unknown path, a wrong value, an unknown metric, or one that its extractor may not bear.
+        PluginError: an unknown or broken plugin.
+    """
+    resolved = resolve(manager, name, layers, options)
+    parts = {field.name: getattr(resolved, field.name) for field in dataclasses.fields(resolved)}
+    return RunPlan(**parts, metrics=_metrics(resolved, manager))
+
+
+def _metrics(resolved: Resolved, manager: PluginManager) -> tuple[PlannedMetric, ...]:
+    """Return the metrics of a run: those that it names, the dataset's own, or none."""
+    spec, names = resolved.dataset.spec, resolved.config.evaluation.metrics
+    assert isinstance(spec, DatasetSpec)
+    if names == ("auto",):
+        names = spec.metrics
+    if names == ("none",):
+        names = ()
+    metrics = {r.spec.name: r.spec for r in manager.specs("metric") if isinstance(r.spec, MetricSpec)}
+    extractors = {r.spec.name: r.spec for r in manager.specs("extractor") if isinstance(r.spec, ExtractorSpec)}
+    return plan_metrics(names, metrics, extractors, spec.extractor)
