@@ -143,5 +143,5 @@ def test_the_critic_has_a_hundred_steps_at_first_and_in_every_500th() -> None:
     for iteration in (*range(30), 499, 500, 501, 999, 1000, 1001):
         steps = 100 if iteration in boosted else 5
         assert algorithm.plan(iteration) == (*["discriminator"] * steps, "generator")
-        assert algorithm.images_shown(iteration) == 8 * steps
+        assert algorithm.samples_shown(iteration) == 8 * steps
     assert len(make({"training.d_steps": 5}).plan(0)) == 6

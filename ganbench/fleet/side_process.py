@@ -151,7 +151,7 @@ class SideTraining:
                 self._op_count = count_operators(lambda: self._runner.run(self._done))
             else:
                 self._runner.run(self._done)
-            self._seen += self._algorithm.images_shown(self._done)
+            self._seen += self._shown(self._done)
             self._done += 1
             if self._slowdown and not self._on_gpu:
                 self._idle_on(step_began)
@@ -159,6 +159,11 @@ class SideTraining:
         if self._slowdown and self._on_gpu:
             self._idle_on(began)
         return {"seconds": time.perf_counter() - began, "images": self._seen - seen}
+
+    def _shown(self, iteration: int) -> int:
+        """Return how many real samples an iteration shows; earlier versions know images only."""
+        shown = getattr(self._algorithm, "samples_shown", None) or self._algorithm.images_shown
+        return int(shown(iteration))
 
     def _idle_on(self, began: float) -> None:
         """Keep the core busy for a fraction of the time since then."""

@@ -139,7 +139,7 @@ class Trainer:
         at = self.counters
         self._algorithm.set_progress(at.samples_seen)
         self._runner.run(at.iteration)
-        images = at.samples_seen + self._algorithm.images_shown(at.iteration)
+        images = at.samples_seen + self._algorithm.samples_shown(at.iteration)
         self.counters = replace(at, samples_seen=images, generator_steps=at.generator_steps + 1, iteration=at.iteration + 1)
         if self._after_step:
             self._call("ganbench_after_step", samples_seen=images, generator_steps=self.counters.generator_steps)

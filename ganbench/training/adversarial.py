@@ -31,13 +31,13 @@ class AdversarialAlgorithm(NetworkUpdates):
 
     def __init__(self, context: AlgorithmContext) -> None:
         training = context.config.training
-        self.images_per_iteration = training.batch_size * training.d_steps
+        self.samples_per_iteration = training.batch_size * training.d_steps
         _give_references(context)  # before the average copies the generator
         super().__init__(
             context,
             generators=[context.networks.generator],
             discriminators=[context.networks.discriminator],
-            images_per_update=self.images_per_iteration,
+            images_per_update=self.samples_per_iteration,
         )
         self._generator, self._discriminator = context.networks.generator, context.networks.discriminator
         self._sampler, self._augment = context.sampler, context.augment
@@ -221,7 +221,7 @@ class AdversarialAlgorithm(NetworkUpdates):
         """Return the stream of latents, labels and the penalties' draws."""
         return (self._random,)
 
-    def images_shown(self, iteration: int) -> int:
+    def samples_shown(self, iteration: int) -> int:
         """Return how many real images this iteration shows to the discriminator."""
         return self._training.batch_size * self._num_discriminator_steps(iteration)
 

@@ -51,7 +51,7 @@ class Algorithm(Protocol):
     runners: tuple[str, ...]
     """The runners that it may be given to: every one has ``eager``; ``cuda_graph`` promises that a phase does no work on the host that
     changes from one call to the next, and ``compile`` that :meth:`transform` has something to compile."""
-    images_per_iteration: int
+    samples_per_iteration: int
     """Real images that one iteration shows to the discriminator, on average over the plan."""
 
     def plan(self, iteration: int) -> tuple[str, ...]:
@@ -78,11 +78,11 @@ class Algorithm(Protocol):
         """Replace the functions of tensors that the phases are made of by what ``wrap`` makes of them."""
         ...
 
-    def images_shown(self, iteration: int) -> int:
+    def samples_shown(self, iteration: int) -> int:
         """Return how many real images this iteration shows to the discriminator."""
         ...
 
-    def set_progress(self, images_seen: int) -> None:
+    def set_progress(self, samples_seen: int) -> None:
         """Move schedules to this point; called on the host before each iteration."""
         ...
 

@@ -36,9 +36,9 @@ class EMA:
         """Whether it averages already; a captured update has this frozen in it."""
         return self._active
 
-    def set_progress(self, images_seen: int) -> None:
+    def set_progress(self, samples_seen: int) -> None:
         """Start averaging when its time has come."""
-        self._active = images_seen >= self._start_images
+        self._active = samples_seen >= self._start_images
 
     @torch.no_grad()
     def update(self) -> None:

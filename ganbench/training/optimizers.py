@@ -135,31 +135,31 @@ class LearningRate:
         self._total_images = total_kimg * 1000
         self._start_images = min(config.schedule_start_kimg * 1000, self._total_images)
 
-    def value(self, images_seen: int) -> float:
+    def value(self, samples_seen: int) -> float:
         """Return the learning rate at this point of training."""
         config = self._config
         if config.schedule == "exponential":
-            halvings = max(images_seen / 1000 - config.schedule_start_kimg, 0.0) / config.halflife_kimg
+            halvings = max(samples_seen / 1000 - config.schedule_start_kimg, 0.0) / config.halflife_kimg
             return max(config.learning_rate * math.pow(0.5, halvings), config.min_learning_rate)
         length = self._total_images - self._start_images
         if config.schedule == "constant" or length <= 0:
             return config.learning_rate
-        done = min(max((images_seen - self._start_images) / length, 0.0), 1.0)
+        done = min(max((samples_seen - self._start_images) / length, 0.0), 1.0)
         factor = 1.0 - done if config.schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
         return config.learning_rate * factor
 
-    def momentum(self, images_seen: int) -> float:
+    def momentum(self, samples_seen: int) -> float:
         """Return SGD's momentum at this point of training."""
         config = self._config
         if config.final_momentum is None:
             return config.momentum
-        done = min(images_seen / (config.momentum_ramp_kimg * 1000), 1.0) if config.momentum_ramp_kimg else 1.0
+        done = min(samples_seen / (config.momentum_ramp_kimg * 1000), 1.0) if config.momentum_ramp_kimg else 1.0
         return config.momentum + done * (config.final_momentum - config.momentum)
 
-    def set_progress(self, images_seen: int) -> None:
+    def set_progress(self, samples_seen: int) -> None:
         """Write the numbers for the next iteration; where nothing moves, this does nothing."""
         group = self._optimizer.param_groups[0]
         if self._config.schedule != "constant":
-            group["lr"].fill_(self.value(images_seen))
+            group["lr"].fill_(self.value(samples_seen))
         if self._config.final_momentum is not None:
-            group["momentum"].fill_(self.momentum(images_seen))
+            group["momentum"].fill_(self.momentum(samples_seen))

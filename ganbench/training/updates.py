@@ -79,11 +79,11 @@ class NetworkUpdates:
             return _NO_AUTOCAST
         return torch.autocast(self._device.type, dtype=torch.bfloat16)
 
-    def set_progress(self, images_seen: int) -> None:
+    def set_progress(self, samples_seen: int) -> None:
         """Move the schedules and the average to this point."""
         for schedule in self._schedules:
-            schedule.set_progress(images_seen)
-        self._ema.set_progress(images_seen)
+            schedule.set_progress(samples_seen)
+        self._ema.set_progress(samples_seen)
 
     def modules(self) -> Mapping[str, nn.Module]:
         """Return the networks, with the average."""

@@ -37,7 +37,7 @@ class StackedGANs:
     def __init__(self, options: PacGANOptions, packing: int, packs: Tensor, streams: Streams) -> None:
         device, seeds = packs.device, len(streams.generators)
         self.steps_per_epoch = options.num_samples // options.batch_size
-        self.images_per_iteration = seeds * packing * options.batch_size
+        self.samples_per_iteration = seeds * packing * options.batch_size
         self.generator = StackedGenerator(streams.generators, options.generator_width).to(device)
         self.discriminator = StackedDiscriminator(streams.generators, packing, options.discriminator_width, options.maxout_pieces).to(
             device
@@ -126,11 +126,11 @@ class StackedGANs:
     def transform(self, wrap: Callable[..., Any]) -> None:
         """Do nothing: there is nothing to compile."""
 
-    def images_shown(self, iteration: int) -> int:
+    def samples_shown(self, iteration: int) -> int:
         """Return the real points of all seeds."""
-        return self.images_per_iteration
+        return self.samples_per_iteration
 
-    def set_progress(self, images_seen: int) -> None:
+    def set_progress(self, samples_seen: int) -> None:
         """Do nothing: nothing is scheduled."""
 
     def modules(self) -> Mapping[str, nn.Module]:

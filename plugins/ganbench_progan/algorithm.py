@@ -55,19 +55,19 @@ class ProgressiveAlgorithm(AdversarialAlgorithm):
             images = self._growing_generator.at_current_resolution(latents, labels)
         return images.float()
 
-    def set_progress(self, images_seen: int) -> None:
+    def set_progress(self, samples_seen: int) -> None:
         """Move the schedules, the average, the fade and the growth to this point."""
-        super().set_progress(images_seen)
-        index = self._timetable.at_images(images_seen)
+        super().set_progress(samples_seen)
+        index = self._timetable.at_images(samples_seen)
         if index != self._index:
             self._enter(index)
             if self._options.reset_optimizers:
                 self._reset_optimizers()
-            self._set_alpha(images_seen)
+            self._set_alpha(samples_seen)
         elif self._timetable.segments[index].fading:
-            self._set_alpha(images_seen)
+            self._set_alpha(samples_seen)
         if self._growing_generator.current_resolution == FINE_RESOLUTION:
-            self._raise_rates(images_seen)
+            self._raise_rates(samples_seen)
 
     def _enter(self, index: int) -> None:
         """Take on what stands still in a segment."""
@@ -78,8 +78,8 @@ class ProgressiveAlgorithm(AdversarialAlgorithm):
         self._training = replace(self._training, batch_size=segment.batch_size)
         self._generator_batch = segment.batch_size * self._training.generator_batch_factor
 
-    def _set_alpha(self, images_seen: int) -> None:
-        alpha = self._timetable.alpha(images_seen)
+    def _set_alpha(self, samples_seen: int) -> None:
+        alpha = self._timetable.alpha(samples_seen)
         for network in self._growing:
             network.alpha.fill_(alpha)
 
@@ -90,11 +90,11 @@ class ProgressiveAlgorithm(AdversarialAlgorithm):
                 for tensor in state.values():
                     tensor.zero_()
 
-    def _raise_rates(self, images_seen: int) -> None:
+    def _raise_rates(self, samples_seen: int) -> None:
         for schedule, optimizer in zip(self._schedules, self._optimizers.values(), strict=True):
-            optimizer.param_groups[0]["lr"].fill_(schedule.value(images_seen) * self._options.fine_rate)
+            optimizer.param_groups[0]["lr"].fill_(schedule.value(samples_seen) * self._options.fine_rate)
 
-    def images_shown(self, iteration: int) -> int:
+    def samples_shown(self, iteration: int) -> int:
         """Return how many real images this iteration shows to the discriminator."""
         segment = self._timetable.segments[self._timetable.at_iteration(iteration)]
         return segment.batch_size * self._num_discriminator_steps(iteration)

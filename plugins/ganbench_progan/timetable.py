@@ -98,21 +98,21 @@ class Timetable:
         self._d_steps, self._boost = d_steps, d_steps_boost
         self._first_iterations = self._find_first_iterations()
 
-    def at_images(self, images_seen: int) -> int:
+    def at_images(self, samples_seen: int) -> int:
         """Return the index of the segment that an iteration belongs to which begins here."""
-        return bisect_right(self._starts, images_seen) - 1
+        return bisect_right(self._starts, samples_seen) - 1
 
     def at_iteration(self, iteration: int) -> int:
         """Return the index of the segment that an iteration belongs to."""
         return bisect_right(self._first_iterations, iteration) - 1
 
-    def alpha(self, images_seen: int) -> float:
+    def alpha(self, samples_seen: int) -> float:
         """Return how much of the newest resolution is blended in: from 0 to 1 over a fade, else 1."""
-        index = self.at_images(images_seen)
+        index = self.at_images(samples_seen)
         if not self.segments[index].fading:
             return 1.0
         start, end = self._starts[index : index + 2]
-        return (images_seen - start) / (end - start)
+        return (samples_seen - start) / (end - start)
 
     def _find_first_iterations(self) -> list[int]:
         """Return the first iteration of each segment; one that is shorter than a batch may have none."""

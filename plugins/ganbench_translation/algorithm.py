@@ -47,8 +47,8 @@ class TranslationAlgorithm(NetworkUpdates, ABC):
         streams: Mapping[str, torch.Generator],
     ) -> None:
         check_settings(context)
-        self.images_per_iteration = context.config.training.batch_size
-        super().__init__(context, generators=generators, discriminators=discriminators, images_per_update=self.images_per_iteration)
+        self.samples_per_iteration = context.config.training.batch_size
+        super().__init__(context, generators=generators, discriminators=discriminators, images_per_update=self.samples_per_iteration)
         self._samplers, self._streams = samplers, streams
 
     @abstractmethod
@@ -95,9 +95,9 @@ class TranslationAlgorithm(NetworkUpdates, ABC):
         """Return the streams."""
         return tuple(self._streams.values())
 
-    def images_shown(self, iteration: int) -> int:
+    def samples_shown(self, iteration: int) -> int:
         """Return the images of one batch: what each discriminator is shown of its own domain."""
-        return self.images_per_iteration
+        return self.samples_per_iteration
 
     def state_dict(self) -> dict[str, Any]:
         """Return networks, optimizers, random streams, the samplers' positions and the running sums."""

@@ -58,7 +58,7 @@ class Training:
         """Execute iterations without reading anything back."""
         algorithm = self.materials.algorithm
         for _ in range(count):
-            algorithm.set_progress(self.iteration * algorithm.images_shown(self.iteration))
+            algorithm.set_progress(self.iteration * algorithm.samples_shown(self.iteration))
             self.runner.run(self.iteration)
             self.iteration += 1
         return self

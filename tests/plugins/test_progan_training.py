@@ -65,11 +65,11 @@ def train(algorithm: ProgressiveAlgorithm, iterations: int, start: int = 0) -> N
     for i in range(start, start + iterations):
         algorithm.set_progress(seen)
         execute(algorithm, i)
-        seen += algorithm.images_shown(i)
+        seen += algorithm.samples_shown(i)
 
 
 def images_before(algorithm: ProgressiveAlgorithm, iteration: int) -> int:
-    return sum(algorithm.images_shown(i) for i in range(iteration))
+    return sum(algorithm.samples_shown(i) for i in range(iteration))
 
 
 def weights(algorithm: ProgressiveAlgorithm) -> dict[str, Tensor]:
@@ -113,7 +113,7 @@ def test_it_reaches_32x32_through_all_its_stages() -> None:
         execute(algorithm, i)
         ((resolution, batch),) = shapes
         seen.append((resolution, discriminator.alpha.item(), batch))
-        images += algorithm.images_shown(i)
+        images += algorithm.samples_shown(i)
     assert seen == SCHEDULE
     assert images == TOTAL == algorithm.state_dict()["sampler"]["position"]
     after = weights(algorithm)
@@ -212,7 +212,7 @@ def test_replayed_phases_grow_as_eager_ones_do() -> None:
     for i in range(12):
         captured.set_progress(seen)
         runner.run(i)
-        seen += captured.images_shown(i)
+        seen += captured.samples_shown(i)
     train(eager, 12)
     assert differing(weights(eager), weights(captured)) == []
     assert graphs.captures == 5 * len(captured.phases())
@@ -247,7 +247,7 @@ def test_variants_train_through_the_stages(variant: tuple[dict[str, Any], Tensor
     while images < 112:
         algorithm.set_progress(images)
         execute(algorithm, iteration)
-        images += algorithm.images_shown(iteration)
+        images += algorithm.samples_shown(iteration)
         iteration += 1
     assert images == algorithm.state_dict()["sampler"]["position"]
     assert all(bool(value.isfinite().all()) for value in weights(algorithm).values())

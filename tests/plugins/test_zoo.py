@@ -52,7 +52,7 @@ class Run:
         for _ in range(iterations):
             self.algorithm.set_progress(self._seen)
             (step or (lambda i: execute(self.algorithm, i)))(self._done)
-            self._seen += self.algorithm.images_shown(self._done)
+            self._seen += self.algorithm.samples_shown(self._done)
             self._done += 1
         self.random = torch.get_rng_state()
 

@@ -264,7 +264,7 @@ def test_several_discriminator_steps_take_fresh_batches() -> None:
     """plan, counters and the sampler's position agree; fakes are not shared then."""
     algorithm = make({"training.d_steps": 3})
     assert algorithm.plan(0) == ("discriminator",) * 3 + ("generator",)
-    assert (algorithm.images_per_iteration, algorithm.images_shown(0)) == (3 * BATCH, 3 * BATCH)
+    assert (algorithm.samples_per_iteration, algorithm.samples_shown(0)) == (3 * BATCH, 3 * BATCH)
     train(algorithm, 2)
     assert algorithm.state_dict()["sampler"]["position"] == 6 * BATCH
 

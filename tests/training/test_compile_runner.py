@@ -65,7 +65,7 @@ def run(runner: EagerRunner, algorithm: AdversarialAlgorithm, iterations: int) -
     for i in range(iterations):
         algorithm.set_progress(seen)
         runner.run(i)
-        seen += algorithm.images_shown(i)
+        seen += algorithm.samples_shown(i)
 
 
 def children() -> set[str]:

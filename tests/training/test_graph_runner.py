@@ -63,11 +63,11 @@ def build(case: str) -> AdversarialAlgorithm:
 
 def run(runner: GraphRunner | EagerRunner, algorithm: Algorithm, iterations: int, start: int = 0) -> None:
     """Run iterations as the trainer does."""
-    seen = sum(algorithm.images_shown(i) for i in range(start))
+    seen = sum(algorithm.samples_shown(i) for i in range(start))
     for i in range(start, start + iterations):
         algorithm.set_progress(seen)
         runner.run(i)
-        seen += algorithm.images_shown(i)
+        seen += algorithm.samples_shown(i)
 
 
 def captured(algorithm: Algorithm) -> tuple[GraphRunner, RecordedGraphs]:

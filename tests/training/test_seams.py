@@ -260,8 +260,8 @@ def test_the_boost_gives_the_first_25_iterations_and_every_500th_more_steps() ->
     algorithm = make(losses(), **{"training.d_steps": 5, "training.d_steps_boost": 100})
     counts = [algorithm.plan(i).count("discriminator") for i in (0, 24, 25, 26, 499, 500, 501, 1000)]
     assert counts == [100, 100, 5, 5, 5, 100, 5, 100]
-    assert algorithm.images_shown(0) == 100 * BATCH
-    assert algorithm.images_shown(25) == 5 * BATCH
+    assert algorithm.samples_shown(0) == 100 * BATCH
+    assert algorithm.samples_shown(25) == 5 * BATCH
     total = 0
     for iteration in range(1201):
         assert steps_before(iteration, 5, 100) == total

@@ -52,11 +52,11 @@ def make(
 
 def train(algorithm: AdversarialAlgorithm, iterations: int, start: int = 0) -> None:
     """Run iterations as the trainer does."""
-    seen = sum(algorithm.images_shown(i) for i in range(start))
+    seen = sum(algorithm.samples_shown(i) for i in range(start))
     for i in range(start, start + iterations):
         algorithm.set_progress(seen)
         execute(algorithm, i)
-        seen += algorithm.images_shown(i)
+        seen += algorithm.samples_shown(i)
 
 
 def update_discriminator(algorithm: AdversarialAlgorithm, penalised: bool = False) -> None:

@@ -104,7 +104,7 @@ class Harness:
         with use_implementation(self._kernels):
             algorithm.set_progress(at.samples_seen)
             self._runner.run(at.iteration)
-        seen = at.samples_seen + algorithm.images_shown(at.iteration)
+        seen = at.samples_seen + algorithm.samples_shown(at.iteration)
         self._trainer.counters = replace(at, samples_seen=seen, generator_steps=at.generator_steps + 1, iteration=at.iteration + 1)
 
     def losses(self, steps: int) -> Tensor:

@@ -71,7 +71,7 @@ def made(clock: Clock, slowdown: float, *, on_gpu: bool = False) -> worker.SideT
 
     work: Any = object.__new__(worker.SideTraining)
     work._runner = types.SimpleNamespace(run=step, name="eager")
-    work._algorithm = types.SimpleNamespace(set_progress=lambda seen: None, images_shown=lambda iteration: 64)
+    work._algorithm = types.SimpleNamespace(set_progress=lambda seen: None, samples_shown=lambda iteration: 64)
     work._slowdown, work._on_gpu, work._wait = slowdown, on_gpu, lambda: None
     work._seen = work._done = 0
     work._counted_step = -1
