@@ -51,7 +51,7 @@ def main(root: Path, num_images: int, batches: int) -> None:
 
     data = build(FolderOptions(path=str(root), resolution=32), DataContext(resident_limit_mib=0.1))
     assert not data.train.is_resident
-    assert data.train.num_images == num_images
+    assert data.train.num_samples == num_images
     peaks = {}
     for workers in (0, 2):
         sampler = make_sampler(data.train, batch_size=64, seed=0, workers=workers)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ganbench.data.source import ArraySource as ArraySource
     from ganbench.data.source import DataContext as DataContext
     from ganbench.data.source import Dataset as Dataset
-    from ganbench.data.source import ImageSource as ImageSource
+    from ganbench.data.source import Source as Source
     from ganbench.errors import ConfigError as ConfigError
     from ganbench.errors import DataError as DataError
     from ganbench.errors import GanbenchError as GanbenchError
@@ -85,7 +85,6 @@ _HOME_OF = {
     "FrozenScore": "ganbench.evaluation.frozen",
     "GanbenchError": "ganbench.errors",
     "ImageShape": "ganbench.spec",
-    "ImageSource": "ganbench.data.source",
     "Judgement": "ganbench.training.objective",
     "LossSpec": "ganbench.spec",
     "Metric": "ganbench.evaluation.protocol",
@@ -103,6 +102,7 @@ _HOME_OF = {
     "RunFailed": "ganbench.errors",
     "RunRecord": "ganbench.record.record",
     "Seen": "ganbench.training.objective",
+    "Source": "ganbench.data.source",
     "Term": "ganbench.training.objective",
     "Translation": "ganbench.training.networks",
     "UsageError": "ganbench.errors",

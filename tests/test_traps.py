@@ -98,7 +98,7 @@ def test_the_reference_is_the_whole_train_split_unmirrored(materials: Callable[.
         assert made.evaluator is not None
         (key,), (value,) = made.evaluator.keys(), made.evaluator.evaluate(lambda start, count: pixels[start : start + count])
         fields = dict(key.fields)
-        assert (fields["reference_split"], fields["num_reference"]) == ("train", made.dataset.train.num_images)
+        assert (fields["reference_split"], fields["num_reference"]) == ("train", made.dataset.train.num_samples)
         assert fields["reference_hash"] == made.dataset.train.content_hash
         found.append((key, value))
     assert found[0] == found[1]
@@ -120,7 +120,7 @@ def test_the_distance_does_fall_with_the_count(materials: Callable[..., Material
     """Why trap 9 is one: real digits against real digits, nearer with each doubling."""
     made = materials(evaluation__metrics=("fd100_digits", "fd200_digits", "fd400_digits"))
     assert made.evaluator is not None
-    images: Tensor = made.dataset.train.read(torch.randperm(made.dataset.train.num_images, generator=torch.Generator().manual_seed(0)))
+    images: Tensor = made.dataset.train.read(torch.randperm(made.dataset.train.num_samples, generator=torch.Generator().manual_seed(0)))
     values = [v.value for v in made.evaluator.evaluate(lambda start, count: images[start : start + count])]
     assert values == sorted(values, reverse=True)
     assert values[0] > 1.5 * values[2]

@@ -120,7 +120,7 @@ def _data(invocation: Invocation) -> Iterator[Diagnosis]:
         registered = manager.find("dataset", name)
         try:
             dataset = registered.build(registered.spec.options(), context)
-            yield Diagnosis(check=f"data {name}", state="ok", detail=f"{dataset.train.num_images} train images")
+            yield Diagnosis(check=f"data {name}", state="ok", detail=f"{dataset.train.num_samples} train images")
         except GanbenchError as error:
             yield Diagnosis(check=f"data {name}", state="note", detail=str(error))
 

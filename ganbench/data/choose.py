@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 
 from ganbench.data.sampler import Sampler
-from ganbench.data.source import ArraySource, ImageSource
+from ganbench.data.source import ArraySource, Source
 from ganbench.errors import ConfigError
 
 
 def make_sampler(
-    source: ImageSource,
+    source: Source,
     *,
     batch_size: int,
     seed: int,
@@ -46,7 +46,7 @@ def make_sampler(
             raise ValueError(f"{name} must be {least} or more (got {value})")
     if horizontal_flip and isinstance(source, ArraySource) and source.holds_points:
         raise ConfigError("training.horizontal_flip is on, and the data are points", hint="leave it off: only images are mirrored")
-    stream = IndexStream(source.num_images, seed=seed, horizontal_flip=horizontal_flip)
+    stream = IndexStream(source.num_samples, seed=seed, horizontal_flip=horizontal_flip)
     if isinstance(source, ArraySource):
         return ResidentSampler(source, stream, device=device, channels_last=channels_last, position=position)
     return StreamingSampler(

@@ -23,16 +23,16 @@ class IndexStream:
     """The endless stream of image indices.
 
     Args:
-        num_images: N, 1 or more.
+        num_samples: N, 1 or more.
         seed: any integer; equal seeds give equal streams on every device.
         horizontal_flip: whether each draw is mirrored with probability 1/2.
         device: where the indices are wanted; drawn on the CPU, moved once for each epoch.
     """
 
-    def __init__(self, num_images: int, *, seed: int, horizontal_flip: bool = False, device: torch.device | str = "cpu") -> None:
-        if num_images < 1:
-            raise ValueError(f"num_images must be 1 or more (got {num_images})")
-        self.num_images = num_images
+    def __init__(self, num_samples: int, *, seed: int, horizontal_flip: bool = False, device: torch.device | str = "cpu") -> None:
+        if num_samples < 1:
+            raise ValueError(f"num_samples must be 1 or more (got {num_samples})")
+        self.num_samples = num_samples
         self.seed = seed
         self.horizontal_flip = horizontal_flip
         self._device = torch.device(device)
@@ -48,9 +48,9 @@ class IndexStream:
         Returns:
             Indices ``[n]`` int64, and ``[n]`` bool that says which to mirror (None without flips).
         """
-        epoch, start = divmod(position, self.num_images)
+        epoch, start = divmod(position, self.num_samples)
         stop = start + count
-        if stop <= self.num_images:
+        if stop <= self.num_samples:
             now = self._epochs.get(epoch) or self._enter(epoch)
             return now.order[start:stop], None if now.flips is None else now.flips[start:stop]
         return self._draw_across(position, count)
@@ -58,17 +58,17 @@ class IndexStream:
     def _draw_across(self, position: int, count: int) -> tuple[Tensor, Tensor | None]:
         pieces = []
         while count:
-            here = min(count, self.num_images - position % self.num_images)
+            here = min(count, self.num_samples - position % self.num_samples)
             pieces.append(self.draw(position, here))
             position, count = position + here, count - here
         flips = [flip for _, flip in pieces if flip is not None]
         return torch.cat([order for order, _ in pieces]), torch.cat(flips) if flips else None
 
     def _enter(self, epoch: int) -> _Epoch:
-        order = torch.randperm(self.num_images, generator=_generator("order", self.seed, epoch))
+        order = torch.randperm(self.num_samples, generator=_generator("order", self.seed, epoch))
         flips = None
         if self.horizontal_flip:
-            flips = torch.rand(self.num_images, generator=_generator("flip", self.seed, epoch)) < 0.5
+            flips = torch.rand(self.num_samples, generator=_generator("flip", self.seed, epoch)) < 0.5
         made = _Epoch(self._move(order), None if flips is None else self._move(flips))
         self._epochs = {epoch: made}
         return made

@@ -43,14 +43,14 @@ class ResidentSampler:
         window: int = WINDOW,
     ) -> None:
         self._holds_points = source.holds_points
-        images = source.images.permute(0, 2, 3, 1) if channels_last and not source.holds_points else source.images
-        self.images = images.contiguous().to(device)  # [N, H, W, C] with channels_last, else [N, C, H, W]
+        stored = source.stored.permute(0, 2, 3, 1) if channels_last and not source.holds_points else source.stored
+        self.stored = stored.contiguous().to(device)  # [N, H, W, C] with channels_last, else [N, C, H, W]
         self.stream = stream
         self.channels_last = channels_last
         self._labels = source.labels  # on the CPU
         self._position = position
         self._staged: int | None = None
-        self._cursor = torch.zeros(1, dtype=torch.int64, device=self.images.device)  # what the device has taken of the window
+        self._cursor = torch.zeros(1, dtype=torch.int64, device=self.stored.device)  # what the device has taken of the window
         self._make_window(window)
 
     @property
@@ -75,19 +75,19 @@ class ResidentSampler:
         assert self._staged == count, f"take({count}) needs a stage({count}) before it (staged: {self._staged})"
         self._staged = None
         drawn = self._window.index_select(1, self._places[:count] + self._cursor)  # [1 to 3, n]
-        images = self._gather(drawn[0], drawn[-1].bool() if self.stream.horizontal_flip else None)
+        samples = self._gather(drawn[0], drawn[-1].bool() if self.stream.horizontal_flip else None)
         self._cursor.add_(count)
-        return Batch(images, None if self._labels is None else drawn[1])
+        return Batch(samples, None if self._labels is None else drawn[1])
 
     def _gather(self, indices: Tensor, flips: Tensor | None) -> Tensor:
         """Return the images at these indices as a batch; points as they are, one pixel having the same strides in either layout."""
         if self._holds_points:
-            return self.images.index_select(0, indices)
-        return gather_normalize(self.images, indices, flips, channels_last=self.channels_last)
+            return self.stored.index_select(0, indices)
+        return gather_normalize(self.stored, indices, flips, channels_last=self.channels_last)
 
     def _make_window(self, length: int) -> None:
         rows = 1 + (self._labels is not None) + self.stream.horizontal_flip
-        device = self.images.device
+        device = self.stored.device
         self._window = torch.empty(rows, length, dtype=torch.int64, device=device)  # indices, labels if any, flips if any
         self._places = torch.arange(length, device=device)
         self._held = range(0)
@@ -111,11 +111,11 @@ class ResidentSampler:
 
     def state_dict(self) -> SamplerState:
         """Return position, seed and number of images."""
-        return sampler_state(self._position, seed=self.stream.seed, num_images=self.stream.num_images)
+        return sampler_state(self._position, seed=self.stream.seed, num_samples=self.stream.num_samples)
 
     def load_state_dict(self, state: SamplerState) -> None:
         """Go to a saved position; the window is filled again, in place."""
-        self._position = position_in(state, seed=self.stream.seed, num_images=self.stream.num_images)
+        self._position = position_in(state, seed=self.stream.seed, num_samples=self.stream.num_samples)
         self._staged, self._held = None, range(0)
 
     def close(self) -> None:

@@ -13,14 +13,14 @@ from torch import Tensor
 from ganbench.errors import DataError
 
 SamplerState = dict[str, int]
-"""What a checkpoint keeps of a sampler: ``position``, and ``seed`` and ``num_images`` to recognise the stream by."""
+"""What a checkpoint keeps of a sampler: ``position``, and ``seed`` and ``num_samples`` to recognise the stream by."""
 
 
 @dataclass(slots=True)
 class Batch:
     """Real images on the device."""
 
-    images: Tensor
+    samples: Tensor
     """``[n, C, H, W]`` float32 in [-1, 1], or points ``[n, 2, 1, 1]``; strides as the sampler's ``channels_last`` says."""
     labels: Tensor | None
     """``[n]`` int64 on the same device; None for a dataset without labels."""
@@ -73,18 +73,18 @@ class Sampler(Protocol):
         ...
 
 
-def sampler_state(position: int, *, seed: int, num_images: int) -> SamplerState:
+def sampler_state(position: int, *, seed: int, num_samples: int) -> SamplerState:
     """Return the state of either sampler."""
-    return {"position": position, "seed": seed, "num_images": num_images}
+    return {"position": position, "seed": seed, "num_samples": num_samples}
 
 
-def position_in(state: SamplerState, *, seed: int, num_images: int) -> int:
+def position_in(state: SamplerState, *, seed: int, num_samples: int) -> int:
     """Return the position in a saved state.
 
     Raises:
         ganbench.errors.DataError: the state is of another stream.
     """
-    for field, here in (("seed", seed), ("num_images", num_images)):
+    for field, here in (("seed", seed), ("num_samples", num_samples)):
         if state[field] != here:
             raise DataError(
                 f"the checkpoint's sampler has {field} {state[field]}, this run has {here}",

@@ -34,14 +34,14 @@ class DataContext:
 
 
 @runtime_checkable
-class ImageSource(Protocol):
+class Source(Protocol):
     """One split: random access to uint8 images.
 
     ``read`` must be a pure function of the index, safe to call from several worker processes.
     """
 
     @property
-    def num_images(self) -> int:
+    def num_samples(self) -> int:
         """N."""
         ...
 
@@ -69,7 +69,7 @@ class ArraySource:
     """A split that fits in memory.
 
     Args:
-        images: ``[N, C, H, W]`` uint8 in [0, 255], or points ``[N, 2, 1, 1]`` float32.
+        stored: ``[N, C, H, W]`` uint8 in [0, 255], or points ``[N, 2, 1, 1]`` float32.
         labels: ``[N]`` int64, or None.
 
     Raises:
@@ -78,41 +78,41 @@ class ArraySource:
 
     is_resident = True
 
-    def __init__(self, images: Tensor, labels: Tensor | None = None) -> None:
-        if images.dtype == torch.float32:
-            _check_points(images)
-        elif images.dtype != torch.uint8 or images.ndim != 4:
-            raise ValueError(f"images must be uint8 [N, C, H, W] (got {images.dtype} {list(images.shape)})")
-        if images.shape[0] == 0:
+    def __init__(self, stored: Tensor, labels: Tensor | None = None) -> None:
+        if stored.dtype == torch.float32:
+            _check_points(stored)
+        elif stored.dtype != torch.uint8 or stored.ndim != 4:
+            raise ValueError(f"images must be uint8 [N, C, H, W] (got {stored.dtype} {list(stored.shape)})")
+        if stored.shape[0] == 0:
             raise ValueError("images must hold at least one image (got 0)")
-        if images.shape[2] != images.shape[3]:
-            raise ValueError(f"images must be square (got {images.shape[2]}x{images.shape[3]})")
-        if labels is not None and (labels.dtype != torch.int64 or labels.shape != images.shape[:1]):
-            raise ValueError(f"labels must be int64 [{images.shape[0]}], one for each image (got {labels.dtype} {list(labels.shape)})")
-        self.images = images.contiguous()
+        if stored.shape[2] != stored.shape[3]:
+            raise ValueError(f"images must be square (got {stored.shape[2]}x{stored.shape[3]})")
+        if labels is not None and (labels.dtype != torch.int64 or labels.shape != stored.shape[:1]):
+            raise ValueError(f"labels must be int64 [{stored.shape[0]}], one for each image (got {labels.dtype} {list(labels.shape)})")
+        self.stored = stored.contiguous()
         self.labels = labels
         self._content_hash = ""
 
     @property
     def holds_points(self) -> bool:
         """Whether these are points, which are neither quantised nor normalised."""
-        return self.images.dtype == torch.float32
+        return self.stored.dtype == torch.float32
 
     @property
-    def num_images(self) -> int:
+    def num_samples(self) -> int:
         """N."""
-        return int(self.images.shape[0])
+        return int(self.stored.shape[0])
 
     @property
     def content_hash(self) -> str:
         """sha256 over shape, pixels and labels, computed once."""
         if not self._content_hash:
-            self._content_hash = hash_arrays(self.images, self.labels)
+            self._content_hash = hash_arrays(self.stored, self.labels)
         return self._content_hash
 
     def read(self, indices: Tensor) -> Tensor:
         """Return the images at ``indices``."""
-        return self.images[indices]
+        return self.stored[indices]
 
 
 def _check_points(points: Tensor) -> None:
@@ -129,8 +129,8 @@ class Dataset:
     name: str
     """How tables call it: ``digits``, ``folder:faces``."""
     shape: ImageShape
-    train: ImageSource
-    test: ImageSource | None = None
+    train: Source
+    test: Source | None = None
     """Held-out images, where the dataset has them."""
     class_names: tuple[str, ...] = ()
     """One for each class; empty without labels."""
@@ -151,7 +151,7 @@ class Dataset:
 
 
 _HEADER = "ganbench-content-1 {dtype} {channels} {height} {width}\n"
-_TRAILER = "\n{num_images} {labels}\n"
+_TRAILER = "\n{num_samples} {labels}\n"
 _LITTLE_ENDIAN_INT64 = "<i8"
 
 
@@ -170,7 +170,7 @@ class ContentHasher:
         self._shape, self._dtype = image_shape, dtype
         header = _HEADER.format(dtype=str(dtype).removeprefix("torch."), channels=channels, height=height, width=width)
         self._digest = hashlib.sha256(header.encode())
-        self._num_images = 0
+        self._num_samples = 0
 
     def update(self, images: Tensor) -> None:
         """Add the next images.
@@ -185,7 +185,7 @@ class ContentHasher:
             wanted = f"{str(self._dtype).removeprefix('torch.')} [n, {', '.join(map(str, self._shape))}]"
             raise ValueError(f"images must be {wanted} (got {images.dtype} {list(images.shape)})")
         self._digest.update(images.contiguous().numpy().data)
-        self._num_images += images.shape[0]
+        self._num_samples += images.shape[0]
 
     def finish(self, labels: Tensor | None = None) -> str:
         """Return the hash in hexadecimal; the hasher takes no more images after this.
@@ -194,7 +194,7 @@ class ContentHasher:
             labels: ``[N]`` int64, or None.
         """
         kind = "unlabelled" if labels is None else "int64"
-        self._digest.update(_TRAILER.format(num_images=self._num_images, labels=kind).encode())
+        self._digest.update(_TRAILER.format(num_samples=self._num_samples, labels=kind).encode())
         if labels is not None:
             self._digest.update(labels.cpu().numpy().astype(_LITTLE_ENDIAN_INT64).tobytes())
         return self._digest.hexdigest()

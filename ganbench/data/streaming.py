@@ -14,7 +14,7 @@ from torch import Tensor
 from ganbench.data.index_stream import IndexStream
 from ganbench.data.read_ahead import Chunk, default_workers, read_ahead
 from ganbench.data.sampler import Batch, SamplerState, position_in, sampler_state
-from ganbench.data.source import ImageSource
+from ganbench.data.source import Source
 from ganbench_kernels import gather_normalize
 
 __all__ = ["StreamingSampler", "default_workers"]
@@ -26,7 +26,7 @@ _Piece = tuple[Tensor, "Tensor | None"]  # images [n, ...] uint8, labels [n] int
 class _ReadPiece:
     """What a worker does with a chunk of indices."""
 
-    source: ImageSource
+    source: Source
     labels: Tensor | None  # [N] int64, asked of the source once
     channels_last: bool
 
@@ -41,7 +41,7 @@ class _ReadPiece:
 class _Staged:
     """A batch on the device, not yet normalised; these tensors are written again for each batch, so that a captured phase finds it."""
 
-    images: Tensor  # uint8, [n, H, W, C] with channels_last, else [n, C, H, W]
+    samples: Tensor  # uint8, [n, H, W, C] with channels_last, else [n, C, H, W]
     labels: Tensor | None  # [n] int64
     flips: Tensor | None  # [n] bool
 
@@ -58,7 +58,7 @@ class _Staged:
         start = 0
         for images, labels in pieces:
             stop = start + len(images)
-            self.images[start:stop].copy_(images, non_blocking=True)
+            self.samples[start:stop].copy_(images, non_blocking=True)
             if self.labels is not None and labels is not None:
                 self.labels[start:stop].copy_(labels, non_blocking=True)
             start = stop
@@ -83,7 +83,7 @@ class StreamingSampler:
 
     def __init__(
         self,
-        source: ImageSource,
+        source: Source,
         stream: IndexStream,
         *,
         batch_size: int,
@@ -118,7 +118,7 @@ class StreamingSampler:
         """Copy the next images to the device, as they come from the workers, behind the work that is queued there."""
         pieces = list(self._draw(count))
         flips = self.stream.draw(self._position, count)[1] if self.stream.horizontal_flip else None
-        if self._staged is None or len(self._staged.images) != count:
+        if self._staged is None or len(self._staged.samples) != count:
             self._staged = _Staged.like(pieces[0], count, flips=flips is not None, device=self._device)
         self._staged.fill(pieces, flips)
         self._position += count
@@ -129,8 +129,8 @@ class StreamingSampler:
         assert self._staged is not None, f"take({count}) needs a stage({count}) before it (none yet)"
         assert self._staged_count == count, f"take({count}) needs a stage({count}) before it (staged: {self._staged_count})"
         self._staged_count = None
-        images = gather_normalize(self._staged.images, None, self._staged.flips, channels_last=self.channels_last)
-        return Batch(images, None if self._staged.labels is None else self._staged.labels.clone())
+        samples = gather_normalize(self._staged.samples, None, self._staged.flips, channels_last=self.channels_last)
+        return Batch(samples, None if self._staged.labels is None else self._staged.labels.clone())
 
     def _draw(self, count: int) -> Iterator[_Piece]:
         """Yield pieces with ``count`` images together."""
@@ -150,18 +150,18 @@ class StreamingSampler:
 
     def _chunks(self, position: int) -> Iterator[Chunk]:
         # Its own stream: the workers read ahead of the flips, and each stream holds one epoch.
-        stream = IndexStream(self.stream.num_images, seed=self.stream.seed)
+        stream = IndexStream(self.stream.num_samples, seed=self.stream.seed)
         while True:
             yield stream.draw(position, self.batch_size)[0].numpy()
             position += self.batch_size
 
     def state_dict(self) -> SamplerState:
         """Return position, seed and number of images."""
-        return sampler_state(self._position, seed=self.stream.seed, num_images=self.stream.num_images)
+        return sampler_state(self._position, seed=self.stream.seed, num_samples=self.stream.num_samples)
 
     def load_state_dict(self, state: SamplerState) -> None:
         """Go to a saved position; what the workers hold ready is dropped."""
-        self._position = position_in(state, seed=self.stream.seed, num_images=self.stream.num_images)
+        self._position = position_in(state, seed=self.stream.seed, num_samples=self.stream.num_samples)
         self._staged_count = None
         self.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.data.source import ImageSource
+from ganbench.data.source import Source
 from ganbench.evaluation.naming import PlannedMetric
 from ganbench.evaluation.protocol import Extractor, Metric
 from ganbench.evaluation.quantize import QUANTISER_ID
@@ -18,7 +18,7 @@ def evaluation_key(
     planned: PlannedMetric,
     metric: Metric,
     extractor: Extractor,
-    reference: ImageSource,
+    reference: Source,
     *,
     split: str = REFERENCE_SPLIT,
     points: bool = False,
@@ -55,10 +55,10 @@ def extractor_fields(extractor: Extractor) -> dict[str, Scalar]:
     }
 
 
-def reference_fields(reference: ImageSource, split: str) -> dict[str, Scalar]:
+def reference_fields(reference: Source, split: str) -> dict[str, Scalar]:
     """Return which real images there are, and how many."""
     return {
         "reference_hash": reference.content_hash,
         "reference_split": split,
-        "num_reference": reference.num_images,
+        "num_reference": reference.num_samples,
     }

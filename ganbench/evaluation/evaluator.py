@@ -125,7 +125,7 @@ class Evaluator:
         """
         for planned in self._planned:
             metric = self._metrics[planned.name]
-            real = reference_of(self._dataset, metric.needs)[1].num_images
+            real = reference_of(self._dataset, metric.needs)[1].num_samples
             for what, count in (("generated", planned.num_generated), ("real", real)):
                 if count < metric.least_samples:
                     parameters = ", ".join(f"{name} {value}" for name, value in metric.parameters().items())
@@ -204,7 +204,7 @@ class Evaluator:
                     value=statistics.fmean(members),
                     spread=statistics.stdev(members) if len(members) > 1 else 0.0,
                     num_generated=planned.num_generated,
-                    num_reference=reference_of(self._dataset, metric.needs)[1].num_images,
+                    num_reference=reference_of(self._dataset, metric.needs)[1].num_samples,
                     higher_is_better=quantity.higher_is_better,
                     evaluation_key=self._keys[planned.name].digest,
                     floor=floor.values[index] if floor.values else None,

@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ganbench.data.source import ImageSource
+from ganbench.data.source import Source
 from ganbench.evaluation.evaluation_key import SEED_POLICY
 from ganbench.evaluation.naming import PlannedMetric
 from ganbench.evaluation.quantize import QUANTISER_ID
@@ -72,7 +72,7 @@ class PairedEvaluator:
     """
 
     def __init__(
-        self, planned: Sequence[PlannedMetric], metrics: Mapping[str, PairedMetric], targets: Targets, source: ImageSource, batch_size: int
+        self, planned: Sequence[PlannedMetric], metrics: Mapping[str, PairedMetric], targets: Targets, source: Source, batch_size: int
     ) -> None:
         self._planned, self._metrics, self._targets = tuple(planned), dict(metrics), targets
         self._source, self._batch_size = source, batch_size
@@ -89,7 +89,7 @@ class PairedEvaluator:
             num_generated=planned.num_generated,
             seed_policy=SEED_POLICY,
             reference_hash=self._source.content_hash,
-            num_reference=self._source.num_images,
+            num_reference=self._source.num_samples,
         )
 
     def keys(self) -> tuple[Key, ...]:
@@ -119,7 +119,7 @@ class PairedEvaluator:
                 value=mean,
                 spread=0.0,
                 num_generated=total,
-                num_reference=self._source.num_images,
+                num_reference=self._source.num_samples,
                 higher_is_better=quantity.higher_is_better,
                 evaluation_key=self._keys[planned.name].digest,
             )

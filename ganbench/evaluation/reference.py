@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ganbench.data.source import Dataset, ImageSource
+from ganbench.data.source import Dataset, Source
 from ganbench.errors import ConfigError, UnsuitableError
 from ganbench.evaluation.collect import Wanted, collect
 from ganbench.evaluation.evaluation_key import HELD_OUT_SPLIT, REFERENCE_SPLIT, extractor_fields, reference_fields
@@ -54,7 +54,7 @@ class RealImages:
     """
 
     def __init__(
-        self, source: ImageSource, split: str, extractor: Extractor, *, batch_size: int, device: str, cache: ReferenceCache | None
+        self, source: Source, split: str, extractor: Extractor, *, batch_size: int, device: str, cache: ReferenceCache | None
     ) -> None:
         self.source, self._split, self._extractor, self._cache = source, split, extractor, cache
         self._batch_size, self._device = batch_size, device
@@ -90,7 +90,7 @@ class RealImages:
 
     def _members(self, part: Part) -> Tensor:
         """Return which images belong to a part, ``[N]`` bool."""
-        total = self.source.num_images
+        total = self.source.num_samples
         if part == WHOLE:
             return torch.ones(total, dtype=torch.bool)
         which, count = part
@@ -147,7 +147,7 @@ class Floor:
     """One for each quantity, the mean over the networks; empty where the parts are too small for the metric."""
 
 
-def held_out_images(dataset: Dataset, needs: Needs) -> ImageSource | None:
+def held_out_images(dataset: Dataset, needs: Needs) -> Source | None:
     """Return the held-out images that a metric asks for; None where it asks for none, or the dataset has none of the kind."""
     test = dataset.test
     if needs.held_out == "unused" or test is None or (needs.labels and test.labels is None):
@@ -155,7 +155,7 @@ def held_out_images(dataset: Dataset, needs: Needs) -> ImageSource | None:
     return test
 
 
-def reference_of(dataset: Dataset, needs: Needs) -> tuple[str, ImageSource]:
+def reference_of(dataset: Dataset, needs: Needs) -> tuple[str, Source]:
     """Return the split that a metric compares with, and its name."""
     test = held_out_images(dataset, needs)
     return (HELD_OUT_SPLIT, test) if test is not None and needs.held_out == "reference" else (REFERENCE_SPLIT, dataset.train)
@@ -223,14 +223,14 @@ class Reference:
 
     def _floor_sides(self, planned: PlannedMetric, metric: Metric) -> tuple[_Where, _Where]:
         """Return what stands for the reference and for the generated images in a metric's floor."""
-        count, train = planned.num_generated, self._dataset.train.num_images
+        count, train = planned.num_generated, self._dataset.train.num_samples
         test = held_out_images(self._dataset, metric.needs)
         if test is None:
             half = min(count, train // 2)
             return (REFERENCE_SPLIT, (0, half)), (REFERENCE_SPLIT, (1, half))
         if metric.needs.held_out == "reference":
             return (HELD_OUT_SPLIT, WHOLE), (REFERENCE_SPLIT, (0, min(count, train)))
-        return (REFERENCE_SPLIT, WHOLE), (HELD_OUT_SPLIT, (0, min(count, test.num_images)))
+        return (REFERENCE_SPLIT, WHOLE), (HELD_OUT_SPLIT, (0, min(count, test.num_samples)))
 
     def _empty_floor(self, planned: PlannedMetric, metric: Metric) -> Floor:
         held_out = held_out_images(self._dataset, metric.needs) is not None
@@ -250,7 +250,7 @@ class Reference:
         one, other = self._floor_sides(planned, metric)
         try:
             if floor.count == 0:
-                raise ConfigError(f"{self._dataset.train.num_images} real image cannot be parted")
+                raise ConfigError(f"{self._dataset.train.num_samples} real image cannot be parted")
             rows = [metric.compute(real, fake) for real, fake in zip(filled[one], filled[other], strict=True)]
         except UnsuitableError:
             raise

@@ -114,9 +114,9 @@ def _build_dataset(plan: RunPlan) -> Dataset:
     dataset: Dataset = plan.dataset.build(config.dataset.options, context)
     if not isinstance(dataset, Dataset):
         raise PluginError(f"dataset {config.dataset.name!r} must return a ganbench.Dataset (got {type(dataset).__name__})")
-    if dataset.train.num_images < config.training.batch_size:
+    if dataset.train.num_samples < config.training.batch_size:
         raise ConfigError(
-            f"training.batch_size is {config.training.batch_size}, and {dataset.name} has {dataset.train.num_images} train images",
+            f"training.batch_size is {config.training.batch_size}, and {dataset.name} has {dataset.train.num_samples} train images",
             hint="use a smaller --batch-size",
         )
     if dataset.shape.points and config.training.dequantise:

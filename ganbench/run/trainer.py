@@ -225,7 +225,7 @@ class Trainer:
             path = self._directory.samples_path / f"{self.counters.samples_seen:09d}.png"
             dataset = self._materials.dataset
             if dataset.shape.points:
-                save_scatter(dataset.train.read(torch.arange(min(NUM_POINTS, dataset.train.num_images))), images, path)
+                save_scatter(dataset.train.read(torch.arange(min(NUM_POINTS, dataset.train.num_samples))), images, path)
             else:
                 save_grid(images.cpu(), path, columns=self._materials.config.evaluation.grid_size)
 

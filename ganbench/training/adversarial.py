@@ -83,7 +83,7 @@ class AdversarialAlgorithm(NetworkUpdates):
 
     def _update_discriminator(self, batch: Batch, fake: Tensor, fake_labels: Tensor | None, penalised: bool) -> None:
         """One optimizer step of the discriminator."""
-        real, real_labels, fake = self._present(batch.images), batch.labels, self._present(fake)
+        real, real_labels, fake = self._present(batch.samples), batch.labels, self._present(fake)
         self._clip_weights()
         loss, statistics = self.discriminator_loss(real, fake, real_labels, fake_labels)
         penalty = self.penalty(real, fake, real_labels, self._uniform) if penalised else None
@@ -94,7 +94,7 @@ class AdversarialAlgorithm(NetworkUpdates):
     def _update_generator(self, fake: Tensor, labels: Tensor | None, batch: Batch | None) -> None:
         """One optimizer step of the generator, and of its average; ``batch`` is given to losses that look at real images."""
         with self._frozen_discriminators():
-            real = () if batch is None else (self._present(batch.images), batch.labels)
+            real = () if batch is None else (self._present(batch.samples), batch.labels)
             loss = self.generator_loss(self._present(fake), labels, *real)
             self._step("generator", loss)
         self._ema.update()
@@ -151,8 +151,8 @@ class AdversarialAlgorithm(NetworkUpdates):
         """Return the staged batch; without labels where the networks want none."""
         batch = self._sampler.take(self._training.batch_size)
         if self._training.dequantise:
-            noise = torch.rand(batch.images.shape, device=self._device, generator=self._random)
-            batch.images = batch.images + noise / 128
+            noise = torch.rand(batch.samples.shape, device=self._device, generator=self._random)
+            batch.samples = batch.samples + noise / 128
         if not self._networks.conditional:
             batch.labels = None
         return batch
@@ -252,7 +252,7 @@ def _give_references(context: AlgorithmContext) -> None:
         count, seed = training.batch_size, training.seed
         first = make_sampler(context.dataset.train, batch_size=count, seed=seed, device=context.device, workers=0)
         batch = first.next(count)
-        tell_discriminator(pack(batch.images, training.packing), batch.labels if networks.conditional else None)
+        tell_discriminator(pack(batch.samples, training.packing), batch.labels if networks.conditional else None)
         first.close()
     if tell_generator is not None:
         random = stream(training.seed, "reference")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganbench.data.source import ArraySource, DataContext, Dataset, ImageSource
+from ganbench.data.source import ArraySource, DataContext, Dataset, Source
 from ganbench.errors import DataError
 from ganbench.spec import ImageShape
 from ganbench_datasets.array_labels import find_labels
@@ -137,7 +137,7 @@ def _check(path: Path, header: NpyHeader) -> None:
         raise DataError(f"{path}: {_EXPECTED}, none of them 0 (got shape {list(header.shape)})", hint="reshape it")
 
 
-def _source(found: _Found, ids: NDArray[np.int32], channels_last: bool) -> ImageSource:
+def _source(found: _Found, ids: NDArray[np.int32], channels_last: bool) -> Source:
     labels = None if found.labels is None else torch.from_numpy(found.labels[ids])
     if found.pixels is None:
         return NpySource(found.path, found.header, ids, channels_last, labels)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganbench.data.read_ahead import default_workers, read_ahead
-from ganbench.data.source import ArraySource, ContentHasher, ImageSource
+from ganbench.data.source import ArraySource, ContentHasher, Source
 from ganbench.errors import DataError
 from ganbench_datasets.decode import Decoder, UndecodableError
 from ganbench_datasets.file_list import FileList, LeftOut, shown
@@ -45,7 +45,7 @@ class FileSource:
     is_resident: bool = False
 
     @property
-    def num_images(self) -> int:
+    def num_samples(self) -> int:
         """N."""
         return len(self.ids)
 
@@ -120,7 +120,7 @@ class SplitBuilder:
     damaged: LeftOut = field(default_factory=lambda: LeftOut("they cannot be decoded"))
     num_enlarged: int = 0
 
-    def build(self, ids: Ids) -> ImageSource:
+    def build(self, ids: Ids) -> Source:
         """Return the split of the good files among ``ids``.
 
         Raises:
@@ -139,7 +139,7 @@ class SplitBuilder:
         enlarged = [f"{self.num_enlarged} images are smaller than {size}x{size} and were enlarged"] if self.num_enlarged else []
         return [*([self.damaged.note()] if self.damaged.count else []), *enlarged]
 
-    def _resident(self, ids: Ids) -> ImageSource | None:
+    def _resident(self, ids: Ids) -> Source | None:
         images = torch.empty((len(ids), *self.decoder.image_shape), dtype=torch.uint8)
         filled = 0
 
@@ -151,7 +151,7 @@ class SplitBuilder:
         bad = self._account(*self._scan(ids, keep))
         return ArraySource(images[:filled], _labels(self.classes, _without(ids, bad))) if filled else None
 
-    def _streamed(self, ids: Ids) -> ImageSource | None:
+    def _streamed(self, ids: Ids) -> Source | None:
         classes = "" if self.classes is None else _digest(self.classes)
         key = scan_key("files", PIL.__version__, self.files.digest, _digest(ids), self.decoder, classes)
         scan = load_scan(key)

@@ -75,7 +75,7 @@ class NpySource:
     _content_hash: str = field(default="", repr=False)
 
     @property
-    def num_images(self) -> int:
+    def num_samples(self) -> int:
         """N."""
         return len(self.ids)
 
@@ -116,8 +116,8 @@ class NpySource:
             return kept.content_hash
         _, first, second, third = self.header.shape
         hasher = ContentHasher((third, first, second) if self.channels_last else (first, second, third))
-        for start in range(0, self.num_images, _BLOCK):
-            hasher.update(self.read(torch.arange(start, min(start + _BLOCK, self.num_images))))
+        for start in range(0, self.num_samples, _BLOCK):
+            hasher.update(self.read(torch.arange(start, min(start + _BLOCK, self.num_samples))))
         scan = Scan(content_hash=hasher.finish(self.labels))
         keep_scan(key, scan)
         return scan.content_hash

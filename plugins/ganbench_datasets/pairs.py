@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganbench.data.source import DataContext, Dataset, ImageSource
+from ganbench.data.source import DataContext, Dataset, Source
 from ganbench.errors import DataError
 from ganbench.spec import ImageShape
 from ganbench_datasets.decode import Decoder, UndecodableError, open_upright
@@ -84,6 +84,6 @@ def _builder(root: Path, options: PairsOptions, context: DataContext) -> SplitBu
     return SplitBuilder(files, decoder, None, context.resident_limit_mib, fail_hint=hint)
 
 
-def _all_of(builder: SplitBuilder) -> ImageSource:
+def _all_of(builder: SplitBuilder) -> Source:
     everything: Ids = np.arange(len(builder.files), dtype=np.int32)
     return builder.build(everything)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ganbench.data.source import ArraySource, ContentHasher, DataContext, Dataset, ImageSource
+from ganbench.data.source import ArraySource, ContentHasher, DataContext, Dataset, Source
 from ganbench.spec import ImageShape
 from ganbench_datasets.digits import build as build_digits
 from ganbench_datasets.options import DigitsOptions, StackedDigitsOptions
@@ -38,7 +38,7 @@ class StackedSource:
     _content_hash: str = field(default="", repr=False)
 
     @property
-    def num_images(self) -> int:
+    def num_samples(self) -> int:
         """N."""
         return len(self.chosen)
 
@@ -53,8 +53,8 @@ class StackedSource:
         if not self._content_hash:
             size = int(self.digits.shape[-1])
             hasher = ContentHasher((CHANNELS, size, size))
-            for start in range(0, self.num_images, _HASH_BLOCK):
-                hasher.update(self.read(torch.arange(start, min(start + _HASH_BLOCK, self.num_images))))
+            for start in range(0, self.num_samples, _HASH_BLOCK):
+                hasher.update(self.read(torch.arange(start, min(start + _HASH_BLOCK, self.num_samples))))
             self._content_hash = hasher.finish()
         return self._content_hash
 
@@ -70,8 +70,8 @@ def build(options: StackedDigitsOptions, context: DataContext) -> Dataset:
     assert isinstance(digits.test, ArraySource)
     random = torch.Generator().manual_seed(options.seed)
 
-    def stack(source: ArraySource, num_images: int) -> ImageSource:
-        stacked = StackedSource(source.images, torch.randint(source.num_images, (num_images, CHANNELS), generator=random))
+    def stack(source: ArraySource, num_images: int) -> Source:
+        stacked = StackedSource(source.stored, torch.randint(source.num_samples, (num_images, CHANNELS), generator=random))
         mib = num_images * CHANNELS * options.resolution**2 / 2**20
         if mib > min(context.resident_limit_mib, RESIDENT_MIB):
             return stacked

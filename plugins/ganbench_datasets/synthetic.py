@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganbench.data.source import ArraySource, ContentHasher, DataContext, Dataset, ImageSource
+from ganbench.data.source import ArraySource, ContentHasher, DataContext, Dataset, Source
 from ganbench.spec import ImageShape
 from ganbench_datasets.options import SyntheticOptions
 
@@ -23,7 +23,7 @@ _HASH_BLOCK = 1024
 class SyntheticSource:
     """Images that are made when they are read."""
 
-    num_images: int
+    num_samples: int
     image_shape: tuple[int, int, int]
     num_classes: int
     seed: int
@@ -35,15 +35,15 @@ class SyntheticSource:
     @property
     def labels(self) -> Tensor | None:
         """``[N]`` int64, the classes in turn; None without classes."""
-        return torch.arange(self.num_images) % self.num_classes if self.num_classes else None
+        return torch.arange(self.num_samples) % self.num_classes if self.num_classes else None
 
     @property
     def content_hash(self) -> str:
         """sha256 as of a resident split; makes every image once."""
         if not self._content_hash:
             hasher = ContentHasher(self.image_shape)
-            for start in range(0, self.num_images, _HASH_BLOCK):
-                hasher.update(self.read(torch.arange(start, min(start + _HASH_BLOCK, self.num_images))))
+            for start in range(0, self.num_samples, _HASH_BLOCK):
+                hasher.update(self.read(torch.arange(start, min(start + _HASH_BLOCK, self.num_samples))))
             self._content_hash = hasher.finish(self.labels)
         return self._content_hash
 
@@ -64,7 +64,7 @@ def build(options: SyntheticOptions, context: DataContext) -> Dataset:
     shape = (options.channels, options.resolution, options.resolution)
     num_test = max(1, options.num_images // _TEST_DIVISOR)
 
-    def split(number: int, num_images: int) -> ImageSource:
+    def split(number: int, num_images: int) -> Source:
         source = SyntheticSource(num_images, shape, options.num_classes, options.seed, number)
         if num_images * int(np.prod(shape)) > context.resident_limit_mib * 2**20:
             return source

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganbench import cache as safetensors
-from ganbench.data.source import DataContext, Dataset, ImageSource
+from ganbench.data.source import DataContext, Dataset, Source
 from ganbench.errors import RunFailed
 from ganbench_extractors.augmentation import augment
 from ganbench_extractors.network import SmallClassifier
@@ -37,7 +37,7 @@ def build_network(recipe: ClassifierRecipe) -> SmallClassifier:
     return SmallClassifier(recipe.resolution, recipe.widths, recipe.dims, recipe.num_classes, normalised=True)
 
 
-def train(recipe: ClassifierRecipe, source: ImageSource, seed: int) -> SmallClassifier:
+def train(recipe: ClassifierRecipe, source: Source, seed: int) -> SmallClassifier:
     """Train one network.
 
     Args:
@@ -68,7 +68,7 @@ def train(recipe: ClassifierRecipe, source: ImageSource, seed: int) -> SmallClas
     return network.folded()
 
 
-def load_split(recipe: ClassifierRecipe, source: ImageSource) -> tuple[Tensor, Tensor]:
+def load_split(recipe: ClassifierRecipe, source: Source) -> tuple[Tensor, Tensor]:
     """Return a split as the network sees it: ``[N, 1, H, W]`` float in [-1, 1] and labels ``[N]`` int64.
 
     Raises:
@@ -76,7 +76,7 @@ def load_split(recipe: ClassifierRecipe, source: ImageSource) -> tuple[Tensor, T
     """
     if source.labels is None:
         raise RunFailed(f"{recipe.dataset} has no labels to train a classifier on")
-    return to_grey_input(source.read(torch.arange(source.num_images)), recipe.resolution), source.labels
+    return to_grey_input(source.read(torch.arange(source.num_samples)), recipe.resolution), source.labels
 
 
 def rate_at(progress: float, warm_up: float = 0.1) -> float:
@@ -95,7 +95,7 @@ def train_step(network: nn.Module, optimizer: torch.optim.Optimizer, images: Ten
 
 
 @torch.inference_mode()
-def accuracy(recipe: ClassifierRecipe, network: nn.Module, source: ImageSource) -> float:
+def accuracy(recipe: ClassifierRecipe, network: nn.Module, source: Source) -> float:
     """Return the fraction of a split that the network names rightly."""
     images, labels = load_split(recipe, source)
     predicted = torch.cat([network(batch).argmax(1) for batch in torch.split(images, 500)])

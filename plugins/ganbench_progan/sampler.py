@@ -47,7 +47,7 @@ class StagedSampler:
     def take(self, count: int) -> Batch:
         """Return the staged images."""
         batch = self._sampler.take(count)
-        return Batch(at_stage_of(self._network, batch.images), batch.labels)
+        return Batch(at_stage_of(self._network, batch.samples), batch.labels)
 
     def state_dict(self) -> SamplerState:
         """Return the position."""

@@ -57,7 +57,7 @@ class TranslationAlgorithm(NetworkUpdates, ABC):
 
     def _take(self, name: str) -> Tensor:
         """Return the staged real images of a sampler, ``[N, C, H, W]``."""
-        return self._samplers[name].take(self._training.batch_size).images
+        return self._samplers[name].take(self._training.batch_size).samples
 
     def _uniform(self, name: str, count: int) -> Tensor:
         """Return ``[count]`` numbers in [0, 1) from a stream."""

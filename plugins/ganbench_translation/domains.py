@@ -10,13 +10,13 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from ganbench.data.source import Dataset, ImageSource
+from ganbench.data.source import Dataset, Source
 from ganbench.errors import ConfigError
 from ganbench_kernels import gather_normalize
 from ganbench_translation.subsets import part_of
 
 
-def images_of_class(source: ImageSource, label: int) -> ImageSource | None:
+def images_of_class(source: Source, label: int) -> Source | None:
     """Return the images of one class as a split of their own, or None where there are none."""
     if source.labels is None:
         return None
@@ -24,7 +24,7 @@ def images_of_class(source: ImageSource, label: int) -> ImageSource | None:
     return part_of(source, ids=ids) if len(ids) else None
 
 
-def domain(dataset: Dataset, label: int) -> ImageSource:
+def domain(dataset: Dataset, label: int) -> Source:
     """Return the train images of one class.
 
     Raises:
@@ -36,13 +36,13 @@ def domain(dataset: Dataset, label: int) -> ImageSource:
     return found
 
 
-def held_out(dataset: Dataset, label: int) -> ImageSource:
+def held_out(dataset: Dataset, label: int) -> Source:
     """Return the test images of one class, or the train images where there are none."""
     found = None if dataset.test is None else images_of_class(dataset.test, label)
     return domain(dataset, label) if found is None else found
 
 
-def draw_images(source: ImageSource, count: int, random: torch.Generator) -> Tensor:
+def draw_images(source: Source, count: int, random: torch.Generator) -> Tensor:
     """Return images in a random order, each again only after all the others.
 
     Args:
@@ -53,7 +53,7 @@ def draw_images(source: ImageSource, count: int, random: torch.Generator) -> Ten
     Returns:
         ``[count, C, H, W]`` float32 in [-1, 1].
     """
-    order = torch.randperm(source.num_images, generator=random)[:count]
+    order = torch.randperm(source.num_samples, generator=random)[:count]
     repeated = torch.arange(count) % len(order)
     return gather_normalize(source.read(order), repeated, channels_last=False)
 

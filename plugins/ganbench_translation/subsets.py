@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganbench.data.source import ArraySource, ContentHasher, ImageSource
+from ganbench.data.source import ArraySource, ContentHasher, Source
 
 _PIECE = 64
 _ALL = slice(None)
@@ -25,14 +25,14 @@ class PartSource:
 
     is_resident = False
 
-    def __init__(self, source: ImageSource, ids: Tensor | None, channels: slice) -> None:
+    def __init__(self, source: Source, ids: Tensor | None, channels: slice) -> None:
         self._source, self._channels = source, channels
-        self._ids = torch.arange(source.num_images) if ids is None else ids
+        self._ids = torch.arange(source.num_samples) if ids is None else ids
         self.labels = None if source.labels is None else source.labels[self._ids]
         self._content_hash = ""
 
     @property
-    def num_images(self) -> int:
+    def num_samples(self) -> int:
         """Return N."""
         return len(self._ids)
 
@@ -42,8 +42,8 @@ class PartSource:
         if not self._content_hash:
             channels, height, width = self.read(torch.zeros(1, dtype=torch.int64)).shape[1:]
             hasher = ContentHasher((channels, height, width))
-            for start in range(0, self.num_images, _PIECE):
-                hasher.update(self.read(torch.arange(start, min(start + _PIECE, self.num_images))))
+            for start in range(0, self.num_samples, _PIECE):
+                hasher.update(self.read(torch.arange(start, min(start + _PIECE, self.num_samples))))
             self._content_hash = hasher.finish(self.labels)
         return self._content_hash
 
@@ -52,10 +52,10 @@ class PartSource:
         return self._source.read(self._ids[indices])[:, self._channels].contiguous()
 
 
-def part_of(source: ImageSource, *, ids: Tensor | None = None, channels: slice = _ALL) -> ImageSource:
+def part_of(source: Source, *, ids: Tensor | None = None, channels: slice = _ALL) -> Source:
     """Return a part of a split: in memory where the split is, streaming where it streams."""
     if not isinstance(source, ArraySource):
         return PartSource(source, ids, channels)
-    images = source.images if ids is None else source.images[ids]
+    images = source.stored if ids is None else source.stored[ids]
     labels = source.labels if ids is None or source.labels is None else source.labels[ids]
     return ArraySource(images[:, channels], labels)

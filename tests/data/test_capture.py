@@ -12,7 +12,7 @@ from torch import Tensor
 from ganbench.data.index_stream import IndexStream
 from ganbench.data.resident import ResidentSampler
 from ganbench.data.sampler import Batch, Sampler
-from ganbench.data.source import ArraySource, ImageSource
+from ganbench.data.source import ArraySource, Source
 from ganbench.data.streaming import StreamingSampler
 from ganbench.errors import DataError
 
@@ -29,7 +29,7 @@ class Streamed:
 
     is_resident = False
     content_hash = ""
-    num_images = NUM_IMAGES
+    num_samples = NUM_IMAGES
 
     def __init__(self, labels: Tensor | None) -> None:
         self.labels = labels
@@ -43,12 +43,12 @@ def _sampler(kind: str, *, flips: bool = True, labels: bool = True, **options: A
     chosen = LABELS if labels else None
     if kind == "resident":
         return ResidentSampler(ArraySource(IMAGES, chosen), stream, window=WINDOW, **options)
-    source: ImageSource = Streamed(chosen)
+    source: Source = Streamed(chosen)
     return StreamingSampler(source, stream, batch_size=5, **options)  # pieces that a batch must join and split
 
 
 def _copy(batch: Batch) -> Drawn:
-    return batch.images.clone(), None if batch.labels is None else batch.labels.clone()
+    return batch.samples.clone(), None if batch.labels is None else batch.labels.clone()
 
 
 def _assert_same(found: Drawn, expected: Drawn) -> None:

@@ -19,12 +19,12 @@ def test_each_epoch_shows_each_image_once_in_another_order() -> None:
     assert first != IndexStream(100, seed=4).draw(0, 100)[0].tolist()
 
 
-@given(num_images=st.integers(1, 9), position=st.integers(0, 50), counts=st.lists(st.integers(1, 20), max_size=5))
-def test_the_stream_is_a_pure_function_of_the_position(num_images: int, position: int, counts: list[int]) -> None:
+@given(num_samples=st.integers(1, 9), position=st.integers(0, 50), counts=st.lists(st.integers(1, 20), max_size=5))
+def test_the_stream_is_a_pure_function_of_the_position(num_samples: int, position: int, counts: list[int]) -> None:
     """However the draws are cut and wherever they begin, position p has the same image and the same flip."""
-    whole = IndexStream(num_images, seed=1, horizontal_flip=True).draw(0, 200)
+    whole = IndexStream(num_samples, seed=1, horizontal_flip=True).draw(0, 200)
     assert whole[1] is not None
-    stream = IndexStream(num_images, seed=1, horizontal_flip=True)
+    stream = IndexStream(num_samples, seed=1, horizontal_flip=True)
     for count in counts:
         order, flips = stream.draw(position, count)
         assert flips is not None
@@ -52,5 +52,5 @@ def test_the_global_generator_is_left_alone() -> None:
 
 def test_an_empty_dataset_is_refused() -> None:
     """There is nothing to draw from no image."""
-    with pytest.raises(ValueError, match=r"num_images must be 1 or more \(got 0\)"):
+    with pytest.raises(ValueError, match=r"num_samples must be 1 or more \(got 0\)"):
         IndexStream(0, seed=0)

@@ -21,20 +21,20 @@ def test_points_stay_as_they_are() -> None:
     """Neither normalised nor quantised, in the order of the stream."""
     sampler = make_sampler(ArraySource(POINTS), batch_size=50, seed=3)
     batch = sampler.next(50)
-    assert batch.images.dtype == torch.float32
-    assert batch.images.shape == (50, 2, 1, 1)
-    assert torch.equal(batch.images.flatten(1).sort(0).values, POINTS.flatten(1).sort(0).values)
+    assert batch.samples.dtype == torch.float32
+    assert batch.samples.shape == (50, 2, 1, 1)
+    assert torch.equal(batch.samples.flatten(1).sort(0).values, POINTS.flatten(1).sort(0).values)
     indices, _ = make_sampler(ArraySource(POINTS), batch_size=50, seed=3).stream.draw(0, 50)  # type: ignore[attr-defined]
-    assert torch.equal(batch.images, POINTS[indices])
+    assert torch.equal(batch.samples, POINTS[indices])
 
 
 def test_the_layout_makes_no_difference() -> None:
     """One pixel has the same numbers in either memory format, and labels come along."""
     source = ArraySource(POINTS, torch.arange(50))
     plain, last = (make_sampler(source, batch_size=8, seed=1, channels_last=layout).next(8) for layout in (False, True))
-    assert torch.equal(plain.images, last.images)
+    assert torch.equal(plain.samples, last.samples)
     assert plain.labels is not None
-    assert torch.equal(plain.images, POINTS[plain.labels])
+    assert torch.equal(plain.samples, POINTS[plain.labels])
 
 
 def test_a_saved_position_gives_the_same_points() -> None:
@@ -43,7 +43,7 @@ def test_a_saved_position_gives_the_same_points() -> None:
     first.next(24)
     second = make_sampler(ArraySource(POINTS), batch_size=8, seed=1)
     second.load_state_dict(first.state_dict())
-    assert torch.equal(first.next(8).images, second.next(8).images)
+    assert torch.equal(first.next(8).samples, second.next(8).samples)
 
 
 def test_a_captured_draw_goes_on_with_the_stream() -> None:
@@ -51,12 +51,12 @@ def test_a_captured_draw_goes_on_with_the_stream() -> None:
     plain, captured = (make_sampler(ArraySource(POINTS), batch_size=8, seed=1) for _ in range(2))
     batches: list[torch.Tensor] = []
     captured.stage(8)
-    replay = RecordedGraphs().capture(lambda: batches.append(captured.take(8).images))
+    replay = RecordedGraphs().capture(lambda: batches.append(captured.take(8).samples))
     for step in range(9):
         if step:
             captured.stage(8)
             replay()
-        assert torch.equal(batches[0], plain.next(8).images)
+        assert torch.equal(batches[0], plain.next(8).samples)
 
 
 def test_mirrored_points_are_refused() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ganbench.data.choose import make_sampler
 from ganbench.data.sampler import Sampler
-from ganbench.data.source import ArraySource, ImageSource
+from ganbench.data.source import ArraySource, Source
 from ganbench.errors import DataError, RunFailed
 
 NUM_IMAGES, BATCH = 23, 8
@@ -27,7 +27,7 @@ class Streamed:
 
     is_resident = False
     content_hash = ""
-    num_images = NUM_IMAGES
+    num_samples = NUM_IMAGES
     labels: Tensor | None = LABELS
 
     def __init__(self, before_read: Callable[[], None] = lambda: None) -> None:
@@ -41,7 +41,7 @@ class Streamed:
 def _draw(sampler: Sampler, counts: list[int]) -> list[tuple[Tensor, Tensor | None]]:
     batches = [sampler.next(count) for count in counts]
     sampler.close()
-    return [(batch.images, batch.labels) for batch in batches]
+    return [(batch.samples, batch.labels) for batch in batches]
 
 
 def _assert_equal(left: list[tuple[Tensor, Tensor | None]], right: list[tuple[Tensor, Tensor | None]]) -> None:
@@ -68,7 +68,7 @@ def test_streaming_gives_the_resident_batches(workers: int, channels_last: bool)
 
 @pytest.mark.parametrize("source", [ArraySource(IMAGES, LABELS), Streamed()], ids=["resident", "streamed"])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_resumed_sampler_goes_on_in_mid_epoch(source: ImageSource, workers: int) -> None:
+def test_a_resumed_sampler_goes_on_in_mid_epoch(source: Source, workers: int) -> None:
     """From a saved state, and from a position, the next batches are those of the uninterrupted stream."""
     whole = _draw(make_sampler(source, batch_size=BATCH, seed=1, horizontal_flip=True), [BATCH] * 8)
     first = make_sampler(source, batch_size=BATCH, seed=1, horizontal_flip=True, workers=workers)
@@ -95,7 +95,7 @@ def test_counts_may_differ_from_the_batch_size() -> None:
 def test_images_are_normalised_exactly() -> None:
     """Every level lands in [-1, 1], both ends exactly, and the quantiser of the metrics takes it back to itself."""
     levels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
-    images = make_sampler(ArraySource(levels), batch_size=1, seed=0).next(1).images
+    images = make_sampler(ArraySource(levels), batch_size=1, seed=0).next(1).samples
     assert images.dtype == torch.float32
     assert images.min() == -1
     assert images.max() == 1
@@ -105,7 +105,7 @@ def test_images_are_normalised_exactly() -> None:
 def test_a_flip_mirrors_left_and_right() -> None:
     """A mirrored draw has its columns reversed and its rows in place; both kinds occur."""
     picture = torch.tensor([[0, 255], [0, 0]], dtype=torch.uint8).reshape(1, 1, 2, 2)
-    drawn = make_sampler(ArraySource(picture), batch_size=64, seed=0, horizontal_flip=True).next(64).images
+    drawn = make_sampler(ArraySource(picture), batch_size=64, seed=0, horizontal_flip=True).next(64).samples
     seen = {tuple(image.flatten().tolist()) for image in drawn}
     assert seen == {(-1.0, 1.0, -1.0, -1.0), (1.0, -1.0, -1.0, -1.0)}
 
@@ -143,7 +143,7 @@ def test_closing_ends_the_workers() -> None:
 
 
 @pytest.mark.parametrize("source", [ArraySource(IMAGES, LABELS), Streamed()], ids=["resident", "streamed"])
-def test_sampling_leaves_the_global_generator_alone(source: ImageSource) -> None:
+def test_sampling_leaves_the_global_generator_alone(source: Source) -> None:
     """Latents do not depend on where the images lie."""
     before = torch.get_rng_state()
     _draw(make_sampler(source, batch_size=BATCH, seed=0, horizontal_flip=True, workers=1), [BATCH] * 4)
@@ -151,10 +151,10 @@ def test_sampling_leaves_the_global_generator_alone(source: ImageSource) -> None
 
 
 @pytest.mark.parametrize("source", [ArraySource(IMAGES, LABELS), Streamed()], ids=["resident", "streamed"])
-def test_a_state_of_another_stream_is_refused(source: ImageSource) -> None:
+def test_a_state_of_another_stream_is_refused(source: Source) -> None:
     """Another seed or another dataset cannot be resumed silently."""
     sampler = make_sampler(source, batch_size=BATCH, seed=0, workers=0)
-    for changed in ({"seed": 1}, {"num_images": 24}):
+    for changed in ({"seed": 1}, {"num_samples": 24}):
         with pytest.raises(DataError, match="the checkpoint's sampler has"):
             sampler.load_state_dict(sampler.state_dict() | changed)
 

@@ -88,7 +88,7 @@ def run(needs: Needs, **settings: object):  # type: ignore[no-untyped-def]
 
 
 def is_among(images: torch.Tensor, source: ArraySource) -> bool:
-    return all(bool((source.images == one).flatten(1).all(dim=1).any()) for one in images)
+    return all(bool((source.stored == one).flatten(1).all(dim=1).any()) for one in images)
 
 
 def test_images_and_labels_come_together_in_order() -> None:
@@ -96,7 +96,7 @@ def test_images_and_labels_come_together_in_order() -> None:
     _, (real, fake), value = run(Needs(statistics=False, samples=True, labels=True))
     assert torch.equal(fake.samples, FAKE[:20])
     assert torch.equal(fake.labels, ASKED[:20])
-    assert torch.equal(real.samples, TRAIN.images)
+    assert torch.equal(real.samples, TRAIN.stored)
     assert torch.equal(real.labels, TRAIN.labels)
     assert (value.name, value.num_generated, value.num_reference, value.floor_count) == ("spy20", 20, 40, 20)
 
@@ -105,10 +105,10 @@ def test_the_floor_is_of_two_parts_of_the_train_split_with_their_own_labels() ->
     """Disjoint, and each image keeps its label."""
     (one, other), _, _ = run(Needs(statistics=False, samples=True, labels=True))
     assert len(one.samples) == len(other.samples) == 20
-    assert torch.equal(torch.cat([one.samples, other.samples]).flatten(1).unique(dim=0), TRAIN.images.flatten(1).unique(dim=0))
+    assert torch.equal(torch.cat([one.samples, other.samples]).flatten(1).unique(dim=0), TRAIN.stored.flatten(1).unique(dim=0))
     for side in (one, other):
         for image, label in zip(side.samples, side.labels, strict=True):
-            assert TRAIN.labels[(TRAIN.images == image).flatten(1).all(dim=1)].tolist() == [label.item()]
+            assert TRAIN.labels[(TRAIN.stored == image).flatten(1).all(dim=1)].tolist() == [label.item()]
 
 
 def test_what_is_not_needed_is_not_kept() -> None:
@@ -138,8 +138,8 @@ def test_the_spread_is_by_class_where_labels_are_needed() -> None:
 def test_held_out_images_can_be_the_reference() -> None:
     """Then train images stand for generated ones in the floor, as many as are generated."""
     (floor_real, floor_fake), (real, _), value = run(Needs(statistics=False, samples=True, labels=True, held_out="reference"))
-    assert torch.equal(real.samples, TEST.images)
-    assert torch.equal(floor_real.samples, TEST.images)
+    assert torch.equal(real.samples, TEST.stored)
+    assert torch.equal(floor_real.samples, TEST.stored)
     assert torch.equal(real.labels, TEST.labels)
     assert len(floor_fake.samples) == 20
     assert is_among(floor_fake.samples, TRAIN)
@@ -149,8 +149,8 @@ def test_held_out_images_can_be_the_reference() -> None:
 def test_held_out_images_can_be_the_generated_images_control() -> None:
     """The floor shows them to the metric against the whole train split."""
     (floor_real, floor_fake), (real, _), value = run(Needs(statistics=False, samples=True, held_out="control"))
-    assert torch.equal(real.samples, TRAIN.images)
-    assert torch.equal(floor_real.samples, TRAIN.images)
+    assert torch.equal(real.samples, TRAIN.stored)
+    assert torch.equal(floor_real.samples, TRAIN.stored)
     assert len(floor_fake.samples) == 12
     assert is_among(floor_fake.samples, TEST)
     assert (value.num_reference, value.floor_count, value.floor_of) == (40, 12, "held-out images against the train images")
@@ -159,11 +159,11 @@ def test_held_out_images_can_be_the_generated_images_control() -> None:
 @pytest.mark.parametrize("held_out", ["reference", "control"])
 def test_without_held_out_images_the_train_split_stands_in(held_out: str) -> None:
     """None at all, or none with the labels that are needed; the evaluation key names the split."""
-    for test in (None, ArraySource(TEST.images)):
+    for test in (None, ArraySource(TEST.stored)):
         needs = Needs(statistics=False, samples=True, labels=True, held_out=held_out)  # type: ignore[arg-type]
         floor, (real, _), value = run(needs, test=test)
         assert value.floor_of == ""
-        assert torch.equal(real.samples, TRAIN.images)
+        assert torch.equal(real.samples, TRAIN.stored)
         assert [len(side.samples) for side in floor] == [20, 20]
         assert dict(make(needs, test=test)[0].keys()[0].fields)["reference_split"] == "train"
 

@@ -55,7 +55,7 @@ def as_json(value):
 
 
 def check_accuracies(extractor, dataset, name):
-    logits = [extractor.extract(batch) for batch in dataset.test.images.split(500)]
+    logits = [extractor.extract(batch) for batch in dataset.test.stored.split(500)]
     for member, line in enumerate(manifest(name)["members"]):
         predicted = torch.cat([found[member].logits.argmax(1) for found in logits])
         assert float((predicted == dataset.test.labels).double().mean()) == pytest.approx(line["test_accuracy"], abs=5e-4)
@@ -79,7 +79,7 @@ def test_the_fashion_networks_have_the_accuracy_of_their_manifest():
 
 def test_features_are_64_float32_numbers_for_each_network(digits, extractor):
     """As the protocol says, with the logits of ten classes."""
-    found = extractor.extract(digits.test.images[:3])
+    found = extractor.extract(digits.test.stored[:3])
     assert len(found) == extractor.num_members == 5
     assert all(one.features.shape == (3, extractor.dims) and one.features.dtype == torch.float32 for one in found)
     assert all(one.logits.shape == (3, 10) for one in found)
@@ -87,13 +87,13 @@ def test_features_are_64_float32_numbers_for_each_network(digits, extractor):
 
 def test_every_network_is_another(digits, extractor):
     """Five seeds, not five copies."""
-    features = [one.features for one in extractor.extract(digits.test.images[:3])]
+    features = [one.features for one in extractor.extract(digits.test.stored[:3])]
     assert not any(torch.allclose(a, b) for i, a in enumerate(features) for b in features[i + 1 :])
 
 
 def test_colour_is_made_grey_and_grey_colour_changes_nothing(digits, extractor):
     """Grey repeated to three channels has the features of the grey image."""
-    images = digits.test.images[:4]
+    images = digits.test.stored[:4]
     for grey, colour in zip(extractor.extract(images), extractor.extract(to_colour(images)), strict=True):
         torch.testing.assert_close(grey.features, colour.features, rtol=1e-4, atol=1e-4)
     red = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
@@ -104,7 +104,7 @@ def test_colour_is_made_grey_and_grey_colour_changes_nothing(digits, extractor):
 def test_enlarged_images_are_recognised(extractor):
     """64x64 images are brought down to 16x16; nearly all keep their class."""
     large = build_digits_dataset(DigitsOptions(resolution=64), DataContext())
-    found = extractor.extract(large.test.images)
+    found = extractor.extract(large.test.stored)
     assert float((found[0].logits.argmax(1) == large.test.labels).double().mean()) > 0.95
 
 
@@ -173,7 +173,7 @@ def test_folding_the_batch_norm_keeps_the_function(digits):
 
 def test_data_without_labels_or_test_split_cannot_be_trained_on(digits):
     """One line each."""
-    bare = ArraySource(digits.train.images)
+    bare = ArraySource(digits.train.stored)
     with pytest.raises(RunFailed, match="no labels"):
         train(QUICK, bare, seed=0)
     shape = ImageShape(resolution=16, image_channels=1)

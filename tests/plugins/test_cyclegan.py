@@ -129,7 +129,7 @@ def test_each_sampler_has_its_own_class_in_its_own_order() -> None:
         assert {name: set(one.labels.tolist()) for name, one in batches.items()} == {"source": {3}, "target": {8}}
     swapped = make(architecture__options__source_class=8, architecture__options__target_class=3, training__batch_size=100)
     swapped.prepare("joint")
-    assert not torch.equal(swapped._take("source"), batches["target"].images)
+    assert not torch.equal(swapped._take("source"), batches["target"].samples)
 
 
 def labelled(test: bool = True) -> Dataset:
@@ -157,7 +157,7 @@ def test_a_translation_is_evaluated_on_held_out_images_of_the_source() -> None:
 def test_the_reference_is_the_target_class_alone() -> None:
     """Its train split, under a name that says so."""
     found = dataset_of_class(labelled(), 2)
-    assert (found.name, found.train.num_images) == ("made/zebra", 4)
+    assert (found.name, found.train.num_samples) == ("made/zebra", 4)
     assert found.train.labels is not None
     assert found.train.labels.tolist() == [2] * 4
 
@@ -177,7 +177,7 @@ def test_a_streaming_part_is_the_resident_one() -> None:
         is_resident = False
 
         def __init__(self, source: ArraySource) -> None:
-            self.read, self.labels, self.num_images = source.read, source.labels, source.num_images
+            self.read, self.labels, self.num_samples = source.read, source.labels, source.num_samples
             self.content_hash = source.content_hash
 
     train: Any = labelled().train
@@ -189,7 +189,7 @@ def test_a_streaming_part_is_the_resident_one() -> None:
     assert resident.content_hash == streaming.content_hash
     pairs = ArraySource(torch.randint(0, 256, (5, 4, 3, 3), dtype=torch.uint8))
     halves = [part_of(one, channels=slice(2, 4)) for one in (pairs, Streaming(pairs))]  # type: ignore[arg-type]
-    assert torch.equal(halves[0].read(torch.arange(5)), pairs.images[:, 2:])
+    assert torch.equal(halves[0].read(torch.arange(5)), pairs.stored[:, 2:])
     assert halves[0].content_hash == halves[1].content_hash
 
 

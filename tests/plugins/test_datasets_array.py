@@ -49,10 +49,10 @@ def test_streaming_reads_what_is_resident(tmp_path: Path, channels_first: bool, 
         assert streamed.test is not None
         pairs.append((resident.test, streamed.test))
     for left, right in pairs:
-        everything = torch.arange(left.num_images)
+        everything = torch.arange(left.num_samples)
         assert torch.equal(left.read(everything), right.read(everything))
         assert left.content_hash == right.content_hash
-    assert [left.num_images for left, _ in pairs] == ([9, 3] if test_fraction else [12])
+    assert [left.num_samples for left, _ in pairs] == ([9, 3] if test_fraction else [12])
     assert _build(path, STREAMED, **options).train.content_hash == resident.train.content_hash  # now from the cache
     if not test_fraction:
         assert np.array_equal(resident.train.read(torch.arange(12)).numpy(), IMAGES.transpose(0, 3, 1, 2))
@@ -66,7 +66,7 @@ def test_workers_read_the_same_slices(tmp_path: Path) -> None:
     batches = []
     for workers in (0, 2):
         sampler = make_sampler(data.train, batch_size=5, seed=0, workers=workers)
-        batches.append(torch.cat([sampler.next(5).images for _ in range(6)]))
+        batches.append(torch.cat([sampler.next(5).samples for _ in range(6)]))
         sampler.close()
     assert torch.equal(*batches)
 

@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torchvision.datasets import CIFAR10, CIFAR100, MNIST, STL10, CelebA, FashionMNIST
 
-from ganbench.data.source import ArraySource, DataContext, ImageSource
+from ganbench.data.source import ArraySource, DataContext, Source
 from ganbench.errors import DataError
 from ganbench_datasets import celeba, cifar, location, mnist, stl10
 from ganbench_datasets.options import CelebaOptions, CifarOptions, MnistOptions, Stl10Options
@@ -43,9 +43,9 @@ def _md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def _images(source: ImageSource | None) -> torch.Tensor:
+def _images(source: Source | None) -> torch.Tensor:
     assert isinstance(source, ArraySource)
-    return source.images
+    return source.stored
 
 
 class TestMnist:
@@ -81,7 +81,7 @@ class TestMnist:
         assert data.train.labels is not None
         assert data.train.labels.tolist() == self.LABELS["train"].tolist()
         assert data.test is not None
-        assert data.test.num_images == 3
+        assert data.test.num_samples == 3
         assert data.class_names == tuple("0123456789")
         assert data.notes == (f"found in {root / where}",)
 
@@ -256,7 +256,7 @@ class TestCeleba:
         data = celeba.build(CelebaOptions(), DataContext(data_root=tmp_path, resident_limit_mib=limit))
         assert data.train.is_resident == (limit > 0)
         assert data.test is not None
-        levels = [s.read(torch.arange(s.num_images)).float().mean(dim=(1, 2, 3)).div(40).round().tolist() for s in (data.train, data.test)]
+        levels = [s.read(torch.arange(s.num_samples)).float().mean(dim=(1, 2, 3)).div(40).round().tolist() for s in (data.train, data.test)]
         assert levels == [[0, 1, 4], [3, 5]]
         assert data.train.read(torch.arange(3)).shape == (3, 3, 64, 64)
 
@@ -273,7 +273,7 @@ class TestCeleba:
         (folder / "img_align_celeba.zip").write_bytes(buffer.getvalue())
         listed = [(i, _md5(buffer.getvalue()) if name.endswith(".zip") else m, name) for i, m, name in CelebA.file_list]
         monkeypatch.setattr(CelebA, "file_list", listed)
-        assert celeba.build(CelebaOptions(), DataContext(data_root=tmp_path)).train.num_images == 3
+        assert celeba.build(CelebaOptions(), DataContext(data_root=tmp_path)).train.num_samples == 3
 
     def test_a_missing_image_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The table names a file that is not there."""

@@ -64,7 +64,7 @@ def test_every_file_is_used_or_named(mixed: Path, caplog: pytest.LogCaptureFixtu
     """Good images are counted, the others stand in the notes with their reasons, and the notes are warnings in the log."""
     with caplog.at_level(logging.WARNING):
         data = _build(mixed)
-    assert data.train.num_images == 5
+    assert data.train.num_samples == 5
     assert data.notes == (
         "2 files left out, not images by their names: a/data.csv, notes.txt",
         "2 files left out, links that lead nowhere, links back to a folder above, or no permission: b/loop, gone.png",
@@ -82,10 +82,10 @@ def test_streaming_reads_what_is_resident(mixed: Path) -> None:
     assert torch.equal(resident.train.read(everything), streamed.train.read(everything))
     assert resident.train.content_hash == streamed.train.content_hash
     assert resident.notes == streamed.notes
-    expected = [make_sampler(resident.train, batch_size=3, seed=0).next(3).images for _ in range(1)]
+    expected = [make_sampler(resident.train, batch_size=3, seed=0).next(3).samples for _ in range(1)]
     for workers in (0, 2):
         sampler = make_sampler(streamed.train, batch_size=3, seed=0, workers=workers)
-        assert torch.equal(sampler.next(3).images, expected[0])
+        assert torch.equal(sampler.next(3).samples, expected[0])
         sampler.close()
 
 
@@ -131,8 +131,8 @@ def test_a_held_out_split_shares_no_image(tmp_path: Path, context: DataContext) 
         _save(tmp_path / f"{number}.png", number)
     data, again = (_build(tmp_path, context, test_fraction=0.25) for _ in range(2))
     assert data.test is not None
-    assert (data.train.num_images, data.test.num_images) == (15, 5)
-    images = torch.cat([split.read(torch.arange(split.num_images)) for split in (data.train, data.test)])
+    assert (data.train.num_samples, data.test.num_samples) == (15, 5)
+    images = torch.cat([split.read(torch.arange(split.num_samples)) for split in (data.train, data.test)])
     assert len({image.numpy().tobytes() for image in images}) == 20
     assert data.train.content_hash == again.train.content_hash
 
@@ -195,7 +195,7 @@ def test_a_name_that_is_not_text_is_handled(tmp_path: Path) -> None:
     (tmp_path / "good.png").rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"))
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xfe.png")).touch()
     data = _build(tmp_path)
-    assert data.train.num_images == 1
+    assert data.train.num_samples == 1
     assert data.notes[0].encode() == "1 file left out, they cannot be decoded: \ufffd.png (empty file)".encode()
 
 

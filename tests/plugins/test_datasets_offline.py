@@ -52,7 +52,7 @@ def test_digits_have_a_fixed_stratified_split() -> None:
     """1,437 and 360 images, every class in its share, the same content on every machine."""
     data = digits.build(DigitsOptions(), DataContext())
     assert data.test is not None
-    assert (data.train.num_images, data.test.num_images) == (1437, 360)
+    assert (data.train.num_samples, data.test.num_samples) == (1437, 360)
     assert data.shape.resolution == 16
     assert data.class_names == tuple("0123456789")
     assert data.test.labels is not None
@@ -67,7 +67,7 @@ def test_digits_at_their_own_size_are_the_originals() -> None:
     data = digits.build(DigitsOptions(resolution=8), DataContext())
     assert isinstance(data.train, ArraySource)
     assert isinstance(data.test, ArraySource)
-    found = np.concatenate([data.train.images.numpy(), data.test.images.numpy()])[:, 0]
+    found = np.concatenate([data.train.stored.numpy(), data.test.stored.numpy()])[:, 0]
     expected = np.round(load_digits().images * 255 / 16).astype(np.uint8)
     assert sorted(image.tobytes() for image in found) == sorted(image.tobytes() for image in expected)
 

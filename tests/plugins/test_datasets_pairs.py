@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 def test_halves_become_channels(folder: Path) -> None:
     """Left first; colours stay apart at the border between the halves."""
     made = build(PairsOptions(path=str(folder), resolution=8), DataContext())
-    assert (made.name, made.shape.image_channels, made.train.num_images) == (f"pairs:{folder.name}", 6, 6)
+    assert (made.name, made.shape.image_channels, made.train.num_samples) == (f"pairs:{folder.name}", 6, 6)
     images = made.train.read(torch.arange(6))
     levels = torch.arange(6, dtype=torch.uint8)
     assert torch.equal(images[:, 0], (10 * levels)[:, None, None].expand(6, 8, 8))
@@ -60,7 +60,7 @@ def test_held_out_pairs_come_from_their_own_folder_or_are_a_fraction(folder: Pat
     assert of_folder.test.content_hash == of_folder.train.content_hash
     parted = build(PairsOptions(path=str(folder), test_fraction=0.34, resolution=8), DataContext())
     assert parted.test is not None
-    assert (parted.train.num_images, parted.test.num_images) == (4, 2)
+    assert (parted.train.num_samples, parted.test.num_samples) == (4, 2)
     with pytest.raises(ValueError, match=r"test_fraction must be 0 with test_path \(got 0.5\)"):
         PairsOptions(path="a", test_path="b", test_fraction=0.5)
 

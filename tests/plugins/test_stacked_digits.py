@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganbench.data.source import ArraySource, DataContext, ImageSource
+from ganbench.data.source import ArraySource, DataContext, Source
 from ganbench.evaluation.protocol import ExtractorContext
 from ganbench_datasets import digits
 from ganbench_datasets.options import DigitsOptions, StackedDigitsOptions
@@ -15,8 +15,8 @@ from ganbench_extractors import classifiers, stacked
 SMALL = StackedDigitsOptions(num_images=3000, resolution=8)
 
 
-def read(source: ImageSource) -> torch.Tensor:
-    return source.read(torch.arange(source.num_images))
+def read(source: Source) -> torch.Tensor:
+    return source.read(torch.arange(source.num_samples))
 
 
 def test_every_channel_is_a_digit_of_the_split() -> None:
@@ -26,7 +26,7 @@ def test_every_channel_is_a_digit_of_the_split() -> None:
     assert data.shape.image_channels == 3
     assert data.shape.num_classes == 0
     assert data.test is not None
-    assert (data.train.num_images, data.test.num_images) == (3000, 300)
+    assert (data.train.num_samples, data.test.num_samples) == (3000, 300)
     for source, own in ((data.train, plain.train), (data.test, plain.test)):
         assert own is not None
         known = {row.tobytes() for row in read(own).flatten(1).numpy()}
@@ -51,7 +51,7 @@ def test_large_images_are_never_all_in_memory() -> None:
     """128,000 images of 64x64 would take 1.5 GiB."""
     data = build(StackedDigitsOptions(resolution=64), DataContext())
     assert isinstance(data.train, StackedSource)
-    assert data.train.num_images == 128_000
+    assert data.train.num_samples == 128_000
     assert data.train.read(torch.tensor([5, 127_999])).shape == (2, 3, 64, 64)
 
 
@@ -67,9 +67,9 @@ def test_a_mode_is_the_three_digits_in_order() -> None:
     plain = digits.build(DigitsOptions(), DataContext())
     assert isinstance(plain.test, ArraySource)
     assert plain.test.labels is not None
-    chosen = torch.randint(plain.test.num_images, (400, 3), generator=torch.Generator().manual_seed(0))
+    chosen = torch.randint(plain.test.num_samples, (400, 3), generator=torch.Generator().manual_seed(0))
     truth = (plain.test.labels[chosen] * torch.tensor([100, 10, 1])).sum(1)
-    found = extractor.extract(plain.test.images[chosen, 0])
+    found = extractor.extract(plain.test.stored[chosen, 0])
     assert len(found) == extractor.num_members == 5
     for one in found:
         assert one.num_modes == 1000

@@ -174,7 +174,7 @@ def test_a_dataset_is_points_drawn_once(name: str) -> None:
     assert points.dtype == torch.float32
     assert points.shape == (1000, 2, 1, 1)
     assert data.test is not None
-    assert data.test.num_images == 100
+    assert data.test.num_samples == 100
     definitions = get_args(field_types(spec.options)["definition"])
     variants = [{"definition": definition, "seed": seed} for definition in definitions for seed in (0, 1)]
     hashes = [build(spec.options(num_samples=1000, **one), DataContext()).train.content_hash for one in variants]
@@ -195,7 +195,7 @@ def test_a_dataset_is_points_drawn_once(name: str) -> None:
 def test_a_definition_has_its_published_scale(build, options, radius, std) -> None:  # type: ignore[no-untyped-def]
     """The rightmost modes lie at the radius, with the spread of the source; the data say which mode a point lies at."""
     data = build(options, DataContext())
-    points = data.train.images
+    points = data.train.stored
     rightmost = points[points[:, 0, 0, 0] > radius - 4 * std][:, 0, 0, 0]
     assert rightmost.mean().item() == pytest.approx(radius, abs=std)
     assert rightmost.std().item() == pytest.approx(std, rel=0.15)

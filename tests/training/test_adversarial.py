@@ -31,7 +31,7 @@ def hand_written(iterations: int, loss: Callable[[Tensor, float], Tensor], two_b
     losses: list[list[float]] = []
     for _ in range(iterations):
         fake = generator(torch.randn(BATCH, 6, generator=random), None)
-        real = sampler.next(BATCH).images
+        real = sampler.next(BATCH).samples
         discriminator.zero_grad()
         if two_backwards:
             error_real = loss(discriminator(real, None).logits, 1.0)
@@ -251,7 +251,7 @@ def test_rmsprop_with_clipping_is_wgans_step() -> None:
         fake = generator(torch.randn(BATCH, 6, generator=stream(0, "latents")), None)
         for parameter in discriminator.parameters():
             parameter.clamp_(-0.01, 0.01)
-    real = make_sampler(ArraySource(pixels), batch_size=BATCH, seed=0, channels_last=True).next(BATCH).images
+    real = make_sampler(ArraySource(pixels), batch_size=BATCH, seed=0, channels_last=True).next(BATCH).samples
     (discriminator(fake, None).logits.mean() - discriminator(real, None).logits.mean()).backward()
     with torch.no_grad():
         for ours, theirs in zip(algorithm.modules()["discriminator"].parameters(), discriminator.parameters(), strict=True):

@@ -118,7 +118,7 @@ def real_batches(count: int) -> list[Tensor]:
     """The first batches of the run."""
     pixels = torch.randint(0, 256, (40, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
     sampler = make_sampler(ArraySource(pixels, LABELS), batch_size=BATCH, seed=0)
-    return [sampler.next(BATCH).images for _ in range(count)]
+    return [sampler.next(BATCH).samples for _ in range(count)]
 
 
 @pytest.mark.parametrize("conditional", [False, True])

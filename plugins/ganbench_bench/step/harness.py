@@ -90,7 +90,7 @@ class Harness:
     @property
     def epoch_steps(self) -> int:
         """Full batches in an epoch."""
-        return self.materials.dataset.train.num_images // self.batch_size
+        return self.materials.dataset.train.num_samples // self.batch_size
 
     def run(self, steps: int) -> None:
         """Train on for so many iterations, and wait for the device."""
@@ -123,7 +123,7 @@ class Harness:
     def real_images(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """Return all real images on the device, ``[num_images, C, H, W]`` in [-1, 1]."""
         source = self.materials.dataset.train
-        return (source.read(torch.arange(source.num_images)).to(self.device) / 127.5 - 1).to(dtype)
+        return (source.read(torch.arange(source.num_samples)).to(self.device) / 127.5 - 1).to(dtype)
 
     def draw_latents(self, dtype: torch.dtype = torch.float32) -> Callable[[], Tensor]:
         """Return what draws the latents ``[N, latent_dim]`` that the harness draws."""
@@ -134,7 +134,7 @@ class Harness:
     def order(self) -> Iterator[Tensor]:
         """Yield the indices of the harness's batches, ``[N]`` int64."""
         source, seed = self.materials.dataset.train, self.materials.config.training.seed
-        drawn = IndexStream(source.num_images, seed=seed, device=self.device)
+        drawn = IndexStream(source.num_samples, seed=seed, device=self.device)
         for position in range(0, 2**62, self.batch_size):
             yield drawn.draw(position, self.batch_size)[0]
 
