@@ -42,10 +42,11 @@ if TYPE_CHECKING:
     from ganbench.spec import ImageShape as ImageShape
     from ganbench.spec import LossSpec as LossSpec
     from ganbench.spec import MetricSpec as MetricSpec
+    from ganbench.spec import ModelSpec as ModelSpec
     from ganbench.spec import NoOptions as NoOptions
+    from ganbench.spec import PluginSpec as PluginSpec
     from ganbench.spec import Quantity as Quantity
     from ganbench.spec import RecipeSpec as RecipeSpec
-    from ganbench.spec import ReproductionSpec as ReproductionSpec
     from ganbench.training.algorithm import Algorithm as Algorithm
     from ganbench.training.algorithm import AlgorithmContext as AlgorithmContext
     from ganbench.training.networks import Networks as Networks
@@ -78,7 +79,6 @@ _HOME_OF = {
     "Extractor": "ganbench.evaluation.protocol",
     "ExtractorContext": "ganbench.evaluation.protocol",
     "ExtractorSpec": "ganbench.spec",
-    "SampleSet": "ganbench.evaluation.protocol",
     "Features": "ganbench.evaluation.protocol",
     "FrozenSamples": "ganbench.evaluation.frozen",
     "FrozenSamplesSpec": "ganbench.spec",
@@ -90,17 +90,19 @@ _HOME_OF = {
     "Metric": "ganbench.evaluation.protocol",
     "MetricSpec": "ganbench.spec",
     "MetricValue": "ganbench.record.record",
+    "ModelSpec": "ganbench.spec",
     "Needs": "ganbench.evaluation.protocol",
     "Networks": "ganbench.training.networks",
     "NoOptions": "ganbench.spec",
     "Objective": "ganbench.training.objective",
     "Penalty": "ganbench.training.objective",
     "PluginError": "ganbench.errors",
+    "PluginSpec": "ganbench.spec",
     "Quantity": "ganbench.spec",
     "RecipeSpec": "ganbench.spec",
-    "ReproductionSpec": "ganbench.spec",
     "RunFailed": "ganbench.errors",
     "RunRecord": "ganbench.record.record",
+    "SampleSet": "ganbench.evaluation.protocol",
     "Seen": "ganbench.training.objective",
     "Source": "ganbench.data.source",
     "Term": "ganbench.training.objective",

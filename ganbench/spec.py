@@ -51,9 +51,15 @@ class ImageShape:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PluginSpec:
-    """What all kinds have in common. Register one of its subclasses."""
+    """What all kinds have in common. A kind is a subclass; a package may define kinds of its own, register them and look them up.
 
-    kind: ClassVar[str] = "plugin"
+    A subclass is a dataclass like this one, with a ``kind`` that no other has.
+    """
+
+    kind: ClassVar[str] = ""
+    """What a user calls it, in lower case."""
+    has_factory: ClassVar[bool] = True
+    """Whether a spec must name a factory."""
 
     name: str
     """Lower case, digits and hyphens; what the user types."""
@@ -71,16 +77,31 @@ class PluginSpec:
     def __post_init__(self) -> None:
         if not self.name or self.name != self.name.lower() or not all(c.isalnum() or c in "-_" for c in self.name):
             raise ValueError(f"a plugin's name is lower case letters, digits and hyphens (got {self.name!r})")
-        if self.kind != "recipe" and self.factory.count(":") != 1:
+        if not self.kind:
+            raise ValueError(f"{self.name}: a {type(self).__name__} is of no kind; register a subclass that has one")
+        if self.has_factory and self.factory.count(":") != 1:
             raise ValueError(f"{self.name}: factory must be 'module:attribute' (got {self.factory!r})")
         if not (isinstance(self.options, type) and is_dataclass(self.options)):
             raise ValueError(f"{self.name}: options must be a dataclass (got {self.options!r})")
         if not (isinstance(self.sources, tuple) and all(isinstance(name, str) and name.isidentifier() for name in self.sources)):
             raise ValueError(f"{self.name}: sources must be a tuple of names of top-level packages (got {self.sources!r})")
 
+    def use(self, name: str) -> str:
+        """Return how a user names it on the command line, under the name that tells it from others; empty where he cannot."""
+        return ""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ArchitectureSpec(PluginSpec):
+class ModelSpec(PluginSpec):
+    """What ``--plugin`` takes: an architecture or a recipe. They share their names."""
+
+    def use(self, name: str) -> str:
+        """Return the command that trains it."""
+        return f"ganbench run --plugin {name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArchitectureSpec(ModelSpec):
     """A generator and a discriminator. ``factory(options, shape: ImageShape) -> ganbench.Networks``."""
 
     kind: ClassVar[str] = "architecture"
@@ -100,10 +121,11 @@ class ArchitectureSpec(PluginSpec):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RecipeSpec(PluginSpec):
+class RecipeSpec(ModelSpec):
     """A named, sourced bundle of architecture, loss, optimizers and budget; ``--plugin NAME`` takes it like an architecture."""
 
     kind: ClassVar[str] = "recipe"
+    has_factory: ClassVar[bool] = False
 
     architecture: str = ""
     """The name of the architecture that it configures."""
@@ -121,12 +143,20 @@ class LossSpec(PluginSpec):
 
     kind: ClassVar[str] = "loss"
 
+    def use(self, name: str) -> str:
+        """Return the command that trains with it."""
+        return f"ganbench run --plugin NAME --loss {name}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AugmentationSpec(PluginSpec):
     """What happens to all that the discriminator sees. ``factory(options, shape: ImageShape) -> ganbench.Augmentation``."""
 
     kind: ClassVar[str] = "augmentation"
+
+    def use(self, name: str) -> str:
+        """Return the command that trains with it."""
+        return f"ganbench run --plugin NAME --augment {name}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,6 +171,10 @@ class DatasetSpec(PluginSpec):
     """The extractor of a metric whose name holds none."""
     defaults: tuple[Setting, ...] = ()
     """Settings that suit it (budget, cadence), below everything that the user says."""
+
+    def use(self, name: str) -> str:
+        """Return the command that trains on it."""
+        return f"ganbench run --plugin NAME --dataset {name}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,6 +214,10 @@ class MetricSpec(PluginSpec):
     layered: bool = False
     """Whether it is for extractors of layers, and for them alone."""
 
+    def use(self, name: str) -> str:
+        """Return the command that measures by it; some metrics take no extractor."""
+        return f"ganbench run --plugin NAME --metric {name}5k" + ("" if self.paired or self.on_images else "_EXTRACTOR")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExtractorSpec(PluginSpec):
@@ -197,6 +235,10 @@ class ExtractorSpec(PluginSpec):
     """Whether its features are normalised layers, between which a squared distance is a perceptual one (LPIPS). Named ``NAME-layers``, it
     is what such a metric takes where NAME would be another's extractor."""
 
+    def use(self, name: str) -> str:
+        """Return the command that measures with it; layers are for one metric."""
+        return f"ganbench run --plugin NAME --metric {'lpips5k' if self.layered else 'fd5k'}_{name}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FrozenSamplesSpec(PluginSpec):
@@ -204,12 +246,9 @@ class FrozenSamplesSpec(PluginSpec):
 
     kind: ClassVar[str] = "frozen"
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReproductionSpec(PluginSpec):
-    """A published experiment with its published figures. ``factory(options) -> ganbench.Experiment``; ``ganbench reproduce`` runs it."""
-
-    kind: ClassVar[str] = "reproduction"
+    def use(self, name: str) -> str:
+        """Return the command that scores them."""
+        return "ganbench ci --plugin NAME"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -222,35 +261,9 @@ class CommandSpec(PluginSpec):
 
     kind: ClassVar[str] = "command"
 
-
-Spec = (
-    ArchitectureSpec
-    | RecipeSpec
-    | LossSpec
-    | AugmentationSpec
-    | DatasetSpec
-    | MetricSpec
-    | ExtractorSpec
-    | FrozenSamplesSpec
-    | ReproductionSpec
-    | CommandSpec
-)
-
-KINDS: dict[str, type[PluginSpec]] = {
-    cls.kind: cls
-    for cls in (
-        ArchitectureSpec,
-        RecipeSpec,
-        LossSpec,
-        AugmentationSpec,
-        DatasetSpec,
-        MetricSpec,
-        ExtractorSpec,
-        FrozenSamplesSpec,
-        ReproductionSpec,
-        CommandSpec,
-    )
-}
+    def use(self, name: str) -> str:
+        """Return the command itself."""
+        return f"ganbench {name}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ganbench import ModelSpec
 from ganbench.cli.main import main
 from ganbench.config.resolve import resolve
 from ganbench.plugin.manager import PluginManager
@@ -65,7 +66,7 @@ def test_the_registration_and_its_entry_point_work(site: Path, monkeypatch: pyte
     (info / "entry_points.txt").write_text(table)
     monkeypatch.delenv("GANBENCH_PLUGINS", raising=False)
     try:
-        found = PluginManager().find("model", "my-gan")
+        found = PluginManager().find(ModelSpec, "my-gan")
         assert (found.distribution, found.spec.summary) == ("my-gan", "a multilayer perceptron")
         made = found.build(found.spec.options(width=16), ImageShape(resolution=8, image_channels=3))
         assert made.generator(torch.randn(2, 32), None).shape == (2, 3, 8, 8)

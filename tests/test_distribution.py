@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ganbench import distribution
+from ganbench import ModelSpec, distribution
 from ganbench.distribution import SourceTree, own_distribution
 from ganbench.plugin import manager
 
@@ -19,7 +19,7 @@ def test_the_source_tree_says_what_its_installation_says() -> None:
     """The same version and the same entry points, each with its distribution."""
     tree, installed = SourceTree(ROOT / "pyproject.toml"), importlib.metadata.distribution("ganbench")
     assert (tree.name, tree.version) == (installed.name, installed.version)
-    wanted = {(e.name, e.value) for e in installed.entry_points if e.group == "ganbench"}
+    wanted = {(e.name, e.value) for e in installed.entry_points if e.group in ("ganbench", "ganbench.commands")}
     assert {(e.name, e.value) for e in tree.entry_points} == wanted
     assert {e.dist.version for e in tree.entry_points if e.dist} == {installed.version}
 
@@ -49,7 +49,7 @@ def test_the_plugins_of_the_source_tree_are_found_without_an_installation(monkey
     monkeypatch.setattr(manager.importlib.metadata, "entry_points", lambda group: [])
     monkeypatch.setattr(manager, "own_distribution", lambda: SourceTree(ROOT / "pyproject.toml"))
     found = manager.PluginManager()
-    dcgan = found.find("model", "dcgan")
+    dcgan = found.find(ModelSpec, "dcgan")
     assert (dcgan.distribution, dcgan.version) == ("ganbench", importlib.metadata.version("ganbench"))
     assert {s.status for s in found.statuses} == {"ok"}
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = (ROOT / "docs" / "zoo.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MANAGER = PluginManager()
-KINDS = ("architecture", "recipe", "loss", "augmentation", "dataset", "metric", "extractor", "reproduction")
+KINDS = ("architecture", "recipe", "loss", "augmentation", "dataset", "metric", "extractor", "reproduction", "command")
 
 
 def rows(kind: str) -> dict[str, dict[str, str]]:
@@ -32,7 +32,7 @@ def rows(kind: str) -> dict[str, dict[str, str]]:
 
 def registered(kind: str) -> dict[str, Any]:
     """Return what comes with ganbench, by name."""
-    return {r.spec.name: r.spec for r in MANAGER.specs(kind) if r.distribution == HOME}
+    return {r.spec.name: r.spec for r in MANAGER.registered if r.spec.kind == kind and r.distribution == HOME}
 
 
 ARCHITECTURES, RECIPES = rows("architecture"), rows("recipe")

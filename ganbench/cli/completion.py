@@ -44,7 +44,7 @@ def plugin_names(kind: str) -> Completion:
         if incomplete.startswith((".", "/")):
             return [CompletionItem(incomplete, type="file")]
 
-        return _beginning(incomplete, {r.spec.name for r in PluginManager().registered if kind in (r.spec.kind, r.space)})
+        return _beginning(incomplete, {r.spec.name for r in PluginManager().registered if kind in (r.spec.kind, r.key[0])})
 
     return complete
 

@@ -10,6 +10,7 @@ import click
 
 from ganbench.cli.main import Invocation
 from ganbench.errors import GanbenchError
+from ganbench.spec import DatasetSpec, ExtractorSpec
 
 _PACKAGES = {
     "torch": "",
@@ -117,7 +118,7 @@ def _data(invocation: Invocation) -> Iterator[Diagnosis]:
     root = os.environ.get("GANBENCH_DATA")
     context = DataContext(data_root=Path(root) if root else None, download=False)
     for name in ("digits", "fashion-mnist"):
-        registered = manager.find("dataset", name)
+        registered = manager.find(DatasetSpec, name)
         try:
             dataset = registered.build(registered.spec.options(), context)
             yield Diagnosis(check=f"data {name}", state="ok", detail=f"{dataset.train.num_samples} train images")
@@ -130,7 +131,7 @@ def _weights(invocation: Invocation) -> Iterator[Diagnosis]:
     from ganbench.plugin.manager import PluginManager
 
     manager = PluginManager(off=invocation.off)
-    for registered in manager.specs("extractor"):
+    for registered in manager.specs(ExtractorSpec):
         name = f"extractor {registered.spec.name}"
         try:
             extractor = registered.build(registered.spec.options(), ExtractorContext(download=False))

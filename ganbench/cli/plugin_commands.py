@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.plugin.manager import COMMANDS, PluginManager
+from ganbench.spec import CommandSpec
 
 if TYPE_CHECKING:
     from ganbench.plugin.factory import Registered
@@ -23,10 +24,10 @@ def summaries(off: Iterable[str], own: Container[str]) -> dict[str, str]:
         own: the names of ganbench's own commands, which no plugin takes from it.
     """
     manager = PluginManager(off=off, groups=(COMMANDS,))
-    return {_typed_name(one, manager, own): one.spec.summary for one in manager.specs("command")}
+    return {_typed_name(one, manager, own): one.spec.summary for one in manager.specs(CommandSpec)}
 
 
-def _typed_name(one: Registered, manager: PluginManager, own: Container[str]) -> str:
+def _typed_name(one: Registered[CommandSpec], manager: PluginManager, own: Container[str]) -> str:
     """Return the name, or ``DISTRIBUTION:NAME`` where ganbench or another plugin has a command of that name."""
     is_taken = one.spec.name in own or manager.conflicts(one)
     return f"{one.distribution}:{one.spec.name}" if is_taken else one.spec.name
@@ -38,12 +39,12 @@ def find_command(name: str, off: Iterable[str], own: Iterable[str]) -> click.Com
     Raises:
         PluginError: there is none, two distributions register it, or it cannot be imported.
     """
-    registered = PluginManager(off=off).find("command", name, others=own)
+    registered = PluginManager(off=off).find(CommandSpec, name, others=own)
     target = registered.load()
     return target if isinstance(target, click.Command) else _command_of(registered, target)
 
 
-def _command_of(registered: Registered, function: Callable[..., Any]) -> click.Command:
+def _command_of(registered: Registered[CommandSpec], function: Callable[..., Any]) -> click.Command:
     """Make a command of ``function(options, invocation)``: each option is a flag, and what the function returns is the exit code."""
     from ganbench.config.values import build, describe_fields
 

@@ -14,21 +14,10 @@ from ganbench.errors import PluginError, did_you_mean
 if TYPE_CHECKING:
     from ganbench.plugin.factory import Registered
     from ganbench.plugin.manager import PluginManager
+    from ganbench.spec import PluginSpec
 
 _COLUMNS = ("name", "kind", "distribution", "version", "status", "cause")
 _COLOURS = {"ok": "green", "failed": "red", "conflict": "yellow", "off": "bright_black"}
-_USES = {
-    "architecture": "ganbench run --plugin {0}",
-    "recipe": "ganbench run --plugin {0}",
-    "loss": "ganbench run --plugin NAME --loss {0}",
-    "augmentation": "ganbench run --plugin NAME --augment {0}",
-    "dataset": "ganbench run --plugin NAME --dataset {0}",
-    "metric": "ganbench run --plugin NAME --metric {0}5k_EXTRACTOR",
-    "extractor": "ganbench run --plugin NAME --metric fd5k_{0}",
-    "frozen": "ganbench ci --plugin NAME",
-    "reproduction": "ganbench reproduce {0}",
-    "command": "ganbench {0}",
-}
 
 _off = click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -80,11 +69,9 @@ def show_command(invocation: Invocation, name: str, as_json: bool, off: tuple[st
 
 def list_rows(manager: PluginManager) -> list[dict[str, str]]:
     """Return one row for each registered name, and one for each entry point that registered none."""
-    from ganbench.spec import KINDS
-
     causes = {(s.distribution, s.entry): s.cause for s in manager.statuses if s.status == "ok"}
     rows = []
-    for one in [r for kind in KINDS for r in manager.specs(kind)]:
+    for one in sorted(manager.registered, key=lambda r: (r.spec.kind, r.spec.name, r.distribution)):
         clash = manager.conflicts(one)
         cause = causes.get((one.distribution, one.entry), "")
         if clash:
@@ -115,14 +102,16 @@ def _aligned(rows: list[dict[str, str]]) -> list[str]:
     return lines
 
 
-def find_any_kind(manager: PluginManager, name: str) -> list[Registered]:
+def find_any_kind(manager: PluginManager, name: str) -> list[Registered[PluginSpec]]:
     """Return every plugin of that name, of any kind and distribution.
 
     Raises:
         PluginError: there is none.
     """
+    from ganbench.spec import ModelSpec
+
     if ".py:" in name or name.endswith(".py"):
-        return [manager.find("model", name)]
+        return [manager.find(ModelSpec, name)]
     distribution, _, bare = name.rpartition(":")
     found = [r for r in manager.registered if r.spec.name == bare and distribution in ("", r.distribution)]
     if found:
@@ -133,12 +122,13 @@ def find_any_kind(manager: PluginManager, name: str) -> list[Registered]:
     raise PluginError(f"unknown plugin {name!r}", hint=did_you_mean(bare, sorted({r.spec.name for r in manager.registered})))
 
 
-def describe(one: Registered, manager: PluginManager) -> dict[str, Any]:
+def describe(one: Registered[PluginSpec], manager: PluginManager) -> dict[str, Any]:
     """Return everything that a plugin's registration says, without importing its factory."""
     from ganbench.config.values import describe_fields
+    from ganbench.spec import PluginSpec
 
     spec = one.spec
-    common = {f.name for f in dataclasses.fields(type(spec).__mro__[1])}
+    common = {f.name for f in dataclasses.fields(PluginSpec)}
     # `getattr` and not `asdict`: the options are a class, and nested quantities are turned into dicts below.
     own = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec) if f.name not in common}
     return {
@@ -150,19 +140,10 @@ def describe(one: Registered, manager: PluginManager) -> dict[str, Any]:
         "version": one.version,
         "status": "conflict" if manager.conflicts(one) else "ok",
         "factory": spec.factory,
-        "use": _use(spec).format(f"{one.distribution}:{spec.name}" if manager.conflicts(one) else spec.name),
+        "use": spec.use(f"{one.distribution}:{spec.name}" if manager.conflicts(one) else spec.name),
         **{name: _plain(value) for name, value in own.items()},
         "options": [dataclasses.asdict(f) for f in describe_fields(spec.options)],
     }
-
-
-def _use(spec: Any) -> str:
-    """Return how a plugin of a kind is named; some metrics take no extractor, and extractors of layers take one metric."""
-    if spec.kind == "metric" and (spec.paired or spec.on_images):
-        return _USES["metric"].removesuffix("_EXTRACTOR")
-    if spec.kind == "extractor" and spec.layered:
-        return _USES["extractor"].replace("fd5k", "lpips5k")
-    return _USES[spec.kind]
 
 
 def _plain(value: Any) -> Any:

@@ -76,6 +76,7 @@ def plan_flags(flags: dict[str, Any], manager: PluginManager) -> RunPlan:
     from ganbench.config.resolve import Layer
     from ganbench.config.toml import read_settings
     from ganbench.run.plan import plan_run
+    from ganbench.spec import ModelSpec
 
     layers, name = [], flags["plugin"]
     if flags["config_file"] is not None:
@@ -84,7 +85,7 @@ def plan_flags(flags: dict[str, Any], manager: PluginManager) -> RunPlan:
         name = name or own_name or settings.get("architecture.name")
         layers.append(Layer(origin=str(flags["config_file"]), settings=settings))
     if not name:
-        known = sorted({r.spec.name for kind in ("architecture", "recipe") for r in manager.specs(kind)})
+        known = sorted({r.spec.name for r in manager.specs(ModelSpec)})
         raise UsageError("which GAN? --plugin is missing", hint=f"known: {', '.join(known)}")
     given = {path: flags[flag] for flag, path in _FLAG_PATHS.items() if flags[flag] is not None}
     if flags["metrics"]:

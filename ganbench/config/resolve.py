@@ -15,7 +15,15 @@ from ganbench.config.values import build, coerce, field_types
 from ganbench.errors import ConfigError, did_you_mean
 from ganbench.plugin.factory import Registered
 from ganbench.plugin.manager import HOME, PluginManager
-from ganbench.spec import ArchitectureSpec, DatasetSpec, MetricSpec, RecipeSpec
+from ganbench.spec import ArchitectureSpec, AugmentationSpec, DatasetSpec, LossSpec, MetricSpec, ModelSpec, PluginSpec, RecipeSpec
+
+_KIND_OF: dict[str, type[PluginSpec]] = {
+    "architecture": ArchitectureSpec,
+    "loss": LossSpec,
+    "dataset": DatasetSpec,
+    "augmentation": AugmentationSpec,
+}
+"""The kind of plugin that each of the sections names."""
 
 DEFAULTS = {"loss.name": "logistic", "dataset.name": "digits", "augmentation.name": NO_PLUGIN}
 
@@ -33,18 +41,18 @@ class Resolved:
     """A configuration with everything that the harness needs to act on it."""
 
     config: RunConfig
-    architecture: Registered
-    loss: Registered
-    dataset: Registered
-    augmentation: Registered | None
-    recipe: Registered | None
+    architecture: Registered[ArchitectureSpec]
+    loss: Registered[LossSpec]
+    dataset: Registered[DatasetSpec]
+    augmentation: Registered[AugmentationSpec] | None
+    recipe: Registered[RecipeSpec] | None
     origins: Mapping[str, str]
     """Configuration path to the layer that set it; paths that are absent have their default."""
     overridden: tuple[str, ...] = field(default=())
     """Paths that the recipe fixes and that something above it changed."""
 
     @property
-    def plugins(self) -> tuple[Registered, ...]:
+    def plugins(self) -> tuple[Registered[PluginSpec], ...]:
         """What a step is made of: architecture, loss, dataset, and augmentation where there is one."""
         used = (self.architecture, self.loss, self.dataset, self.augmentation)
         return tuple(one for one in used if one is not None)
@@ -64,35 +72,40 @@ def resolve(manager: PluginManager, name: str, layers: Iterable[Layer], bare_opt
         PluginError: unknown or broken plugins.
     """
     user = list(layers)
-    model = manager.find("model", name)
-    recipe = model if isinstance(model.spec, RecipeSpec) else None
+    model = manager.find(ModelSpec, name)
+    recipe = model.of(RecipeSpec)
     recipe_layer = _recipe_layer(recipe)
     names = _plugin_names(manager, name, recipe, user)
-    plugins = {section: manager.find(section, chosen) for section, chosen in names.items()}
-    if recipe is None and plugins["architecture"] != model:
+    architecture = manager.find(ArchitectureSpec, names["architecture"])
+    loss = manager.find(LossSpec, names["loss"])
+    dataset = manager.find(DatasetSpec, names["dataset"])
+    augmentation = manager.find(AugmentationSpec, names["augmentation"]) if "augmentation" in names else None
+    used = (architecture, loss, dataset, augmentation)
+    plugins: dict[str, Registered[PluginSpec]] = {one.spec.kind: one for one in used if one is not None}
+    if recipe is None and architecture != model:
         message = f"--plugin names the architecture {name!r}, and the settings name {names['architecture']!r}"
         raise ConfigError(message, hint="leave one of them out")
     own_names = _plugin_names(manager, name, recipe, [])
-    replaced = {s for s, own in own_names.items() if s not in plugins or manager.find(s, own) != plugins[s]}
+    replaced = {s for s, own in own_names.items() if s not in plugins or manager.find(_KIND_OF[s], own) != plugins[s]}
     user.append(Layer(origin="command line", settings=_scope_options(bare_options or {}, plugins, _metric_families(manager))))
-    recipe_layer = _with_resolution(recipe_layer, recipe, plugins["dataset"])
-    below = [*_plugin_defaults(plugins["architecture"], plugins["dataset"]), *_without_options_of(replaced, recipe_layer)]
+    recipe_layer = _with_resolution(recipe_layer, recipe, dataset)
+    below = [*_plugin_defaults(architecture, dataset), *_without_options_of(replaced, recipe_layer)]
     values, origins = _merge([Layer(origin="default", settings=DEFAULTS), *below, *user])
     origins.setdefault("architecture.name", recipe_layer[0].origin if recipe_layer else "--plugin")
     config = _build(name, names, values, plugins, manager)
     return Resolved(
         config=config,
-        architecture=plugins["architecture"],
-        loss=plugins["loss"],
-        dataset=plugins["dataset"],
-        augmentation=plugins.get("augmentation"),
+        architecture=architecture,
+        loss=loss,
+        dataset=dataset,
+        augmentation=augmentation,
         recipe=recipe,
         origins=origins,
         overridden=_overridden(config, plugins, replaced, recipe_layer),
     )
 
 
-def _plugin_names(manager: PluginManager, name: str, recipe: Registered | None, user: list[Layer]) -> dict[str, str]:
+def _plugin_names(manager: PluginManager, name: str, recipe: Registered[RecipeSpec] | None, user: list[Layer]) -> dict[str, str]:
     """Return the name of each section's plugin; nothing where it is none.
 
     It is the user's last word, else the recipe's, else for the loss the architecture's, else the default.
@@ -101,7 +114,7 @@ def _plugin_names(manager: PluginManager, name: str, recipe: Registered | None, 
     names = {"architecture.name": name, **DEFAULTS}
     home = dict.fromkeys(names, HOME)
     own: dict[str, Any] = {}
-    if recipe is not None and isinstance(recipe.spec, RecipeSpec):
+    if recipe is not None:
         own = {"architecture.name": recipe.spec.architecture, **dict(recipe.spec.settings)}
         for path in names.keys() & own.keys():
             names[path], home[path] = str(own[path]), recipe.distribution
@@ -110,27 +123,26 @@ def _plugin_names(manager: PluginManager, name: str, recipe: Registered | None, 
         path = f"{section}.name"
         chosen[section] = str(said[path]) if path in said else _unambiguous(manager, section, names[path], home[path])
         if section == "architecture" and "loss.name" not in own:
-            names["loss.name"] = _own_loss(manager.find(section, chosen[section]))
+            names["loss.name"] = _own_loss(manager.find(ArchitectureSpec, chosen[section]).spec)
     if chosen["augmentation"] == NO_PLUGIN:
         del chosen["augmentation"]
     return chosen
 
 
-def _own_loss(architecture: Registered) -> str:
+def _own_loss(architecture: ArchitectureSpec) -> str:
     """Return the loss that an architecture is trained with where nobody names one."""
-    spec = architecture.spec
-    return str(dict(spec.defaults if isinstance(spec, ArchitectureSpec) else ()).get("loss.name", DEFAULTS["loss.name"]))
+    return str(dict(architecture.defaults).get("loss.name", DEFAULTS["loss.name"]))
 
 
 def _unambiguous(manager: PluginManager, section: str, name: str, home: str) -> str:
     """Say which one a default or a recipe means where two distributions have that name: its own distribution's, or ganbench's."""
-    owners = {r.distribution for r in manager.specs(section) if r.spec.name == name}
+    owners = {r.distribution for r in manager.specs(_KIND_OF[section]) if r.spec.name == name}
     meant = [owner for owner in (home, HOME) if owner in owners]
     return f"{meant[0]}:{name}" if len(owners) > 1 and meant else name
 
 
-def _recipe_layer(recipe: Registered | None) -> list[Layer]:
-    if recipe is None or not isinstance(recipe.spec, RecipeSpec):
+def _recipe_layer(recipe: Registered[RecipeSpec] | None) -> list[Layer]:
+    if recipe is None:
         return []
     return [Layer(origin=f"recipe {recipe.spec.name}", settings=dict(recipe.spec.settings))]
 
@@ -145,7 +157,9 @@ def _without_options_of(replaced: set[str], layers: list[Layer]) -> list[Layer]:
     return [Layer(origin=one.origin, settings={p: v for p, v in one.settings.items() if stays(p)}) for one in layers]
 
 
-def _overridden(config: RunConfig, plugins: Mapping[str, Registered], replaced: set[str], layers: list[Layer]) -> tuple[str, ...]:
+def _overridden(
+    config: RunConfig, plugins: Mapping[str, Registered[PluginSpec]], replaced: set[str], layers: list[Layer]
+) -> tuple[str, ...]:
     """Return the paths that a recipe fixes and whose value is another in the end."""
     final = flatten(config)
     changed = {f"{section}.name" for section in replaced} if layers else set()
@@ -160,21 +174,18 @@ def _overridden(config: RunConfig, plugins: Mapping[str, Registered], replaced: 
     return tuple(sorted(changed))
 
 
-def _with_resolution(layers: list[Layer], recipe: Registered | None, dataset: Registered) -> list[Layer]:
+def _with_resolution(layers: list[Layer], recipe: Registered[RecipeSpec] | None, dataset: Registered[DatasetSpec]) -> list[Layer]:
     """Add the recipe's resolution where the dataset can choose its own; elsewhere the images are what they are."""
-    if recipe is None or not isinstance(recipe.spec, RecipeSpec) or not recipe.spec.resolution:
+    if recipe is None or not recipe.spec.resolution:
         return layers
     if "resolution" not in field_types(dataset.spec.options):
         return layers
     return [Layer(origin=layers[0].origin, settings={**layers[0].settings, "dataset.options.resolution": recipe.spec.resolution})]
 
 
-def _plugin_defaults(architecture: Registered, dataset: Registered) -> list[Layer]:
-    layers = []
-    for one in (architecture, dataset):
-        if isinstance(one.spec, (ArchitectureSpec, DatasetSpec)) and one.spec.defaults:
-            layers.append(Layer(origin=f"{one.spec.kind} {one.spec.name}", settings=dict(one.spec.defaults)))
-    return layers
+def _plugin_defaults(architecture: Registered[ArchitectureSpec], dataset: Registered[DatasetSpec]) -> list[Layer]:
+    specs = (architecture.spec, dataset.spec)
+    return [Layer(origin=f"{spec.kind} {spec.name}", settings=dict(spec.defaults)) for spec in specs if spec.defaults]
 
 
 def _merge(layers: Iterable[Layer]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -189,12 +200,14 @@ def _merge(layers: Iterable[Layer]) -> tuple[dict[str, Any], dict[str, str]]:
 
 def _metric_families(manager: PluginManager) -> dict[str, str]:
     """Return each name of a metric family, the Inception name too, with its plugin's name."""
-    specs = [r.spec for r in manager.specs("metric")]
-    inception = {s.inception_name: s.name for s in specs if isinstance(s, MetricSpec) and s.inception_name}
+    specs = [r.spec for r in manager.specs(MetricSpec)]
+    inception = {s.inception_name: s.name for s in specs if s.inception_name}
     return {**inception, **{s.name: s.name for s in specs}}
 
 
-def _scope_options(options: Mapping[str, str], plugins: Mapping[str, Registered], families: Mapping[str, str]) -> dict[str, str]:
+def _scope_options(
+    options: Mapping[str, str], plugins: Mapping[str, Registered[PluginSpec]], families: Mapping[str, str]
+) -> dict[str, str]:
     """Give each ``-o key=value`` its section: the architecture's if it has that option, else the one plugin that does.
 
     A metric's options are always written with the family: ``-o kd.subset_size=500``.
@@ -221,7 +234,7 @@ def _scope_options(options: Mapping[str, str], plugins: Mapping[str, Registered]
 
 
 def _build(
-    name: str, names: Mapping[str, str], values: Mapping[str, Any], plugins: Mapping[str, Registered], manager: PluginManager
+    name: str, names: Mapping[str, str], values: Mapping[str, Any], plugins: Mapping[str, Registered[PluginSpec]], manager: PluginManager
 ) -> RunConfig:
     sections: dict[str, dict[str, Any]] = {s: {} for s in (*SECTIONS, *PLUGIN_SECTIONS)}
     metrics: dict[str, dict[str, Any]] = {}
@@ -241,13 +254,13 @@ def _build(
     choices: dict[str, Any] = {s: PluginChoice(name=names[s], options=build(p.spec.options, sections[s], s)) for s, p in plugins.items()}
     built = {s: build(cls, sections[s], s) for s, cls in SECTIONS.items()}
     set_metrics = tuple(
-        PluginChoice(name=family, options=build(manager.find("metric", family).spec.options, metrics[family], f"metrics.{family}"))
+        PluginChoice(name=family, options=build(manager.find(MetricSpec, family).spec.options, metrics[family], f"metrics.{family}"))
         for family in sorted(metrics)
     )
     return RunConfig(name=name, **choices, **built, metrics=set_metrics)
 
 
-def _closest_path(path: str, plugins: Mapping[str, Registered]) -> str:
+def _closest_path(path: str, plugins: Mapping[str, Registered[PluginSpec]]) -> str:
     """Say which setting may have been meant: one with the same last part, else the most similar one."""
     if path in SECTIONS or path in plugins:
         return f"it is a table; set what is in it, as {'training.seed' if path in SECTIONS else path + '.name'}"

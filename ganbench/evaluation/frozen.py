@@ -86,7 +86,7 @@ def rescore(
         UsageError: a plugin, its data or its weights are missing or damaged.
         PluginError: a metric wants more images than there are.
     """
-    registered = manager.find("dataset", samples.dataset)
+    registered = manager.find(DatasetSpec, samples.dataset)
     assert isinstance(registered.spec, DatasetSpec)
     data = data or DataContext()
     dataset: Dataset = registered.build(registered.spec.options(), data)
@@ -103,8 +103,8 @@ def rescore(
 
 def _planned(samples: FrozenSamples, manager: PluginManager, extractor: str) -> tuple[PlannedMetric, ...]:
     """Return the metrics of the stored scores, in their order."""
-    metrics = {r.spec.name: r.spec for r in manager.specs("metric") if isinstance(r.spec, MetricSpec)}
-    extractors = {r.spec.name: r.spec for r in manager.specs("extractor") if isinstance(r.spec, ExtractorSpec)}
+    metrics = {r.spec.name: r.spec for r in manager.specs(MetricSpec)}
+    extractors = {r.spec.name: r.spec for r in manager.specs(ExtractorSpec)}
     planned = plan_metrics([score.metric for score in samples.scores], metrics, extractors, extractor)
     if len(planned) < len(samples.scores):
         raise PluginError(f"frozen samples of {samples.dataset!r} name one metric twice: {', '.join(s.metric for s in samples.scores)}")
@@ -115,13 +115,13 @@ def _planned(samples: FrozenSamples, manager: PluginManager, extractor: str) -> 
 
 
 def _metric(planned: PlannedMetric, score: FrozenScore, manager: PluginManager) -> Metric:
-    metric: Metric = manager.find("metric", planned.spec.name).build(planned.spec.options(**score.options))
+    metric: Metric = manager.find(MetricSpec, planned.spec.name).build(planned.spec.options(**score.options))
     return metric
 
 
 def _extractors(planned: Iterable[PlannedMetric], manager: PluginManager, context: ExtractorContext) -> dict[str, Extractor]:
     """Build each extractor once."""
-    found = {p.extractor_name: manager.find("extractor", p.extractor_name) for p in planned if p.extractor_name}
+    found = {p.extractor_name: manager.find(ExtractorSpec, p.extractor_name) for p in planned if p.extractor_name}
     return {name: registered.build(registered.spec.options(), context) for name, registered in found.items()}
 
 

@@ -39,7 +39,8 @@ def score_all(job: dict[str, Any]) -> list[dict[str, Any]] | None:
 
     torch.set_num_threads(job["threads"])
     manager = PluginManager(off=tuple(job["off"]))
-    return [score_one(registered, manager, job, rescore) for registered in manager.specs("frozen")]
+    frozen = sorted((r for r in manager.registered if r.spec.kind == "frozen"), key=lambda r: (r.spec.name, r.distribution))
+    return [score_one(registered, manager, job, rescore) for registered in frozen]
 
 
 def find_rescore() -> Any:

@@ -11,31 +11,33 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from ganbench.errors import GanbenchError, PluginError, did_you_mean
-from ganbench.spec import KINDS, NoOptions, PluginIdentity, PluginSpec
+from ganbench.spec import ArchitectureSpec, ModelSpec, NoOptions, PluginIdentity, PluginSpec
+
+Kind = TypeVar("Kind", bound=PluginSpec)
+Kind_co = TypeVar("Kind_co", bound=PluginSpec, covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Registered:
+class Registered(Generic[Kind_co]):
     """A spec and where it came from."""
 
-    spec: PluginSpec
+    spec: Kind_co
     distribution: str
     version: str
     entry: str = ""
     """The entry point that registered it; empty for a file."""
 
     @property
-    def space(self) -> str:
-        """The name space of the name: architectures and recipes share one, because ``--plugin`` takes either."""
-        return "model" if self.spec.kind in ("architecture", "recipe") else self.spec.kind
-
-    @property
     def key(self) -> tuple[str, str, str]:
-        """(name space, distribution, name)."""
-        return (self.space, self.distribution, self.spec.name)
+        """(whose names it shares, distribution, name): architectures and recipes share theirs, because ``--plugin`` takes either."""
+        return ("model" if isinstance(self.spec, ModelSpec) else self.spec.kind, self.distribution, self.spec.name)
+
+    def of(self, kind: type[Kind]) -> Registered[Kind] | None:
+        """Return this one as what it is, or None where its spec is of another kind."""
+        return cast("Registered[Kind]", self) if isinstance(self.spec, kind) else None
 
     def load(self) -> Callable[..., Any]:
         """Import the factory.
@@ -114,10 +116,15 @@ def source_hash(factory: str, sources: tuple[str, ...] = ()) -> str:
     return digest.hexdigest()
 
 
-def register_from_file(kind: str, target: str) -> Registered:
+def noun(kind: type[PluginSpec]) -> str:
+    """Return what a user calls a kind."""
+    return "architecture or recipe" if kind is ModelSpec else kind.kind
+
+
+def register_from_file(kind: type[Kind], target: str) -> Registered[Kind]:
     """Return the plugin that ``./file.py:Name`` means: a spec, or a callable with the signature of the kind's factory.
 
-    A callable may carry a frozen dataclass ``Options``. ``kind`` may be ``model``: an architecture or a recipe.
+    A callable may carry a frozen dataclass ``Options``. Where a model is wanted, it builds an architecture.
 
     Raises:
         PluginError: no such file or name, the file fails to run, or the object is of another kind.
@@ -163,19 +170,19 @@ def _run_file(path: Path) -> ModuleType:
     return module
 
 
-def _spec_of(kind: str, found: object, name: str, path: Path, module_name: str) -> PluginSpec:
+def _spec_of(kind: type[Kind], found: object, name: str, path: Path, module_name: str) -> Kind:
     """Turn what a plugin file holds under a name into a spec of the wanted kind."""
-    kinds = ("architecture", "recipe") if kind == "model" else (kind,)
-    if isinstance(found, PluginSpec):
-        if found.kind not in kinds:
-            raise PluginError(f"{path}:{name} is a {found.kind}, and the kind wanted here is {' or '.join(kinds)}")
+    if isinstance(found, kind):
         own = found.factory.partition(":")
         return replace(found, factory=f"{module_name}:{own[2]}") if own[0] == path.stem else found
+    if isinstance(found, PluginSpec):
+        raise PluginError(f"{path}:{name} is a {found.kind}, and the kind wanted here is {noun(kind)}")
     if not callable(found):
         raise PluginError(f"{path}:{name} is neither a spec nor callable (got {type(found).__name__})")
     summary = (getattr(found, "__doc__", None) or f"from {path.name}").strip().splitlines()[0]
     options = getattr(found, "Options", NoOptions)
+    built = cast("type[Kind]", ArchitectureSpec) if kind is ModelSpec else kind
     try:
-        return KINDS[kinds[0]](name=name.lower(), summary=summary, factory=f"{module_name}:{name}", options=options)
+        return built(name=name.lower(), summary=summary, factory=f"{module_name}:{name}", options=options)
     except ValueError as error:
         raise PluginError(f"{path}:{name}: {error}") from error

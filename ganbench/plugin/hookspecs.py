@@ -11,14 +11,14 @@ import pluggy
 if TYPE_CHECKING:
     from ganbench.config.model import RunConfig
     from ganbench.record.record import Evaluation, RunRecord
-    from ganbench.spec import Spec
+    from ganbench.spec import PluginSpec
 
 hookspec = pluggy.HookspecMarker("ganbench")
 hookimpl = pluggy.HookimplMarker("ganbench")
 
 
 @hookspec
-def ganbench_register() -> Iterable[Spec]:  # type: ignore[empty-body]
+def ganbench_register() -> Iterable[PluginSpec]:  # type: ignore[empty-body]
     """Return the specs of this distribution.
 
     Called once at start-up, also for ``--help`` and shell completion: it must be cheap and must not import torch. An empty iterable means

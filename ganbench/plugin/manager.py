@@ -12,7 +12,7 @@ import io
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,8 +21,8 @@ import pluggy
 from ganbench.distribution import NAME, own_distribution
 from ganbench.errors import PluginError, did_you_mean
 from ganbench.plugin import hookspecs
-from ganbench.plugin.factory import Registered, register_from_file
-from ganbench.spec import API_VERSION, KINDS, PluginSpec
+from ganbench.plugin.factory import Kind, Registered, noun, register_from_file
+from ganbench.spec import API_VERSION, PluginSpec
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class PluginManager:
         self._pluggy.add_hookspecs(hookspecs)
         self._silenced: set[str] = set()
         self.statuses: list[PluginStatus] = []
-        self.registered: list[Registered] = []
+        self.registered: list[Registered[PluginSpec]] = []
         for entry in _entry_points(groups):
             self._load(entry)
         self._check_names()
@@ -139,8 +139,8 @@ class PluginManager:
             counts[one.key] = counts.get(one.key, 0) + 1
         twice = {r.key: r for r in self.registered if counts[r.key] > 1}
         self.registered = [r for r in self.registered if r.key not in twice]
-        for (space, distribution, name), one in twice.items():
-            cause = f"registers the {space} {name!r} {counts[one.key]} times; none of them is used"
+        for (what, distribution, name), one in twice.items():
+            cause = f"registers the {what} {name!r} {counts[one.key]} times; none of them is used"
             self.statuses.append(PluginStatus(entry=name, distribution=distribution, version=one.version, status="failed", cause=cause))
 
     def _check_switches(self) -> None:
@@ -155,26 +155,29 @@ class PluginManager:
         for name in sorted(self._off - known):
             raise PluginError(f"-p no:{name}: nothing has this name", hint=did_you_mean(name, sorted(known)))
 
-    def specs(self, kind: str) -> list[Registered]:
+    def specs(self, kind: type[Kind]) -> list[Registered[Kind]]:
         """Return everything registered of one kind, by name."""
-        return sorted((r for r in self.registered if r.spec.kind == kind), key=lambda r: (r.spec.name, r.distribution))
+        of_kind = [one for registered in self.registered if (one := registered.of(kind))]
+        return sorted(of_kind, key=lambda r: (r.spec.name, r.distribution))
 
-    def conflicts(self, one: Registered) -> list[Registered]:
-        """Return the plugins of other distributions that have the same name in the same name space."""
-        return [r for r in self.registered if r is not one and r.space == one.space and r.spec.name == one.spec.name]
+    def conflicts(self, one: Registered[PluginSpec]) -> list[Registered[PluginSpec]]:
+        """Return the plugins of other distributions that have a name which would mean either."""
+        return [r for r in self.registered if r is not one and (r.key[0], r.key[2]) == (one.key[0], one.key[2])]
 
-    def find(self, kind: str, name: str, *, others: Iterable[str] = ()) -> Registered:
+    def find(self, kind: type[Kind], name: str, *, others: Iterable[str] = ()) -> Registered[Kind]:
         """Return the plugin that a user's ``NAME``, ``distribution:NAME`` or ``./file.py:Name`` means.
 
-        ``kind`` is one of the kinds, or ``model`` for what ``--plugin`` takes: an architecture or a recipe. ``others`` are further
-        names that may have been meant.
+        Args:
+            kind: the class of its spec; :class:`ganbench.ModelSpec` for what ``--plugin`` takes.
+            name: what the user said.
+            others: further names that may have been meant.
 
         Raises:
             PluginError: unknown, in conflict, failed to load, or not loadable from that file.
         """
         if ".py:" in name or name.endswith(".py"):
             return register_from_file(kind, name)
-        candidates = [r for r in self.registered if kind in (r.spec.kind, r.space)]
+        candidates = [one for registered in self.registered if (one := registered.of(kind))]
         distribution, _, bare = name.rpartition(":")
         matches = [r for r in candidates if r.spec.name == bare and distribution in ("", r.distribution)]
         if len(matches) == 1:
@@ -182,10 +185,10 @@ class PluginManager:
         if matches:
             choices = " or ".join(f"{r.distribution}:{bare}" for r in matches)
             raise PluginError(
-                f"{kind} {bare!r} is registered by {len(matches)} distributions",
+                f"{matches[0].key[0]} {bare!r} is registered by {len(matches)} distributions",
                 hint=f"say {choices}, or switch one off with -p no:DISTRIBUTION",
             )
-        raise PluginError(f"unknown {_noun(kind)} {name!r}", hint=self._hint(name, {*others, *(r.spec.name for r in candidates)}))
+        raise PluginError(f"unknown {noun(kind)} {name!r}", hint=self._hint(name, {*others, *(r.spec.name for r in candidates)}))
 
     def _hint(self, name: str, known: set[str]) -> str:
         """Say what else there is, and that a plugin that failed may be the one that was meant."""
@@ -214,10 +217,6 @@ class PluginManager:
                 continue
             if result is not None:
                 yield result
-
-    def metric_specs(self) -> Mapping[str, Registered]:
-        """Return metrics by name; :meth:`find` is what refuses a name that is taken twice."""
-        return {r.spec.name: r for r in self.specs("metric")}
 
 
 def _only_from_environment() -> frozenset[str] | None:
@@ -284,13 +283,9 @@ def _checked(returned: object) -> list[PluginSpec]:
         raise PluginError(f"ganbench_register must return a list of specs (got {type(returned).__name__})")
     specs = list(returned)
     for spec in specs:
-        if not isinstance(spec, tuple(KINDS.values())):
+        if not isinstance(spec, PluginSpec):
             raise PluginError(f"ganbench_register must return specs (got a {type(spec).__name__})", hint="see ganbench.spec")
     return specs
-
-
-def _noun(kind: str) -> str:
-    return "architecture or recipe" if kind == "model" else kind
 
 
 def _one_line(error: BaseException) -> str:

@@ -21,7 +21,7 @@ from ganbench.run.compatible import check_pair
 from ganbench.run.evaluation import build_evaluator
 from ganbench.run.machine import choose_device, keep_freed_memory, set_numerics
 from ganbench.run.plan import RunPlan
-from ganbench.spec import ArchitectureSpec, ImageShape
+from ganbench.spec import ArchitectureSpec, ExtractorSpec, ImageShape
 from ganbench.training.algorithm import Algorithm, AlgorithmContext
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Judgement, Objective, as_judgement, pack
@@ -211,6 +211,6 @@ def _build_extractors(plan: RunPlan, manager: PluginManager, device: torch.devic
     context = ExtractorContext(device=str(device), weights=weights, download=config.data.download)
     built: dict[str, Extractor] = {}
     for name in dict.fromkeys(p.extractor_name for p in plan.metrics if p.extractor_name):
-        registered = manager.find("extractor", name)
+        registered = manager.find(ExtractorSpec, name)
         built[name] = registered.build(registered.spec.options(), context)
     return built

@@ -18,6 +18,7 @@ from ganbench.evaluation.protocol import Extractor
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.plan import RunPlan
+from ganbench.spec import MetricSpec
 from ganbench.training.networks import Networks, Translation
 from ganbench.training.seeding import stream
 
@@ -40,7 +41,7 @@ def build_evaluator(
     """
     config, planned, translation = plan.config, plan.metrics, networks.translation
     given = {choice.name: choice.options for choice in config.metrics}
-    metrics = {p.name: manager.find("metric", p.spec.name).build(given.get(p.spec.name) or p.spec.options()) for p in planned}
+    metrics = {p.name: manager.find(MetricSpec, p.spec.name).build(given.get(p.spec.name) or p.spec.options()) for p in planned}
     parts: list[EvaluatorLike] = []
     on_features = tuple(p for p in planned if not p.spec.paired)
     if on_features:

@@ -10,7 +10,7 @@ from ganbench.config.resolve import Layer, Resolved, resolve
 from ganbench.evaluation.naming import PlannedMetric, plan_metrics
 from ganbench.plugin.factory import Registered
 from ganbench.plugin.manager import PluginManager
-from ganbench.spec import DatasetSpec, ExtractorSpec, MetricSpec, PluginIdentity
+from ganbench.spec import ExtractorSpec, MetricSpec, PluginIdentity, PluginSpec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,10 +21,10 @@ class RunPlan(Resolved):
 
     def identities(self, manager: PluginManager) -> tuple[PluginIdentity, ...]:
         """Return every plugin that takes part: the recipe, what a step is made of, the metrics and their extractors."""
-        used: list[Registered] = [] if self.recipe is None else [self.recipe]
+        used: list[Registered[PluginSpec]] = [] if self.recipe is None else [self.recipe]
         used += self.plugins
-        used += [manager.find("metric", one.spec.name) for one in self.metrics]
-        used += [manager.find("extractor", one.extractor_name) for one in self.metrics if one.extractor_name]
+        used += [manager.find(MetricSpec, one.spec.name) for one in self.metrics]
+        used += [manager.find(ExtractorSpec, one.extractor_name) for one in self.metrics if one.extractor_name]
         return tuple(dict.fromkeys(one.identity() for one in used))
 
 
@@ -49,11 +49,10 @@ def plan_run(manager: PluginManager, name: str, layers: Iterable[Layer] = (), op
 def _metrics(resolved: Resolved, manager: PluginManager) -> tuple[PlannedMetric, ...]:
     """Return the metrics of a run: those that it names, the dataset's own, or none."""
     spec, names = resolved.dataset.spec, resolved.config.evaluation.metrics
-    assert isinstance(spec, DatasetSpec)
     if names == ("auto",):
         names = spec.metrics
     if names == ("none",):
         names = ()
-    metrics = {r.spec.name: r.spec for r in manager.specs("metric") if isinstance(r.spec, MetricSpec)}
-    extractors = {r.spec.name: r.spec for r in manager.specs("extractor") if isinstance(r.spec, ExtractorSpec)}
+    metrics = {r.spec.name: r.spec for r in manager.specs(MetricSpec)}
+    extractors = {r.spec.name: r.spec for r in manager.specs(ExtractorSpec)}
     return plan_metrics(names, metrics, extractors, spec.extractor)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.plugin import hookimpl
-from ganbench.spec import CommandSpec
+from ganbench import CommandSpec, hookimpl
 
 
 @hookimpl

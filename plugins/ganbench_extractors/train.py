@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganbench import DatasetSpec
 from ganbench import cache as safetensors
 from ganbench.data.source import DataContext, Dataset, Source
 from ganbench.errors import RunFailed
@@ -140,7 +141,7 @@ def load_dataset(recipe: ClassifierRecipe, data_root: Path | None) -> Dataset:
     """Return the recipe's dataset, asked for by name as a run would, with its default options."""
     from ganbench.plugin.manager import PluginManager
 
-    found = PluginManager().find("dataset", recipe.dataset)
+    found = PluginManager().find(DatasetSpec, recipe.dataset)
     dataset: Dataset = found.build(found.spec.options(), DataContext(data_root=data_root))
     return dataset
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ganbench import hookimpl
 from ganbench.config.values import at_least, fraction
-from ganbench.plugin import hookimpl
-from ganbench.spec import ReproductionSpec
+from ganbench_reproduce import ReproductionSpec
 
 SMALLEST_EPOCH = 4
 """Batches: a captured step is tried out on so many."""

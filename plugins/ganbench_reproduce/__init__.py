@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from ganbench.plugin import hookimpl
-from ganbench.spec import CommandSpec
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ganbench import CommandSpec, PluginSpec, hookimpl
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReproductionSpec(PluginSpec):
+    """A published experiment with its published figures. ``factory(options) -> ganbench_reproduce.experiment.Experiment``."""
+
+    kind: ClassVar[str] = "reproduction"
+
+    def use(self, name: str) -> str:
+        """Return the command that runs it."""
+        return f"ganbench reproduce {name}"
 
 
 @hookimpl

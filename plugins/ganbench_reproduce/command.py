@@ -13,6 +13,7 @@ from ganbench.cli.completion import plugin_names, words
 from ganbench.cli.main import Invocation
 from ganbench.cli.run import read_pairs
 from ganbench.errors import UsageError
+from ganbench_reproduce import ReproductionSpec
 
 if TYPE_CHECKING:
     import torch
@@ -55,7 +56,7 @@ def command(
     """
     from ganbench.plugin.manager import PluginManager
 
-    registered = PluginManager(off=invocation.off).find("reproduction", name)
+    registered = PluginManager(off=invocation.off).find(ReproductionSpec, name)
     pairs = read_pairs("-o", options)
     if threads is not None:
         import torch
@@ -65,7 +66,9 @@ def command(
     return _run(built, request, out, as_json)
 
 
-def _prepare(registered: Registered, pairs: dict[str, str], seeds: int | None, budget: float, device: str) -> tuple[Any, Request]:
+def _prepare(
+    registered: Registered[ReproductionSpec], pairs: dict[str, str], seeds: int | None, budget: float, device: str
+) -> tuple[Any, Request]:
     """Build the experiment and the request.
 
     Raises:

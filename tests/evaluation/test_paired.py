@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganbench import ExtractorSpec, MetricSpec
 from ganbench.config.resolve import Layer
 from ganbench.errors import ConfigError
 from ganbench.evaluation.naming import PlannedMetric, plan_metrics
@@ -23,8 +24,8 @@ MANAGER = PluginManager()
 
 
 def planned(*names: str) -> tuple[PlannedMetric, ...]:
-    metrics: Any = {r.spec.name: r.spec for r in MANAGER.specs("metric")}
-    extractors: Any = {r.spec.name: r.spec for r in MANAGER.specs("extractor")}
+    metrics: Any = {r.spec.name: r.spec for r in MANAGER.specs(MetricSpec)}
+    extractors: Any = {r.spec.name: r.spec for r in MANAGER.specs(ExtractorSpec)}
     return plan_metrics(names, metrics, extractors, "digits")
 
 

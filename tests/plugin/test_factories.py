@@ -42,7 +42,7 @@ def test_a_factory_that_fails_is_one_line(name: str, install: Install) -> None:
     factory, source, message = FACTORIES[name]
     hook = f"@hookimpl\ndef ganbench_register(): return [LossSpec(name='x', summary='', factory='{factory}')]"
     install("bad", f"{source}\n{hook}")
-    registered = PluginManager().find("loss", "x")
+    registered = PluginManager().find(LossSpec, "x")
     with pytest.raises(PluginError) as caught:
         registered.build(None)
     assert message in str(caught.value)
@@ -54,7 +54,7 @@ def test_ganbenchs_own_errors_pass_through_a_factory(install: Install) -> None:
     hook = "@hookimpl\ndef ganbench_register(): return [LossSpec(name='x', summary='', factory='MODULE:build')]"
     install("picky", f"{source}\n{hook}")
     with pytest.raises(ConfigError, match=r"^needs 3 channels; use another dataset$"):
-        PluginManager().find("loss", "x").build(None)
+        PluginManager().find(LossSpec, "x").build(None)
 
 
 def test_what_a_factory_prints_goes_to_stderr(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,7 +62,7 @@ def test_what_a_factory_prints_goes_to_stderr(install: Install, capsys: pytest.C
     source = "def build(options):\n    print('building')\n    return 1"
     hook = "@hookimpl\ndef ganbench_register(): return [LossSpec(name='x', summary='', factory='MODULE:build')]"
     install("printing", f"{source}\n{hook}")
-    assert PluginManager().find("loss", "x").build(None) == 1
+    assert PluginManager().find(LossSpec, "x").build(None) == 1
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "building\n")
 
@@ -71,7 +71,7 @@ def test_registering_imports_no_factory(install: Install, site: Path) -> None:
     """Listing a hundred plugins imports none of them."""
     (site / "heavy_module_of_a_test.py").write_text("def build(options): return 'heavy'")
     install("lazy", "@hookimpl\ndef ganbench_register(): return [LossSpec(name='x', summary='', factory='heavy_module_of_a_test:build')]")
-    registered = PluginManager().find("loss", "x")
+    registered = PluginManager().find(LossSpec, "x")
     assert "heavy_module_of_a_test" not in sys.modules
     assert registered.build(None) == "heavy"
     del sys.modules["heavy_module_of_a_test"]
@@ -103,7 +103,7 @@ def test_a_change_of_a_shared_package_is_a_change_of_the_plugin(install: Install
     shared, other = package_of(site, "shared_package_of_a_test", "x = 1"), package_of(site, "other_package_of_a_test", "x = 1")
     hook = "@hookimpl\ndef ganbench_register(): return [LossSpec(name='x', summary='', factory='MODULE:build', sources=SOURCES)]"
     install("sharing", f"SOURCES = ('{shared.parent.name}',)\n{hook}\ndef build(options): return 1")
-    registered = PluginManager().find("loss", "x")
+    registered = PluginManager().find(LossSpec, "x")
     first = registered.identity().source_hash
     assert first not in ("", source_hash(registered.spec.factory))
     other.write_text("x = 2")
@@ -161,7 +161,7 @@ def test_first_party_plugins_name_the_packages_that_they_share() -> None:
 def test_an_identity_names_the_code(install: Install, site: Path, loss_source: Callable[[str], str]) -> None:
     """Kind, name, distribution, version and the hash of the one file."""
     module = install("named", loss_source("x"), version="1.2")
-    identity = PluginManager().find("loss", "x").identity()
+    identity = PluginManager().find(LossSpec, "x").identity()
     content = (site / f"{module}.py").read_bytes()
     expected = hashlib.sha256(f"{module}.py".encode() + b"\0" + content + b"\0").hexdigest()
     assert (identity.kind, identity.name, identity.distribution, identity.version) == ("loss", "x", "named", "1.2")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ganbench import ArchitectureSpec, LossSpec, ModelSpec
 from ganbench.errors import PluginError
 from ganbench.plugin.manager import PluginManager
 from ganbench.spec import NoOptions
@@ -54,7 +55,7 @@ def gan(tmp_path: Path) -> Path:
 
 def test_a_class_is_a_plugin_with_its_own_options(gan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its docstring's first line is the summary, its ``Options`` the options; what the file prints goes to stderr."""
-    found = PluginManager().find("model", f"{gan}:MyGAN")
+    found = PluginManager().find(ModelSpec, f"{gan}:MyGAN")
     assert (found.spec.kind, found.spec.name, found.distribution) == ("architecture", "mygan", "file:gan.py")
     assert found.spec.summary == "A class whose instance is made by calling it."
     assert found.build(found.spec.options(depth=5), None).depth == 5
@@ -64,32 +65,32 @@ def test_a_class_is_a_plugin_with_its_own_options(gan: Path, capsys: pytest.Capt
 
 def test_a_function_is_a_plugin_without_options(gan: Path) -> None:
     """The kind is what the flag asks for."""
-    found = PluginManager().find("loss", f"{gan}:plain")
+    found = PluginManager().find(LossSpec, f"{gan}:plain")
     assert (found.spec.kind, found.spec.options, found.build(NoOptions())) == ("loss", NoOptions, "plain")
 
 
 @pytest.mark.parametrize("name", ["SPEC", "OWN"])
 def test_a_spec_in_a_file_finds_its_factory_in_the_file(gan: Path, name: str) -> None:
     """Whether it calls the module by the file's name or by ``__name__``."""
-    assert PluginManager().find("model", f"{gan}:{name}").build(None, None) == "built"
+    assert PluginManager().find(ModelSpec, f"{gan}:{name}").build(None, None) == "built"
 
 
 def test_a_recipe_in_a_file_is_a_model(gan: Path) -> None:
     """``--plugin`` takes it like a registered one; as an architecture it is refused."""
     manager = PluginManager()
-    assert manager.find("model", f"{gan}:RECIPE").spec.kind == "recipe"
+    assert manager.find(ModelSpec, f"{gan}:RECIPE").spec.kind == "recipe"
     with pytest.raises(PluginError, match="is a recipe, and the kind wanted here is architecture"):
-        manager.find("architecture", f"{gan}:RECIPE")
+        manager.find(ArchitectureSpec, f"{gan}:RECIPE")
 
 
 def test_the_same_content_runs_once_and_changed_content_again(gan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Resolving looks a name up more than once; an edited file is not served from a cache."""
     manager = PluginManager()
-    assert manager.find("model", f"{gan}:MyGAN") == manager.find("model", f"{gan}:MyGAN")
+    assert manager.find(ModelSpec, f"{gan}:MyGAN") == manager.find(ModelSpec, f"{gan}:MyGAN")
     assert capsys.readouterr().err == "running the file\n"
-    before = manager.find("model", f"{gan}:MyGAN").identity().source_hash
+    before = manager.find(ModelSpec, f"{gan}:MyGAN").identity().source_hash
     gan.write_text(FILE + "\n# edited\n")
-    assert manager.find("model", f"{gan}:MyGAN").identity().source_hash != before
+    assert manager.find(ModelSpec, f"{gan}:MyGAN").identity().source_hash != before
     assert capsys.readouterr().err == "running the file\n"
 
 
@@ -118,6 +119,6 @@ def test_a_file_that_cannot_be_used_is_one_line(name: str, gan: Path) -> None:
     (gan.parent / "options.py").write_text("class MyGAN:\n    class Options: pass")
     (gan.parent / "folder.py").mkdir()
     with pytest.raises(PluginError) as caught:
-        PluginManager().find("model", f"{gan.parent}/{name}")
+        PluginManager().find(ModelSpec, f"{gan.parent}/{name}")
     assert BAD[name] in str(caught.value)
     assert caught.value.exit_code == 2

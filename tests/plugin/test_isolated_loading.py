@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ganbench import LossSpec, ModelSpec
 from ganbench.plugin.manager import PluginManager, PluginStatus
 
 BROKEN = {
@@ -60,8 +61,8 @@ def test_a_broken_plugin_is_one_line_and_the_others_work(name: str, install: Cal
     assert (status.status, status.version) == ("failed", "2.5")
     assert cause in status.cause
     assert "\n" not in status.cause
-    assert manager.find("loss", "good").build(None) == "built"
-    assert manager.find("model", "dcgan").distribution == "ganbench"
+    assert manager.find(LossSpec, "good").build(None) == "built"
+    assert manager.find(ModelSpec, "dcgan").distribution == "ganbench"
     assert not [r for r in manager.registered if r.distribution == f"a-{name}"]
 
 
@@ -94,7 +95,7 @@ def test_what_a_plugin_prints_while_loading_is_held_back(
     assert status_of(manager, "chatty") == PluginStatus(
         entry="chatty", distribution="chatty", version="1.0", status="ok", cause="printed to stdout while loading (held back)"
     )
-    assert manager.find("loss", "chatty").distribution == "chatty"
+    assert manager.find(LossSpec, "chatty").distribution == "chatty"
 
 
 def test_importing_torch_while_registering_is_pointed_out(site: Path, install: Callable[..., str]) -> None:
@@ -121,13 +122,13 @@ def test_two_entry_points_of_one_module_do_not_break_the_first(install: Callable
     (site / "double-1.0.dist-info" / "entry_points.txt").write_text(f"[ganbench]\na = {module}\nb = {module}\n")
     manager = PluginManager()
     assert [(s.entry, s.status) for s in manager.statuses if s.distribution == "double"] == [("a", "ok"), ("b", "failed")]
-    assert manager.find("loss", "double").entry == "a"
+    assert manager.find(LossSpec, "double").entry == "a"
 
 
 def test_a_distribution_without_metadata_still_loads(install: Callable[..., str], loss_source: Callable[[str], str]) -> None:
     """A dist-info folder that lost its METADATA has no name and no version; its plugin works."""
     install("nameless", loss_source("nameless"), metadata="")
-    found = PluginManager().find("loss", "nameless")
+    found = PluginManager().find(LossSpec, "nameless")
     assert (found.distribution, found.version) == ("unknown", "")
 
 
@@ -137,5 +138,5 @@ def test_a_damaged_entry_points_file_hides_nothing_else(install: Callable[..., s
     install("damaged", loss_source("bad"))
     (site / "damaged-1.0.dist-info" / "entry_points.txt").write_text("[ganbench]\nthis line has no equals sign\n")
     manager = PluginManager()
-    assert manager.find("loss", "good").distribution == "good"
-    assert manager.find("model", "dcgan").distribution == "ganbench"
+    assert manager.find(LossSpec, "good").distribution == "good"
+    assert manager.find(ModelSpec, "dcgan").distribution == "ganbench"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ganbench import ArchitectureSpec, DatasetSpec, LossSpec, ModelSpec, PluginSpec
 from ganbench.errors import PluginError
 from ganbench.plugin.manager import PluginManager
 
@@ -13,7 +14,7 @@ Install = Callable[..., str]
 Source = Callable[[str], str]
 
 
-def error_of(manager: PluginManager, kind: str, name: str) -> str:
+def error_of(manager: PluginManager, kind: type[PluginSpec], name: str) -> str:
     with pytest.raises(PluginError) as caught:
         manager.find(kind, name)
     return str(caught.value)
@@ -23,19 +24,19 @@ def test_a_name_of_two_distributions_is_a_conflict_that_names_both(install: Inst
     """Neither shadows the other, not even ganbench's own; each is reachable with its distribution."""
     install("other", loss_source("hinge"))
     manager = PluginManager()
-    message = error_of(manager, "loss", "hinge")
+    message = error_of(manager, LossSpec, "hinge")
     assert "'hinge' is registered by 2 distributions" in message
     assert "say ganbench:hinge or other:hinge" in message
-    assert manager.find("loss", "other:hinge").build(None) == "built"
-    assert manager.find("loss", "ganbench:hinge").spec.factory == "ganbench_losses.objectives:build_hinge"
-    ours = manager.find("loss", "ganbench:hinge")
+    assert manager.find(LossSpec, "other:hinge").build(None) == "built"
+    assert manager.find(LossSpec, "ganbench:hinge").spec.factory == "ganbench_losses.objectives:build_hinge"
+    ours = manager.find(LossSpec, "ganbench:hinge")
     assert [r.distribution for r in manager.conflicts(ours)] == ["other"]
 
 
 def test_switching_one_side_off_ends_a_conflict(install: Install, loss_source: Source) -> None:
     """What the message offers works."""
     install("other", loss_source("hinge"))
-    assert PluginManager(off=["other"]).find("loss", "hinge").distribution == "ganbench"
+    assert PluginManager(off=["other"]).find(LossSpec, "hinge").distribution == "ganbench"
 
 
 def test_an_architecture_and_a_recipe_of_one_name_are_a_conflict(install: Install) -> None:
@@ -43,9 +44,9 @@ def test_an_architecture_and_a_recipe_of_one_name_are_a_conflict(install: Instal
     install("clash", "@hookimpl\ndef ganbench_register(): return [ArchitectureSpec(name='dcgan-32', summary='', factory='a:b')]")
     install("harmless", "@hookimpl\ndef ganbench_register(): return [LossSpec(name='dcgan', summary='', factory='a:b')]")
     manager = PluginManager()
-    assert "say ganbench:dcgan-32 or clash:dcgan-32" in error_of(manager, "model", "dcgan-32")
-    assert manager.find("model", "dcgan").spec.kind == "architecture"
-    assert manager.find("architecture", "dcgan-32").distribution == "clash"
+    assert "say ganbench:dcgan-32 or clash:dcgan-32" in error_of(manager, ModelSpec, "dcgan-32")
+    assert manager.find(ModelSpec, "dcgan").spec.kind == "architecture"
+    assert manager.find(ArchitectureSpec, "dcgan-32").distribution == "clash"
 
 
 def test_a_name_registered_twice_by_one_distribution_is_used_by_neither(install: Install) -> None:
@@ -60,17 +61,17 @@ def test_a_name_registered_twice_by_one_distribution_is_used_by_neither(install:
         version="3.1",
     )
     manager = PluginManager()
-    assert manager.find("loss", "other").distribution == "twice"
+    assert manager.find(LossSpec, "other").distribution == "twice"
     failed = [s for s in manager.statuses if s.status == "failed"]
     assert [(s.entry, s.distribution, s.version) for s in failed] == [("same", "twice", "3.1")]
     assert failed[0].cause == "registers the loss 'same' 2 times; none of them is used"
-    assert "registers the loss 'same' 2 times" in error_of(manager, "loss", "same")
+    assert "registers the loss 'same' 2 times" in error_of(manager, LossSpec, "same")
 
 
 def test_a_name_from_two_entry_points_of_one_distribution_is_used_by_neither(install: Install, loss_source: Source) -> None:
     """It is the distribution that counts, not the module."""
     install("twofold", loss_source("same"), loss_source("same"))
-    assert "registers the loss 'same' 2 times" in error_of(PluginManager(), "loss", "same")
+    assert "registers the loss 'same' 2 times" in error_of(PluginManager(), LossSpec, "same")
 
 
 @pytest.mark.parametrize("name", ["the-entry", "the-distribution"])
@@ -84,8 +85,8 @@ def test_switching_off_an_entry_point_or_a_distribution_does_not_even_import_it(
 def test_switching_off_a_registered_name_leaves_its_siblings() -> None:
     """``-p no:dcgan-32`` takes out one recipe, and asking for it says why it is gone."""
     manager = PluginManager(off=["dcgan-32"])
-    assert manager.find("model", "dcgan").distribution == "ganbench"
-    assert "the plugin 'dcgan-32' of ganbench is off: switched off by -p no:dcgan-32" in error_of(manager, "model", "dcgan-32")
+    assert manager.find(ModelSpec, "dcgan").distribution == "ganbench"
+    assert "the plugin 'dcgan-32' of ganbench is off: switched off by -p no:dcgan-32" in error_of(manager, ModelSpec, "dcgan-32")
 
 
 def test_switching_off_a_name_that_nothing_has_is_an_error() -> None:
@@ -110,20 +111,20 @@ def test_ganbench_plugins_chooses_who_is_loaded_besides_ganbench(
     assert sorted({r.distribution for r in manager.registered} & theirs) == loaded
     left_out = [s for s in manager.statuses if s.distribution in theirs - set(loaded)]
     assert {(s.status, s.cause) for s in left_out} <= {("off", "not named in GANBENCH_PLUGINS")}
-    assert manager.find("loss", "hinge").distribution == "ganbench"
+    assert manager.find(LossSpec, "hinge").distribution == "ganbench"
 
 
 @pytest.mark.parametrize(
     ("kind", "name", "message"),
     [
-        ("model", "dgcan", "unknown architecture or recipe 'dgcan'; did you mean 'dcgan'?"),
-        ("loss", "hing", "unknown loss 'hing'; did you mean 'hinge'?"),
-        ("loss", "nowhere:hinge", "unknown loss 'nowhere:hinge'; did you mean 'hinge'?"),
-        ("loss", "dcgan", "unknown loss 'dcgan'; known: "),
-        ("dataset", "", "unknown dataset ''; known: "),
+        (ModelSpec, "dgcan", "unknown architecture or recipe 'dgcan'; did you mean 'dcgan'?"),
+        (LossSpec, "hing", "unknown loss 'hing'; did you mean 'hinge'?"),
+        (LossSpec, "nowhere:hinge", "unknown loss 'nowhere:hinge'; did you mean 'hinge'?"),
+        (LossSpec, "dcgan", "unknown loss 'dcgan'; known: "),
+        (DatasetSpec, "", "unknown dataset ''; known: "),
     ],
 )
-def test_an_unknown_name_comes_with_a_suggestion(kind: str, name: str, message: str) -> None:
+def test_an_unknown_name_comes_with_a_suggestion(kind: type[PluginSpec], name: str, message: str) -> None:
     """The closest name, or all of them."""
     assert error_of(PluginManager(), kind, name).startswith(message)
 
@@ -132,4 +133,4 @@ def test_an_unknown_name_comes_with_a_suggestion(kind: str, name: str, message: 
 def test_asking_for_a_plugin_that_failed_says_that_it_failed(name: str, install: Install) -> None:
     """The cause is at hand where it is looked for."""
     install("broken", "import no_such_module_at_all")
-    assert "the plugin 'broken' of broken is failed: ModuleNotFoundError" in error_of(PluginManager(), "model", name)
+    assert "the plugin 'broken' of broken is failed: ModuleNotFoundError" in error_of(PluginManager(), ModelSpec, name)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganbench import AugmentationSpec
 from ganbench.config.values import build as build_options
 from ganbench.errors import ConfigError
 from ganbench.plugin.manager import PluginManager
@@ -35,7 +36,7 @@ def drawing(*draws: list[float]) -> Callable[[int], Tensor]:
 
 
 def augmentation(channels: int = 3, **options: str) -> Callable[..., Tensor]:
-    registered = MANAGER.find("augmentation", "diffaugment")
+    registered = MANAGER.find(AugmentationSpec, "diffaugment")
     made: Callable[..., Tensor] = registered.build(
         build_options(registered.spec.options, options, "augmentation"), ImageShape(resolution=SIZE, image_channels=channels)
     )

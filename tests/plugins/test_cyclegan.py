@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganbench import ArraySource, Dataset, ImageShape
+from ganbench import ArraySource, Dataset, ExtractorSpec, ImageShape, MetricSpec
 from ganbench.config.resolve import Layer
 from ganbench.errors import ConfigError
 from ganbench.evaluation.naming import plan_metric
@@ -211,8 +211,8 @@ def test_settings_that_it_cannot_heed_are_refused(settings: dict[str, Any], mess
 
 def test_a_run_is_scored_by_its_target_class() -> None:
     """The metric's reference is the target's train split; real eights are eights to the classifier, and untrained threes are not."""
-    metrics = {r.spec.name: r.spec for r in MANAGER.specs("metric")}
-    extractors = {r.spec.name: r.spec for r in MANAGER.specs("extractor")}
+    metrics = {r.spec.name: r.spec for r in MANAGER.specs(MetricSpec)}
+    extractors = {r.spec.name: r.spec for r in MANAGER.specs(ExtractorSpec)}
     planned: Any = plan_metric("target_accuracy37_digits", metrics, extractors, "digits")  # type: ignore[arg-type]
     settings = {**SMALL, "dataset.options.resolution": 16, "architecture.options.source_class": 3, "architecture.options.target_class": 8}
     settings["evaluation.metrics"] = (planned.name,)

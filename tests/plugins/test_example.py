@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganbench import LossSpec, ModelSpec
 from ganbench.config.resolve import Resolved, resolve
 from ganbench.config.values import build
 from ganbench.errors import PluginError
@@ -39,7 +40,7 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PluginM
 
 
 def objective(manager: PluginManager, **options: Any) -> Any:
-    registered = manager.find("loss", "dragan")
+    registered = manager.find(LossSpec, "dragan")
     return registered.build(build(registered.spec.options, options, "loss"))
 
 
@@ -90,7 +91,7 @@ def test_its_fixed_cost_is_at_most_15_lines() -> None:
 @pytest.mark.parametrize("image_channels", [1, 3])
 def test_its_networks_fit_the_dataset(manager: PluginManager, resolution: int, image_channels: int) -> None:
     """Also resolutions that are no power of two."""
-    registered = manager.find("model", "resize-gan")
+    registered = manager.find(ModelSpec, "resize-gan")
     made = registered.build(registered.spec.options(width=2), ImageShape(resolution=resolution, image_channels=image_channels))
     images = made.generator(torch.randn(3, made.latent_dim), None)
     assert images.shape == (3, image_channels, resolution, resolution)
@@ -101,7 +102,7 @@ def test_its_networks_fit_the_dataset(manager: PluginManager, resolution: int, i
 
 def test_a_resolution_that_cannot_be_halved_is_refused(manager: PluginManager) -> None:
     """One line, with resolutions that work."""
-    registered = manager.find("model", "resize-gan")
+    registered = manager.find(ModelSpec, "resize-gan")
     with pytest.raises(PluginError, match=r"resolution must be 2 to 7 times a power of two \(got 27\); try 16, 28, 32, 48 or 64"):
         registered.build(registered.spec.options(), ImageShape(resolution=27, image_channels=1))
 

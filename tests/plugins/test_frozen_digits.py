@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ganbench import FrozenSamplesSpec, MetricSpec
 from ganbench.errors import PluginError, UsageError
 from ganbench.evaluation.frozen import rescore
 from ganbench.plugin.manager import PluginManager
@@ -27,7 +28,7 @@ def manager() -> PluginManager:
 
 def test_they_are_small_and_no_two_are_alike(manager: PluginManager) -> None:
     """500 images of a trained generator, which has not collapsed, in one small picture."""
-    found = manager.find("frozen", "digits")
+    found = manager.find(FrozenSamplesSpec, "digits")
     samples = found.build(found.spec.options())
     assert list(samples.images.shape) == [NUM_IMAGES, 1, 16, 16]
     assert len(samples.images.flatten(1).unique(dim=0)) == NUM_IMAGES
@@ -36,7 +37,7 @@ def test_they_are_small_and_no_two_are_alike(manager: PluginManager) -> None:
 
 def test_every_family_of_metrics_gives_its_stored_values(manager: PluginManager) -> None:
     """To a thousandth, under the same evaluation key; a metric without a score is one that needs more than images of all classes."""
-    assert {r.spec.name for r in manager.specs("metric") if r.distribution == "ganbench"} - WITHOUT_SCORE == set(FAMILIES)
+    assert {r.spec.name for r in manager.specs(MetricSpec) if r.distribution == "ganbench"} - WITHOUT_SCORE == set(FAMILIES)
     samples = read_samples(FOLDER / "digits.json")
     assert [score.metric for score in samples.scores] == [f"{family}{NUM_IMAGES}_digits" for family in FAMILIES]
     for one in rescore(samples, manager):

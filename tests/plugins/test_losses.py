@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganbench import LossSpec
 from ganbench.config.values import build
 from ganbench.errors import ConfigError
 from ganbench.plugin.manager import PluginManager
@@ -21,7 +22,7 @@ MANAGER = PluginManager()
 
 def objective(name: str, **options: Any) -> Objective:
     """Build a loss as a run does."""
-    registered = MANAGER.find("loss", name)
+    registered = MANAGER.find(LossSpec, name)
     made: Objective = registered.build(build(registered.spec.options, options, "loss"))
     return made
 

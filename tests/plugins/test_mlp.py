@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganbench import ImageShape, Networks
+from ganbench import ImageShape, ModelSpec, Networks
 from ganbench.config.resolve import Layer, Resolved, resolve
 from ganbench.plugin.manager import PluginManager
 from ganbench.spec import RecipeSpec
@@ -107,7 +107,7 @@ def test_a_pack_widens_the_discriminators_input_alone() -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_resolves_and_says_what_it_comes_from(name: str) -> None:
     """Source and deviations; what is resolved can be built for its own data."""
-    spec = MANAGER.find("model", name).spec
+    spec = MANAGER.find(ModelSpec, name).spec
     assert isinstance(spec, RecipeSpec)
     assert spec.paper
     assert spec.deviations

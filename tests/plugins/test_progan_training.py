@@ -10,7 +10,7 @@ import torch
 from recorded_graph import RecordedGraphs
 from torch import Tensor
 
-from ganbench import AlgorithmContext, ArraySource, ConfigError, Dataset, ImageShape
+from ganbench import AlgorithmContext, ArchitectureSpec, ArraySource, ConfigError, Dataset, ImageShape, LossSpec
 from ganbench.config.resolve import Layer, resolve
 from ganbench.data.choose import make_sampler
 from ganbench.plugin.manager import PluginManager
@@ -42,14 +42,14 @@ def make(
     source = ArraySource(pixels, labels)
     shape = ImageShape(resolution=resolution, image_channels=1, num_classes=0 if labels is None else int(labels.max()) + 1)
     torch.manual_seed(config.training.seed)
-    networks = MANAGER.find("architecture", "progressive").build(config.architecture.options, shape)
+    networks = MANAGER.find(ArchitectureSpec, "progressive").build(config.architecture.options, shape)
     for network in (networks.generator, networks.discriminator):
         network.to(memory_format=torch.channels_last).train()
     training = config.training
     context = AlgorithmContext(
         config=config,
         networks=networks,
-        objective=MANAGER.find("loss", config.loss.name).build(config.loss.options),
+        objective=MANAGER.find(LossSpec, config.loss.name).build(config.loss.options),
         sampler=make_sampler(source, batch_size=training.batch_size, seed=training.seed, channels_last=True),
         shape=shape,
         train_labels=labels,

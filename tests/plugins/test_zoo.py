@@ -15,6 +15,7 @@ from recorded_graph import RecordedGraphs
 from torch import Tensor
 from zoo import small_cases
 
+from ganbench import ModelSpec
 from ganbench.config.resolve import Layer
 from ganbench.plugin.manager import HOME, PluginManager
 from ganbench.run.build import Materials, build
@@ -29,7 +30,7 @@ CPU = torch.device("cpu")
 
 
 CASES = small_cases()
-ARCHITECTURES = [name for name in CASES if not isinstance(MANAGER.find("model", name).spec, RecipeSpec)]
+ARCHITECTURES = [name for name in CASES if not isinstance(MANAGER.find(ModelSpec, name).spec, RecipeSpec)]
 
 
 def materials(name: str, **settings: Any) -> Materials:
@@ -81,7 +82,7 @@ def unequal(a: dict[str, Tensor], b: dict[str, Tensor]) -> list[str]:
 
 def test_every_registered_architecture_and_recipe_has_a_case() -> None:
     """What is added to the zoo is tested with it."""
-    ours = {r.spec.name for kind in ("architecture", "recipe") for r in MANAGER.specs(kind) if r.distribution == HOME}
+    ours = {r.spec.name for r in MANAGER.specs(ModelSpec) if r.distribution == HOME}
     assert ours == set(CASES)
 
 

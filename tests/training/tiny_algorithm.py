@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganbench import ArchitectureSpec, LossSpec
 from ganbench.config.resolve import Layer, resolve
 from ganbench.data.choose import make_sampler
 from ganbench.data.source import ArraySource, Dataset
@@ -31,7 +32,7 @@ def make(
     source = ArraySource(pixels, labels)
     shape = ImageShape(resolution=8, image_channels=1, num_classes=0 if labels is None else int(labels.max()) + 1)
     torch.manual_seed(config.training.seed)
-    networks = MANAGER.find("architecture", "dcgan").build(config.architecture.options, shape)
+    networks = MANAGER.find(ArchitectureSpec, "dcgan").build(config.architecture.options, shape)
     layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
     for network in (networks.generator, networks.discriminator):
         network.to(device=device, memory_format=layout).train()  # type: ignore[call-overload]
@@ -40,7 +41,7 @@ def make(
     context = AlgorithmContext(
         config=config,
         networks=networks,
-        objective=MANAGER.find("loss", config.loss.name).build(config.loss.options),
+        objective=MANAGER.find(LossSpec, config.loss.name).build(config.loss.options),
         sampler=sampler,
         shape=shape,
         train_labels=labels,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from ganbench import ArchitectureSpec, ModelSpec
 from ganbench.config.values import field_types
 from ganbench.errors import UsageError
 from ganbench.plugin.manager import PluginManager
@@ -65,7 +66,7 @@ def settings_of(
 def _architecture_options(plugin: str, off: tuple[str, ...]) -> set[str]:
     """Return the names of the architecture's options."""
     manager = PluginManager(off=off)
-    model = manager.find("model", plugin)
-    if isinstance(model.spec, RecipeSpec):
-        model = manager.find("architecture", model.spec.architecture)
-    return set(field_types(model.spec.options))
+    model = manager.find(ModelSpec, plugin).spec
+    if isinstance(model, RecipeSpec):
+        model = manager.find(ArchitectureSpec, model.architecture).spec
+    return set(field_types(model.options))
