@@ -100,7 +100,7 @@ def measure(plan: AbPlan, samples: Path | None) -> Comparison:
 @contextlib.contextmanager
 def last_words_shown() -> Iterator[None]:
     """Print what a process said last before it failed."""
-    from ganbench.fleet.process import WorkerFailed
+    from ganbench.fleet.worker import WorkerFailed
 
     try:
         yield

@@ -1,26 +1,36 @@
-"""One cell in the process that is its own: an ordinary run, whose progress and end are told to the matrix."""
+"""One cell: an ordinary run, whose progress and end are told; and the process that runs cells of this machine, each in a fork.
+
+The process imports the harness once, so that a cell costs a fraction of a second. It computes nothing itself: what has started threads, run
+a backward pass or opened a GPU must not be forked. Where a fork is not safe the cell is run in this process, which then ends. It answers an
+order with ``started`` (a process id), ``progress`` and ``end``, and after a fork with ``exit`` (the exit code, or minus the signal).
+"""
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
+import gc
+import importlib
 import json
 import logging
 import os
 import signal
+import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import torch
 
 from ganbench.config.resolve import Layer
 from ganbench.config.toml import read_settings
 from ganbench.errors import ConfigError, Interrupted, PluginError, StorageError, UsageError
-from ganbench.fleet.executor import Ending
-from ganbench.fleet.resolve_process import CellRequest
+from ganbench.fleet.executor import CellOutcome, CellProgress, CellRequest, CellTask, Ending
+from ganbench.fleet.worker import Say, die_with_parent, kill_group
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
 from ganbench.record.record import Evaluation, RunRecord
@@ -30,60 +40,81 @@ from ganbench.run.session import Session
 
 logger = logging.getLogger(__name__)
 
-Send = Callable[[dict[str, Any]], None]
 _PROGRESS_SECONDS = 0.5
-_REASON = 1000
-"""Longest reason; a message must fit into one write to a pipe."""
+_LONGEST_REASON = 1000
+"""A message must fit into one write to a pipe."""
+_LAST_LINES = 12
+_OOM_SCORE = "600"
+"""Between an ordinary process (0) and the first choice of the kernel's OOM killer (1000)."""
+_USED_BY_MOST = (
+    "ganbench.record.curves",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.pyplot",
+    "sklearn.datasets",
+    "torchvision.datasets",
+)
+"""Imported before the forks because nearly every run needs them; a library that is broken is the run's affair."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Order:
-    """What the matrix wants of a process; plain values only."""
+def run_cell(
+    task: CellTask,
+    *,
+    tell: Callable[[CellProgress], None] = lambda progress: None,
+    stop: Callable[[], bool] = lambda: False,
+    training: Callable[[], None] = lambda: None,
+) -> CellOutcome:
+    """Run a cell in this process, from its start or from where it was interrupted, and return how it ended, whatever that is.
 
-    request: CellRequest
-    directory: str
-    threads: int
-
-
-class Stop:
-    """SIGINT or SIGTERM: before training it ends the process, in training it asks for a checkpoint."""
-
-    def __init__(self) -> None:
-        self.training = self.requested = False
-
-    def __call__(self) -> bool:
-        """Tell whether training should stop."""
-        return self.requested
-
-    def listen(self) -> None:
-        """Handle the signals from now on."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._handle)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        if not self.training:
-            raise KeyboardInterrupt
-
-
-class PipeReporter:
-    """Tells the matrix how far the run is, and keeps the run's log.
+    One at a time in a process, since a run chooses the process's threads and numerics. Limits of time and memory, and a plugin that ends
+    its process, are the affair of whoever looks after this process.
 
     Args:
-        send: of a message.
-        stop: learns when training begins.
+        task: what to run, and where.
+        tell: told how far the run is, twice a second at most.
+        stop: asked after each step; True saves and ends the run.
+        training: told that the run has a directory, so that from here on there is something to save.
+    """
+    began = time.monotonic()
+    output: tuple[str, ...] = ()
+    reporter = CellReporter(task.name, tell, training)
+    state: Ending
+    try:
+        with _logging(), contextlib.closing(reporter):
+            record = _run(task, reporter, stop)
+        state, reason = ("done", "") if record.status == "complete" else ("diverged", record.status_detail)
+    except (Interrupted, KeyboardInterrupt):
+        state, reason = "interrupted", ""
+    except StorageError as error:
+        state, reason = "no-space", str(error)
+    except UsageError as error:
+        state, reason = ("unsupported" if _is_unsupported(error) else "failed"), str(error)
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()
+        state, reason, output = "failed", f"{type(error).__name__}: {error}", tuple(traceback.format_exc().splitlines()[-_LAST_LINES:])
+    return CellOutcome(name=task.name, state=state, reason=" ".join(reason.split()), output=output, seconds=time.monotonic() - began)
+
+
+class CellReporter:
+    """Tells how far a cell is, and keeps the run's log.
+
+    Args:
+        name: of the cell.
+        tell: told of progress.
+        training: told that the run has a directory.
     """
 
-    def __init__(self, send: Send, stop: Stop) -> None:
-        self._send, self._stop, self._last = send, stop, 0.0
+    def __init__(self, name: str, tell: Callable[[CellProgress], None], training: Callable[[], None]) -> None:
+        self._name, self._tell, self._training = name, tell, training
+        self._last = 0.0
+        self._log: logging.Handler = logging.NullHandler()
 
     def started(self, directory: Path, description: str) -> None:
         """Open the log; from here on there is something to keep."""
-        self._stop.training = True
+        self._training()
         with contextlib.suppress(OSError):
-            handler = logging.FileHandler(directory / "log.txt", encoding="utf-8")
-            handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-            logging.getLogger().addHandler(handler)
+            self._log = logging.FileHandler(directory / "log.txt", encoding="utf-8")
+            self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+            logging.getLogger().addHandler(self._log)
         logger.info(description)
 
     def message(self, text: str) -> None:
@@ -96,56 +127,17 @@ class PipeReporter:
         if now - self._last >= _PROGRESS_SECONDS:
             self._last = now
             numbers = asdict(progress)
-            self._send({"event": "progress"} | {n: numbers[n] for n in ("samples_seen", "total_samples", "samples_per_second")})
+            self._tell(CellProgress(name=self._name, **{n: numbers[n] for n in ("samples_seen", "total_samples", "samples_per_second")}))
 
     def evaluated(self, evaluation: Evaluation) -> None:
         """Log the values."""
         values = "  ".join(f"{value.label} {value.value:.4g}" for value in evaluation.values)
         logger.info("%.1f kimg  %s", evaluation.samples_seen / 1000, values)
 
-
-def run_order(order: Order, send: Send, stop: Stop) -> None:
-    """Run a cell in this process, and send how it ended; an error that is a bug is raised after that."""
-    state: Ending
-    try:
-        with _logging():
-            record = _run(order, PipeReporter(send, stop), stop)
-        state, reason = _finished(record)
-    except (Interrupted, KeyboardInterrupt):
-        state, reason = "interrupted", ""
-    except StorageError as error:
-        state, reason = "no-space", str(error)
-    except UsageError as error:
-        state, reason = ("unsupported" if _is_unsupported(error) else "failed"), str(error)
-    except (Exception, SystemExit) as error:
-        _send_end(send, "failed", f"{type(error).__name__}: {error}")
-        raise
-    _send_end(send, state, reason)
-
-
-def make_sender(descriptor: int) -> Send:
-    """Return what writes a message as one line of JSON; a matrix that has gone is no error."""
-
-    def send(message: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):
-            os.write(descriptor, json.dumps(message).encode() + b"\n")
-
-    return send
-
-
-def _send_end(send: Send, state: Ending, reason: str) -> None:
-    text = " ".join(reason.split()).encode("ascii", "backslashreplace").decode()
-    send({"event": "end", "state": state, "reason": text[:_REASON]})
-
-
-def _finished(record: RunRecord) -> tuple[Ending, str]:
-    return ("done", "") if record.status == "complete" else ("diverged", record.status_detail)
-
-
-def order_from(text: str | bytes) -> Order:
-    """Return the order that a line of JSON holds."""
-    data = json.loads(text)
-    return Order(request=CellRequest(**data["request"]), directory=data["directory"], threads=data["threads"])
+    def close(self) -> None:
+        """Close the log."""
+        logging.getLogger().removeHandler(self._log)
+        self._log.close()
 
 
 def _is_unsupported(error: UsageError) -> bool:
@@ -153,9 +145,9 @@ def _is_unsupported(error: UsageError) -> bool:
     return isinstance(error, ConfigError) or (isinstance(error, PluginError) and isinstance(error.__cause__, ValueError))
 
 
-def _run(order: Order, reporter: PipeReporter, stop: Stop) -> RunRecord:
-    manager = PluginManager(off=order.request.off)
-    path = Path(order.directory)
+def _run(task: CellTask, reporter: CellReporter, stop: Callable[[], bool]) -> RunRecord:
+    manager = PluginManager(off=task.request.off)
+    path = task.directory
     if (path / "config.toml").is_file():
         directory = RunDirectory.resume(path)
         with contextlib.closing(directory):
@@ -166,13 +158,13 @@ def _run(order: Order, reporter: PipeReporter, stop: Stop) -> RunRecord:
             except UsageError as error:
                 hint = f"remove {path} to run the cell from its start, or force it with `ganbench run --resume {path} --force`"
                 raise UsageError(f"it cannot be resumed: {error.what}", hint=hint) from error
-    layers = [Layer(origin="matrix", settings=order.request.settings)]
-    layers.append(Layer(origin="matrix", settings={"training.threads": order.threads}))
-    plan = plan_run(manager, order.request.plugin, layers, order.request.options)
+    layers = [Layer(origin="matrix", settings=task.request.settings)]
+    layers.append(Layer(origin="matrix", settings={"training.threads": task.threads}))
+    plan = plan_run(manager, task.request.plugin, layers, task.request.options)
     return _session(plan, manager, reporter, stop).run_new(lambda _: RunDirectory.create_at(path))
 
 
-def _session(plan: RunPlan, manager: PluginManager, reporter: PipeReporter, stop: Stop) -> Session:
+def _session(plan: RunPlan, manager: PluginManager, reporter: CellReporter, stop: Callable[[], bool]) -> Session:
     # Networks are checked and reference features made before a run chooses its thread count.
     torch.set_num_threads(plan.config.training.threads or 1)
     return Session(plan, manager, reporter, stop)
@@ -180,12 +172,105 @@ def _session(plan: RunPlan, manager: PluginManager, reporter: PipeReporter, stop
 
 @contextlib.contextmanager
 def _logging() -> Iterator[None]:
-    """Print warnings for the worker's log, and let the run's log have everything of ganbench."""
+    """Print warnings, and let the run's log have everything of ganbench."""
     printed = logging.StreamHandler()
     printed.setLevel(logging.WARNING)
     printed.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    root = logging.getLogger()
+    root, ours = logging.getLogger(), logging.getLogger("ganbench")
+    level = ours.level
     root.addHandler(printed)
-    logging.getLogger("ganbench").setLevel(logging.DEBUG)
+    ours.setLevel(logging.DEBUG)
     logging.captureWarnings(True)
-    yield
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        ours.setLevel(level)
+        root.removeHandler(printed)
+
+
+def serve(orders: Iterable[str], say: Say) -> None:
+    """Run the cells that are ordered, one after another."""
+    for name in _USED_BY_MOST:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    gc.freeze()
+    for line in orders:
+        order = json.loads(line)
+        fork = order.pop("fork") and threading.active_count() == 1 and not torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+        directory, log = Path(order.pop("directory")), Path(order.pop("log"))
+        task = CellTask(request=CellRequest(**order.pop("request")), directory=directory, log=log, **order)
+        if fork:
+            _fork(task, say)
+        else:
+            _carry_out(task, say)
+
+
+def _fork(task: CellTask, say: Say) -> None:
+    """Run a cell in a child and wait for its end; what the child has started ends with it."""
+    server = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        os.setpgid(0, 0)
+        die_with_parent(server)
+        _carry_out(task, say)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    kill_group(pid)
+    say({"exit": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])})
+
+
+def _carry_out(task: CellTask, say: Say) -> None:
+    """Run a cell and leave the process."""
+    code = 1
+    try:
+        _prefer_for_oom()
+        faulthandler.enable()
+        stop = Stop()
+        stop.listen()
+        say({"started": os.getpid()})
+        outcome = run_cell(task, tell=lambda progress: _say_progress(say, progress), stop=stop, training=stop.begin_training)
+        reason = outcome.reason.encode("ascii", "backslashreplace").decode()[:_LONGEST_REASON]
+        say({"end": {"state": outcome.state, "reason": reason}})
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(BaseException):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+def _say_progress(say: Say, progress: CellProgress) -> None:
+    say({"progress": asdict(progress)})
+
+
+class Stop:
+    """SIGINT or SIGTERM: before training it ends the process, in training it asks for a checkpoint."""
+
+    def __init__(self) -> None:
+        self.training = self.requested = False
+
+    def __call__(self) -> bool:
+        """Tell whether training should stop."""
+        return self.requested
+
+    def begin_training(self) -> None:
+        """From now on there is something to save."""
+        self.training = True
+
+    def listen(self) -> None:
+        """Handle the signals from now on."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        if not self.training:
+            raise KeyboardInterrupt
+
+
+def _prefer_for_oom() -> None:
+    """Let the kernel's OOM killer take this process rather than the one that looks after it."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)

@@ -1,37 +1,54 @@
-"""What runs cells: submit one, wait for what happens. ``local`` (:mod:`ganbench.fleet.local`) is the one that ships.
+"""What runs the cells of a matrix, and the plain values that cross between the two. ``local`` (:mod:`ganbench.fleet.local`) ships.
 
-The scheduler calls an executor from one thread. An executor never raises for what a cell does; that is an outcome.
+An executor starts attempts at cells where and how it likes (processes here, a cluster, a queue) and tells how they end. Which cell comes
+next, which is tried again and what is kept is the matrix's affair. Its values can be pickled.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
-
-from ganbench.fleet.resolve_process import CellRequest
+from typing import Any, Literal, Protocol
 
 Ending = Literal["done", "diverged", "failed", "unsupported", "interrupted", "killed", "no-space"]
 """How an attempt ended. killed: from outside, so that another attempt makes sense; no-space: nothing else will succeed either."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CellRequest:
+    """What is asked of a run."""
+
+    plugin: str
+    settings: dict[str, Any]
+    """By configuration path."""
+    options: dict[str, str] = field(default_factory=dict)
+    """Of plugins, as ``-o`` takes them."""
+    off: list[str] = field(default_factory=list)
+    """Plugins switched off by ``-p no:NAME``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CellTask:
-    """One attempt at one cell."""
+    """One attempt at one cell, and what it may use."""
 
     name: str
-    """Of the cell; unique among the running."""
+    """Of the cell; unique in the matrix. No two attempts at one cell may run at the same time."""
     request: CellRequest
     directory: Path
-    """Of the run: absent, or of an unfinished run that is gone on with."""
+    """Of the run: absent, or of an unfinished run that is gone on with. It must stand here, on the matrix's machine, before an outcome is
+    told. A run locks it, which keeps a second attempt away where both see one folder."""
     log: Path
-    """File for what the worker prints."""
-    threads: int
-    """CPU threads that the cell may use."""
+    """File for what the attempt prints."""
+    attempt: int = 1
+    """Counts from 1 in each call of the matrix: with the name it says whose lease it is."""
+    exclusive: bool = False
+    """Whether it must have a machine for itself, because it is timed."""
+    threads: int = 1
+    """CPU threads that it may use."""
     device: str = "auto"
-    """As configured."""
+    """As configured: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
     timeout_seconds: float | None = None
-    """For this attempt; None for no limit."""
+    """For this attempt; None for no limit. To end it for that is a failure, and no kill from outside."""
     memory_limit_mib: float | None = None
     """Resident memory of all its processes together; None for no limit."""
 
@@ -55,23 +72,37 @@ class CellOutcome:
     reason: str = ""
     """One line; empty for done."""
     output: tuple[str, ...] = ()
-    """The last lines that the worker printed, where it failed."""
+    """The last lines that it printed, where it failed."""
     seconds: float = 0.0
-    """From the start of the worker's process for this cell to its end."""
+    """From the start of its process to its end."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecutorContext:
+    """What the user asks of an executor."""
+
+    jobs: int
+    """Cells at a time, as ``--jobs`` has it."""
+    folder: Path
+    """Of the matrix."""
 
 
 class Executor(Protocol):
-    """Runs cells somewhere."""
+    """Runs cells somewhere. The matrix calls it from one thread; it raises for nothing that a cell does, for that is an outcome."""
 
     slots: int
     """Cells that may run at the same time."""
+    machines: int
+    """Exclusive cells that may run at the same time, each on a machine of its own; no other cell runs beside them."""
+    cpus: int
+    """CPUs of one of its machines."""
 
     def submit(self, task: CellTask) -> None:
-        """Begin a cell; there is a free slot."""
+        """Begin an attempt; a slot is free for it."""
         ...
 
     def wait(self) -> list[CellProgress | CellOutcome]:
-        """Return what has happened, after at most a second; also when nothing has."""
+        """Return what has happened, after at most a second; also when nothing has. Each attempt gets exactly one outcome."""
         ...
 
     def interrupt(self) -> None:

@@ -5,23 +5,42 @@ The job comes in as one line of JSON, and one line goes out. What the code under
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
-import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 MODULES = ("ganbench.evaluation.frozen", "ganbench.metrics.frozen")
 """Where a version of ganbench has them, the newest first."""
 
 
+Say = Callable[[dict[str, Any]], None]
+
+
 def main() -> None:
     """Take the job and answer it."""
-    job = json.loads(sys.stdin.readline())
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    orders, say = private_streams()
+    say({"scores": score_all(json.loads(orders.readline()))})
+
+
+def private_streams() -> tuple[TextIO, Say]:
+    """Return the orders and what says an answer; whatever else reads or prints in this process gets nothing, and stderr."""
+    orders = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    answers = os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
     os.dup2(2, 1)
-    print(json.dumps({"scores": score_all(job)}), file=answers, flush=True)
+
+    def say(answer: dict[str, Any]) -> None:
+        line = memoryview(json.dumps(answer).encode() + b"\n")
+        with contextlib.suppress(OSError):  # whom it works for has gone
+            while line:
+                line = line[os.write(answers, line) :]
+
+    return orders, say
 
 
 def score_all(job: dict[str, Any]) -> list[dict[str, Any]] | None:

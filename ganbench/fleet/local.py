@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from ganbench.fleet.capture import Capture
 from ganbench.fleet.executor import CellOutcome, CellProgress, CellTask, Ending
-from ganbench.fleet.interpreter import has_gpu, kill_group, resident_mib
-from ganbench.fleet.worker import Worker
+from ganbench.fleet.worker import Launch, Printed, Worker, WorkerFailed, kill_group, launch_function, take_in
+from ganbench.record.probes import cpu_cores, cpu_quota
+from ganbench.record.serialise import encode
 
 GRACE_SECONDS = 15.0
 """Between the request to stop and the end by force."""
@@ -30,7 +30,7 @@ class _Attempt:
 
     task: CellTask
     worker: Worker
-    capture: Capture
+    printed: Printed
     began: float = field(default_factory=time.monotonic)
     started: float | None = None
     """When its process began; None while the worker imports."""
@@ -49,26 +49,32 @@ class _Attempt:
 class LocalExecutor:
     """Runs cells in worker processes of this machine; their memory is looked at ten times a second.
 
+    An executor of many machines can have one of these on each, in a thread that lives as long as it: the kernel ends a process with the
+    thread that started it.
+
     Args:
         slots: cells at a time.
         grace_seconds: between the request to stop and the end by force.
     """
 
     def __init__(self, slots: int, *, grace_seconds: float = GRACE_SECONDS) -> None:
-        self.slots, self._grace = slots, grace_seconds
+        self.slots, self.machines, self._grace = slots, 1, grace_seconds
+        self.cpus = min(cpu_cores(), max(1, int(cpu_quota() or cpu_cores())))
         self._running: list[_Attempt] = []
         self._idle: list[Worker] = []
 
     def submit(self, task: CellTask) -> None:
         """Give a cell to an idle worker, or to a new one."""
-        worker = self._idle.pop() if self._idle else Worker(task.threads)
-        self._running.append(_Attempt(task, worker, Capture(task.log)))
-        worker.order(task.request, task.directory, task.threads, fork=task.device == "cpu" or not has_gpu())
+        worker = self._idle.pop() if self._idle else Worker(_launch(task.threads))
+        printed = Printed(task.log)
+        worker.print_to(printed)
+        self._running.append(_Attempt(task, worker, printed))
+        with contextlib.suppress(WorkerFailed):  # its end is noticed at the next look
+            worker.send(_order(task))
 
     def wait(self) -> list[CellProgress | CellOutcome]:
         """Return what has happened within a tenth of a second."""
-        descriptors = [d for one in self._running for d in (one.worker.events, one.worker.output)]
-        select.select(descriptors, [], [], _TICK_SECONDS)
+        take_in([attempt.worker for attempt in self._running], _TICK_SECONDS)
         happened: list[CellProgress | CellOutcome] = []
         for attempt in tuple(self._running):
             happened += self._look_at(attempt)
@@ -87,43 +93,45 @@ class LocalExecutor:
         """End all processes."""
         for attempt in self._running:
             _kill(attempt)
-            attempt.capture.close()
+            attempt.printed.close()
         for worker in (*self._idle, *(attempt.worker for attempt in self._running)):
             worker.close()
         self._running, self._idle = [], []
 
     def _look_at(self, attempt: _Attempt) -> list[CellProgress | CellOutcome]:
         """Read what one worker says, hold it to its limits, and see whether it has ended."""
-        found: list[CellProgress | CellOutcome] = []
+        happened: list[CellProgress | CellOutcome] = []
         code = attempt.worker.exit_code  # asked before the last words are read
-        attempt.capture.add(attempt.worker.read_output())
         exited = None
-        for message in attempt.worker.read_events():
-            exited = message["code"] if message["event"] == "exit" else exited
-            found += self._take(attempt, message)
+        try:
+            for message in attempt.worker.messages():
+                exited = message.get("exit", exited)
+                happened += self._hear(attempt, message)
+        except WorkerFailed as error:
+            attempt.limit = error.what
+            _kill(attempt)
+            attempt.worker.signal(signal.SIGKILL)
         if exited is None and code is None:
             self._hold_to_limits(attempt)
-            return found
-        attempt.capture.add(attempt.worker.read_output())
+            return happened
         self._running.remove(attempt)
         if code is None:
             self._idle.append(attempt.worker)
         else:
             _kill(attempt)  # what outlives its worker
             attempt.worker.close()
-        return [*found, self._outcome(attempt, exited if exited is not None else code or 0)]
+        return [*happened, self._outcome(attempt, exited if exited is not None else code or 0)]
 
-    def _take(self, attempt: _Attempt, message: dict[str, Any]) -> list[CellProgress | CellOutcome]:
+    def _hear(self, attempt: _Attempt, message: dict[str, Any]) -> list[CellProgress | CellOutcome]:
         """Note what a worker says."""
-        event = message.pop("event")
-        if event == "started":
-            attempt.started, attempt.pid = time.monotonic(), message["pid"]
+        if "started" in message:
+            attempt.started, attempt.pid = time.monotonic(), message["started"]
             if attempt.kill_at is not None:
                 _kill(attempt)
-        elif event == "end":
-            attempt.state, attempt.reason = message["state"], message["reason"]
-        elif event == "progress":
-            return [CellProgress(name=attempt.task.name, **message)]
+        elif "end" in message:
+            attempt.state, attempt.reason = message["end"]["state"], message["end"]["reason"]
+        elif "progress" in message:
+            return [CellProgress(**message["progress"])]
         return []
 
     def _hold_to_limits(self, attempt: _Attempt) -> None:
@@ -154,14 +162,14 @@ class LocalExecutor:
             attempt.worker.signal(signal.SIGKILL)
 
     def _outcome(self, attempt: _Attempt, code: int) -> CellOutcome:
-        attempt.capture.close()
+        attempt.printed.close()
         state, reason = self._judge(attempt, code)
         began = attempt.started if attempt.started is not None else attempt.began
         return CellOutcome(
             name=attempt.task.name,
             state=state,
             reason=reason,
-            output=attempt.capture.last_lines() if state in ("failed", "killed", "no-space") else (),
+            output=attempt.printed.last_lines() if state in ("failed", "killed", "no-space") else (),
             seconds=time.monotonic() - began,
         )
 
@@ -192,3 +200,37 @@ def _kill(attempt: _Attempt) -> None:
         kill_group(attempt.pid)
     else:
         attempt.worker.signal(signal.SIGKILL)
+
+
+def _launch(threads: int) -> Launch:
+    """Return how to start a process whose libraries may start so many threads."""
+    # OpenBLAS starts its threads when it is imported; with one there is none to lose in a fork, and runs set the number they want.
+    environment = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": "1", "MPLBACKEND": "agg", "PYTHONUNBUFFERED": "1"}
+    return launch_function("the process of a cell", "ganbench.fleet.cell_process:serve", environment)
+
+
+def _order(task: CellTask) -> dict[str, Any]:
+    """Return a task as :func:`ganbench.fleet.cell_process.serve` takes it; with a GPU in reach the process is not forked."""
+    paths = {"directory": str(task.directory), "log": str(task.log)}
+    fork = task.device == "cpu" or not has_gpu()
+    return {"name": task.name, "request": encode(task.request), **paths, "threads": task.threads, "fork": fork}
+
+
+def resident_mib(pid: int) -> float:
+    """Return the resident memory of a process and of all that it has started; 0 where the kernel does not tell.
+
+    Pages that a forked child shares with its parent count for both.
+    """
+    total, waiting = 0.0, [pid]
+    while waiting:
+        own = Path("/proc") / str(waiting.pop())
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            total += int((own / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+            for task in (own / "task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+    return total
+
+
+def has_gpu() -> bool:
+    """Return whether a driver of a GPU is loaded, without loading any library of it."""
+    return any(Path(node).exists() for node in ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg"))

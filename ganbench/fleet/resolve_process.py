@@ -8,31 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from ganbench.config.resolve import Layer, flatten
 from ganbench.errors import UsageError
+from ganbench.fleet.executor import CellRequest
+from ganbench.fleet.worker import Say
 from ganbench.plugin.manager import PluginManager
-from ganbench.record.serialise import decode, encode
+from ganbench.record.serialise import encode
 from ganbench.run.plan import RunPlan, plan_run
 
 _NOT_IDENTITY = ("data.", "checkpoint.", "training.workers", "evaluation.extractor_weights")
 """Settings that change no bit of a run."""
 _ID_DIGITS = 10
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CellRequest:
-    """What is needed to resolve a cell; plain values only."""
-
-    plugin: str
-    settings: dict[str, Any]
-    options: dict[str, str]
-    off: list[str]
-    """Plugins switched off by ``-p no:NAME``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,28 +57,12 @@ def answer(request: CellRequest, manager: PluginManager) -> ResolvedCell:
         return ResolvedCell(reason=str(error))
 
 
-def main() -> None:
-    """ResolvedCell each line of the input with a line on the descriptor that the first argument names, in the same order."""
+def serve(orders: Iterable[str], say: Say) -> None:
+    """Answer each order, a request, in the same order."""
     managers: dict[tuple[str, ...], PluginManager] = {}
-    with os.fdopen(int(sys.argv[-1]), "w", encoding="utf-8") as out:
-        for line in sys.stdin:
-            request = request_from(line)
-            key = tuple(request.off)
-            if key not in managers:
-                managers[key] = PluginManager(off=key)
-            out.write(json.dumps(encode(answer(request, managers[key]))) + "\n")
-            out.flush()
-
-
-def request_from(text: str | bytes) -> CellRequest:
-    """Return the request that a line of JSON holds."""
-    return CellRequest(**json.loads(text))
-
-
-def answer_from(text: str | bytes) -> ResolvedCell:
-    """Return the answer that a line of JSON holds.
-
-    Raises:
-        ValueError: it is none.
-    """
-    return decode(ResolvedCell, json.loads(text), "answer")
+    for line in orders:
+        request = CellRequest(**json.loads(line))
+        off = tuple(request.off)
+        if off not in managers:
+            managers[off] = PluginManager(off=off)
+        say({"cell": encode(answer(request, managers[off]))})

@@ -7,6 +7,7 @@ have, and nothing from its own folder. It speaks JSON, one object to a line: fir
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import io
@@ -19,42 +20,46 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+Say = Callable[[dict[str, Any]], None]
+
 
 def main() -> None:
-    """Take the job, then blocks until there are no more lines."""
+    """Take the job, then blocks until there are no more orders."""
     began = time.perf_counter()
-    lines, answers = private_streams()
-    job = json.loads(lines.readline())
+    orders, say = private_streams()
+    job = json.loads(orders.readline())
     try:
-        work = SideTraining(job)
+        training = SideTraining(job)
     except BaseException as error:  # SystemExit of a plugin too
-        say(answers, {"error": {"usage": is_usage(error), "message": f"{type(error).__name__}: {error}"}})
+        say({"error": {"usage": is_usage(error), "message": f"{type(error).__name__}: {error}"}})
         raise
-    say(answers, {"ready": work.ready() | {"startup_seconds": time.perf_counter() - began}})
-    for line in lines:
+    say({"ready": training.ready() | {"startup_seconds": time.perf_counter() - began}})
+    for line in orders:
         order = json.loads(line)
         if "run" in order:
-            say(answers, {"block": work.run(order["run"])})
+            say({"block": training.run(order["run"])})
         elif "measure" in order:
-            work.measure()
-            say(answers, {"measure": True})
+            training.measure()
+            say({"measure": True})
         else:
-            say(answers, {"facts": work.facts(order["first_steps"], order["counts"])})
+            say({"facts": training.facts(order["first_steps"], order["counts"])})
 
 
-def private_streams() -> tuple[TextIO, TextIO]:
-    """Return stdin and stdout; what else reads or prints in this process gets nothing, and stderr."""
-    lines = os.fdopen(os.dup(0), "r", encoding="utf-8")
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+def private_streams() -> tuple[TextIO, Say]:
+    """Return the orders and what says an answer; whatever else reads or prints in this process gets nothing, and stderr."""
+    orders = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    answers = os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
-    return lines, answers
 
+    def say(answer: dict[str, Any]) -> None:
+        line = memoryview(json.dumps(answer).encode() + b"\n")
+        with contextlib.suppress(OSError):  # whom it works for has gone
+            while line:
+                line = line[os.write(answers, line) :]
 
-def say(answers: TextIO, answer: dict[str, Any]) -> None:
-    """Write one answer."""
-    print(json.dumps(answer), file=answers, flush=True)
+    return orders, say
 
 
 def first_of(*names: str) -> Any:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import select
-import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ganbench.errors import UsageError
-from ganbench.fleet.interpreter import kill_group, python_command
+from ganbench.fleet.executor import CellRequest
 from ganbench.fleet.matrix.wanted import Cell
-from ganbench.fleet.resolve_process import CellRequest, ResolvedCell, answer_from
+from ganbench.fleet.resolve_process import ResolvedCell
+from ganbench.fleet.worker import Worker, WorkerFailed, launch_function
 from ganbench.record.directory import RunDirectory
 from ganbench.record.serialise import encode
 
@@ -109,44 +106,16 @@ def _answers(requests: Sequence[CellRequest], patience: float) -> Iterator[tuple
 
 def _ask(requests: Sequence[CellRequest], patience: float) -> Iterator[ResolvedCell]:
     """Yield the answers of one process, as many as it gives."""
-    reading, writing = os.pipe()
-    process = subprocess.Popen(
-        python_command("ganbench.fleet.resolve_process:main", str(writing)),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        bufsize=0,
-        pass_fds=(writing,),
-        start_new_session=True,
-    )
-    os.close(writing)
+    worker = Worker(launch_function("the process that loads plugins", "ganbench.fleet.resolve_process:serve"))
     try:
         for request in requests:
-            answer = _ask_one(process, reading, request, patience)
-            if answer is None:
+            try:
+                answer = worker.ask(encode(request), "cell", patience)
+            except WorkerFailed:
                 return
-            yield answer
+            yield ResolvedCell(**answer)
     finally:
-        os.close(reading)
-        kill_group(process.pid)
-        process.communicate()
-
-
-def _ask_one(process: subprocess.Popen[bytes], reading: int, request: CellRequest, patience: float) -> ResolvedCell | None:
-    """Return the answer to one request; None where none comes."""
-    assert process.stdin is not None
-    line, deadline = b"", time.monotonic() + patience
-    try:
-        process.stdin.write(json.dumps(encode(request)).encode() + b"\n")
-    except BrokenPipeError:
-        return None
-    while not line.endswith(b"\n"):
-        ready, _, _ = select.select([reading], [], [], max(0.0, deadline - time.monotonic()))
-        data = os.read(reading, 65536) if ready else b""
-        if not data:
-            return None
-        line += data
-    return answer_from(line)
+        worker.close()
 
 
 def _existing(folder: Path) -> dict[str, Path]:

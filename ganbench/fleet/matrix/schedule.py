@@ -1,4 +1,4 @@
-"""Which cell runs when: as many as there are slots, then the exclusive ones alone; again only what something from outside ended.
+"""Which cell runs when: as many as there are slots, then the exclusive ones, one on a machine; again only what something outside ended.
 
 Nothing here starts a process or prints: an executor runs the cells, an audience is told, a ledger keeps the rows.
 """
@@ -42,7 +42,7 @@ class Audience(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rules:
-    """How cells share the machine."""
+    """How cells share a machine."""
 
     shared_threads: int
     """CPU threads of a cell that runs beside others."""
@@ -69,19 +69,19 @@ def share_threads(cpus: int, slots: int, stated: int | None = None) -> tuple[int
     """Return the threads of a cell that runs beside others, and of one that runs alone.
 
     Args:
-        cpus: that this process may use.
-        slots: cells at a time.
+        cpus: of a machine.
+        slots: cells at a time on that machine.
         stated: threads of one process as the user's environment has them (OMP_NUM_THREADS), which stands above the division.
     """
     return stated or max(1, cpus // slots), stated or max(1, cpus)
 
 
-def first_row(planned: PlannedCell, rules: Rules) -> CellRow:
-    """Return the row of a cell before anything is run."""
+def first_row(planned: PlannedCell, rules: Rules | None = None) -> CellRow:
+    """Return the row of a cell before anything is run; without rules it has no threads yet."""
     cell = planned.cell
     state = finished_state(planned.directory) if planned.directory else None
     without: CellState = "failed" if planned.crashed else "unsupported"
-    given = rules.exclusive_threads if cell.exclusive else rules.shared_threads
+    given = 0 if rules is None else rules.exclusive_threads if cell.exclusive else rules.shared_threads
     return CellRow(
         name=cell.name,
         state=state or ("waiting" if planned.directory else without),
@@ -146,14 +146,17 @@ class Scheduler:
 
     def _submit(self) -> bool:
         """Begin what may begin now; return whether anything waits or runs."""
-        while self._shared and len(self._running) < self._executor.slots and not self._runs_alone():
+        while self._shared and len(self._running) < self._executor.slots and not self._any_runs_alone():
             self._start(self._shared.popleft())
-        if self._alone and not self._shared and not self._running:
+        while self._alone and not self._shared and len(self._running) < self._executor.machines and self._all_run_alone():
             self._start(self._alone.popleft())
         return bool(self._shared or self._alone or self._running)
 
-    def _runs_alone(self) -> bool:
+    def _any_runs_alone(self) -> bool:
         return any(self._rows[name].exclusive for name in self._running)
+
+    def _all_run_alone(self) -> bool:
+        return all(self._rows[name].exclusive for name in self._running)
 
     def _start(self, name: str) -> None:
         planned, row = self._planned[name], self._rows[name]
@@ -167,6 +170,8 @@ class Scheduler:
             request=planned.request,
             directory=planned.directory,
             log=self._ledger.folder / LOGS / f"{row.directory}.log",
+            attempt=row.attempts,
+            exclusive=row.exclusive,
             threads=planned.threads or row.threads,
             device=planned.device,
             timeout_seconds=self._rules.timeout_seconds,
@@ -190,8 +195,10 @@ class Scheduler:
         state: CellState = finished or "failed"
         if finished is None and (outcome.state == "unsupported" or outcome.state == "interrupted"):
             state = outcome.state
-        said = "" if state == "done" else outcome.reason
-        row = replace(row, state=state, reason=said, output=() if finished else outcome.output, seconds=round(outcome.seconds, 3))
+        reason = "" if state == "done" else outcome.reason
+        if outcome.state == "done" and not finished:
+            reason = f"its executor says that it is done, and {planned.directory} holds no record"
+        row = replace(row, state=state, reason=reason, output=() if finished else outcome.output, seconds=round(outcome.seconds, 3))
         self._keep(row)
         self._audience.ended(row)
 

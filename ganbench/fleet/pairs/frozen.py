@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.fleet.pairs.side import Side, launch_script
-from ganbench.fleet.process import Worker
+from ganbench.fleet.worker import Worker
 from ganbench.verdict import Finding, Policy, compare_frozen_score
 from ganbench.verdict.decide import plain_finding
 from ganbench.verdict.rules import frozen_score_rule

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganbench.errors import GanbenchError, NotComparable, UsageError
-from ganbench.fleet.process import Launch, SideUnusable, Worker, WorkerFailed
+from ganbench.fleet.worker import Launch, OrderRefused, Worker, WorkerFailed
 from ganbench.verdict.statistics import log_shift
 
 BASE, HEAD, NULL = "base", "head", "null"
@@ -114,8 +114,8 @@ def _start(launches: Mapping[str, Launch], workers: dict[str, Worker], pair: Pai
 
     def wait_for(name: str) -> None:
         try:
-            pair.sides[name].ready = workers[name].answer("ready", plan.start_timeout)
-        except SideUnusable as error:
+            pair.sides[name].ready = workers[name].answer("ready", plan.start_timeout, beside=workers.values())
+        except OrderRefused as error:
             refusals[name] = error.what
 
     for name in pair.spawn_order:

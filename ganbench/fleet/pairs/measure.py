@@ -14,7 +14,7 @@ from ganbench.errors import NotComparable
 from ganbench.fleet.pairs.findings import conclude_pairs, machine_of
 from ganbench.fleet.pairs.lockstep import BASE, HEAD, NULL, PairPlan, PairResult, SideResult, run_pair
 from ganbench.fleet.pairs.side import Side, make_launch
-from ganbench.fleet.process import Launch
+from ganbench.fleet.worker import Launch
 from ganbench.record.serialise import encode
 from ganbench.verdict import Comparison, Finding, Policy, next_look
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ganbench.fleet.process import Launch
+from ganbench.fleet.worker import Launch
 
 SOURCE_FOLDERS = (".", "src", "kernels", "plugins")
 """Where below a tree Python finds packages."""

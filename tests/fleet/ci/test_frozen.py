@@ -12,7 +12,7 @@ import pytest
 from ganbench.fleet.pairs import frozen
 from ganbench.fleet.pairs.frozen import check_frozen_samples, verdict_of
 from ganbench.fleet.pairs.side import Side
-from ganbench.fleet.process import WorkerFailed
+from ganbench.fleet.worker import WorkerFailed
 from ganbench.verdict import Finding, Policy, compare_frozen_score, compare_records
 from ganbench.verdict.stored import quality_findings
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from ganbench.fleet.executor import CellOutcome, CellProgress, CellTask
+from ganbench.fleet.executor import CellOutcome, CellProgress, CellRequest, CellTask
 from ganbench.fleet.local import LocalExecutor
-from ganbench.fleet.resolve_process import CellRequest
 
 TINY = {
     "dataset.options.resolution": 8,

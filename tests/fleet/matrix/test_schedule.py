@@ -10,19 +10,18 @@ from typing import Any
 import pytest
 
 from ganbench.errors import StorageError
-from ganbench.fleet.executor import CellOutcome, CellProgress, CellTask
+from ganbench.fleet.executor import CellOutcome, CellProgress, CellRequest, CellTask
 from ganbench.fleet.matrix.ledger import CellRow, MatrixLedger
 from ganbench.fleet.matrix.plan import PlannedCell
 from ganbench.fleet.matrix.schedule import Result, Rules, Scheduler, share_threads
 from ganbench.fleet.matrix.wanted import Cell
-from ganbench.fleet.resolve_process import CellRequest
 
 
 class Pretend:
     """An executor that ends the oldest running cell at each look, as a script says; a cell that is done leaves a record."""
 
-    def __init__(self, slots: int, script: dict[str, list[CellOutcome]]) -> None:
-        self.slots, self.script = slots, script
+    def __init__(self, slots: int, script: dict[str, list[CellOutcome]], machines: int = 1) -> None:
+        self.slots, self.machines, self.cpus, self.script = slots, machines, 4, script
         self.running: list[CellTask] = []
         self.log: list[str] = []
         self.interrupts = 0
@@ -121,6 +120,25 @@ def test_an_exclusive_cell_that_is_retried_still_runs_alone(matrix: Matrix) -> N
     executor = Pretend(3, failing("x", "killed"))
     matrix.run([matrix.planned("x", exclusive=True), matrix.planned("a"), matrix.planned("y", exclusive=True)], executor)
     assert executor.log == ["a", "x", "x", "y"]
+
+
+def test_exclusive_cells_run_beside_each_other_on_machines_of_their_own(matrix: Matrix) -> None:
+    """And beside nothing else."""
+    executor = Pretend(3, {}, machines=2)
+    matrix.run([*(matrix.planned(name, exclusive=True) for name in "xyz"), matrix.planned("a")], executor)
+    assert executor.log == ["a", "x", "x+y", "y+z"]
+
+
+def test_an_executor_that_loses_a_run_is_found_out(matrix: Matrix) -> None:
+    """Done is what has a record."""
+
+    class Loses(Pretend):
+        def wait(self) -> list[CellProgress | CellOutcome]:
+            return [CellOutcome(name=self.running.pop(0).name, state="done")]
+
+    (row,) = matrix.run([matrix.planned("a")], Loses(1, {})).rows
+    assert row.state == "failed"
+    assert row.reason.endswith("a holds no record")
 
 
 def test_finished_cells_are_never_run_again(matrix: Matrix) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ganbench.fleet.pairs.lockstep import PairPlan
-from ganbench.fleet.process import Launch
+from ganbench.fleet.worker import Launch
 
 FAKE = """
 import json, os, signal, subprocess, sys, time

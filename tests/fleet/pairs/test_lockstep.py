@@ -10,7 +10,7 @@ import pytest
 
 from ganbench.errors import NotComparable, UsageError
 from ganbench.fleet.pairs.lockstep import PairPlan, log_ratio_of, phases_of, run_pair
-from ganbench.fleet.process import Launch, WorkerFailed
+from ganbench.fleet.worker import Launch, WorkerFailed
 
 Fake = Callable[..., Launch]
 Log = Callable[[], list[str]]

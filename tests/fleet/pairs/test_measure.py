@@ -15,7 +15,7 @@ from ganbench.fleet.pairs import measure
 from ganbench.fleet.pairs.lockstep import PairPlan
 from ganbench.fleet.pairs.measure import AbPlan, Measurement, samples_json
 from ganbench.fleet.pairs.side import Side, make_launch
-from ganbench.fleet.process import Launch, WorkerFailed
+from ganbench.fleet.worker import Launch, WorkerFailed
 from ganbench.verdict import Comparison, Policy
 
 Fake = Callable[..., Launch]

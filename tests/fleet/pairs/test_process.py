@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ganbench.fleet.pairs.lockstep import PairPlan, run_pair
-from ganbench.fleet.process import Launch, Worker, WorkerFailed
+from ganbench.fleet.worker import Launch, Worker, WorkerFailed
 
 Fake = Callable[..., Launch]
 
