@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+from ganbench.config.setting import Part, Settings, setting
 
 RUNNERS = ("eager", "cuda_graph", "compile")
 """How a step can be executed."""
@@ -30,26 +33,26 @@ class PluginChoice:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrainingConfig:
+class TrainingConfig(Settings):
     """How long, how fast, and with which numerics."""
 
-    total_kimg: float = 100.0
+    total_kimg: float = setting(100.0, above=0, below=math.inf)
     """Budget in thousands of real images shown to the discriminator."""
-    batch_size: int = 64
+    batch_size: int = setting(64, least=1)
     """Real images in one discriminator step."""
-    generator_batch_factor: int = 1
+    generator_batch_factor: int = setting(1, least=1)
     """Generator batch as a multiple of batch_size; SNGAN and WGAN-GP use 2."""
-    d_steps: int = 1
+    d_steps: int = setting(1, least=1)
     """Discriminator steps for each generator step."""
-    d_steps_boost: int = 0
+    d_steps_boost: int = setting(0, least=0)
     """Discriminator steps in the first 25 iterations and in every 500th (martinarjovsky/WassersteinGAN: 100); 0 takes d_steps there too."""
-    seed: int = 0
+    seed: int = setting(0, part="seed", least=0, most=2**63 - 1)
     """Seed of weights, latents and the order of the data."""
-    ema_halflife_kimg: float = 2.0
+    ema_halflife_kimg: float = setting(2.0, least=0)
     """Half-life of the averaged generator that is evaluated; 0 evaluates the raw generator."""
-    ema_start_kimg: float = 0.0
+    ema_start_kimg: float = setting(0.0, least=0)
     """The average is a copy of the generator until then."""
-    penalty_every: int = 1
+    penalty_every: int = setting(1, least=1)
     """Apply the loss's penalties in every n-th discriminator step, with n times their weight (Karras et al. 2020, lazy regularisation)."""
     shared_fakes: bool = True
     """One generator forward serves both updates, as in pytorch/examples; takes effect with d_steps = 1 and equal batches."""
@@ -57,168 +60,136 @@ class TrainingConfig:
     """Mirror half of the real images."""
     dequantise: bool = False
     """Add U(0, 1/128), one grey level, to each pixel of the real images."""
-    packing: int = 1
+    packing: int = setting(1, least=1)
     """Images that the discriminator judges at once (Lin et al. 2018, PacGAN), where the architecture can."""
-    force: bool = False
+    force: bool = setting(False, part="guard")
     """Train a pair of architecture and loss that makes no sense; the record says so."""
-    precision: Precision = "fp32"
+    precision: Precision = setting("fp32", part="machine")
     """bf16 runs the networks under autocast; weights, losses and optimizers stay in fp32."""
-    tf32: bool = False
+    tf32: bool = setting(False, part="machine")
     """Let NVIDIA GPUs use TF32 in fp32 matrix products and convolutions."""
-    channels_last: bool = True
+    channels_last: bool = setting(True, part="machine")
     """NHWC memory layout, which convolutions and tensor cores like; the results agree up to rounding."""
-    deterministic: bool = False
+    deterministic: bool = setting(False, part="machine")
     """Only deterministic algorithms; on a CPU runs are deterministic anyway."""
-    cudnn_benchmark: bool = False
+    cudnn_benchmark: bool = setting(False, part="machine")
     """Let cuDNN time its algorithms; faster, and not the same bits from run to run."""
-    device: str = "auto"
+    device: str = setting("auto", part="machine")
     """auto, cpu, cuda or cuda:N."""
-    runner: str = "auto"
+    runner: str = setting("auto", part="machine", choices=("auto", *RUNNERS))
     """How the step is executed: auto, eager, cuda_graph or compile; auto replays CUDA graphs on a GPU and is eager on a CPU."""
-    kernels: str = "auto"
+    kernels: str = setting("auto", part="machine", choices=("auto", "triton", "ref"))
     """The fused ops: triton, ref (plain PyTorch), or auto, which is Triton on a GPU."""
-    threads: int = 0
+    threads: int = setting(0, part="machine", may_change=True, least=0, most=1024)
     """CPU threads; 0 measures which count is fastest in the first seconds."""
-    keep_memory: bool = True
+    keep_memory: bool = setting(True, part="machine")
     """On a CPU, keep freed memory for the next step instead of giving it back to the system (glibc)."""
-    workers: int = 2
+    workers: int = setting(2, part="place", least=0, most=256)
     """Processes that decode a streamed dataset."""
-    max_abs_logit: float = 1e4
+    max_abs_logit: float = setting(1e4, part="guard", may_change=True, least=0)
     """The run counts as diverged when the mean absolute logit of a reporting interval exceeds this; 0 turns the check off."""
 
     def __post_init__(self) -> None:
-        _require(self.total_kimg > 0 and math.isfinite(self.total_kimg), "total_kimg", self.total_kimg, "above 0")
-        _require(self.batch_size >= 1, "batch_size", self.batch_size, "1 or more")
-        _require(self.generator_batch_factor >= 1, "generator_batch_factor", self.generator_batch_factor, "1 or more")
-        _require(self.d_steps >= 1, "d_steps", self.d_steps, "1 or more")
-        _require(self.d_steps_boost >= 0, "d_steps_boost", self.d_steps_boost, "0 or more")
-        _require(self.packing >= 1, "packing", self.packing, "1 or more")
+        Settings.__post_init__(self)
         divisible = self.batch_size % self.packing == 0
         _require(divisible, "packing", self.packing, f"a divisor of batch_size, which is {self.batch_size}")
-        _require(self.penalty_every >= 1, "penalty_every", self.penalty_every, "1 or more")
-        _require(0 <= self.seed < 2**63, "seed", self.seed, "between 0 and 2^63 - 1")
-        _require(self.ema_halflife_kimg >= 0, "ema_halflife_kimg", self.ema_halflife_kimg, "0 or more")
-        _require(self.ema_start_kimg >= 0, "ema_start_kimg", self.ema_start_kimg, "0 or more")
-        _require(0 <= self.threads <= 1024, "threads", self.threads, "between 0 and 1024")
-        _require(0 <= self.workers <= 256, "workers", self.workers, "between 0 and 256")
-        _require(self.max_abs_logit >= 0, "max_abs_logit", self.max_abs_logit, "0 or more")
-        known = self.runner in ("auto", *RUNNERS)
-        _require(known, "runner", repr(self.runner), "auto, eager, cuda_graph or compile")
-        _require(self.kernels in ("auto", *KERNELS), "kernels", repr(self.kernels), "auto, triton or ref")
         head, _, index = self.device.partition(":")
         known = self.device in ("auto", "cpu", "cuda") or (head == "cuda" and index.isdigit())
         _require(known, "device", repr(self.device), "auto, cpu, cuda or cuda:N")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OptimizerConfig:
+class OptimizerConfig(Settings):
     """One network's optimizer."""
 
     kind: Literal["adam", "rmsprop", "sgd"] = "adam"
-    learning_rate: float = 2e-4
-    beta1: float = 0.5
-    """Adam only."""
-    beta2: float = 0.999
-    """Adam only."""
-    eps: float = 1e-8
-    weight_decay: float = 0.0
+    """Which algorithm."""
+    learning_rate: float = setting(2e-4, above=0, below=math.inf)
+    """Where the schedule begins."""
+    beta1: float = setting(0.5, least=0, below=1)
+    """Decay of the mean gradient; Adam only."""
+    beta2: float = setting(0.999, least=0, below=1)
+    """Decay of the mean squared gradient; Adam only."""
+    eps: float = setting(1e-8, above=0)
+    """Added to the root of the mean squared gradient; Adam and RMSprop."""
+    weight_decay: float = setting(0.0, least=0)
     """L2 penalty added to the gradient."""
-    rmsprop_alpha: float = 0.99
+    rmsprop_alpha: float = setting(0.99, least=0, below=1)
     """Smoothing constant; RMSprop only."""
     schedule: Schedule = "constant"
     """How the learning rate falls over total_kimg: not at all, linearly or along a half cosine to 0; or by halves, whatever the budget."""
-    schedule_start_kimg: float = 0.0
+    schedule_start_kimg: float = setting(0.0, least=0)
     """The learning rate is constant until then."""
     halflife_kimg: float = 0.0
     """Exponential schedule only: how long it takes to halve the learning rate."""
     min_learning_rate: float = 0.0
     """Exponential schedule only: it falls no lower."""
-    momentum: float = 0.0
+    momentum: float = setting(0.0, least=0, below=1)
     """SGD only: the part of the last step that is made again."""
-    final_momentum: float | None = None
+    final_momentum: float | None = setting(None, least=0, below=1)
     """SGD only: where the momentum rises to, in a straight line; unset: it stays."""
-    momentum_ramp_kimg: float = 0.0
+    momentum_ramp_kimg: float = setting(0.0, least=0)
     """SGD only: when final_momentum is reached; 0 begins with it."""
 
     def __post_init__(self) -> None:
-        _require(self.learning_rate > 0 and math.isfinite(self.learning_rate), "learning_rate", self.learning_rate, "above 0")
-        _require(0 <= self.beta1 < 1, "beta1", self.beta1, "at least 0 and below 1")
-        _require(0 <= self.beta2 < 1, "beta2", self.beta2, "at least 0 and below 1")
-        _require(self.eps > 0, "eps", self.eps, "above 0")
-        _require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "0 or more")
-        _require(0 <= self.rmsprop_alpha < 1, "rmsprop_alpha", self.rmsprop_alpha, "at least 0 and below 1")
-        _require(self.schedule_start_kimg >= 0, "schedule_start_kimg", self.schedule_start_kimg, "0 or more")
+        Settings.__post_init__(self)
         halves = self.halflife_kimg > 0 or (self.schedule != "exponential" and self.halflife_kimg == 0)
         _require(halves, "halflife_kimg", self.halflife_kimg, "above 0 with the exponential schedule, and 0 or more without")
         _require(0 <= self.min_learning_rate <= self.learning_rate, "min_learning_rate", self.min_learning_rate, "0 to learning_rate")
-        final = self.momentum if self.final_momentum is None else self.final_momentum
-        for name, value in (("momentum", self.momentum), ("final_momentum", final)):
-            _require(0 <= value < 1, name, value, "at least 0 and below 1")
-        _require(self.momentum_ramp_kimg >= 0, "momentum_ramp_kimg", self.momentum_ramp_kimg, "0 or more")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class EvaluationConfig:
+class EvaluationConfig(Settings):
     """What is measured, and how often."""
 
     metrics: tuple[str, ...] = ("auto",)
     """Full names (``fd5k_digits``); auto takes the dataset's own, none (or an empty list) measures nothing."""
-    every_kimg: float = 0.0
+    every_kimg: float = setting(0.0, least=0)
     """Cadence; 0 divides the budget into four. The first evaluation is before the first step."""
-    batch_size: int = 250
+    batch_size: int = setting(250, least=1)
     """Images in one pass of the generator and the extractor."""
-    samples_every_kimg: float = 0.0
+    samples_every_kimg: float = setting(0.0, least=0)
     """Cadence of the sample grids; 0 follows the evaluations."""
-    grid_size: int = 10
+    grid_size: int = setting(10, least=1, most=32)
     """Rows and columns of a sample grid."""
     truncation: float = 0.0
     """Draw components of z beyond this again (Brock et al. 2019); 0 draws as in training. Normal latents only."""
-    extractor_weights: str = ""
+    extractor_weights: str = setting("", part="place")
     """Weights file for an extractor that needs one."""
 
     def __post_init__(self) -> None:
-        _require(self.every_kimg >= 0, "every_kimg", self.every_kimg, "0 or more")
-        _require(self.samples_every_kimg >= 0, "samples_every_kimg", self.samples_every_kimg, "0 or more")
-        _require(self.batch_size >= 1, "batch_size", self.batch_size, "1 or more")
+        Settings.__post_init__(self)
         # Below 0.01 nearly every draw would be drawn again.
         _require(self.truncation == 0 or self.truncation >= 0.01, "truncation", self.truncation, "0, or 0.01 or more")
-        _require(1 <= self.grid_size <= 32, "grid_size", self.grid_size, "between 1 and 32")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CheckpointConfig:
+class CheckpointConfig(Settings):
     """When the state of a run is saved."""
 
-    every_kimg: float = 0.0
+    every_kimg: float = setting(0.0, least=0)
     """Cadence; 0 follows the evaluations. Ctrl-C and the end of the run always save."""
-    keep: int = 2
+    keep: int = setting(2, least=1)
     """Checkpoints that are kept."""
-
-    def __post_init__(self) -> None:
-        _require(self.every_kimg >= 0, "every_kimg", self.every_kimg, "0 or more")
-        _require(self.keep >= 1, "keep", self.keep, "1 or more")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DataConfig:
+class DataConfig(Settings):
     """Where datasets are found."""
 
     root: str = ""
     """Folder that holds the datasets; empty uses GANBENCH_DATA, the system's folders and the cache."""
     download: bool = True
     """Whether the network may be asked for datasets and weights."""
-    resident_limit_mib: float = 2048.0
+    resident_limit_mib: float = setting(2048.0, least=0)
     """A split that is larger than this when decoded streams from disk."""
-
-    def __post_init__(self) -> None:
-        _require(self.resident_limit_mib >= 0, "resident_limit_mib", self.resident_limit_mib, "0 or more")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunConfig:
     """One run, fully resolved."""
 
-    name: str
+    name: str = field(metadata={"part": "name"})
     """The recipe or architecture as the user named it."""
     architecture: PluginChoice
     loss: PluginChoice
@@ -228,23 +199,41 @@ class RunConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     generator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     discriminator_optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
-    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
-    data: DataConfig = field(default_factory=DataConfig)
-    metrics: tuple[PluginChoice, ...] = ()
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig, metadata={"part": "measuring"})
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig, metadata={"part": "place"})
+    data: DataConfig = field(default_factory=DataConfig, metadata={"part": "place"})
+    metrics: tuple[PluginChoice, ...] = field(default=(), metadata={"part": "measuring"})
     """Metric families with options that somebody set; the others have their defaults."""
 
 
-SECTIONS: dict[str, type] = {
-    "training": TrainingConfig,
-    "generator_optimizer": OptimizerConfig,
-    "discriminator_optimizer": OptimizerConfig,
-    "evaluation": EvaluationConfig,
-    "checkpoint": CheckpointConfig,
-    "data": DataConfig,
+SECTIONS: dict[str, Any] = {
+    table.name: table.default_factory for table in dataclasses.fields(RunConfig) if table.default_factory is not dataclasses.MISSING
 }
-"""The tables of a configuration file besides those of the plugins."""
+"""The tables of a configuration file besides those of the plugins, each with its class."""
 PLUGIN_SECTIONS = ("architecture", "loss", "dataset", "augmentation")
 """The tables of the plugins."""
 NO_PLUGIN = "none"
 """The name that leaves the augmentation out."""
+SETTINGS: dict[str, dataclasses.Field[Any]] = {
+    f"{section}.{f.name}": f for section, settings in SECTIONS.items() for f in dataclasses.fields(settings)
+}
+"""Every setting by its path, but the options of plugins."""
+_TABLES = {f.name: f for f in dataclasses.fields(RunConfig)}
+
+
+def part_of(path: str) -> Part:
+    """Return what a setting is part of, by its path.
+
+    Records of other versions have settings that this one does not know: such a one is part of what its table is, and of the work where the
+    table is unknown too.
+    """
+    for declared in (SETTINGS.get(path), _TABLES.get(path.partition(".")[0])):
+        part: Part | None = declared.metadata.get("part") if declared is not None else None
+        if part is not None:
+            return part
+    return "work"
+
+
+def may_change(path: str) -> bool:
+    """Tell whether a run may go on with another value of a setting."""
+    return part_of(path) == "place" or (path in SETTINGS and bool(SETTINGS[path].metadata.get("may_change")))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganbench.config.model import NO_PLUGIN, PLUGIN_SECTIONS, SECTIONS, PluginChoice, RunConfig
+from ganbench.config.model import NO_PLUGIN, PLUGIN_SECTIONS, SECTIONS, SETTINGS, PluginChoice, RunConfig
 from ganbench.config.values import build, coerce, field_types
 from ganbench.errors import ConfigError, did_you_mean
 from ganbench.plugin.factory import Registered
@@ -264,7 +264,7 @@ def _closest_path(path: str, plugins: Mapping[str, Registered[PluginSpec]]) -> s
     """Say which setting may have been meant: one with the same last part, else the most similar one."""
     if path in SECTIONS or path in plugins:
         return f"it is a table; set what is in it, as {'training.seed' if path in SECTIONS else path + '.name'}"
-    known = [f"{s}.{name}" for s, cls in SECTIONS.items() for name in field_types(cls)]
+    known = [*SETTINGS]
     for section, plugin in plugins.items():
         known += [f"{section}.name", *(f"{section}.options.{name}" for name in field_types(plugin.spec.options))]
     ends = [k for k in known if k.endswith("." + path.rpartition(".")[2])]

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ganbench.config.model import part_of
 from ganbench.config.resolve import Layer, flatten
 from ganbench.errors import UsageError
 from ganbench.fleet.executor import CellRequest
@@ -19,8 +20,6 @@ from ganbench.plugin.manager import PluginManager
 from ganbench.record.serialise import encode
 from ganbench.run.plan import RunPlan, plan_run
 
-_NOT_IDENTITY = ("data.", "checkpoint.", "training.workers", "evaluation.extractor_weights")
-"""Settings that change no bit of a run."""
 _ID_DIGITS = 10
 
 
@@ -40,7 +39,7 @@ class ResolvedCell:
 
 def cell_id(plan: RunPlan) -> str:
     """Return the identity of a cell: equal for what would be the same run, another one when a plugin's source has changed."""
-    values = {path: value for path, value in flatten(plan.config).items() if not path.startswith(_NOT_IDENTITY)}
+    values = {path: value for path, value in flatten(plan.config).items() if part_of(path) != "place"}
     values["evaluation.metrics"] = [one.name for one in plan.metrics]
     plugins = [*plan.plugins, *([plan.recipe] if plan.recipe else [])]
     text = json.dumps([encode(values), [encode(one.identity()) for one in plugins]], sort_keys=True)

@@ -18,11 +18,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ganbench.config.model import part_of
 from ganbench.record.record import MIXED_MACHINES, Difference, Key, RunRecord, Scalar, Status
 
-_NOT_CHOSEN = frozenset({"training.seed", "training.workers", "training.max_abs_logit"})
-"""Settings that change neither what is computed nor how fast."""
-_NOT_CHOSEN_SECTIONS = ("evaluation.", "metrics.", "checkpoint.", "data.")
 _CODE = ".code"
 """How the fields of the work key end that say which code was used: the one difference that is allowed."""
 _ID_DIGITS = 12
@@ -103,15 +101,16 @@ def names_of(cells: Iterable[CellRuns]) -> dict[str, str]:
 
 def _settings(record: RunRecord) -> tuple[tuple[str, Scalar], ...]:
     """Return what the user chose, and what followed from it; without seed, code and data's content."""
-    chosen: dict[str, Scalar] = {path: _scalar(value) for path, value in record.config.items() if _is_chosen(path)}
-    chosen |= {path: value for path, value in record.keys.work.fields if not path.endswith(_CODE) and path != "data.hash"}
+    chosen = {path: _scalar(value) for path, value in record.config.items() if part_of(path) in ("work", "machine")}
+    chosen |= {path: value for path, value in _work(record).fields if not path.endswith(_CODE) and path != "data.hash"}
     if "training.device" in chosen:
         chosen["training.device"] = str(chosen["training.device"]).partition(":")[0]
     return tuple(sorted({**chosen, "name": record.name, "dataset": record.dataset}.items()))
 
 
-def _is_chosen(path: str) -> bool:
-    return path not in _NOT_CHOSEN and not path.startswith(_NOT_CHOSEN_SECTIONS)
+def _work(record: RunRecord) -> Key:
+    """Return the work key without the settings that an older version counted among the work and this one does not."""
+    return Key.of(**{path: value for path, value in record.keys.work.fields if path not in record.config or part_of(path) == "work"})
 
 
 def _scalar(value: Scalar | list[str]) -> Scalar:
@@ -231,7 +230,7 @@ def group_replicates(records: Iterable[RunRecord]) -> tuple[Replicates, ...]:
     rows: dict[tuple[Scalar | Key, ...], dict[tuple[str, str, str], RunRecord]] = {}
     for record in records:
         keys = record.keys
-        row = rows.setdefault((record.dataset, record.name, keys.hardware, keys.software, keys.work), {})
+        row = rows.setdefault((record.dataset, record.name, keys.hardware, keys.software, _work(record)), {})
         row[record.run_id, record.host, record.created] = record
     ordered = (sorted(row.values(), key=lambda run: (run.seed, run.created, run.run_id)) for row in rows.values())
     return tuple(Replicates(runs=tuple(runs)) for runs in ordered)
@@ -259,7 +258,7 @@ def _family(run: RunRecord) -> tuple[Scalar, ...]:
 
 
 def _settings_that_tell(run: RunRecord) -> dict[str, Scalar]:
-    return {**dict(run.keys.software.fields), **dict(run.keys.work.fields)}
+    return {**dict(run.keys.software.fields), **dict(_work(run).fields)}
 
 
 def _name(field: str) -> str:

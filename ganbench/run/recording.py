@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import ganbench
+from ganbench.config.model import may_change, part_of
 from ganbench.config.resolve import flatten
 from ganbench.errors import UsageError
 from ganbench.record.machine import hardware_key, host_name
@@ -20,13 +21,6 @@ from ganbench.spec import RecipeSpec
 
 if TYPE_CHECKING:
     from ganbench.run.session import Session
-
-_NOT_WORK = frozenset(
-    {"name", "training.seed", "training.device", "training.threads", "training.workers", "training.runner", "training.kernels"}
-    | {f"training.{n}" for n in ("precision", "tf32", "channels_last", "keep_memory", "deterministic", "cudnn_benchmark", "max_abs_logit")}
-)
-"""Settings that belong to the seed, the machine or the software key."""
-_NOT_WORK_SECTIONS = ("evaluation.", "metrics.", "checkpoint.", "data.")
 
 
 def config_values(flat: Mapping[str, object]) -> dict[str, Scalar | list[str]]:
@@ -38,7 +32,7 @@ def work_key(session: Session) -> Key:
     """Return what was computed: plugins with their sources, options, data and budget; not where, and not how it was measured."""
     fields: dict[str, Scalar] = {}
     for path, value in flatten(session.plan.config).items():
-        if path not in _NOT_WORK and not path.startswith(_NOT_WORK_SECTIONS):
+        if part_of(path) == "work":
             fields[path] = ",".join(map(str, value)) if isinstance(value, tuple) else value
     for one in session.plan.plugins:
         identity = one.identity()
@@ -153,10 +147,6 @@ def utc_now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-_MAY_CHANGE = ("data.", "checkpoint.", "training.workers", "training.threads", "training.max_abs_logit", "evaluation.extractor_weights")
-"""Settings that change no bit of a run: where files lie, how they are read, how often the state is saved."""
-
-
 def run_facts(session: Session) -> dict[str, Any]:
     """Return what a checkpoint holds to recognise its run by, as plain values."""
     made = session.materials
@@ -199,7 +189,7 @@ def check_same_run(session: Session, state: dict[str, Any], *, force: bool) -> N
 
 def _check_config(before: dict[str, Any], now: dict[str, Any]) -> None:
     for path in sorted(before.keys() | now.keys()):
-        if before.get(path) != now.get(path) and not path.startswith(_MAY_CHANGE):
+        if before.get(path) != now.get(path) and not may_change(path):
             raise UsageError(
                 f"{path} has changed since the run began (it was {before.get(path)!r}, now {now.get(path)!r})",
                 hint="restore it in config.toml, or start a new run",

@@ -34,7 +34,7 @@ def test_collapse_is_twice_as_bad_as_the_best_and_beyond_the_spread(
 ) -> None:
     """Of the first metric, at the end of the run."""
     evaluations = tuple(
-        Evaluation(images_seen=i, training_seconds=float(i), values=(make_value(v, spread=spread, higher_is_better=higher_is_better),))
+        Evaluation(samples_seen=i, training_seconds=float(i), values=(make_value(v, spread=spread, higher_is_better=higher_is_better),))
         for i, v in enumerate(values)
     )
     assert has_collapsed(evaluations) is collapsed
@@ -60,6 +60,7 @@ SAME_WORK = [
     {"evaluation.every_kimg": 0.05},
     {"evaluation.metrics": ()},
     {"checkpoint.keep": 5},
+    {"training.force": True},
     {"data.resident_limit_mib": 1.0},
 ]
 OTHER_WORK = [

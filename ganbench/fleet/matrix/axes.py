@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganbench.config.model import PLUGIN_SECTIONS, SECTIONS
+from ganbench.config.model import PLUGIN_SECTIONS, SETTINGS
 from ganbench.errors import UsageError, did_you_mean
 
 PLUGIN = "plugin"
@@ -69,11 +69,10 @@ def setting_path(name: str, where: str) -> str:
         return name
     if section == "metrics" and rest.count(".") == 1:
         return name
-    fields = {f"{s}.{field.name}" for s, cls in SECTIONS.items() for field in dataclasses.fields(cls)}
-    if name in fields:
+    if name in SETTINGS:
         return name
-    ends = [path for path in sorted(fields) if path.rpartition(".")[2] == name]
-    hint = f"did you mean {ends[0]!r}?" if ends else did_you_mean(name, [*SHORT_NAMES, *fields])
+    ends = [path for path in sorted(SETTINGS) if path.rpartition(".")[2] == name]
+    hint = f"did you mean {ends[0]!r}?" if ends else did_you_mean(name, [*SHORT_NAMES, *SETTINGS])
     raise UsageError(f"{where}: unknown setting {name!r}", hint=hint if "mean" in hint else "an option is architecture.options.NAME")
 
 
