@@ -30,7 +30,7 @@ def test_the_record_is_consistent(trained: Callable[..., Session]) -> None:
     assert (record.status, record.status_detail, record.num_resumes) == ("complete", "", 0)
     assert record.run_id == session.directory.path.name
     assert record.seed == record.config["training.seed"] == 7
-    assert record.work.images_seen == record.evaluations[-1].images_seen == 240
+    assert record.work.samples_seen == record.evaluations[-1].samples_seen == 240
     assert record.work.generator_steps == 10
     assert record.work.generator_parameters == sum(p.numel() for p in session.materials.networks.generator.parameters())
     assert record.dataset_hash == session.materials.dataset.train.content_hash
