@@ -75,9 +75,9 @@ def _of_plugins(ctx: click.Context) -> dict[str, str]:
     return summaries(_off(ctx), _COMMANDS)
 
 
-def _off(ctx: click.Context | None) -> tuple[str, ...]:
-    """Return the plugins that ``-p no:NAME`` switches off; asked before the group itself has run, or without a call of it."""
-    return tuple((ctx.params.get("off") if ctx else None) or ())
+def _off(ctx: click.Context) -> tuple[str, ...]:
+    """Return the plugins that ``-p no:NAME`` switches off; asked before the group itself has run."""
+    return tuple(ctx.params.get("off") or ())
 
 
 def switched_off(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from ganbench.cli.main import cli, main
@@ -116,12 +117,15 @@ def test_a_run_without_metrics_has_a_speed(capfd: pytest.CaptureFixture[str]) ->
     assert record["throughput"]["samples_per_second"] > 0
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in cli.list_commands(None))])  # type: ignore[arg-type]
+CONTEXT = click.Context(cli)
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in cli.list_commands(CONTEXT))])
 def test_help_shows_every_option(command: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     """Each with a help text, and the command with a summary."""
     assert main([*command, "--help"]) == 0
     printed = capfd.readouterr().out
-    found = cli.get_command(None, command[0]) if command else cli  # type: ignore[arg-type]
+    found = cli.get_command(CONTEXT, command[0]) if command else cli
     assert found is not None
     assert found.help
     for parameter in found.params:
