@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ganbench.spec import AugmentationSpec as AugmentationSpec
     from ganbench.spec import CommandSpec as CommandSpec
     from ganbench.spec import DatasetSpec as DatasetSpec
+    from ganbench.spec import ExecutorSpec as ExecutorSpec
     from ganbench.spec import ExtractorSpec as ExtractorSpec
     from ganbench.spec import FrozenSamplesSpec as FrozenSamplesSpec
     from ganbench.spec import ImageShape as ImageShape
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from ganbench.spec import PluginSpec as PluginSpec
     from ganbench.spec import Quantity as Quantity
     from ganbench.spec import RecipeSpec as RecipeSpec
+    from ganbench.spec import ReporterSpec as ReporterSpec
+    from ganbench.spec import SpaceSpec as SpaceSpec
     from ganbench.training.algorithm import Algorithm as Algorithm
     from ganbench.training.algorithm import AlgorithmContext as AlgorithmContext
     from ganbench.training.networks import Networks as Networks
@@ -76,6 +79,7 @@ _HOME_OF = {
     "DatasetSpec": "ganbench.spec",
     "Discriminate": "ganbench.training.objective",
     "Evaluation": "ganbench.record.record",
+    "ExecutorSpec": "ganbench.spec",
     "Extractor": "ganbench.evaluation.protocol",
     "ExtractorContext": "ganbench.evaluation.protocol",
     "ExtractorSpec": "ganbench.spec",
@@ -100,11 +104,13 @@ _HOME_OF = {
     "PluginSpec": "ganbench.spec",
     "Quantity": "ganbench.spec",
     "RecipeSpec": "ganbench.spec",
+    "ReporterSpec": "ganbench.spec",
     "RunFailed": "ganbench.errors",
     "RunRecord": "ganbench.record.record",
     "SampleSet": "ganbench.evaluation.protocol",
     "Seen": "ganbench.training.objective",
     "Source": "ganbench.data.source",
+    "SpaceSpec": "ganbench.spec",
     "Term": "ganbench.training.objective",
     "Translation": "ganbench.training.networks",
     "UsageError": "ganbench.errors",

@@ -252,6 +252,38 @@ class FrozenSamplesSpec(PluginSpec):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SpaceSpec(PluginSpec):
+    """What one sample is: an image, a point, a sound. ``factory`` names the subclass of ``ganbench.Space``, which datasets make."""
+
+    kind: ClassVar[str] = "space"
+
+    unit: str = ""
+    """Samples in the plural, as tables write them: ``images`` in ``images/s``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecutorSpec(PluginSpec):
+    """What runs the cells of a matrix. ``factory(options, context: ganbench.ExecutorContext) -> ganbench.Executor``."""
+
+    kind: ClassVar[str] = "executor"
+
+    def use(self, name: str) -> str:
+        """Return the command that runs cells by it."""
+        return f"ganbench matrix FILE --executor {name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReporterSpec(PluginSpec):
+    """Who is told what happens in a run. ``factory(options, context: ganbench.ReporterContext) -> Callable[[ganbench.Event], None]``."""
+
+    kind: ClassVar[str] = "reporter"
+
+    def use(self, name: str) -> str:
+        """Return the command whose run it is told of."""
+        return f"ganbench run --plugin NAME --reporter {name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CommandSpec(PluginSpec):
     """A further command of the command line, ``ganbench NAME``. ``factory`` names a click command, or ``factory(options, invocation)``.
 
