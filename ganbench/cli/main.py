@@ -16,7 +16,7 @@ import click
 
 from ganbench.errors import GanbenchError
 
-_COMMANDS = {
+OWN_COMMANDS = {
     "run": ("ganbench.cli.run", "Train one configuration and print its throughput and FID table."),
     "matrix": ("ganbench.cli.matrix", "Run many configurations, each in a process of its own, and print one table."),
     "table": ("ganbench.cli.table", "Compare finished runs in one table."),
@@ -30,6 +30,7 @@ _COMMANDS = {
     "doctor": ("ganbench.cli.doctor", "Check this machine: devices, plugins, data, weights, folders."),
     "completion": ("ganbench.cli.completion", "Print the completion script of a shell."),
 }
+"""The module and the summary of each command of ganbench itself; no plugin takes its name."""
 
 _NO_ARGUMENTS: tuple[type[click.UsageError], ...] = tuple(filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)]))
 """What click 8.2 and later raise for a group without a subcommand, where earlier ones print the help."""
@@ -49,30 +50,30 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of use, those of plugins last."""
-        return [*_COMMANDS, *_of_plugins(ctx)]
+        return [*OWN_COMMANDS, *_of_plugins(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the one that is wanted."""
-        if cmd_name in _COMMANDS:
-            command: click.Command = importlib.import_module(_COMMANDS[cmd_name][0]).command
+        if cmd_name in OWN_COMMANDS:
+            command: click.Command = importlib.import_module(OWN_COMMANDS[cmd_name][0]).command
             return command
         if ctx.resilient_parsing or cmd_name.startswith("-"):
             return None
         from ganbench.cli.plugin_commands import find_command
 
-        return find_command(cmd_name, _off(ctx), _COMMANDS)
+        return find_command(cmd_name, _off(ctx))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([*((name, summary) for name, (_, summary) in _COMMANDS.items()), *_of_plugins(ctx).items()])
+            formatter.write_dl([*((name, summary) for name, (_, summary) in OWN_COMMANDS.items()), *_of_plugins(ctx).items()])
 
 
 def _of_plugins(ctx: click.Context) -> dict[str, str]:
     """Return the names and summaries of the commands that plugins add."""
     from ganbench.cli.plugin_commands import summaries
 
-    return summaries(_off(ctx), _COMMANDS)
+    return summaries(_off(ctx))
 
 
 def _off(ctx: click.Context) -> tuple[str, ...]:

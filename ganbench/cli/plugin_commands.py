@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganbench.cli.main import OWN_COMMANDS
 from ganbench.plugin.manager import COMMANDS, PluginManager
-from ganbench.spec import CommandSpec
+from ganbench.spec import CommandSpec, PluginSpec
 
 if TYPE_CHECKING:
     from ganbench.plugin.factory import Registered
 
 
-def summaries(off: Iterable[str], own: Container[str]) -> dict[str, str]:
+def summaries(off: Iterable[str]) -> dict[str, str]:
     """Return the summary of each command that plugins add, under the name that the user types.
 
     Only the entry points of commands are loaded, and no command is imported.
-
-    Args:
-        off: the plugins that are switched off.
-        own: the names of ganbench's own commands, which no plugin takes from it.
     """
     manager = PluginManager(off=off, groups=(COMMANDS,))
-    return {_typed_name(one, manager, own): one.spec.summary for one in manager.specs(CommandSpec)}
+    return {typed_name(one, manager): one.spec.summary for one in manager.specs(CommandSpec)}
 
 
-def _typed_name(one: Registered[CommandSpec], manager: PluginManager, own: Container[str]) -> str:
-    """Return the name, or ``DISTRIBUTION:NAME`` where ganbench or another plugin has a command of that name."""
-    is_taken = one.spec.name in own or manager.conflicts(one)
-    return f"{one.distribution}:{one.spec.name}" if is_taken else one.spec.name
-
-
-def find_command(name: str, off: Iterable[str], own: Iterable[str]) -> click.Command:
+def find_command(name: str, off: Iterable[str]) -> click.Command:
     """Import the command that a plugin registers under a name.
 
     Raises:
         PluginError: there is none, two distributions register it, or it cannot be imported.
     """
-    registered = PluginManager(off=off).find(CommandSpec, name, others=own)
+    registered = PluginManager(off=off).find(CommandSpec, name, others=OWN_COMMANDS)
     target = registered.load()
     return target if isinstance(target, click.Command) else _command_of(registered, target)
+
+
+def typed_name(one: Registered[PluginSpec], manager: PluginManager) -> str:
+    """Return the name of a plugin, or ``DISTRIBUTION:NAME`` where another plugin or a command of ganbench itself has that name."""
+    is_taken = manager.conflicts(one) or has_name_of_an_own_command(one)
+    return f"{one.distribution}:{one.spec.name}" if is_taken else one.spec.name
+
+
+def has_name_of_an_own_command(one: Registered[PluginSpec]) -> bool:
+    """Tell whether a plugin's command is called like one of ganbench's."""
+    return isinstance(one.spec, CommandSpec) and one.spec.name in OWN_COMMANDS
 
 
 def _command_of(registered: Registered[CommandSpec], function: Callable[..., Any]) -> click.Command:

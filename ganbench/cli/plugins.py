@@ -72,17 +72,25 @@ def list_rows(manager: PluginManager) -> list[dict[str, str]]:
     causes = {(s.distribution, s.entry): s.cause for s in manager.statuses if s.status == "ok"}
     rows = []
     for one in sorted(manager.registered, key=lambda r: (r.spec.kind, r.spec.name, r.distribution)):
-        clash = manager.conflicts(one)
-        cause = causes.get((one.distribution, one.entry), "")
-        if clash:
-            both = sorted(f"{r.distribution}:{r.spec.name}" for r in [one, *clash])
-            cause = f"say {' or '.join(both)}"
-        rows.append(_row(one.spec.name, one.spec.kind, one.distribution, one.version, "conflict" if clash else "ok", cause))
+        conflict = _conflict(one, manager)
+        cause = conflict or causes.get((one.distribution, one.entry), "")
+        rows.append(_row(one.spec.name, one.spec.kind, one.distribution, one.version, "conflict" if conflict else "ok", cause))
     used = {(r.distribution, r.entry) for r in manager.registered}
     for s in manager.statuses:
         if s.status != "ok" or (s.distribution, s.entry) not in used:
             rows.append(_row(s.entry, "hooks" if s.status == "ok" else "-", s.distribution, s.version, s.status, s.cause))
     return rows
+
+
+def _conflict(one: Registered[PluginSpec], manager: PluginManager) -> str:
+    """Say how to name a plugin whose name is taken; nothing where it is not."""
+    from ganbench.cli.plugin_commands import has_name_of_an_own_command
+
+    own = f"{one.distribution}:{one.spec.name}"
+    if has_name_of_an_own_command(one):
+        return f"ganbench has a command of this name; say {own}"
+    others = [f"{r.distribution}:{r.spec.name}" for r in manager.conflicts(one)]
+    return f"say {' or '.join(sorted([own, *others]))}" if others else ""
 
 
 def _row(*values: str) -> dict[str, str]:
@@ -124,6 +132,7 @@ def find_any_kind(manager: PluginManager, name: str) -> list[Registered[PluginSp
 
 def describe(one: Registered[PluginSpec], manager: PluginManager) -> dict[str, Any]:
     """Return everything that a plugin's registration says, without importing its factory."""
+    from ganbench.cli.plugin_commands import typed_name
     from ganbench.config.values import describe_fields
     from ganbench.spec import PluginSpec
 
@@ -138,9 +147,9 @@ def describe(one: Registered[PluginSpec], manager: PluginManager) -> dict[str, A
         "paper": spec.paper,
         "distribution": one.distribution,
         "version": one.version,
-        "status": "conflict" if manager.conflicts(one) else "ok",
+        "status": "conflict" if _conflict(one, manager) else "ok",
         "factory": spec.factory,
-        "use": spec.use(f"{one.distribution}:{spec.name}" if manager.conflicts(one) else spec.name),
+        "use": spec.use(typed_name(one, manager)),
         **{name: _plain(value) for name, value in own.items()},
         "options": [dataclasses.asdict(f) for f in describe_fields(spec.options)],
     }

@@ -38,7 +38,14 @@ def install(site: Path) -> Iterator[Install]:
     """
     made: list[str] = []
 
-    def write(distribution: str, *sources: str, version: str = "1.0", entry: str | None = None, metadata: str | None = None) -> str:
+    def write(
+        distribution: str,
+        *sources: str,
+        version: str = "1.0",
+        entry: str | None = None,
+        metadata: str | None = None,
+        groups: tuple[str, ...] = ("ganbench",),
+    ) -> str:
         modules = [f"fake_{next(_serial)}_{distribution.replace('-', '_')}" for _ in sources]
         for module, source in zip(modules, sources, strict=True):
             (site / f"{module}.py").write_text(HEAD + textwrap.dedent(source).replace("MODULE", module))
@@ -50,7 +57,7 @@ def install(site: Path) -> Iterator[Install]:
             (info / "METADATA").write_text(metadata)
         names = [entry or distribution] if len(modules) == 1 else [f"{distribution}-{i}" for i in range(len(modules))]
         entries = "".join(f"{name} = {module}\n" for name, module in zip(names, modules, strict=True))
-        (info / "entry_points.txt").write_text(f"[ganbench]\n{entries}")
+        (info / "entry_points.txt").write_text("".join(f"[{group}]\n{entries}" for group in groups))
         made.extend(modules)
         return modules[0]
 
