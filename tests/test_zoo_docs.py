@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = (ROOT / "docs" / "zoo.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MANAGER = PluginManager()
-KINDS = ("architecture", "recipe", "loss", "augmentation", "dataset", "metric", "extractor", "reproduction", "command")
+KINDS = ("architecture", "recipe", "loss", "augmentation", "dataset", "metric", "extractor", "reproduction")
 
 
 def rows(kind: str) -> dict[str, dict[str, str]]:

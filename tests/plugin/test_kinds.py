@@ -54,7 +54,7 @@ def test_a_package_looks_up_its_own_kind(install: Install) -> None:
     assert ode == manager.find(kind, "ode") == manager.find(kind, "poems:ode")
     assert ode.build(ode.spec.options()) == "OOOOO"
     assert ode.identity().kind == "poem"
-    with pytest.raises(PluginError, match="unknown poem .odd.; did you mean .ode."):
+    with pytest.raises(PluginError, match=r"unknown poem 'odd'; did you mean 'ode'\?"):
         manager.find(kind, "odd")
 
 
