@@ -12,7 +12,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from ganbench.record.machine import hardware_key, software_key
+from ganbench.record.machine import Place, hardware_key, software_key
 from ganbench_bench.document import software_of
 from ganbench_bench.interleave import Interleaved, Run, Side, measure
 from ganbench_bench.kernels.bench import surroundings
@@ -46,15 +46,17 @@ def machine() -> Callable[[int], dict[str, Any]]:
 
     def describe(threads: int) -> dict[str, Any]:
         software = software_key(
-            device="cpu",
-            precision="fp32",
-            tf32=False,
-            deterministic=False,
-            threads=threads,
-            runner="eager",
-            kernels="ref",
-            channels_last=True,
-            keep_memory=True,
+            Place(
+                device="cpu",
+                precision="fp32",
+                tf32=False,
+                deterministic=False,
+                threads=threads,
+                runner="eager",
+                kernels="ref",
+                channels_last=True,
+                keep_memory=True,
+            )
         )
         return {"hardware": dict(hardware_key("cpu").fields), "software": dict(software.fields)}
 

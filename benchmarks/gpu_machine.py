@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from ganbench.record.machine import hardware_key, software_key
+from ganbench.record.machine import Place, hardware_key, software_key
 
 _QUERY = "name,driver_version,pstate,clocks.sm,clocks.max.sm,clocks.mem,power.limit,temperature.gpu,utilization.gpu,memory.used"
 
@@ -23,14 +23,16 @@ def machine() -> dict[str, Any]:
     """Return everything that a reader of figures from this machine may ask."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     software = software_key(
-        device=device,
-        precision="fp32",
-        tf32=False,
-        deterministic=False,
-        threads=torch.get_num_threads(),
-        runner="auto",
-        kernels="auto",
-        channels_last=True,
+        Place(
+            device=device,
+            precision="fp32",
+            tf32=False,
+            deterministic=False,
+            threads=torch.get_num_threads(),
+            runner="auto",
+            kernels="auto",
+            channels_last=True,
+        )
     )
     versions = {
         name: value for name, value in software.fields if name in ("device", "python", "torch", "cuda", "cudnn", "driver", "triton")

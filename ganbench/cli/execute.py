@@ -1,4 +1,4 @@
-"""Running a session from the command line: signals, logging, progress, and what is printed at the end."""
+"""A run from the command line: signals, logging, progress, and what is printed at the end."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ import click
 from ganbench.errors import Interrupted
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
+from ganbench.record.events import Event, Started
 from ganbench.record.record import RunRecord
-from ganbench.report.live_run import LineReporter, make_reporter
+from ganbench.report.live_run import LineScreen, make_screen
 from ganbench.run.plan import RunPlan
-from ganbench.run.session import Session, run_directory_name
+from ganbench.run.run import Run, run_directory_name
 
 
 class StopSignal:
@@ -29,10 +30,16 @@ class StopSignal:
     def __init__(self) -> None:
         self.training = False
         self.requested = False
+        self.directory: Path | None = None
 
     def __call__(self) -> bool:
         """Tell whether training should stop."""
         return self.requested
+
+    def listen(self, event: Event) -> None:
+        """Learn from a run where it lies, and that there is something to keep."""
+        if isinstance(event, Started):
+            self.training, self.directory = True, event.directory
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -80,7 +87,7 @@ def execute_new(
             return RunDirectory.create_at(out)
         return RunDirectory.create(name=config.name, dataset=dataset_name, seed=config.training.seed)
 
-    return _execute(plan, manager, lambda s: s.run_new(choose), stop, quiet=quiet, as_json=as_json, debug=debug)
+    return _execute(plan, manager, lambda run: run.start(choose), stop, quiet=quiet, as_json=as_json, debug=debug)
 
 
 def execute_resumed(
@@ -95,43 +102,43 @@ def execute_resumed(
 ) -> int:
     """Go on with a run and return the exit code."""
 
-    def run(session: Session) -> RunRecord:
-        return session.run_resumed(directory, force=force)
+    def go_on(run: Run) -> RunRecord:
+        return run.resume(directory, force=force)
 
-    return _execute(plan, manager, run, StopSignal(), quiet=quiet, as_json=as_json, debug=debug)
+    return _execute(plan, manager, go_on, StopSignal(), quiet=quiet, as_json=as_json, debug=debug)
 
 
 def _execute(
     plan: RunPlan,
     manager: PluginManager,
-    run: Callable[[Session], RunRecord],
+    execute: Callable[[Run], RunRecord],
     stop: StopSignal,
     *,
     quiet: bool,
     as_json: bool,
     debug: bool,
 ) -> int:
-    reporter = make_reporter(quiet=quiet, on_started=lambda _: setattr(stop, "training", True))
-    with _logging(debug, reporter), stop.listening():
-        session = Session(plan, manager, reporter, stop)
+    screen = make_screen(quiet=quiet)
+    with _logging(debug, screen), stop.listening():
         try:
-            with reporter:
-                record = run(session)
+            with screen:
+                record = execute(Run(plan, manager, listeners=(stop.listen, screen), should_stop=stop))
         except Interrupted as error:
-            where = run_directory_name(session.directory.path)
-            raise Interrupted(str(error), hint=f"go on with: ganbench run --resume {where}") from error
+            assert stop.directory is not None
+            raise Interrupted(str(error), hint=f"go on with: ganbench run --resume {run_directory_name(stop.directory)}") from error
         except Exception:
             logging.getLogger("ganbench").debug("the run failed", exc_info=True)
             raise
-    _print_result(record, session.directory, as_json=as_json, quiet=quiet)
+    assert stop.directory is not None
+    _print_result(record, stop.directory, as_json=as_json, quiet=quiet)
     return 0 if record.status == "complete" else 3
 
 
 @contextlib.contextmanager
-def _logging(debug: bool, reporter: LineReporter) -> Iterator[None]:
+def _logging(debug: bool, screen: LineScreen) -> Iterator[None]:
     """Send warnings to stderr as one line each, and everything to the run's log once there is one."""
     root, ours = logging.getLogger(), logging.getLogger("ganbench")
-    handler = _LineHandler(reporter, logging.DEBUG if debug else logging.WARNING)
+    handler = _LineHandler(screen, logging.DEBUG if debug else logging.WARNING)
     before = root.level, ours.level
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
@@ -152,27 +159,27 @@ class _LineHandler(logging.Handler):
     """Prints records as ``warning: text``, and what is downloaded, so that nobody waits without knowing for what.
 
     Args:
-        reporter: prints them.
+        screen: prints them.
         least: the lowest level that is printed.
     """
 
-    def __init__(self, reporter: LineReporter, least: int) -> None:
+    def __init__(self, screen: LineScreen, least: int) -> None:
         super().__init__()
-        self._reporter, self._least = reporter, least
+        self._screen, self._least = screen, least
 
     def emit(self, record: logging.LogRecord) -> None:
         text = " ".join(record.getMessage().split())
         if record.name == "ganbench.download":
-            self._reporter.notice(text)
+            self._screen.notice(text)
         elif record.levelno >= self._least and record.name != "py.warnings":  # other libraries' warnings belong in the log
-            self._reporter.message(f"{record.levelname.lower()}: {text}")
+            self._screen.message(f"{record.levelname.lower()}: {text}")
 
 
-def _print_result(record: RunRecord, directory: RunDirectory, *, as_json: bool, quiet: bool) -> None:
+def _print_result(record: RunRecord, directory: Path, *, as_json: bool, quiet: bool) -> None:
     """Print the record or the table on stdout, then one sentence."""
     from ganbench.report.run_sentence import result_sentence
 
-    sentence = result_sentence(record, run_directory_name(directory.path))
+    sentence = result_sentence(record, run_directory_name(directory))
     if as_json:
         from ganbench.record.serialise import to_json
 

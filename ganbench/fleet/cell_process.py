@@ -33,10 +33,10 @@ from ganbench.fleet.executor import CellOutcome, CellProgress, CellRequest, Cell
 from ganbench.fleet.worker import Say, die_with_parent, kill_group
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
-from ganbench.record.record import Evaluation, RunRecord
-from ganbench.run.events import Progress
+from ganbench.record.events import Evaluated, Event, Message, Progressed, Started
+from ganbench.record.record import RunRecord
 from ganbench.run.plan import RunPlan, plan_run
-from ganbench.run.session import Session
+from ganbench.run.run import Run
 
 logger = logging.getLogger(__name__)
 
@@ -76,11 +76,11 @@ def run_cell(
     """
     began = time.monotonic()
     output: tuple[str, ...] = ()
-    reporter = CellReporter(task.name, tell, training)
+    listener = CellListener(task.name, tell, training)
     state: Ending
     try:
-        with _logging(), contextlib.closing(reporter):
-            record = _run(task, reporter, stop)
+        with _logging(), contextlib.closing(listener):
+            record = _run(task, listener, stop)
         state, reason = ("done", "") if record.status == "complete" else ("diverged", record.status_detail)
     except (Interrupted, KeyboardInterrupt):
         state, reason = "interrupted", ""
@@ -94,7 +94,7 @@ def run_cell(
     return CellOutcome(name=task.name, state=state, reason=" ".join(reason.split()), output=output, seconds=time.monotonic() - began)
 
 
-class CellReporter:
+class CellListener:
     """Tells how far a cell is, and keeps the run's log.
 
     Args:
@@ -108,31 +108,39 @@ class CellReporter:
         self._last = 0.0
         self._log: logging.Handler = logging.NullHandler()
 
-    def started(self, directory: Path, description: str) -> None:
-        """Open the log; from here on there is something to keep."""
-        self._training()
+    def __call__(self, event: Event) -> None:
+        """Log what happened; progress is told, twice a second at most."""
+        match event:
+            case Started():
+                self._training()  # from here on there is something to keep
+                self._open_log(event.directory)
+                logger.info(event.description)
+            case Message():
+                logger.info(event.text)
+            case Evaluated(evaluation=evaluation):
+                values = "  ".join(f"{value.label} {value.value:.4g}" for value in evaluation.values)
+                logger.info("%.1f kimg  %s", evaluation.samples_seen / 1000, values)
+            case Progressed():
+                self._tell_progress(event)
+
+    def _open_log(self, directory: Path) -> None:
         with contextlib.suppress(OSError):
             self._log = logging.FileHandler(directory / "log.txt", encoding="utf-8")
             self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
             logging.getLogger().addHandler(self._log)
-        logger.info(description)
 
-    def message(self, text: str) -> None:
-        """Log it."""
-        logger.info(text)
-
-    def progressed(self, progress: Progress) -> None:
-        """Tell it, twice a second at most."""
+    def _tell_progress(self, event: Progressed) -> None:
         now = time.monotonic()
         if now - self._last >= _PROGRESS_SECONDS:
             self._last = now
-            numbers = asdict(progress)
-            self._tell(CellProgress(name=self._name, **{n: numbers[n] for n in ("samples_seen", "total_samples", "samples_per_second")}))
-
-    def evaluated(self, evaluation: Evaluation) -> None:
-        """Log the values."""
-        values = "  ".join(f"{value.label} {value.value:.4g}" for value in evaluation.values)
-        logger.info("%.1f kimg  %s", evaluation.samples_seen / 1000, values)
+            self._tell(
+                CellProgress(
+                    name=self._name,
+                    samples_seen=event.samples_seen,
+                    total_samples=event.total_samples,
+                    samples_per_second=event.samples_per_second,
+                )
+            )
 
     def close(self) -> None:
         """Close the log."""
@@ -145,7 +153,7 @@ def _is_unsupported(error: UsageError) -> bool:
     return isinstance(error, ConfigError) or (isinstance(error, PluginError) and isinstance(error.__cause__, ValueError))
 
 
-def _run(task: CellTask, reporter: CellReporter, stop: Callable[[], bool]) -> RunRecord:
+def _run(task: CellTask, listener: CellListener, stop: Callable[[], bool]) -> RunRecord:
     manager = PluginManager(off=task.request.off)
     path = task.directory
     if (path / "config.toml").is_file():
@@ -154,20 +162,20 @@ def _run(task: CellTask, reporter: CellReporter, stop: Callable[[], bool]) -> Ru
             settings = read_settings(directory.config_path)
             plan = plan_run(manager, settings.pop("name"), [Layer(origin=str(directory.config_path), settings=settings)])
             try:
-                return _session(plan, manager, reporter, stop).run_resumed(directory)
+                return _build(plan, manager, listener, stop).resume(directory)
             except UsageError as error:
                 hint = f"remove {path} to run the cell from its start, or force it with `ganbench run --resume {path} --force`"
                 raise UsageError(f"it cannot be resumed: {error.what}", hint=hint) from error
     layers = [Layer(origin="matrix", settings=task.request.settings)]
     layers.append(Layer(origin="matrix", settings={"training.threads": task.threads}))
     plan = plan_run(manager, task.request.plugin, layers, task.request.options)
-    return _session(plan, manager, reporter, stop).run_new(lambda _: RunDirectory.create_at(path))
+    return _build(plan, manager, listener, stop).start(lambda _: RunDirectory.create_at(path))
 
 
-def _session(plan: RunPlan, manager: PluginManager, reporter: CellReporter, stop: Callable[[], bool]) -> Session:
+def _build(plan: RunPlan, manager: PluginManager, listener: CellListener, stop: Callable[[], bool]) -> Run:
     # Networks are checked and reference features made before a run chooses its thread count.
     torch.set_num_threads(plan.config.training.threads or 1)
-    return Session(plan, manager, reporter, stop)
+    return Run(plan, manager, listeners=(listener,), should_stop=stop)
 
 
 @contextlib.contextmanager

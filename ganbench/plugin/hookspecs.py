@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pluggy
 
 if TYPE_CHECKING:
-    from ganbench.config.model import RunConfig
-    from ganbench.record.record import Evaluation, RunRecord
+    from ganbench.record.events import Ended, Evaluated, Started
     from ganbench.spec import PluginSpec
 
 hookspec = pluggy.HookspecMarker("ganbench")
@@ -35,8 +33,8 @@ def ganbench_environment() -> Mapping[str, str] | None:
 
 
 @hookspec
-def ganbench_before_run(config: RunConfig, directory: Path) -> None:
-    """See the resolved configuration and the run directory before the first step (again on resume)."""
+def ganbench_before_run(event: Started) -> None:
+    """See the resolved configuration, by path, and the run directory before the first step (again on resume)."""
 
 
 @hookspec
@@ -45,10 +43,10 @@ def ganbench_after_step(samples_seen: int, generator_steps: int) -> None:
 
 
 @hookspec
-def ganbench_after_evaluation(evaluation: Evaluation) -> None:
+def ganbench_after_evaluation(event: Evaluated) -> None:
     """See each evaluation, off the training clock."""
 
 
 @hookspec
-def ganbench_after_run(record: RunRecord) -> None:
-    """See the record after it was written, whatever its status."""
+def ganbench_after_run(event: Ended) -> None:
+    """See the record after it was written, whatever its status: complete, diverged, interrupted or failed."""

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from ganbench.record.events import Evaluated, Event, Progressed
 from ganbench.record.files import storage_errors
 from ganbench.record.serialise import encode
 
@@ -53,6 +54,19 @@ class EventLog:
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         line = json.dumps(encode({"time": now, "event": event, **fields}), allow_nan=False) + "\n"
         self._append(line.encode())
+
+    def write_event(self, event: Event) -> None:
+        """Append what an event of a run measured; events without numbers leave no line.
+
+        Raises:
+            StorageError: the disk is full or not writable.
+        """
+        match event:
+            case Progressed():
+                numbers = {"samples_seen": event.samples_seen, "generator_steps": event.generator_steps}
+                self.write("progress", **numbers, training_seconds=round(event.training_seconds, 4), **event.statistics)
+            case Evaluated(evaluation=evaluation):
+                self.write("evaluation", samples_seen=evaluation.samples_seen, values=evaluation.values)
 
     def truncate(self, offset: int) -> None:
         """Forget every line after ``offset``; a file that is already shorter stays as it is."""

@@ -11,6 +11,7 @@ import functools
 import importlib.metadata
 import platform
 import socket
+from dataclasses import dataclass
 
 from ganbench.record import probes
 from ganbench.record.record import Key, Scalar
@@ -41,48 +42,56 @@ def hardware_key(device: str) -> Key:
     )
 
 
-def software_key(
-    *,
-    device: str,
-    precision: str,
-    tf32: bool,
-    deterministic: bool,
-    threads: int,
-    runner: str,
-    kernels: str,
-    channels_last: bool,
-    keep_memory: bool = False,
-) -> Key:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where and by what means the steps of a run are executed: a process of the run, its device, and how they compute."""
+
+    device: str
+    """``cpu``, ``cuda`` or ``cuda:N``."""
+    rank: int = 0
+    """Which of the run's processes this is."""
+    world: int = 1
+    """How many processes the run has."""
+    precision: str
+    """``fp32`` or ``bf16``."""
+    tf32: bool
+    """Whether fp32 products may use TF32."""
+    deterministic: bool
+    """Whether only deterministic algorithms are used."""
+    threads: int
+    """CPU threads of torch."""
+    runner: str
+    """How a step is executed: ``eager``, ``cuda_graph`` or ``compile``."""
+    kernels: str
+    """What the fused ops are: ``triton`` or ``ref``."""
+    channels_last: bool
+    """The layout: whether images lie in memory as NHWC."""
+    keep_memory: bool = False
+    """Whether the C library keeps freed memory."""
+
+
+def software_key(place: Place) -> Key:
     """Return the key of the software and the numerics of a run.
 
-    Args:
-        device: ``cpu``, ``cuda`` or ``cuda:N``.
-        precision: ``fp32`` or ``bf16``.
-        tf32: whether fp32 products may use TF32.
-        deterministic: whether only deterministic algorithms are used.
-        threads: CPU threads of torch.
-        runner: how a step is executed: ``eager``, ``cuda_graph`` or ``compile``.
-        kernels: what the fused ops are: ``triton`` or ``ref``.
-        channels_last: whether images lie in memory as NHWC.
-        keep_memory: whether the C library keeps freed memory.
-
     Returns:
-        The arguments (only the kind of device) with python, torch, and on a GPU cuda, cudnn, driver, triton and cudnn_benchmark.
+        The fields of the place (only the kind of its device, and nothing of a single process) with python, torch, and on a GPU cuda,
+        cudnn, driver, triton and cudnn_benchmark.
     """
-    kind = device.partition(":")[0]
+    kind = place.device.partition(":")[0]
     import torch
 
     on_gpu = kind == "cuda"
     return Key.of(
+        **({"world": place.world} if place.world > 1 else {}),
         device=kind,
-        precision=precision,
-        tf32=tf32,
-        deterministic=deterministic,
-        threads=threads,
-        runner=runner,
-        kernels=kernels,
-        channels_last=channels_last,
-        keep_memory=keep_memory,
+        precision=place.precision,
+        tf32=place.tf32,
+        deterministic=place.deterministic,
+        threads=place.threads,
+        runner=place.runner,
+        kernels=place.kernels,
+        channels_last=place.channels_last,
+        keep_memory=place.keep_memory,
         python=".".join(platform.python_version_tuple()[:2]),
         torch=str(torch.__version__),
         cuda=(torch.version.cuda or torch.version.hip) if on_gpu else None,

@@ -7,15 +7,14 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganbench.record.events import Evaluated, Event, Message, Progressed, Started
 from ganbench.record.record import Evaluation
-from ganbench.run.events import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -34,21 +33,20 @@ class _LogFile(logging.FileHandler):
             super().close()
 
 
-class LineReporter:
-    """Plain lines: for logs, pipes and CI.
+class LineScreen:
+    """Listens to a run and prints plain lines: for logs, pipes and CI.
 
     Args:
         quiet: only warnings and errors are printed.
-        on_started: called with the run directory when there is one.
     """
 
-    def __init__(self, *, quiet: bool, on_started: Callable[[Path], None]) -> None:
-        self._quiet, self._on_started = quiet, on_started
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
         self._last = -PLAIN_SECONDS
         self._held: list[str] | None = []
         self._log: logging.FileHandler | None = None
 
-    def __enter__(self) -> LineReporter:
+    def __enter__(self) -> LineScreen:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -59,11 +57,22 @@ class LineReporter:
             logging.getLogger().removeHandler(self._log)
             self._log.close()
 
-    def started(self, directory: Path, description: str) -> None:
-        """Name the run directory first, and open its log."""
-        from ganbench.run.session import run_directory_name
+    def __call__(self, event: Event) -> None:
+        """Show what happened."""
+        match event:
+            case Started():
+                self._start(event.directory, event.description)
+            case Message():
+                self.message(event.text)
+            case Progressed():
+                self._progress(event)
+            case Evaluated():
+                self.say(f"{event.evaluation.samples_seen / 1000:8.1f} kimg  {metric_values(event.evaluation)}")
 
-        self._on_started(directory)
+    def _start(self, directory: Path, description: str) -> None:
+        """Name the run directory first, and open its log."""
+        from ganbench.run.run import run_directory_name
+
         with contextlib.suppress(OSError):
             self._log = _LogFile(directory / "log.txt", encoding="utf-8")
             self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
@@ -98,7 +107,7 @@ class LineReporter:
         if not self._quiet:
             self._print(text)
 
-    def progressed(self, progress: Progress) -> None:
+    def _progress(self, progress: Progressed) -> None:
         """Print a line every ten seconds."""
         now = time.monotonic()
         if self._quiet or now - self._last < PLAIN_SECONDS:
@@ -106,19 +115,15 @@ class LineReporter:
         self._last = now
         self._print(f"{_position(progress)}  {_speed(progress)}  {_losses(progress)}  {duration(progress.eta_seconds)} left")
 
-    def evaluated(self, evaluation: Evaluation) -> None:
-        """Print the values."""
-        self.say(f"{evaluation.samples_seen / 1000:8.1f} kimg  {metric_values(evaluation)}")
-
     def _print(self, text: str) -> None:
         click.echo(text, err=True)
 
 
-class LiveReporter(LineReporter):
+class LiveScreen(LineScreen):
     """One live line on a terminal; evaluations scroll above it."""
 
-    def __init__(self, *, quiet: bool, on_started: Callable[[Path], None]) -> None:
-        super().__init__(quiet=quiet, on_started=on_started)
+    def __init__(self, *, quiet: bool) -> None:
+        super().__init__(quiet=quiet)
         self._bar: Bar | None = None
         self._task: Any = None
 
@@ -127,7 +132,7 @@ class LiveReporter(LineReporter):
             self._bar.stop()
         super().__exit__(kind, error, trace)
 
-    def progressed(self, progress: Progress) -> None:
+    def _progress(self, progress: Progressed) -> None:
         """Move the live line."""
         if self._bar is None:
             self._bar = _make_bar()
@@ -151,11 +156,11 @@ def _make_bar() -> Bar:
     return Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=5)
 
 
-def make_reporter(*, quiet: bool, on_started: Callable[[Path], None]) -> LineReporter:
-    """Return the reporter that suits stderr; a terminal that cannot move its cursor gets plain lines."""
+def make_screen(*, quiet: bool) -> LineScreen:
+    """Return the screen that suits stderr; a terminal that cannot move its cursor gets plain lines."""
     if not quiet and sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
-        return LiveReporter(quiet=quiet, on_started=on_started)
-    return LineReporter(quiet=quiet, on_started=on_started)
+        return LiveScreen(quiet=quiet)
+    return LineScreen(quiet=quiet)
 
 
 def metric_values(evaluation: Evaluation) -> str:
@@ -177,13 +182,13 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _position(progress: Progress) -> str:
+def _position(progress: Progressed) -> str:
     return f"{progress.samples_seen / 1000:8.1f} / {progress.total_samples / 1000:.1f} kimg"
 
 
-def _speed(progress: Progress) -> str:
+def _speed(progress: Progressed) -> str:
     return f"{progress.samples_per_second:,.0f} img/s"
 
 
-def _losses(progress: Progress) -> str:
+def _losses(progress: Progressed) -> str:
     return f"D {progress.statistics['discriminator_loss']:.3f}  G {progress.statistics['generator_loss']:.3f}"

@@ -1,10 +1,11 @@
-"""Where the wall clock goes: training apart from everything that is not training."""
+"""Where the wall clock goes (training apart from everything that is not training), how far a run is, and what is due when."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 
@@ -50,6 +51,16 @@ class Clock:
         """Return the seconds up to now, the open segment included; this synchronises."""
         self._switch(self._part)
         return dict(self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """How far a run is."""
+
+    samples_seen: int = 0
+    generator_steps: int = 0
+    iteration: int = 0
+    num_resumes: int = 0
 
 
 class Cadence:

@@ -6,21 +6,55 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
-import ganbench
 from ganbench.config.model import may_change, part_of
 from ganbench.config.resolve import flatten
+from ganbench.distribution import own_distribution
 from ganbench.errors import UsageError
 from ganbench.record.machine import hardware_key, host_name
-from ganbench.record.record import MIXED_MACHINES, SCHEMA_VERSION, Evaluation, Key, RunRecord, Scalar, Status, Throughput, Timing, Work
-from ganbench.spec import RecipeSpec
+from ganbench.record.record import (
+    MIXED_MACHINES,
+    SCHEMA_VERSION,
+    Evaluation,
+    Key,
+    Keys,
+    RunRecord,
+    Scalar,
+    Status,
+    Throughput,
+    Timing,
+    Work,
+)
+from ganbench.run.build import Materials
+from ganbench.run.calibration import Threads
+from ganbench.run.clock import Counters
+from ganbench.spec import PluginIdentity, RecipeSpec
+from ganbench.training.eager_runner import StepRunner
 
-if TYPE_CHECKING:
-    from ganbench.run.session import Session
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFacts:
+    """What is settled about a run before its first step in this process; every record and checkpoint of it says the same."""
+
+    run_id: str
+    """The name of its directory."""
+    created: str
+    """UTC, ISO 8601; a resumed run keeps its first one."""
+    plugins: tuple[PluginIdentity, ...]
+    keys: Keys
+    threads: Threads
+    runner_reason: str
+    """Why the steps are executed by this runner."""
+    flops_per_iteration: int
+    machines_mixed: bool
+    """Whether the run has gone on at another machine."""
+    environment: tuple[Mapping[str, str], ...]
+    """What plugins said of the machine or the job."""
 
 
 def config_values(flat: Mapping[str, object]) -> dict[str, Scalar | list[str]]:
@@ -28,17 +62,17 @@ def config_values(flat: Mapping[str, object]) -> dict[str, Scalar | list[str]]:
     return {path: [str(v) for v in value] if isinstance(value, tuple) else value for path, value in flat.items()}  # type: ignore[misc]
 
 
-def work_key(session: Session) -> Key:
+def work_key(materials: Materials) -> Key:
     """Return what was computed: plugins with their sources, options, data and budget; not where, and not how it was measured."""
     fields: dict[str, Scalar] = {}
-    for path, value in flatten(session.plan.config).items():
+    for path, value in flatten(materials.config).items():
         if part_of(path) == "work":
             fields[path] = ",".join(map(str, value)) if isinstance(value, tuple) else value
-    for one in session.plan.plugins:
+    for one in materials.plan.plugins:
         identity = one.identity()
         fields[f"{identity.kind}.code"] = f"{identity.distribution} {identity.version} {identity.source_hash[:16]}"
-    fields["data.hash"] = session.materials.dataset.train.content_hash
-    shape = session.materials.dataset.shape
+    fields["data.hash"] = materials.dataset.train.content_hash
+    shape = materials.dataset.shape
     fields["data.shape"] = f"{shape.image_channels}x{shape.resolution}x{shape.resolution}"
     return Key.of(**fields)
 
@@ -79,66 +113,83 @@ def count_parameters(module: torch.nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def make_record(session: Session, status: Status, detail: str = "") -> RunRecord:
-    """Return the record of a run as it stands now."""
-    trainer, made, config = session.trainer, session.materials, session.plan.config
-    seconds = trainer.clock.snapshot()
-    seen = trainer.counters.samples_seen
+def make_record(
+    facts: RunFacts,
+    made: Materials,
+    runner: StepRunner,
+    counters: Counters,
+    seconds: Mapping[str, float],
+    evaluations: tuple[Evaluation, ...],
+    status: Status,
+    detail: str,
+) -> RunRecord:
+    """Return the record of a run as it stands now.
+
+    Args:
+        facts: what was settled before its first step.
+        made: what is trained.
+        runner: what executes the steps.
+        counters: how far the run is.
+        seconds: where its time went, by part.
+        evaluations: so far.
+        status: of the run.
+        detail: why it is not complete; empty otherwise.
+    """
+    config, seen = made.config, counters.samples_seen
     speed = seen / seconds["training"] if seconds["training"] > 0 else 0.0
-    evaluations = tuple(trainer.evaluations)
     return RunRecord(
         schema_version=SCHEMA_VERSION,
-        run_id=session.directory.path.name,
+        run_id=facts.run_id,
         status=status,
         status_detail=detail,
-        created=session.created,
-        ganbench_version=ganbench.__version__,
+        created=facts.created,
+        ganbench_version=own_distribution().version,
         name=config.name,
         seed=config.training.seed,
         config=config_values(flatten(config)),
-        plugins=session.identities,
+        plugins=facts.plugins,
         dataset=made.dataset.name,
         dataset_hash=made.dataset.train.content_hash,
-        keys=session.keys,
+        keys=facts.keys,
         timing=Timing(**{f"{part}_seconds": round(s, 4) for part, s in seconds.items()}, wall_seconds=round(sum(seconds.values()), 4)),
         throughput=Throughput(
             samples_per_second=speed,
             seconds_per_kimg=1000 / speed if speed > 0 else 0.0,
-            phase_milliseconds=session.runner.phase_milliseconds(),
+            phase_milliseconds=runner.phase_milliseconds(),
             peak_memory_mib=peak_memory_mib(made.device),
         ),
         work=Work(
             generator_parameters=count_parameters(made.networks.generator),
             discriminator_parameters=count_parameters(made.networks.discriminator),
-            flops_per_iteration=session.flops_per_iteration,
-            generator_steps=trainer.counters.generator_steps,
+            flops_per_iteration=facts.flops_per_iteration,
+            generator_steps=counters.generator_steps,
             samples_seen=seen,
             trajectory_hash=trajectory_hash(made.algorithm.trajectory()),
         ),
         evaluations=evaluations,
         collapsed=has_collapsed(evaluations),
-        num_resumes=trainer.counters.num_resumes,
+        num_resumes=counters.num_resumes,
         host=host_name(),
-        notes=session.notes(),
+        notes=run_notes(facts, made, runner),
     )
 
 
-def run_notes(session: Session) -> tuple[str, ...]:
+def run_notes(facts: RunFacts, made: Materials, runner: StepRunner) -> tuple[str, ...]:
     """Return what a reader of the record must know."""
-    plan = session.plan
-    notes = [f"threads {session.threads.count}: {session.threads.reason}"]
-    notes += [f"runner {session.runner.name}: {session.chosen.reason}", *session.runner.notes()]
-    if session.materials.networks.conditional:
-        notes.append(f"class-conditional, {session.materials.dataset.shape.num_classes} classes")
+    plan = made.plan
+    notes = [f"threads {facts.threads.count}: {facts.threads.reason}"]
+    notes += [f"runner {runner.name}: {facts.runner_reason}", *runner.notes()]
+    if made.networks.conditional:
+        notes.append(f"class-conditional, {made.dataset.shape.num_classes} classes")
     if plan.recipe is not None and isinstance(plan.recipe.spec, RecipeSpec):
         notes += [f"recipe {plan.recipe.spec.name}: {d}" for d in plan.recipe.spec.deviations]
         notes += [f"overrides the recipe: {path}" for path in plan.overridden]
-    notes += [f"forced: {reason}" for reason in session.materials.forced]
-    notes += session.materials.dataset.notes
-    if session.machines_mixed:
+    notes += [f"forced: {reason}" for reason in made.forced]
+    notes += made.dataset.notes
+    if facts.machines_mixed:
         notes.append(MIXED_MACHINES)
-    for facts in session.environment:
-        notes += [f"{name}: {value}" for name, value in facts.items()]
+    for told in facts.environment:
+        notes += [f"{name}: {value}" for name, value in told.items()]
     return tuple(notes)
 
 
@@ -147,32 +198,30 @@ def utc_now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def run_facts(session: Session) -> dict[str, Any]:
+def run_identity(made: Materials, plugins: tuple[PluginIdentity, ...]) -> dict[str, Any]:
     """Return what a checkpoint holds to recognise its run by, as plain values."""
-    made = session.materials
     evaluation_keys = made.evaluator.keys() if made.evaluator else ()
     return {
         "device": made.device.type,
         "hardware": hardware_key(str(made.device)).digest,
         "data_hash": made.dataset.train.content_hash,
-        "config": json.dumps(config_values(flatten(session.plan.config))),
-        "plugins": [f"{i.kind} {i.name} {i.source_hash}" for i in session.identities],
+        "config": json.dumps(config_values(flatten(made.config))),
+        "plugins": [f"{i.kind} {i.name} {i.source_hash}" for i in plugins],
         "evaluation_keys": [key.digest for key in evaluation_keys],
     }
 
 
-def check_same_run(session: Session, state: dict[str, Any], *, force: bool) -> None:
+def check_same_run(now: dict[str, Any], state: dict[str, Any], *, force: bool) -> None:
     """Refuse to mix two different things into one run.
 
     Args:
-        session: built, not yet running.
+        now: the identity of the run that would go on.
         state: a checkpoint.
         force: go on although a plugin's source has changed.
 
     Raises:
         UsageError: the kind of device, the data, the configuration, the metrics or the plugins are not those of the checkpoint.
     """
-    now = run_facts(session)
     if state["device"] != now["device"]:
         hint = f"resume it where there is {'a GPU' if state['device'] == 'cuda' else 'a ' + state['device']}, or start a new run"
         raise UsageError(f"the run began on {state['device']}, this is {now['device']}", hint=hint)

@@ -9,24 +9,24 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from ganbench.errors import Diverged, Interrupted
-from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
 from ganbench.record.event_log import EventLog
+from ganbench.record.events import Evaluated, Event, Progressed, Saved
 from ganbench.record.grid import save_grid
-from ganbench.record.record import Evaluation
+from ganbench.record.record import Evaluation, RunRecord, Status
 from ganbench.record.scatter import NUM_POINTS, save_scatter
 from ganbench.record.serialise import decode, encode
 from ganbench.run.build import Materials
 from ganbench.run.checkpoint import save_checkpoint
-from ganbench.run.clock import Cadence, Clock
+from ganbench.run.clock import Cadence, Clock, Counters
 from ganbench.run.evaluation import SAMPLES
-from ganbench.run.events import Progress, Reporter
+from ganbench.run.recording import RunFacts, make_record, run_identity
 from ganbench.training.eager_runner import StepRunner
 from ganbench.training.sampling import SampleStream, grid_labels
 from ganbench.training.seeding import global_state, set_global_state
@@ -37,16 +37,6 @@ EVALUATIONS = 4
 """Evaluations after the first, where the user names no cadence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """How far a run is."""
-
-    samples_seen: int = 0
-    generator_steps: int = 0
-    iteration: int = 0
-    num_resumes: int = 0
-
-
 class Trainer:
     """Trains one run from where it is to its end.
 
@@ -54,11 +44,12 @@ class Trainer:
         materials: what is trained and how it is evaluated.
         runner: executes the iterations.
         directory: where samples, events and checkpoints go.
-        events: its event log.
+        log: its event log, which goes to the disk with each checkpoint and back with each resume.
         clock: already holds what building took.
-        manager: for the plugins' behaviour hooks.
-        reporter: the audience.
+        facts: what was settled about the run before its first step.
+        tell: hears of every event.
         should_stop: asked after each iteration; True stops the run with a checkpoint.
+        after_step: called after each iteration with the samples seen and the generator's steps, or None.
     """
 
     def __init__(
@@ -66,23 +57,21 @@ class Trainer:
         materials: Materials,
         runner: StepRunner,
         directory: RunDirectory,
-        events: EventLog,
+        log: EventLog,
         clock: Clock,
-        manager: PluginManager,
-        reporter: Reporter,
-        should_stop: Callable[[], bool] = lambda: False,
+        facts: RunFacts,
+        tell: Callable[[Event], None],
+        should_stop: Callable[[], bool],
+        after_step: Callable[[int, int], None] | None,
     ) -> None:
-        self._materials, self._runner, self._directory, self._events = materials, runner, directory, events
-        self.clock, self._manager, self._reporter, self._should_stop = clock, manager, reporter, should_stop
+        self._materials, self._runner, self._directory, self._log = materials, runner, directory, log
+        self._clock, self._facts, self._tell, self._should_stop, self._after_step = clock, facts, tell, should_stop, after_step
         self._algorithm = materials.algorithm
-        self._after_step = manager.implementations("ganbench_after_step")
         config = materials.config
         self.total_samples = max(round(config.training.total_kimg * 1000), 1)
         self.counters = Counters()
         self.evaluations: list[Evaluation] = []
-        self.saved_images = -1
-        self.on_save: Callable[[], None] = lambda: None
-        self.extra_state: dict[str, Any] = {}
+        self._saved_at = -1
         evaluation_every = config.evaluation.every_kimg * 1000 or self.total_samples / EVALUATIONS
         self._evaluation = Cadence(evaluation_every, self.total_samples)
         self._samples = Cadence(config.evaluation.samples_every_kimg * 1000 or evaluation_every, self.total_samples)
@@ -117,7 +106,11 @@ class Trainer:
         return (build(SAMPLES, count) if count else None), grid
 
     def train(self) -> None:
-        """Train to the end of the budget.
+        """Train to the end of the budget; see :meth:`train_until`."""
+        self.train_until(self.total_samples)
+
+    def train_until(self, samples: int) -> None:
+        """Train until so many samples have been seen.
 
         Raises:
             Diverged: training produced NaN, Inf or exploding logits; everything up to then is kept.
@@ -128,21 +121,21 @@ class Trainer:
             self._stop_if_asked()
             self._evaluate()
             self._sample()
-        with self.clock.measure("training"):
-            while self.counters.samples_seen < self.total_samples:
+        with self._clock.measure("training"):
+            while self.counters.samples_seen < samples:
                 before = self.counters.samples_seen
-                self._iterate()
+                self.step()
                 self._between_steps(before)
 
-    def _iterate(self) -> None:
-        """One iteration; the host does not wait for the device."""
+    def step(self) -> None:
+        """Take one iteration; the host does not wait for the device."""
         at = self.counters
         self._algorithm.set_progress(at.samples_seen)
         self._runner.run(at.iteration)
         images = at.samples_seen + self._algorithm.samples_shown(at.iteration)
         self.counters = replace(at, samples_seen=images, generator_steps=at.generator_steps + 1, iteration=at.iteration + 1)
-        if self._after_step:
-            self._call("ganbench_after_step", samples_seen=images, generator_steps=self.counters.generator_steps)
+        if self._after_step is not None:
+            self._after_step(images, self.counters.generator_steps)
 
     def _between_steps(self, before: int) -> None:
         """Do whatever is due after an iteration."""
@@ -169,23 +162,24 @@ class Trainer:
             raise Interrupted(f"interrupted at {self.counters.samples_seen / 1000:.1f} of {self.total_samples / 1000:.1f} kimg")
 
     def _tell_progress(self) -> None:
-        """Read the statistics, check them, write and report them."""
+        """Read the statistics, tell them, and check them."""
         statistics = self._algorithm.read_statistics()
-        seconds = self.clock.snapshot()["training"]
+        seconds = self._clock.snapshot()["training"]
         seen = self.counters.samples_seen
         speed = seen / seconds if seconds > 0 else 0.0
-        self._events.write(
-            "progress",
-            samples_seen=seen,
-            generator_steps=self.counters.generator_steps,
-            training_seconds=round(seconds, 4),
-            **statistics,
+        left = (self.total_samples - seen) / speed if speed > 0 else math.inf
+        self._tell(
+            Progressed(
+                samples_seen=seen,
+                total_samples=self.total_samples,
+                generator_steps=self.counters.generator_steps,
+                training_seconds=seconds,
+                samples_per_second=speed,
+                statistics=statistics,
+                eta_seconds=left,
+            )
         )
         self._check(statistics)
-        left = (self.total_samples - seen) / speed if speed > 0 else math.inf
-        self._reporter.progressed(
-            Progress(samples_seen=seen, total_samples=self.total_samples, samples_per_second=speed, statistics=statistics, eta_seconds=left)
-        )
 
     def _check(self, statistics: dict[str, float]) -> None:
         """Stop a run that cannot come back.
@@ -209,18 +203,16 @@ class Trainer:
         evaluator = self._materials.evaluator
         if evaluator is None or self._evaluated is None:
             return
-        seconds = self.clock.snapshot()
-        with self.clock.measure("evaluation"):
+        seconds = self._clock.snapshot()
+        with self._clock.measure("evaluation"):
             values = evaluator.evaluate(self._evaluated, self._evaluated.labels)
             evaluation = Evaluation(samples_seen=self.counters.samples_seen, training_seconds=seconds["training"], values=tuple(values))
             self.evaluations.append(evaluation)
-            self._events.write("evaluation", samples_seen=evaluation.samples_seen, values=evaluation.values)
-            self._call("ganbench_after_evaluation", evaluation=evaluation)
-            self._reporter.evaluated(evaluation)
+            self._tell(Evaluated(evaluation=evaluation))
 
     def _sample(self) -> None:
         """Write the grid of the fixed latents."""
-        with self.clock.measure("sampling"):
+        with self._clock.measure("sampling"):
             images = torch.cat([self._grid(start, 64) for start in range(0, self._grid.count, 64)])
             path = self._directory.samples_path / f"{self.counters.samples_seen:09d}.png"
             dataset = self._materials.dataset
@@ -228,46 +220,58 @@ class Trainer:
                 save_scatter(dataset.train.read(torch.arange(min(NUM_POINTS, dataset.train.num_samples))), images, path)
             else:
                 save_grid(images.cpu(), path, columns=self._materials.config.evaluation.grid_size)
+            self._tell(Saved(what="samples", path=path, samples_seen=self.counters.samples_seen))
 
     def save(self) -> None:
         """Write a checkpoint."""
-        if self.saved_images == self.counters.samples_seen:
+        if self._saved_at == self.counters.samples_seen:
             return
-        with self.clock.measure("checkpoint"):
-            self._events.sync()
-            self.on_save()
-            save_checkpoint(
+        with self._clock.measure("checkpoint"):
+            self._log.sync()
+            self.write_partial_record("running")
+            path = save_checkpoint(
                 self._directory.checkpoints_path,
                 self.state_dict(),
                 samples_seen=self.counters.samples_seen,
                 keep=self._materials.config.checkpoint.keep,
             )
-        self.saved_images = self.counters.samples_seen
+            self._tell(Saved(what="checkpoint", path=path, samples_seen=self.counters.samples_seen))
+        self._saved_at = self.counters.samples_seen
 
-    def _call(self, hook: str, **arguments: Any) -> None:
-        for _ in self._manager.call(hook, **arguments):
-            pass
+    def record(self, status: Status, detail: str = "") -> RunRecord:
+        """Return the record of the run as it stands now."""
+        seconds, evaluations = self._clock.snapshot(), tuple(self.evaluations)
+        return make_record(self._facts, self._materials, self._runner, self.counters, seconds, evaluations, status, detail)
+
+    def write_partial_record(self, status: Status, detail: str = "") -> RunRecord:
+        """Write the record of a run that is not at its end, and return it."""
+        record = self.record(status, detail)
+        self._directory.write_partial(record)
+        return record
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the whole state of the run."""
-        at = self.counters
+        """Return the whole state of the run, and what it is recognised by."""
+        at, facts = self.counters, self._facts
         return {
             "algorithm": self._algorithm.state_dict(),
             "rng": global_state(self._materials.device),
             "counters": [at.samples_seen, at.generator_steps, at.iteration, at.num_resumes],
             "evaluations": json.dumps([encode(e) for e in self.evaluations]),
-            "seconds": dict(self.clock.snapshot()),
-            "events_bytes": self._events.offset,
-            **self.extra_state,
+            "seconds": dict(self._clock.snapshot()),
+            "events_bytes": self._log.offset,
+            **run_identity(self._materials, facts.plugins),
+            "created": facts.created,
+            "threads": [facts.threads.count, facts.threads.reason],
+            "machines_mixed": facts.machines_mixed,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to a checkpoint and forget the events after it; one more resume is counted."""
-        self._events.truncate(state["events_bytes"])
+        self._log.truncate(state["events_bytes"])
         self._algorithm.load_state_dict(state["algorithm"])
         set_global_state(state["rng"], self._materials.device)
         samples_seen, generator_steps, iteration, num_resumes = state["counters"]
         self.counters = Counters(samples_seen, generator_steps, iteration, num_resumes + 1)
         places = enumerate(json.loads(state["evaluations"]))
         self.evaluations = [decode(Evaluation, e, f"evaluations[{i}]") for i, e in places]
-        self.saved_images = samples_seen
+        self._saved_at = samples_seen

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ganbench.distribution import own_distribution
-from ganbench.record.machine import describe_machine, hardware_key, software_key
+from ganbench.record.machine import Place, describe_machine, hardware_key, software_key
 from ganbench.record.record import Key
 
 SCHEMA_VERSION = 1
@@ -51,15 +51,17 @@ def software_of(
 ) -> Key:
     """Return the software key of a measurement: the process as it is, and what the caller says of the work."""
     return software_key(
-        device=str(device),
-        precision=precision,
-        tf32=device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32,
-        deterministic=torch.are_deterministic_algorithms_enabled(),
-        threads=torch.get_num_threads(),
-        runner=runner,
-        kernels=kernels,
-        channels_last=channels_last,
-        keep_memory=keep_memory,
+        Place(
+            device=str(device),
+            precision=precision,
+            tf32=device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32,
+            deterministic=torch.are_deterministic_algorithms_enabled(),
+            threads=torch.get_num_threads(),
+            runner=runner,
+            kernels=kernels,
+            channels_last=channels_last,
+            keep_memory=keep_memory,
+        )
     )
 
 

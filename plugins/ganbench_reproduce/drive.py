@@ -13,7 +13,7 @@ import torch
 
 from ganbench.distribution import own_distribution
 from ganbench.errors import Interrupted
-from ganbench.record.machine import hardware_key, host_name, software_key
+from ganbench.record.machine import Place, hardware_key, host_name, software_key
 from ganbench.record.record import MIXED_MACHINES, Key
 from ganbench.run.checkpoint import load_newest, save_checkpoint
 from ganbench.spec import PluginIdentity
@@ -132,15 +132,17 @@ def _go_on(previous: ReproductionRecord, now: ReproductionRecord) -> Reproductio
 
 def _software(request: Request, runner: str) -> Key:
     return software_key(
-        device=str(request.device),
-        precision="fp32",
-        tf32=request.device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32,
-        deterministic=torch.are_deterministic_algorithms_enabled(),
-        threads=torch.get_num_threads(),
-        runner=runner,
-        kernels="ref",
-        channels_last=False,
-        keep_memory=request.keeps_memory,
+        Place(
+            device=str(request.device),
+            precision="fp32",
+            tf32=request.device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32,
+            deterministic=torch.are_deterministic_algorithms_enabled(),
+            threads=torch.get_num_threads(),
+            runner=runner,
+            kernels="ref",
+            channels_last=False,
+            keep_memory=request.keeps_memory,
+        )
     )
 
 

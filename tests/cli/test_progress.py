@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ganbench.cli.execute import _logging
+from ganbench.record.events import Message, Progressed, Started
 from ganbench.report import live_run as progress
-from ganbench.report.live_run import LineReporter, LiveReporter, duration, make_reporter
-from ganbench.run.events import Progress
+from ganbench.report.live_run import LineScreen, LiveScreen, duration, make_screen
 
 
 class Terminal(io.StringIO):
@@ -32,30 +32,37 @@ def use_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     return stream
 
 
-def at(images: int) -> Progress:
+def at(images: int) -> Progressed:
     """Return the progress of a run of 8 kimg."""
-    return Progress(
+    return Progressed(
         samples_seen=images,
         total_samples=8000,
+        generator_steps=images // 8,
+        training_seconds=6.5,
         samples_per_second=1234.5,
         eta_seconds=75.0,
         statistics={"discriminator_loss": 0.5, "generator_loss": 2.25},
     )
 
 
-def reporter(*, quiet: bool = False) -> LineReporter:
-    """Return the reporter that suits the standard error of the moment."""
-    return make_reporter(quiet=quiet, on_started=lambda _: None)
+def started(directory: Path) -> Started:
+    """Return the start of a run in a directory."""
+    return Started(directory=directory, name="dcgan", dataset="digits", seed=0, config={}, description="dcgan on digits", resumed=False)
+
+
+def screen(*, quiet: bool = False) -> LineScreen:
+    """Return the screen that suits the standard error of the moment."""
+    return make_screen(quiet=quiet)
 
 
 def test_a_pipe_gets_a_line_every_ten_seconds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The first at once; nothing between."""
     clock = iter([100.0, 109.9, 110.0, 119.0, 121.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
-    with reporter() as lines:
-        lines.started(tmp_path, "dcgan on digits")
+    with screen() as lines:
+        lines(started(tmp_path))
         for images in (1000, 2000, 3000, 4000, 5000):
-            lines.progressed(at(images))
+            lines(at(images))
     printed = capsys.readouterr().err.splitlines()
     assert printed[0] == f"run directory: {tmp_path}"
     assert [line.split()[0] for line in printed[2:]] == ["1.0", "3.0", "5.0"]
@@ -64,37 +71,37 @@ def test_a_pipe_gets_a_line_every_ten_seconds(monkeypatch: pytest.MonkeyPatch, t
 
 def test_a_warning_never_comes_before_the_run_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It is held back until then."""
-    with reporter() as lines:
+    with screen() as lines:
         lines.message("warning: 3 files left out")
         assert capsys.readouterr().err == ""
-        lines.started(tmp_path, "dcgan on digits")
-        lines.message("warning: later")
+        lines(started(tmp_path))
+        lines(Message(text="warning: later"))
     expected = [f"run directory: {tmp_path}", "warning: 3 files left out", "dcgan on digits", "warning: later"]
     assert capsys.readouterr().err.splitlines() == expected
 
 
 def test_a_warning_is_not_lost_where_the_run_never_starts(capsys: pytest.CaptureFixture[str]) -> None:
     """It may be what explains the error."""
-    with reporter(quiet=True) as lines:
+    with screen(quiet=True) as lines:
         lines.message("warning: 3 files left out")
     assert capsys.readouterr().err == "warning: 3 files left out\n"
 
 
 def test_a_download_is_announced_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     """Nobody waits without knowing for what, but for those who asked for quiet."""
-    reporter().notice("downloading 91 MiB")
-    reporter(quiet=True).notice("downloading again")
+    screen().notice("downloading 91 MiB")
+    screen(quiet=True).notice("downloading again")
     assert capsys.readouterr().err == "downloading 91 MiB\n"
 
 
 def test_a_terminal_gets_one_live_line_that_disappears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With position, speed, losses and time left; the cursor is shown again, also after an error."""
     terminal = use_terminal(monkeypatch)
-    lines = reporter()
-    assert isinstance(lines, LiveReporter)
+    lines = screen()
+    assert isinstance(lines, LiveScreen)
     lines.__enter__()
-    lines.started(tmp_path, "dcgan on digits")
-    lines.progressed(at(4000))
+    lines(started(tmp_path))
+    lines(at(4000))
     lines.say("above the live line")
     lines.__exit__(RuntimeError, RuntimeError("no more"), None)
     printed = terminal.getvalue()
@@ -113,9 +120,9 @@ def test_no_color_leaves_the_live_line_without_colours(tmp_path: Path, monkeypat
         monkeypatch.setenv("NO_COLOR", no_color)
         terminal.seek(0)
         terminal.truncate()
-        with reporter() as lines:
-            lines.started(tmp_path, "dcgan on digits")
-            lines.progressed(at(4000))
+        with screen() as lines:
+            lines(started(tmp_path))
+            lines(at(4000))
         assert any(colour in terminal.getvalue() for colour in ("\x1b[3", "\x1b[9")) is (no_color == "")
 
 
@@ -124,9 +131,9 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(name: str, monk
     """As a pipe does; else it would show nothing for minutes."""
     terminal = use_terminal(monkeypatch)
     monkeypatch.setenv("TERM", name)
-    with reporter() as lines:
-        lines.progressed(at(4000))
-    assert not isinstance(lines, LiveReporter)
+    with screen() as lines:
+        lines(at(4000))
+    assert not isinstance(lines, LiveScreen)
     assert "4.0 / 8.0 kimg" in terminal.getvalue()
     assert "\x1b" not in terminal.getvalue()
 
@@ -134,9 +141,9 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(name: str, monk
 def test_quiet_shows_neither_lines_nor_a_live_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even on a terminal."""
     terminal = use_terminal(monkeypatch)
-    with reporter(quiet=True) as lines:
-        lines.started(tmp_path, "dcgan on digits")
-        lines.progressed(at(4000))
+    with screen(quiet=True) as lines:
+        lines(started(tmp_path))
+        lines(at(4000))
     assert terminal.getvalue() == ""
 
 
@@ -148,8 +155,8 @@ def test_a_duration_reads_like_a_clock(seconds: float, text: str) -> None:
 
 def test_what_plugins_log_reaches_the_screen_by_its_weight(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Downloads as they begin, warnings as one line, the details and other libraries' warnings not at all."""
-    with reporter() as lines, _logging(debug=False, reporter=lines):
-        lines.started(tmp_path, "dcgan on digits")
+    with screen() as lines, _logging(debug=False, screen=lines):
+        lines(started(tmp_path))
         logging.getLogger("ganbench.download").info("downloading %s", "mnist")
         logging.getLogger("ganbench.cli").info("a detail")
         logging.getLogger("ganbench_datasets.folder").warning("2 files\nleft out")

@@ -106,7 +106,7 @@ MOMENTS = {
     "before the first checkpoint": ("ganbench.run.checkpoint:write_bytes", 1, "before"),
     "with a checkpoint written but not in place": ("ganbench.run.checkpoint:write_bytes", 3, "before"),
     "with a checkpoint in place and too many kept": ("ganbench.run.checkpoint:write_bytes", 3, "after"),
-    "while the partial record is in place and the checkpoint is not": ("ganbench.run.session:Session._write_partial", 4, "after"),
+    "while the partial record is in place and the checkpoint is not": ("ganbench.run.trainer:Trainer.write_partial_record", 4, "after"),
     "with everything trained and no record": ("ganbench.record.directory:RunDirectory.finish", 1, "before"),
 }
 

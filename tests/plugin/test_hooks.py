@@ -40,8 +40,8 @@ def test_a_hook_that_raises_is_named_once_and_not_called_again(install: Install,
 
 def test_a_hook_that_exits_does_not_end_the_run(install: Install, caplog: pytest.LogCaptureFixture) -> None:
     """sys.exit in a hook is a failure like any other."""
-    install("exiting", "@hookimpl\ndef ganbench_after_run(record): raise SystemExit(0)")
-    assert list(PluginManager().call("ganbench_after_run", record=None)) == []
+    install("exiting", "@hookimpl\ndef ganbench_after_run(event): raise SystemExit(0)")
+    assert list(PluginManager().call("ganbench_after_run", event=None)) == []
     assert "SystemExit" in caplog.text
 
 
@@ -51,7 +51,7 @@ def test_only_the_hook_that_raised_is_silenced(install: Install) -> None:
         "half",
         """
         @hookimpl
-        def ganbench_after_run(record):
+        def ganbench_after_run(event):
             raise ValueError
 
         @hookimpl
@@ -60,7 +60,7 @@ def test_only_the_hook_that_raised_is_silenced(install: Install) -> None:
         """,
     )
     manager = PluginManager()
-    assert list(manager.call("ganbench_after_run", record=None)) == []
+    assert list(manager.call("ganbench_after_run", event=None)) == []
     assert list(manager.call("ganbench_environment")) == [{}]
 
 
@@ -76,13 +76,13 @@ def test_a_hook_takes_the_arguments_that_it_names(install: Install) -> None:
             seen.append(generator_steps)
 
         @hookimpl
-        def ganbench_before_run(directory, config):
-            seen.append((config, directory))
+        def ganbench_before_run(event):
+            seen.append(event)
         """,
     )
     manager = PluginManager()
     assert list(manager.call("ganbench_after_step", samples_seen=64, generator_steps=3)) == []
-    assert list(manager.call("ganbench_before_run", config="c", directory="d")) == []
+    assert list(manager.call("ganbench_before_run", event=("c", "d"))) == []
     assert manager.implementations("ganbench_after_step")[0].plugin.seen == [3, ("c", "d")]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ganbench.record import machine as fingerprint
 from ganbench.record import probes
-from ganbench.record.machine import hardware_key, host_name, software_key
+from ganbench.record.machine import Place, hardware_key, host_name, software_key
 
 GIB = 2**30
 
@@ -24,7 +24,7 @@ def _software(**changes):
         "kernels": "ref",
         "channels_last": True,
     }
-    return software_key(**{**values, **changes})
+    return software_key(Place(**{**values, **changes}))
 
 
 def test_the_same_machine_has_the_same_keys():

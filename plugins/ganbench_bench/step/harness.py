@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,9 @@ from ganbench.config.resolve import Layer
 from ganbench.data.index_stream import IndexStream
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
-from ganbench.record.event_log import EventLog
-from ganbench.run.build import Materials, build
-from ganbench.run.calibration import choose_threads
-from ganbench.run.clock import Clock
-from ganbench.run.events import SilentReporter
+from ganbench.run.build import Materials
 from ganbench.run.plan import plan_run
-from ganbench.run.trainer import Trainer
-from ganbench.training.runner import make_runner
+from ganbench.run.run import Run
 from ganbench.training.seeding import stream
 from ganbench_bench.step.plain_networks import plain
 from ganbench_kernels import use_implementation
@@ -63,20 +57,16 @@ class Harness:
         manager = PluginManager()
         settings = {**NEVER, **settings, **{f"training.{name}": value for name, value in training.items()}}
         plan = plan_run(manager, plugin, [Layer(origin="benchmark", settings=settings)])
-        own = plan.config.training
-        self._kernels = own.kernels
-        with use_implementation(own.kernels):
-            self.materials: Materials = build(plan, manager)
+        self._kernels = plan.config.training.kernels
+        self._open = contextlib.ExitStack()
+        with use_implementation(self._kernels):
+            run = Run(plan, manager)
+            self.materials: Materials = run.materials
             self.device = self.materials.device
             networks = self.materials.networks.generator, self.materials.networks.discriminator
             self._initial = [{name: tensor.cpu().clone() for name, tensor in m.state_dict().items()} for m in networks]
-            self.threads = choose_threads(self.materials.algorithm, self.device, own.threads).count
-            self._runner = make_runner(own.runner, self.materials.algorithm, self.device)
-            self._runner.start()
-        self._open = contextlib.ExitStack()
-        run = self._open.enter_context(RunDirectory.create_at(directory))
-        events = self._open.enter_context(EventLog(run.events_path))
-        self._trainer = Trainer(self.materials, self._runner, run, events, Clock(self.device), manager, SilentReporter())
+            self._trainer = self._open.enter_context(run.trainer(self._open.enter_context(RunDirectory.create_at(directory))))
+        self.threads = torch.get_num_threads()
 
     def close(self) -> None:
         """Close its files."""
@@ -95,17 +85,12 @@ class Harness:
     def run(self, steps: int) -> None:
         """Train on for so many iterations, and wait for the device."""
         with use_implementation(self._kernels):
-            self._trainer.total_samples = self._trainer.counters.samples_seen + steps * self.batch_size
-            self._trainer.train()
+            self._trainer.train_until(self._trainer.counters.samples_seen + steps * self.batch_size)
 
     def issue(self) -> None:
         """Take one step without waiting for the device."""
-        at, algorithm = self._trainer.counters, self.materials.algorithm
         with use_implementation(self._kernels):
-            algorithm.set_progress(at.samples_seen)
-            self._runner.run(at.iteration)
-        seen = at.samples_seen + algorithm.samples_shown(at.iteration)
-        self._trainer.counters = replace(at, samples_seen=seen, generator_steps=at.generator_steps + 1, iteration=at.iteration + 1)
+            self._trainer.step()
 
     def losses(self, steps: int) -> Tensor:
         """Train for ``steps`` iterations from the start and return ``[steps, 2]``: the discriminator's and the generator's loss."""

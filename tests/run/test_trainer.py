@@ -17,23 +17,23 @@ from ganbench.evaluation.evaluator import Evaluator
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.event_log import read_events
 from ganbench.run import clock, trainer
-from ganbench.run.session import Session
+from ganbench.run.run import Run
 from ganbench.training.eager_runner import EagerRunner
 
 Weights = dict[str, torch.Tensor]
 
 
-def moments(session: Session) -> list[int]:
-    return [e.images_seen for e in session.record.evaluations]  # type: ignore[attr-defined]
+def moments(run: Any) -> list[int]:
+    return [e.samples_seen for e in run.record.evaluations]
 
 
 @pytest.mark.parametrize(("every_kimg", "expected"), [(0.1, [0, 120, 216, 240]), (0.0, [0, 72, 120, 192, 240]), (1.0, [0, 240])])
-def test_evaluations_come_at_their_cadence(trained: Callable[..., Session], every_kimg: float, expected: list[int]) -> None:
+def test_evaluations_come_at_their_cadence(trained: Callable[..., Any], every_kimg: float, expected: list[int]) -> None:
     """Before the first step, at the first step that reaches a multiple, and at the end; 0 divides the budget into four."""
-    session = trained({"evaluation.every_kimg": every_kimg})
-    assert moments(session) == expected
-    assert [e["images_seen"] for e in read_events(session.directory.events_path, "evaluation")] == expected
-    assert [int(p.stem) for p in sorted(session.directory.samples_path.iterdir())] == expected
+    run = trained({"evaluation.every_kimg": every_kimg})
+    assert moments(run) == expected
+    assert [e["samples_seen"] for e in read_events(run.directory.events_path, "evaluation")] == expected
+    assert [int(p.stem) for p in sorted(run.directory.samples_path.iterdir())] == expected
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_evaluations_come_at_their_cadence(trained: Callable[..., Session], ever
 )
 @pytest.mark.parametrize("conditional", [False, True])
 def test_looking_more_often_changes_no_weight(
-    trained: Callable[..., Session],
-    weights: Callable[[Session], Weights],
+    trained: Callable[..., Any],
+    weights: Callable[[Any], Weights],
     changed: Callable[[Weights, Weights], list[str]],
     settings: dict[str, Any],
     conditional: bool,
@@ -60,11 +60,11 @@ def test_looking_more_often_changes_no_weight(
     assert changed(weights(trained(kind)), weights(trained(kind | settings))) == []
 
 
-def test_a_longer_evaluation_sees_the_same_first_samples(trained: Callable[..., Session]) -> None:
+def test_a_longer_evaluation_sees_the_same_first_samples(trained: Callable[..., Any]) -> None:
     """The same latents at each moment of training, whatever else is measured."""
     alone, beside = trained(), trained({"evaluation.metrics": ("fd100_digits", "cs200_digits"), "evaluation.batch_size": 250})
-    first = [[v.value for v in e.values if v.name == "fd100_digits"] for e in alone.record.evaluations]  # type: ignore[attr-defined]
-    second = [[v.value for v in e.values if v.name == "fd100_digits"] for e in beside.record.evaluations]  # type: ignore[attr-defined]
+    first = [[v.value for v in e.values if v.name == "fd100_digits"] for e in alone.record.evaluations]
+    second = [[v.value for v in e.values if v.name == "fd100_digits"] for e in beside.record.evaluations]
     assert second == [pytest.approx(values, rel=1e-4) for values in first]
 
 
@@ -88,36 +88,36 @@ def fake_time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_the_training_clock_stands_still_for_everything_else(fake_time: list[float], trained: Callable[..., Session]) -> None:
+def test_the_training_clock_stands_still_for_everything_else(fake_time: list[float], trained: Callable[..., Any]) -> None:
     """Ten iterations, four evaluations and pictures, three checkpoints."""
-    record = trained().record  # type: ignore[attr-defined]
+    record = trained().record
     timing = record.timing
     assert timing.training_seconds == 10
     assert timing.evaluation_seconds == 400
     assert timing.sampling_seconds == 40_000
     assert timing.checkpoint_seconds == 3_000_000
-    assert record.throughput.images_per_second == 240 / 10
+    assert record.throughput.samples_per_second == 240 / 10
     assert record.throughput.seconds_per_kimg == pytest.approx(1000 / 24)
     assert [e.training_seconds for e in record.evaluations] == [0, 5, 9, 10]
 
 
-def test_without_evaluation_there_are_still_pictures(trained: Callable[..., Session]) -> None:
+def test_without_evaluation_there_are_still_pictures(trained: Callable[..., Any]) -> None:
     """``--no-eval`` measures speed only."""
-    session = trained({"evaluation.metrics": ()})
-    record = session.record  # type: ignore[attr-defined]
+    run = trained({"evaluation.metrics": ()})
+    record = run.record
     assert (record.evaluations, record.keys.evaluation, record.timing.evaluation_seconds) == ((), (), 0)
-    assert len(list(session.directory.samples_path.iterdir())) == 4
-    assert record.throughput.images_per_second > 0
+    assert len(list(run.directory.samples_path.iterdir())) == 4
+    assert record.throughput.samples_per_second > 0
 
 
-def test_each_iteration_shows_d_steps_batches(trained: Callable[..., Session]) -> None:
-    """images_seen counts real images into the discriminator, generator_steps the other side; the last step may pass the budget."""
-    session = trained({"training.d_steps": 3, "training.total_kimg": 0.2, "evaluation.metrics": ()})
-    work = session.record.work  # type: ignore[attr-defined]
-    assert (work.images_seen, work.generator_steps) == (216, 3)
-    progress = list(read_events(session.directory.events_path, "progress"))
-    assert [(p["images_seen"], p["generator_steps"]) for p in progress] == [(72, 1), (144, 2), (216, 3)]
-    assert session.materials.algorithm.state_dict()["sampler"]["position"] == 216
+def test_each_iteration_shows_d_steps_batches(trained: Callable[..., Any]) -> None:
+    """samples_seen counts real images into the discriminator, generator_steps the other side; the last step may pass the budget."""
+    run = trained({"training.d_steps": 3, "training.total_kimg": 0.2, "evaluation.metrics": ()})
+    work = run.record.work
+    assert (work.samples_seen, work.generator_steps) == (216, 3)
+    progress = list(read_events(run.directory.events_path, "progress"))
+    assert [(p["samples_seen"], p["generator_steps"]) for p in progress] == [(72, 1), (144, 2), (216, 3)]
+    assert run.materials.algorithm.state_dict()["sampler"]["position"] == 216
 
 
 HOOKS = """
@@ -126,20 +126,20 @@ from ganbench import hookimpl
 steps, evaluations, runs, records = [], [], [], []
 
 @hookimpl
-def ganbench_before_run(config, directory):
-    runs.append((config.name, directory))
+def ganbench_before_run(event):
+    runs.append((event.name, event.directory))
 
 @hookimpl
-def ganbench_after_step(images_seen, generator_steps):
-    steps.append((images_seen, generator_steps))
+def ganbench_after_step(samples_seen, generator_steps):
+    steps.append((samples_seen, generator_steps))
 
 @hookimpl
-def ganbench_after_evaluation(evaluation):
-    evaluations.append(evaluation)
+def ganbench_after_evaluation(event):
+    evaluations.append(event.evaluation)
 
 @hookimpl
-def ganbench_after_run(record):
-    records.append(record)
+def ganbench_after_run(event):
+    records.append(event.record)
 
 @hookimpl
 def ganbench_environment():
@@ -161,18 +161,18 @@ def watching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[types.
     sys.modules.pop(name)
 
 
-def test_hooks_follow_the_run(watching: Any, trained: Callable[..., Session]) -> None:
+def test_hooks_follow_the_run(watching: Any, trained: Callable[..., Any]) -> None:
     """Each step, each evaluation, the beginning and the record."""
-    session = trained(manager=PluginManager())
-    record = session.record  # type: ignore[attr-defined]
-    assert watching.runs == [("dcgan", session.directory.path)]
+    run = trained(manager=PluginManager())
+    record = run.record
+    assert watching.runs == [("dcgan", run.directory.path)]
     assert watching.steps == [(24 * i, i) for i in range(1, 11)]
     assert watching.evaluations == list(record.evaluations)
     assert watching.records == [record]
     assert "watching: 17" in " ".join(record.notes) or "job: 17" in record.notes
 
 
-def test_a_run_stops_between_two_steps_with_a_checkpoint(trained: Callable[..., Session], new_session: Callable[..., Session]) -> None:
+def test_a_run_stops_between_two_steps_with_a_checkpoint(trained: Callable[..., Any], new_run: Callable[..., Run]) -> None:
     """Asked before the first step, and after each; the partial record says how far it came."""
     asked: list[int] = []
 
@@ -192,39 +192,39 @@ def statistics(**changes: float) -> dict[str, float]:
 @pytest.mark.parametrize("name", list(statistics()))
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_statistic_that_is_not_finite_ends_the_run(
-    trained: Callable[..., Session], monkeypatch: pytest.MonkeyPatch, name: str, value: float
+    trained: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, name: str, value: float
 ) -> None:
     """Whichever it is; the record says which, and where."""
     from ganbench.training.adversarial import AdversarialAlgorithm
 
     monkeypatch.setattr(AdversarialAlgorithm, "read_statistics", lambda _: statistics(**{name: value}))
-    session = trained({"evaluation.metrics": ()})
-    record = session.record  # type: ignore[attr-defined]
-    assert (record.status, record.work.images_seen) == ("diverged", 24)
+    run = trained({"evaluation.metrics": ()})
+    record = run.record
+    assert (record.status, record.work.samples_seen) == ("diverged", 24)
     assert record.status_detail == f"{name} became {value} at 0.0 kimg; try a lower learning rate or another loss"
-    (line,) = read_events(session.directory.events_path, "progress")
+    (line,) = read_events(run.directory.events_path, "progress")
     assert str(line[name]) == str(value)
-    assert json.loads(session.directory.record_path.read_text())["status"] == "diverged"
+    assert json.loads(run.directory.record_path.read_text())["status"] == "diverged"
 
 
 @pytest.mark.parametrize(("bound", "status"), [(100.0, "diverged"), (0.0, "complete"), (1e4, "complete")])
 def test_the_bound_on_the_logits_is_the_users(
-    trained: Callable[..., Session], monkeypatch: pytest.MonkeyPatch, bound: float, status: str
+    trained: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, bound: float, status: str
 ) -> None:
     """0 turns the check off."""
     from ganbench.training.adversarial import AdversarialAlgorithm
 
     monkeypatch.setattr(AdversarialAlgorithm, "read_statistics", lambda _: statistics(abs_logits=101.0))
-    session = trained({"evaluation.metrics": (), "training.max_abs_logit": bound})
-    assert session.record.status == status  # type: ignore[attr-defined]
+    run = trained({"evaluation.metrics": (), "training.max_abs_logit": bound})
+    assert run.record.status == status
 
 
-def test_features_that_are_not_finite_are_divergence_too(trained: Callable[..., Session], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_that_are_not_finite_are_divergence_too(trained: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """An evaluation may see it before the losses are read."""
 
     def diverging(*_: Any) -> Any:
         raise Diverged("the features hold NaN")
 
     monkeypatch.setattr(Evaluator, "evaluate", diverging)
-    record = trained().record  # type: ignore[attr-defined]
-    assert (record.status, record.status_detail, record.work.images_seen) == ("diverged", "the features hold NaN", 0)
+    record = trained().record
+    assert (record.status, record.status_detail, record.work.samples_seen) == ("diverged", "the features hold NaN", 0)

@@ -13,7 +13,7 @@ import torch
 
 from ganbench.run import calibration
 from ganbench.run.calibration import candidate_counts, choose_threads, count_flops
-from ganbench.run.session import Session
+from ganbench.run.run import Run
 from ganbench.training.algorithm import execute
 from ganbench.training.rehearsal import undone
 from ganbench.training.seeding import global_state
@@ -48,11 +48,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(params=SETTINGS)
-def algorithm(request: pytest.FixtureRequest, new_session: Callable[..., Session]) -> Any:
+def algorithm(request: pytest.FixtureRequest, new_run: Callable[..., Run]) -> Any:
     """Return an algorithm that nothing was done with yet."""
-    session = new_session({"evaluation.metrics": (), **SETTINGS[request.param]})
-    session._build()
-    return session.materials.algorithm
+    run = new_run({"evaluation.metrics": (), **SETTINGS[request.param]})
+    return run.materials.algorithm
 
 
 @pytest.mark.parametrize("before", [0, 3])
@@ -67,16 +66,15 @@ def test_trial_iterations_leave_no_trace(algorithm: Any, before: int) -> None:
     assert everything(algorithm) == expected
 
 
-def test_training_after_a_calibration_is_training_without_one(new_session: Callable[..., Session], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_after_a_calibration_is_training_without_one(new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     """What follows is the same too, not only what is stored."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(calibration, "available_cpus", lambda: 2)
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)  # another count may sum in another order
     states = []
     for calibrated in (False, True):
-        session = new_session({"evaluation.metrics": ()})
-        session._build()
-        algorithm = session.materials.algorithm
+        run = new_run({"evaluation.metrics": ()})
+        algorithm = run.materials.algorithm
         if calibrated:
             choose_threads(algorithm, CPU, 0)
             count_flops(algorithm, CPU)
@@ -137,11 +135,10 @@ class Linear(torch.nn.Linear):
         return outputs.view(-1, 1, 8, 8) if self.out_features == 64 else outputs
 
 
-def test_flops_are_those_of_a_count_by_hand(new_session: Callable[..., Session], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flops_are_those_of_a_count_by_hand(new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     """A linear generator and a linear discriminator: every product of matrices of the joint update."""
-    session = new_session({"evaluation.metrics": (), "architecture.options.conditional": False})
-    session._build()
-    algorithm, batch, latent, pixels = session.materials.algorithm, 24, 6, 64
+    run = new_run({"evaluation.metrics": (), "architecture.options.conditional": False})
+    algorithm, batch, latent, pixels = run.materials.algorithm, 24, 6, 64
     discriminator = Linear(pixels, 1)
     monkeypatch.setattr(algorithm, "_generator", Linear(latent, pixels))
     monkeypatch.setattr(algorithm, "_discriminator", discriminator)

@@ -17,8 +17,8 @@ from ganbench.run import checkpoint
 from ganbench.run.checkpoint import list_checkpoints, load_newest, save_checkpoint
 
 
-def save(folder: Path, images_seen: int, keep: int = 2, **state: Any) -> Path:
-    return save_checkpoint(folder, {"seen": images_seen, **state}, images_seen=images_seen, keep=keep)
+def save(folder: Path, samples_seen: int, keep: int = 2, **state: Any) -> Path:
+    return save_checkpoint(folder, {"seen": samples_seen, **state}, samples_seen=samples_seen, keep=keep)
 
 
 @pytest.fixture
@@ -94,9 +94,9 @@ def test_with_every_checkpoint_damaged_the_run_cannot_go_on(folder: Path) -> Non
         load_newest(folder)
 
 
-def named(folder: Path, data: bytes, images_seen: int) -> None:
+def named(folder: Path, data: bytes, samples_seen: int) -> None:
     """Put content into the folder under the name that its hash gives it."""
-    (folder / f"{images_seen:012d}-{hashlib.sha256(data).hexdigest()[:16]}.pt").write_bytes(data)
+    (folder / f"{samples_seen:012d}-{hashlib.sha256(data).hexdigest()[:16]}.pt").write_bytes(data)
 
 
 def test_a_checkpoint_of_another_format_is_passed_over(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

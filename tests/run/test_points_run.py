@@ -13,9 +13,8 @@ from ganbench.errors import ConfigError, Diverged, Interrupted, UsageError
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
 from ganbench.record.grid import read_grid
-from ganbench.run.events import SilentReporter
 from ganbench.run.plan import plan_run
-from ganbench.run.session import Session
+from ganbench.run.run import Run
 from ganbench.training.networks import Networks
 from ganbench.training.sampling import SampleStream
 
@@ -36,23 +35,23 @@ TINY: dict[str, Any] = {
 SGD = {"kind": "sgd", "momentum": 0.5, "final_momentum": 0.7, "momentum_ramp_kimg": 0.3, "schedule": "exponential", "halflife_kimg": 0.1}
 
 
-def session(name: str = "mlp", *, should_stop: Any = lambda: False, **settings: Any) -> Session:
+def new_run(name: str = "mlp", *, should_stop: Any = lambda: False, **settings: Any) -> Run:
     plan = plan_run(MANAGER, name, [Layer(origin="test", settings={**TINY, **settings})])
-    return Session(plan, MANAGER, SilentReporter(), should_stop)
+    return Run(plan, MANAGER, should_stop=should_stop)
 
 
-def run(path: Path, one: Session) -> Any:
-    return one.run_new(lambda dataset: RunDirectory.create(path, name="run", dataset=dataset, seed=0))
+def run(path: Path, one: Run) -> Any:
+    return one.start(lambda dataset: RunDirectory.create(path, name="run", dataset=dataset, seed=0))
 
 
-def weights(one: Session) -> dict[str, torch.Tensor]:
+def weights(one: Run) -> dict[str, torch.Tensor]:
     modules = one.materials.algorithm.modules()
     return {f"{n}.{k}": v.clone() for n, m in modules.items() for k, v in m.state_dict().items()}
 
 
 def test_a_run_on_points_is_measured_and_drawn(tmp_path: Path) -> None:
     """Four quantities with floors, one picture for each evaluation, the strip, and the ceiling in the notes."""
-    one = session()
+    one = new_run()
     record = run(tmp_path, one)
     assert record.status == "complete"
     names = ["modes500_points", "high_quality500_points", "reverse_kl500_points", "fd500_points"]
@@ -61,10 +60,10 @@ def test_a_run_on_points_is_measured_and_drawn(tmp_path: Path) -> None:
     assert final["modes500_points"].floor == 8
     assert final["high_quality500_points"].floor == pytest.approx(0.989, abs=0.02)
     assert any("98.89 %" in note for note in record.notes)
-    pictures = sorted(one.directory.samples_path.glob("*.png"))
+    pictures = sorted(RunDirectory(tmp_path / record.run_id).samples_path.glob("*.png"))
     assert [picture.name for picture in pictures] == ["000000000.png", "000000200.png", "000000400.png"]
     assert read_grid(pictures[0]).shape == (1, 3, 300, 300)
-    assert one.directory.progress_path.exists()
+    assert RunDirectory(tmp_path / record.run_id).progress_path.exists()
 
 
 @pytest.mark.parametrize("packing", [1, 2])
@@ -72,14 +71,14 @@ def test_a_resumed_run_on_points_has_the_same_bits(tmp_path: Path, packing: int)
     """With momentum, a falling rate and packs; interrupted in the middle of both ramps."""
     optimizers = {f"{network}_optimizer.{k}": v for network in ("generator", "discriminator") for k, v in SGD.items()}
     settings = {**optimizers, "training.packing": packing, "architecture.options.discriminator_dropout": 0.25}
-    whole = session(**settings)
+    whole = new_run(**settings)
     run(tmp_path / "whole", whole)
     asked = iter(range(100))
-    stopped = session(should_stop=lambda: next(asked) == 7, **settings)
+    stopped = new_run(should_stop=lambda: next(asked) == 7, **settings)
     with pytest.raises(Interrupted):
         run(tmp_path / "stopped", stopped)
-    resumed = session(**settings)
-    resumed.run_resumed(RunDirectory.resume(stopped.directory.path))
+    resumed = new_run(**settings)
+    resumed.resume(RunDirectory.resume(next((tmp_path / "stopped").iterdir())))
     ours, theirs = weights(whole), weights(resumed)
     assert [name for name in ours if not torch.equal(ours[name], theirs[name])] == []
 
@@ -87,9 +86,9 @@ def test_a_resumed_run_on_points_has_the_same_bits(tmp_path: Path, packing: int)
 def test_images_cannot_be_measured_by_the_points_extractor(tmp_path: Path) -> None:
     """Nor points by an image classifier; both end before anything is trained."""
     with pytest.raises(ConfigError, match="the extractor 'digits' takes images, and ring8 holds points"):
-        run(tmp_path, session(**{"evaluation.metrics": ("fd500_digits",)}))
+        run(tmp_path, new_run(**{"evaluation.metrics": ("fd500_digits",)}))
     with pytest.raises(ConfigError, match=r"training\.horizontal_flip is on, and the data are points"):
-        run(tmp_path, session(**{"training.horizontal_flip": True}))
+        run(tmp_path, new_run(**{"training.horizontal_flip": True}))
     assert not list(tmp_path.iterdir())
 
 
@@ -106,11 +105,11 @@ def test_what_needs_images_is_refused_for_points(tmp_path: Path, name: str, sett
     own = dict(settings)
     if name == "dcgan":
         own |= {"dataset.name": "ring8", "training.device": "cpu", "evaluation.metrics": ()}
-        one = Session(plan_run(MANAGER, name, [Layer(origin="test", settings=own)]), MANAGER, SilentReporter())
+        plan = plan_run(MANAGER, name, [Layer(origin="test", settings=own)])
     else:
-        one = session(name, **own)
+        plan = plan_run(MANAGER, name, [Layer(origin="test", settings={**TINY, **own})])
     with pytest.raises(UsageError) as caught:
-        run(tmp_path, one)
+        run(tmp_path, Run(plan, MANAGER))
     assert message in str(caught.value)
     assert not list(tmp_path.iterdir())
 

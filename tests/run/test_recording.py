@@ -12,7 +12,7 @@ import torch
 
 from ganbench.record.record import Evaluation
 from ganbench.run.recording import config_values, has_collapsed, trajectory_hash
-from ganbench.run.session import Session
+from ganbench.run.run import Run
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,12 @@ OTHER_WORK = [
 
 
 @pytest.fixture
-def work(new_session: Callable[..., Session]) -> Callable[[dict[str, Any]], str]:
+def work(new_run: Callable[..., Run]) -> Callable[[dict[str, Any]], str]:
     """Return a function that gives the digest of the work key of a tiny run with some settings changed."""
     from ganbench.run.recording import work_key
 
     def digest(settings: dict[str, Any]) -> str:
-        session = new_session({"evaluation.metrics": (), **settings})
-        session._build()
-        return work_key(session).digest
+        return work_key(new_run({"evaluation.metrics": (), **settings}).materials).digest
 
     return digest
 

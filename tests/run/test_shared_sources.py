@@ -9,7 +9,7 @@ import pytest
 
 from ganbench.errors import Interrupted, UsageError
 from ganbench.record.directory import RunDirectory
-from ganbench.run.session import Session
+from ganbench.run.run import Run
 
 PLUGIN = """
 from ganbench import ArchitectureSpec
@@ -23,7 +23,7 @@ gan = ArchitectureSpec(
 
 
 def test_a_run_is_not_resumed_with_changed_shared_code(
-    new_session: Callable[..., Session], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unless it is forced; code that has been restored goes on."""
     package = tmp_path / "site" / "shared_layers_of_a_test"
@@ -40,10 +40,10 @@ def test_a_run_is_not_resumed_with_changed_shared_code(
 
     directory = RunDirectory.create(tmp_path, name="run", dataset="digits", seed=0)
     with pytest.raises(Interrupted):
-        new_session(settings, should_stop=stop, name=name).run_new(lambda _: directory)
+        new_run(settings, should_stop=stop, name=name).start(lambda _: directory)
     (package / "__init__.py").write_text("slope = 0.2")
     with pytest.raises(UsageError, match=r"the source of architecture sharing-gan has changed since the run began; --force goes on"):
-        new_session(settings, name=name).run_resumed(RunDirectory.resume(directory.path))
+        new_run(settings, name=name).resume(RunDirectory.resume(directory.path))
     (package / "__init__.py").write_text("slope = 0.1")
-    record = new_session(settings, name=name).run_resumed(RunDirectory.resume(directory.path))
+    record = new_run(settings, name=name).resume(RunDirectory.resume(directory.path))
     assert (record.status, record.num_resumes) == ("complete", 1)

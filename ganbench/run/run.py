@@ -1,0 +1,254 @@
+"""One run from its plan to its record: it is built, trained, resumed, and leaves a directory that is never half written."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganbench.config.resolve import flatten
+from ganbench.config.toml import dump_settings
+from ganbench.errors import Diverged, GanbenchError, Interrupted, StorageError
+from ganbench.plugin.manager import PluginManager
+from ganbench.record.curves import save_curves
+from ganbench.record.directory import RunDirectory
+from ganbench.record.event_log import EventLog
+from ganbench.record.events import Audience, Ended, Evaluated, Event, Listener, Message, Started
+from ganbench.record.files import write_text
+from ganbench.record.grid import save_strip
+from ganbench.record.machine import Place, hardware_key, software_key
+from ganbench.record.record import Keys, RunRecord, Status
+from ganbench.run.build import build
+from ganbench.run.calibration import Threads, choose_threads, count_flops
+from ganbench.run.checkpoint import load_newest
+from ganbench.run.clock import Clock
+from ganbench.run.machine import kernels_in_use
+from ganbench.run.plan import RunPlan
+from ganbench.run.recording import RunFacts, check_same_run, config_values, run_identity, utc_now, work_key
+from ganbench.run.trainer import Trainer
+from ganbench.training.runner import choose_runner, start_runner
+
+logger = logging.getLogger(__name__)
+
+
+class Run:
+    """A run in this process.
+
+    Everything is built when the run is made, so that a bad input leaves nothing behind.
+
+    Args:
+        plan: what is run.
+        manager: the plugins.
+        listeners: told what happens; the plugins' hooks are told after them.
+        should_stop: asked after each iteration; True ends the run with a checkpoint.
+
+    Raises:
+        UsageError: whatever the user or a plugin got wrong.
+    """
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        manager: PluginManager,
+        *,
+        listeners: Iterable[Listener] = (),
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.plan, self._manager, self._should_stop = plan, manager, should_stop
+        self._audience = Audience([*listeners, _hooks(manager)])
+        self._environment: tuple[Mapping[str, str], ...] = tuple(manager.call("ganbench_environment"))
+        self._created = utc_now()
+        began = time.perf_counter()
+        self.materials = build(plan, manager)
+        self._chosen = choose_runner(plan.config.training.runner, self.materials.algorithm, self.materials.device)
+        self.plugins = plan.identities(manager)
+        self._startup_seconds = time.perf_counter() - began
+
+    def start(self, choose_directory: Callable[[str], RunDirectory]) -> RunRecord:
+        """Run from the start.
+
+        Args:
+            choose_directory: called with the dataset's name.
+
+        Raises:
+            GanbenchError: whatever ended the run early; what was done is kept.
+        """
+        with choose_directory(self.materials.dataset.name) as directory:
+            comment = f"ganbench run --config {directory.config_path.name} repeats this run"
+            write_text(directory.config_path, dump_settings(flatten(self.plan.config), comment))
+            with self.trainer(directory) as trainer:
+                return self._train(trainer, directory)
+
+    def resume(self, directory: RunDirectory, *, force: bool = False) -> RunRecord:
+        """Go on with an unfinished run.
+
+        Args:
+            directory: of the run, locked.
+            force: go on although a plugin's source has changed.
+
+        Raises:
+            UsageError: its data, configuration, metrics or plugins have changed.
+            RunFailed: no checkpoint of it is whole.
+        """
+        with directory:
+            state = load_newest(directory.checkpoints_path)
+            if state is not None:
+                check_same_run(run_identity(self.materials, self.plugins), state, force=force)
+            with self.trainer(directory, state) as trainer:
+                return self._train(trainer, directory)
+
+    @contextlib.contextmanager
+    def trainer(self, directory: RunDirectory, state: dict[str, Any] | None = None) -> Iterator[Trainer]:
+        """Calibrate, and open what trains the run; its files are closed at the end of the block.
+
+        Args:
+            directory: of the run, locked.
+            state: a checkpoint of it, or None at its start.
+        """
+        materials, algorithm, device = self.materials, self.materials.algorithm, self.materials.device
+        clock = Clock(device, None if state is None else state["seconds"])
+        clock.seconds["startup"] += self._startup_seconds
+        self._audience.tell(self._started(directory, resumed=state is not None))
+        with clock.measure("calibration"):
+            threads = self._choose_threads(state)
+            flops = count_flops(algorithm, device)
+            chosen = start_runner(self._chosen, algorithm, device)
+        keys = self._keys(threads, chosen.runner.name)
+        facts = RunFacts(
+            run_id=directory.path.name,
+            created=self._created if state is None else str(state["created"]),
+            plugins=self.plugins,
+            keys=keys,
+            threads=threads,
+            runner_reason=chosen.reason,
+            flops_per_iteration=flops,
+            machines_mixed=state is not None and _machines_mixed(state, keys),
+            environment=self._environment,
+        )
+        self._audience.tell(Message(text=self._execution(facts, chosen.runner.name)))
+        with contextlib.closing(materials.sampler), EventLog(directory.events_path) as log:
+            if state is None:
+                log.truncate(0)
+
+            def tell(event: Event) -> None:
+                log.write_event(event)  # first, and unguarded: a number that is not written down ends the run
+                self._audience.tell(event)
+
+            after_step = self._after_step if self._manager.implementations("ganbench_after_step") else None
+            trainer = Trainer(materials, chosen.runner, directory, log, clock, facts, tell, self._should_stop, after_step)
+            if state is not None:
+                trainer.load_state_dict(state)
+            yield trainer
+
+    def _train(self, trainer: Trainer, directory: RunDirectory) -> RunRecord:
+        """Train; a run that ends early still leaves a record."""
+        try:
+            trainer.train()
+        except Diverged as error:
+            return self._finish(trainer, directory, "diverged", str(error))
+        except (Interrupted, KeyboardInterrupt) as error:
+            self._end_early(trainer, "interrupted", str(error) or "interrupted")
+            raise
+        except Exception as error:
+            detail = str(error) if isinstance(error, GanbenchError) else f"{type(error).__name__}: {error}"
+            with contextlib.suppress(StorageError):  # the first error is the one to tell
+                self._end_early(trainer, "failed", detail)
+            raise
+        return self._finish(trainer, directory, "complete", "")
+
+    def _finish(self, trainer: Trainer, directory: RunDirectory, status: Status, detail: str) -> RunRecord:
+        """Write pictures and the record; the record comes last, because it is what makes the run complete."""
+        record = trainer.record(status, detail)
+        save_curves(directory, record)
+        save_strip(directory)
+        directory.finish(record)
+        self._audience.tell(Ended(record=record))
+        return record
+
+    def _end_early(self, trainer: Trainer, status: Status, detail: str) -> None:
+        self._audience.tell(Ended(record=trainer.write_partial_record(status, detail)))
+
+    def _choose_threads(self, state: dict[str, Any] | None) -> Threads:
+        """Measure a new run's thread count; a resumed run keeps its own, because another count sums in another order."""
+        if state is None:
+            return choose_threads(self.materials.algorithm, self.materials.device, self.plan.config.training.threads)
+        count, reason = state["threads"]
+        torch.set_num_threads(count)
+        return Threads(count=count, reason=reason)
+
+    def _started(self, directory: RunDirectory, *, resumed: bool) -> Started:
+        config, dataset = self.plan.config, self.materials.dataset.name
+        conditional = "class-conditional " if self.materials.networks.conditional else ""
+        return Started(
+            directory=directory.path,
+            name=config.name,
+            dataset=dataset,
+            seed=config.training.seed,
+            config=config_values(flatten(config)),
+            description=f"{conditional}{config.name} on {dataset}, seed {config.training.seed}",
+            resumed=resumed,
+        )
+
+    def _keys(self, threads: Threads, runner: str) -> Keys:
+        training, device = self.plan.config.training, self.materials.device
+        place = Place(
+            device=str(device),
+            precision=training.precision,
+            tf32=training.tf32,
+            deterministic=training.deterministic,
+            threads=threads.count,
+            runner=runner,
+            kernels=kernels_in_use(training.kernels, device),
+            channels_last=training.channels_last,
+            keep_memory=self.materials.keeps_memory,
+        )
+        return Keys(
+            hardware=hardware_key(str(device)),
+            software=software_key(place),
+            work=work_key(self.materials),
+            evaluation=self.materials.evaluator.keys() if self.materials.evaluator else (),
+        )
+
+    def _execution(self, facts: RunFacts, runner: str) -> str:
+        """Return how the steps are executed, in one line."""
+        count, device = facts.threads.count, self.materials.device
+        threads = f"{count} thread{'s' if count > 1 else ''} ({facts.threads.reason})"
+        kernels = kernels_in_use(self.plan.config.training.kernels, device)
+        return f"{device}, {threads}, runner {runner} ({facts.runner_reason}), kernels {kernels}"
+
+    def _after_step(self, samples_seen: int, generator_steps: int) -> None:
+        for _ in self._manager.call("ganbench_after_step", samples_seen=samples_seen, generator_steps=generator_steps):
+            pass
+
+
+def _hooks(manager: PluginManager) -> Listener:
+    """Return the listener that calls the plugins' hooks."""
+    names = {Started: "ganbench_before_run", Evaluated: "ganbench_after_evaluation", Ended: "ganbench_after_run"}
+
+    def call_hooks(event: Event) -> None:
+        hook = names.get(type(event))
+        if hook is not None:
+            for _ in manager.call(hook, event=event):
+                pass
+
+    return call_hooks
+
+
+def _machines_mixed(state: dict[str, Any], keys: Keys) -> bool:
+    """Say so where a run goes on elsewhere: its results are right, its speed is of neither machine."""
+    mixed = bool(state["machines_mixed"] or state["hardware"] != keys.hardware.digest)
+    if mixed:
+        logger.warning("this run began on another machine; its times and its speed are a mixture of both")
+    return mixed
+
+
+def run_directory_name(path: Path) -> str:
+    """Return a run directory as a command line would name it."""
+    with contextlib.suppress(ValueError):
+        return str(path.resolve().relative_to(Path.cwd()))
+    return str(path)
