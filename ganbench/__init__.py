@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ganbench.config.setting import Settings as Settings
+    from ganbench.config.setting import setting as setting
     from ganbench.data.source import ArraySource as ArraySource
     from ganbench.data.source import DataContext as DataContext
     from ganbench.data.source import Dataset as Dataset
@@ -109,6 +111,7 @@ _HOME_OF = {
     "RunRecord": "ganbench.record.record",
     "SampleSet": "ganbench.evaluation.protocol",
     "Seen": "ganbench.training.objective",
+    "Settings": "ganbench.config.setting",
     "Source": "ganbench.data.source",
     "SpaceSpec": "ganbench.spec",
     "Term": "ganbench.training.objective",
@@ -117,6 +120,7 @@ _HOME_OF = {
     "WeightTerm": "ganbench.training.objective",
     "WeightsError": "ganbench.errors",
     "hookimpl": "ganbench.plugin.hookspecs",
+    "setting": "ganbench.config.setting",
 }
 """The module of each public name, sorted by name."""
 

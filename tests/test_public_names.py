@@ -48,6 +48,8 @@ def test_a_public_name_is_where_it_says_and_has_a_docstring(name: str) -> None:
         generated = f"{found.__name__}("  # what a dataclass writes for itself
         assert text.strip(), name
         assert not text.startswith(generated), name
+    elif inspect.isfunction(found):
+        assert (found.__doc__ or "").strip(), name
     else:
         assert f"{name} = " in inspect.getsource(module)
 

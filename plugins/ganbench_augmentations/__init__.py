@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ganbench import Settings, setting
 from ganbench.plugin import hookimpl
 from ganbench.spec import AugmentationSpec
 
@@ -11,23 +12,21 @@ PARTS = ("color", "translation", "cutout")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DiffAugmentOptions:
+class DiffAugmentOptions(Settings):
     """Options of DiffAugment; the defaults are what its authors use for little data."""
 
     policy: str = "color,translation,cutout"
     """Any of color, translation and cutout, in the order in which they are applied."""
-    translation_ratio: float = 0.125
+    translation_ratio: float = setting(0.125, above=0, most=1)
     """The largest shift, as a fraction of the resolution."""
-    cutout_ratio: float = 0.5
+    cutout_ratio: float = setting(0.5, above=0, most=1)
     """Side of the square that is cut out, as a fraction of the resolution."""
 
     def __post_init__(self) -> None:
+        Settings.__post_init__(self)
         parts = self.parts
         if not parts or len(set(parts)) != len(parts) or not set(parts) <= set(PARTS):
             raise ValueError(f"policy must be some of {', '.join(PARTS)}, each once, with commas between them (got {self.policy!r})")
-        for name in ("translation_ratio", "cutout_ratio"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be above 0 and at most 1 (got {getattr(self, name)})")
 
     @property
     def parts(self) -> tuple[str, ...]:

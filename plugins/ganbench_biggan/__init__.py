@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench.config.values import at_least
+from ganbench import Settings, setting
 from ganbench.plugin import hookimpl
 from ganbench.spec import ArchitectureSpec, RecipeSpec, both_optimizers
 
@@ -14,23 +14,23 @@ RESOLUTIONS = (16, 32, 64, 128, 256, 512)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BigGANOptions:
+class BigGANOptions(Settings):
     """Options of both networks; the defaults are the article's networks at two thirds of its width."""
 
-    latent_dim: int = 120
+    latent_dim: int = setting(120, least=1)
     """Length of z; with hierarchical latents a multiple of the generator's blocks and one more (4 at 32x32, 6 at 128x128)."""
-    generator_width: int = 64
+    generator_width: int = setting(64, least=1)
     """Channel unit of the generator (the article's ch): a feature map has 1 to 16 times as many, by resolution."""
-    discriminator_width: int = 64
+    discriminator_width: int = setting(64, least=1)
     """Channel unit of the discriminator, in the same way."""
     conditional: bool | None = None
     """Use labels: they set the gains and biases of the generator's batch norms and project the discriminator's features; unset: where
     there are any."""
-    shared_dim: int = 128
+    shared_dim: int = setting(128, least=0)
     """Length of the class embedding that all batch norms share; 0 gives each a table of its own. Without labels there is none."""
     hierarchical: bool = True
     """Split z: one part makes the first feature map, the others enter the batch norms, one for each block."""
-    attention_resolution: int | None = None
+    attention_resolution: int | None = setting(None, least=0)
     """Feature maps of this size get self-attention (Zhang et al. 2019) in both networks; 0 for none, unset for half the image's."""
     generator_spectral_norm: bool = True
     """Spectral normalisation of the generator; the shared embedding is always without."""
@@ -40,12 +40,11 @@ class BigGANOptions:
     """Of all weights: orthogonal (the article), N(0, 0.02), or Glorot's uniform distribution. Biases are 0."""
     norm_eps: float = 1e-5
     """Added to the variance in batch norm."""
-    orthogonal_weight: float = 0.0
+    orthogonal_weight: float = setting(0.0, least=0)
     """Orthogonal regularisation of the generator (the article's beta, 1e-4 there); 0 for none."""
 
     def __post_init__(self) -> None:
-        at_least(1, latent_dim=self.latent_dim, generator_width=self.generator_width, discriminator_width=self.discriminator_width)
-        at_least(0, shared_dim=self.shared_dim, attention_resolution=self.attention_resolution, orthogonal_weight=self.orthogonal_weight)
+        Settings.__post_init__(self)
         if not self.norm_eps > 0:
             raise ValueError(f"norm_eps must be more than 0 (got {self.norm_eps})")
 

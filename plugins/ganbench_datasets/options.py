@@ -5,114 +5,93 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench.config.values import at_least, fraction
+from ganbench import Settings, setting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DigitsOptions:
+class DigitsOptions(Settings):
     """Options of ``digits``."""
 
-    resolution: int = 16
+    resolution: int = setting(16, least=8)
     """Height and width in pixels, 8 or more; the 8x8 originals are enlarged bicubically."""
-
-    def __post_init__(self) -> None:
-        at_least(8, resolution=self.resolution)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StackedDigitsOptions:
+class StackedDigitsOptions(Settings):
     """Options of ``stacked-digits``."""
 
-    resolution: int = 16
+    resolution: int = setting(16, least=8)
     """Height and width in pixels, 8 or more; the 8x8 originals are enlarged bicubically."""
-    num_images: int = 128_000
+    num_images: int = setting(128_000, least=1)
     """Images in the train split, each of three digits drawn at random."""
-    seed: int = 0
+    seed: int = setting(0, least=0)
     """Seed of the draws, 0 or more."""
 
-    def __post_init__(self) -> None:
-        at_least(8, resolution=self.resolution)
-        at_least(1, num_images=self.num_images)
-        at_least(0, seed=self.seed)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SyntheticOptions:
+class SyntheticOptions(Settings):
     """Options of ``synthetic``."""
 
-    resolution: int = 32
+    resolution: int = setting(32, least=1)
     """Height and width in pixels."""
-    channels: int = 3
+    channels: int = setting(3, least=1)
     """1 for grey, 3 for colour, or any other number."""
-    num_images: int = 10_000
+    num_images: int = setting(10_000, least=1)
     """Images in the train split."""
-    num_classes: int = 0
+    num_classes: int = setting(0, least=0)
     """Classes, evenly many images of each; 0 for no labels."""
-    seed: int = 0
+    seed: int = setting(0, least=0)
     """Seed of the pixels, 0 or more."""
-
-    def __post_init__(self) -> None:
-        at_least(1, resolution=self.resolution, channels=self.channels, num_images=self.num_images)
-        at_least(0, num_classes=self.num_classes, seed=self.seed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MnistOptions:
+class MnistOptions(Settings):
     """Options of ``mnist`` and ``fashion-mnist``."""
 
-    resolution: int = 32
+    resolution: int = setting(32, least=1)
     """Height and width in pixels; 28 is the original."""
     fit: Literal["pad", "resize"] = "pad"
     """How 28 pixels become that many: a black frame around them, or an antialiased bilinear resize."""
 
     def __post_init__(self) -> None:
-        at_least(1, resolution=self.resolution)
+        Settings.__post_init__(self)
         if self.fit == "pad" and self.resolution < 28:
             raise ValueError(f"resolution must be 28 or more with fit=pad (got {self.resolution}); fit=resize makes images smaller")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CifarOptions:
+class CifarOptions(Settings):
     """Options of ``cifar10`` and ``cifar100``."""
 
-    resolution: int = 32
+    resolution: int = setting(32, least=1)
     """Height and width in pixels; 32 is the original, anything else an antialiased bilinear resize."""
-
-    def __post_init__(self) -> None:
-        at_least(1, resolution=self.resolution)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stl10Options:
+class Stl10Options(Settings):
     """Options of ``stl10``."""
 
-    resolution: int = 48
+    resolution: int = setting(48, least=1)
     """Height and width in pixels; 96 is the original, 48 what SNGAN (Miyato et al., 2018) and later papers train on."""
     split: Literal["unlabeled", "train"] = "unlabeled"
     """What is trained on: 100,000 images without labels, as in those papers, or 5,000 in 10 classes."""
 
-    def __post_init__(self) -> None:
-        at_least(1, resolution=self.resolution)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CelebaOptions:
+class CelebaOptions(Settings):
     """Options of ``celeba``."""
 
-    resolution: int = 64
+    resolution: int = setting(64, least=1)
     """Height and width in pixels, after a centre crop of 178x178 as in pytorch/examples."""
-
-    def __post_init__(self) -> None:
-        at_least(1, resolution=self.resolution)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FolderOptions:
+class FolderOptions(Settings):
     """Options of ``folder``."""
 
     path: str
     """The directory; every folder below it is searched, hidden ones left out."""
-    resolution: int = 64
+    resolution: int = setting(64, least=1)
     """Height and width in pixels that every image is brought to."""
     channels: Literal["3", "1"] = "3"
     """3 for colour, 1 for grey; images of the other kind are converted."""
@@ -122,48 +101,46 @@ class FolderOptions:
     """What stands behind transparent pixels."""
     labels: bool = False
     """Whether the first-level subfolders are classes."""
-    test_fraction: float = 0.0
+    test_fraction: float = setting(0.0, least=0, below=1)
     """Part of the images that is held out as test split, chosen by a fixed seed; 0 trains on all."""
     on_error: Literal["skip", "fail"] = "skip"
     """What an image that cannot be decoded does: left out and named in the notes, or the end of the run."""
 
     def __post_init__(self) -> None:
+        Settings.__post_init__(self)
         if not self.path:
             raise ValueError("path must name a directory (got ''); give it with -o path=DIR")
-        at_least(1, resolution=self.resolution)
-        fraction(test_fraction=self.test_fraction)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PairsOptions:
+class PairsOptions(Settings):
     """Options of ``pairs``."""
 
     path: str
     """The directory; every folder below it is searched, hidden ones left out."""
     test_path: str = ""
     """The directory of the held-out pairs, such as ``facades/test``; none for test_fraction."""
-    resolution: int = 256
+    resolution: int = setting(256, least=1)
     """Height and width in pixels that each half is brought to."""
     channels: Literal["3", "1"] = "3"
     """Of each half: 3 for colour, 1 for grey; images of the other kind are converted."""
     background: Literal["white", "black", "grey"] = "white"
     """What stands behind transparent pixels."""
-    test_fraction: float = 0.0
+    test_fraction: float = setting(0.0, least=0, below=1)
     """Part of the pairs that is held out as test split, chosen by a fixed seed; 0 trains on all."""
     on_error: Literal["skip", "fail"] = "skip"
     """What an image that cannot be decoded does: left out and named in the notes, or the end of the run."""
 
     def __post_init__(self) -> None:
+        Settings.__post_init__(self)
         if not self.path:
             raise ValueError("path must name a directory (got ''); give it with -o path=DIR")
-        at_least(1, resolution=self.resolution)
-        fraction(test_fraction=self.test_fraction)
         if self.test_path and self.test_fraction:
             raise ValueError(f"test_fraction must be 0 with test_path (got {self.test_fraction})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ArrayOptions:
+class ArrayOptions(Settings):
     """Options of ``array``."""
 
     path: str
@@ -174,10 +151,10 @@ class ArrayOptions:
     """A .npy file of integers [N], or a key of the .npz file (labels and y are found without this); none for no labels."""
     layout: Literal["auto", "nhwc", "nchw"] = "auto"
     """Where the channels stand; needed only when the shape allows both."""
-    test_fraction: float = 0.0
+    test_fraction: float = setting(0.0, least=0, below=1)
     """Part of the images that is held out as test split, chosen by a fixed seed; 0 trains on all."""
 
     def __post_init__(self) -> None:
+        Settings.__post_init__(self)
         if not self.path:
             raise ValueError("path must name a .npy or .npz file (got ''); give it with -o path=FILE")
-        fraction(test_fraction=self.test_fraction)

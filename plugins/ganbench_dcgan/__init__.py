@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ganbench import Settings, setting
 from ganbench.plugin import hookimpl
 from ganbench.spec import ArchitectureSpec, RecipeSpec, Setting
 
@@ -19,16 +20,16 @@ PAPER = "Radford et al. 2016, https://arxiv.org/abs/1511.06434"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DCGANOptions:
+class DCGANOptions(Settings):
     """Options of both networks; the defaults are pytorch/examples' networks at any resolution."""
 
-    latent_dim: int = 100
+    latent_dim: int = setting(100, least=1)
     """Length of z."""
     latents: Literal["normal", "uniform"] = "normal"
     """Distribution of z: N(0, 1), or U(-1, 1) as in the paper."""
-    generator_width: int = 64
+    generator_width: int = setting(64, least=1)
     """Channels of the generator at half the resolution; doubled with each halving."""
-    discriminator_width: int = 64
+    discriminator_width: int = setting(64, least=1)
     """Channels of the discriminator at half the resolution; doubled with each halving."""
     conditional: bool | None = None
     """Use labels: one-hot beside z, and as constant planes beside the image (Mirza and Osindero 2014); unset: where there are any."""
@@ -50,19 +51,14 @@ class DCGANOptions:
     """Put the discriminator's normalisation behind the activation instead of before it."""
     head: Literal["conv", "linear"] = "conv"
     """Last layer of the discriminator: a convolution over the last feature map without bias, or a linear layer with one."""
-    minibatch_discrimination: int = 0
+    minibatch_discrimination: int = setting(0, least=0)
     """Kernels of minibatch discrimination (Salimans et al. 2016 use 100), with head=linear; 0 for none."""
-    minibatch_discrimination_dim: int = 5
+    minibatch_discrimination_dim: int = setting(5, least=1)
     """Dimensions of each kernel."""
 
     def __post_init__(self) -> None:
-        for name in ("latent_dim", "generator_width", "discriminator_width", "minibatch_discrimination_dim"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more (got {getattr(self, name)})")
-        kernels = self.minibatch_discrimination
-        if kernels < 0:
-            raise ValueError(f"minibatch_discrimination must be 0 or more (got {kernels})")
-        if kernels and self.head == "conv":
+        Settings.__post_init__(self)
+        if (kernels := self.minibatch_discrimination) and self.head == "conv":
             raise ValueError(f"minibatch_discrimination must be 0 with head=conv (got {kernels}); it goes with head=linear")
 
 

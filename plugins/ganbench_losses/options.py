@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ganbench import Settings, setting
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RegularisedOptions:
+class RegularisedOptions(Settings):
     """What can be added to every loss; all of it is off by default."""
 
-    r1_gamma: float = 0.0
+    r1_gamma: float = setting(0.0, least=0)
     """Weight on real images (Mescheder et al. 2018); the loss adds r1_gamma / 2 times the squared gradient norm."""
-    r2_gamma: float = 0.0
+    r2_gamma: float = setting(0.0, least=0)
     """The same on generated images."""
-    gp_weight: float = 0.0
+    gp_weight: float = setting(0.0, least=0)
     """lambda of the gradient penalty between real and generated images (Gulrajani et al. 2017 use 10)."""
     gp_one_sided: bool = False
     """Penalise only gradient norms above 1."""
-    dragan_weight: float = 0.0
+    dragan_weight: float = setting(0.0, least=0)
     """lambda of the gradient penalty around real images (Kodali et al. 2017 use 10)."""
-    drift: float = 0.0
+    drift: float = setting(0.0, least=0)
     """Weight of the squared real logits (Karras et al. 2018 use 0.001)."""
-    feature_matching: float = 0.0
+    feature_matching: float = setting(0.0, least=0)
     """Weight of the squared distance between mean features of real and generated images in the generator's loss (Salimans et al. 2016)."""
     feature_matching_alone: bool = False
     """Leave the adversarial part out of the generator's loss, as Salimans et al. do; needs feature_matching."""
-    historical_averaging: float = 0.0
+    historical_averaging: float = setting(0.0, least=0)
     """Weight of the squared distance of each network's parameters from their mean over the run (Salimans et al. 2016)."""
 
     @property
@@ -34,10 +36,7 @@ class RegularisedOptions:
         return any(weight > 0 for weight in (self.r1_gamma, self.r2_gamma, self.gp_weight, self.dragan_weight))
 
     def __post_init__(self) -> None:
-        for name in ("r1_gamma", "r2_gamma", "gp_weight", "dragan_weight", "drift", "feature_matching", "historical_averaging"):
-            value = getattr(self, name)
-            if not value >= 0:
-                raise ValueError(f"{name} must be 0 or more (got {value})")
+        Settings.__post_init__(self)
         if self.gp_one_sided and not self.gp_weight:
             raise ValueError("gp_one_sided must be false without gp_weight (got true)")
         if self.feature_matching_alone and not self.feature_matching:
@@ -48,13 +47,8 @@ class RegularisedOptions:
 class LogisticOptions(RegularisedOptions):
     """Options of the non-saturating logistic loss."""
 
-    label_smoothing: float = 0.0
+    label_smoothing: float = setting(0.0, least=0, below=1)
     """One-sided (Salimans et al. 2016): real images have the target 1 - label_smoothing."""
-
-    def __post_init__(self) -> None:
-        RegularisedOptions.__post_init__(self)
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be at least 0 and below 1 (got {self.label_smoothing})")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,13 +82,11 @@ class LeastSquaresOptions(RegularisedOptions):
 class WassersteinOptions(RegularisedOptions):
     """Options of the Wasserstein loss; without a gradient penalty the weights are clipped, as in the first paper."""
 
-    weight_clip: float | None = None
+    weight_clip: float | None = setting(None, least=0)
     """Bound on every discriminator weight (Arjovsky et al. 2017); unset: 0.01, or none with a gradient penalty (gp, DRAGAN, R1, R2)."""
 
     def __post_init__(self) -> None:
         RegularisedOptions.__post_init__(self)
-        if not (self.weight_clip or 0.0) >= 0:
-            raise ValueError(f"weight_clip must be 0 or more (got {self.weight_clip})")
         if self.weight_clip and self.penalises_gradients:
             raise ValueError("weight_clip must be 0 with a gradient penalty: they are two answers to one question")
 

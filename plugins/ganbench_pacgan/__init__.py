@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench import hookimpl
-from ganbench.config.values import at_least, fraction
+from ganbench import Settings, hookimpl, setting
 from ganbench_reproduce import ReproductionSpec
 
 SMALLEST_EPOCH = 4
@@ -14,35 +13,34 @@ SMALLEST_EPOCH = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PacGANOptions:
+class PacGANOptions(Settings):
     """Which cells, and the protocol; the defaults are the source's (fjxmlzn/PacGAN, synthetic_data_experiments, both config.py)."""
 
     data: tuple[Literal["ring", "grid"], ...] = ("ring", "grid")
     """Mixtures: 8 Gaussians on a circle, 25 on a square grid."""
     packings: tuple[int, ...] = (1, 2)
     """Samples that the discriminator judges at once; 1 is the plain GAN. Published are 1 to 4."""
-    epochs: int = 400
+    epochs: int = setting(400, least=1)
     """Of the whole budget."""
-    num_samples: int = 100_000
+    num_samples: int = setting(100_000, least=1)
     """Training points, drawn once."""
-    batch_size: int = 100
+    batch_size: int = setting(100, least=1)
     """Packs in a step, real and generated alike."""
-    generator_width: int = 400
+    generator_width: int = setting(400, least=1)
     """Units of each of the generator's four hidden layers."""
-    discriminator_width: int = 200
+    discriminator_width: int = setting(200, least=1)
     """Maxout units of each of the discriminator's three hidden layers."""
-    maxout_pieces: int = 5
+    maxout_pieces: int = setting(5, least=1)
     """Linear pieces of a maxout unit."""
-    learning_rate: float = 1e-4
+    learning_rate: float = setting(1e-4, above=0)
     """Adam's, of both networks."""
-    beta1: float = 0.8
+    beta1: float = setting(0.8, least=0, below=1)
     """Adam's, of both networks."""
     runner: Literal["auto", "eager", "cuda_graph"] = "auto"
     """How a step is executed; auto is a CUDA graph on a GPU."""
 
     def __post_init__(self) -> None:
-        at_least(1, epochs=self.epochs, num_samples=self.num_samples, batch_size=self.batch_size)
-        at_least(1, generator_width=self.generator_width, discriminator_width=self.discriminator_width, maxout_pieces=self.maxout_pieces)
+        Settings.__post_init__(self)
         if not self.data or len(set(self.data)) < len(self.data):
             raise ValueError(f"data must be ring, grid or both, each once (got {','.join(self.data) or 'none'})")
         if not self.packings or len(set(self.packings)) < len(self.packings) or min(self.packings) < 1:
@@ -52,9 +50,6 @@ class PacGANOptions:
             raise ValueError(f"num_samples must be a multiple of batch_size, {SMALLEST_EPOCH} batches or more (got {got})")
         if self.batch_size < 2:
             raise ValueError(f"batch_size must be 2 or more, because the generator normalises by batch (got {self.batch_size})")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0 (got {self.learning_rate})")
-        fraction(beta1=self.beta1)
 
 
 @hookimpl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ganbench import Settings, setting
 from ganbench.plugin import hookimpl
 from ganbench.spec import ArchitectureSpec, RecipeSpec, Setting
 
@@ -11,51 +12,41 @@ PAPER = "Karras et al. 2018, https://arxiv.org/abs/1710.10196"
 SOURCE = "tkarras/progressive_growing_of_gans"
 
 
-def _at_least(least: float, **values: float | None) -> None:
-    for name, value in values.items():
-        if value is not None and not value >= least:
-            raise ValueError(f"{name} must be {least:g} or more (got {value:g})")
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ProgressiveOptions:
+class ProgressiveOptions(Settings):
     """Options of both networks and of their growing; the defaults are the source's."""
 
-    max_channels: int | None = None
+    max_channels: int | None = setting(None, least=1)
     """Most channels of a layer; unset: 4 for each pixel of an image's side, at most 512, as the source has it at 32 (128) and at 1024."""
     channel_base: int = 8192
     """A layer at resolution R has 2 * channel_base / R channels, if that is not above max_channels."""
-    latent_dim: int | None = None
+    latent_dim: int | None = setting(None, least=1)
     """Length of z, which is put on a sphere; unset: max_channels."""
     conditional: bool | None = None
     """Use labels: one-hot beside z, and classified by the discriminator (AC-GAN); unset: where there are any."""
-    class_weight: float = 1.0
+    class_weight: float = setting(1.0, least=0)
     """Weight of the class loss in both losses."""
-    stddev_group: int = 4
+    stddev_group: int = setting(4, least=0)
     """Samples whose standard deviation the discriminator sees; 0 leaves that out."""
     start_resolution: int = 4
     """Resolution of the first stage; that of the images for no growing."""
-    stage_kimg: float | None = None
+    stage_kimg: float | None = setting(None, least=0)
     """Thousands of real images at a resolution before it grows; unset: the budget over 2n + 2 for n resolutions (600 of 12,000 at 1024)."""
-    fade_kimg: float | None = None
+    fade_kimg: float | None = setting(None, least=0)
     """Thousands of real images while a new resolution fades in; unset: as stage_kimg."""
     shrink_batch: bool = True
     """Halve the batch with each doubling of the resolution above 16, down to 4 (from 128: 64 at 32, 4 at 512)."""
     reset_optimizers: bool = True
     """Forget Adam's moments where a fade begins and where it ends."""
-    fine_rate: float = 1.5
+    fine_rate: float = setting(1.5, above=0)
     """Factor of the learning rates at 1024x1024."""
 
     def __post_init__(self) -> None:
-        _at_least(1, max_channels=self.max_channels, latent_dim=self.latent_dim)
-        _at_least(0, class_weight=self.class_weight, stddev_group=self.stddev_group)
-        _at_least(0, stage_kimg=self.stage_kimg, fade_kimg=self.fade_kimg)
+        Settings.__post_init__(self)
         if self.channel_base < 512:
             raise ValueError(f"channel_base must be 512 or more (got {self.channel_base}), so that every layer has a channel")
         if self.start_resolution not in RESOLUTIONS:
             raise ValueError(f"start_resolution must be a power of two from 4 to 1024 (got {self.start_resolution})")
-        if not self.fine_rate > 0:
-            raise ValueError(f"fine_rate must be above 0 (got {self.fine_rate:g})")
 
 
 RESOLUTIONS = tuple(2**k for k in range(2, 11))

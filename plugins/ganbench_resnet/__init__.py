@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench.config.values import at_least
+from ganbench import Settings, setting
 from ganbench.plugin import hookimpl
 from ganbench.spec import ArchitectureSpec, RecipeSpec
 from ganbench_resnet.recipes import acgan, adam, sngan, sngan_projection, wgan_gp
@@ -15,14 +15,14 @@ RESOLUTIONS = tuple(sorted(base * 2**k for base in (4, 6) for k in range(1, 7)))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ResNetOptions:
+class ResNetOptions(Settings):
     """Options of both networks; the defaults are SNGAN's networks (Miyato et al. 2018, tables 4 to 6) at any resolution."""
 
-    latent_dim: int = 128
+    latent_dim: int = setting(128, least=1)
     """Length of z, drawn from N(0, 1)."""
-    generator_width: int | None = None
+    generator_width: int | None = setting(None, least=1)
     """Channels of the generator's last feature map; unset: 256 for the flat shape, 64 for the pyramid."""
-    discriminator_width: int | None = None
+    discriminator_width: int | None = setting(None, least=1)
     """Channels of the discriminator's first feature map; unset: 128 for the flat shape, 64 for the pyramid."""
     shape: Literal["flat", "pyramid"] | None = None
     """The same channels at every resolution, or doubled with each halving up to 16 times; unset: flat up to 32x32, as in the sources."""
@@ -30,9 +30,9 @@ class ResNetOptions:
     """Use labels: conditional batch norm in the generator, label_head in the discriminator; unset: where there are any."""
     label_head: Literal["projection", "classifier"] = "projection"
     """How the discriminator uses labels: adds an inner product with their embedding to its logit, or classifies beside it (AC-GAN)."""
-    class_weight: float = 1.0
+    class_weight: float = setting(1.0, least=0)
     """Weight of the cross-entropy of real images in the discriminator's loss; label_head = classifier only."""
-    generator_class_weight: float = 0.1
+    generator_class_weight: float = setting(0.1, least=0)
     """Weight of the cross-entropy of generated images in the generator's loss; label_head = classifier only."""
     spectral_norm: bool = True
     """Divide each weight of the discriminator by its largest singular value."""
@@ -42,10 +42,6 @@ class ResNetOptions:
     """How the discriminator's last feature map becomes a vector: SNGAN adds it up, WGAN-GP averages."""
     head_bias: bool = True
     """A bias in the discriminator's last layer."""
-
-    def __post_init__(self) -> None:
-        at_least(1, latent_dim=self.latent_dim, generator_width=self.generator_width, discriminator_width=self.discriminator_width)
-        at_least(0, class_weight=self.class_weight, generator_class_weight=self.generator_class_weight)
 
 
 @hookimpl

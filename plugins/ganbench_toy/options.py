@@ -5,69 +5,52 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-
-def _check(num_samples: int, seed: int) -> None:
-    if num_samples < 2:
-        raise ValueError(f"num_samples must be 2 or more (got {num_samples})")
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"seed must be between 0 and 2^63 - 1 (got {seed})")
+from ganbench import Settings, setting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RingOptions:
+class RingOptions(Settings):
     """Options of ``ring8``."""
 
     definition: Literal["pacgan", "wgan-gp", "unrolled"] = "pacgan"
     """pacgan: radius 1, std 0.01; wgan-gp: radius 2, std 0.02, both divided by 1.414; unrolled: radius 2, std 0.02."""
-    num_samples: int = 100_000
+    num_samples: int = setting(100_000, least=2)
     """Points to train on, drawn once."""
-    seed: int = 0
+    seed: int = setting(0, least=0, most=2**63 - 1)
     """Seed of the points, the same for every run unless it is set."""
-
-    def __post_init__(self) -> None:
-        _check(self.num_samples, self.seed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GridOptions:
+class GridOptions(Settings):
     """Options of ``grid25``."""
 
     definition: Literal["pacgan", "wgan-gp"] = "pacgan"
     """pacgan: {-4, -2, 0, 2, 4} squared, std 0.05; wgan-gp: the same divided by 2.828."""
-    num_samples: int = 100_000
+    num_samples: int = setting(100_000, least=2)
     """Points to train on, drawn once."""
-    seed: int = 0
+    seed: int = setting(0, least=0, most=2**63 - 1)
     """Seed of the points, the same for every run unless it is set."""
-
-    def __post_init__(self) -> None:
-        _check(self.num_samples, self.seed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SwissRollOptions:
+class SwissRollOptions(Settings):
     """Options of ``swissroll``."""
 
     definition: Literal["wgan-gp", "ffjord"] = "wgan-gp"
     """wgan-gp: noise 0.25, divided by 7.5; ffjord: noise 1, divided by 5."""
-    num_samples: int = 100_000
+    num_samples: int = setting(100_000, least=2)
     """Points to train on, drawn once."""
-    seed: int = 0
+    seed: int = setting(0, least=0, most=2**63 - 1)
     """Seed of the points, the same for every run unless it is set."""
-
-    def __post_init__(self) -> None:
-        _check(self.num_samples, self.seed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SpiralOptions:
+class SpiralOptions(Settings):
     """Options of ``spiral``."""
 
     definition: Literal["ffjord", "fuel"] = "ffjord"
     """ffjord: two arms of one and a half turns with noise; fuel: one arm of one turn without."""
-    num_samples: int = 100_000
+    num_samples: int = setting(100_000, least=2)
     """Points to train on, drawn once."""
-    seed: int = 0
+    seed: int = setting(0, least=0, most=2**63 - 1)
     """Seed of the points, the same for every run unless it is set."""
-
-    def __post_init__(self) -> None:
-        _check(self.num_samples, self.seed)

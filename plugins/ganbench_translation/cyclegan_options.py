@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ganbench.config.values import at_least
+from ganbench import Settings, setting
 from ganbench.spec import ArchitectureSpec, RecipeSpec
 from ganbench_translation.sizes import RESOLUTIONS, adam
 
@@ -16,38 +16,34 @@ PAPER = "Zhu et al. 2017, https://arxiv.org/abs/1703.10593"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CycleGANOptions:
+class CycleGANOptions(Settings):
     """Options of CycleGAN; the defaults are the source's at 256x256, and what is unset goes by the resolution."""
 
-    source_class: int = 0
+    source_class: int = setting(0, least=0)
     """The class whose images are translated; with two folders as classes, the first by name."""
-    target_class: int = 1
+    target_class: int = setting(1, least=0)
     """The class that they are translated to."""
-    width: int = 64
+    width: int = setting(64, least=1)
     """Channels of the generators' first layer; doubled with each downsampling."""
-    discriminator_width: int = 64
+    discriminator_width: int = setting(64, least=1)
     """Channels of the discriminators' first layer; doubled with each layer up to 8 times."""
-    num_blocks: int | None = None
+    num_blocks: int | None = setting(None, least=1)
     """Residual blocks of a generator; unset: 9 from 256x256, 6 below."""
-    num_downsamplings: int | None = None
+    num_downsamplings: int | None = setting(None, least=1)
     """Strided convolutions in front of the blocks; unset: 2 from 64x64, 1 below."""
-    patch_layers: int | None = None
+    patch_layers: int | None = setting(None, least=1)
     """Strided convolutions of a discriminator; unset: 3 (patches of 70x70) from 128x128, 2 from 64x64, 1 below."""
-    cycle_weight: float = 10.0
+    cycle_weight: float = setting(10.0, least=0)
     """lambda: weight of the L1 distance between an image and what comes back of it."""
-    identity_weight: float = 0.5
+    identity_weight: float = setting(0.5, least=0)
     """Weight of the L1 distance between a target image and its own translation, times cycle_weight; 0 leaves it out."""
-    adversarial_weight: float = 2.0
+    adversarial_weight: float = setting(2.0, least=0)
     """Weight of the generators' adversarial losses; 2 makes up for the half in the least-squares loss, which the source's has not."""
-    pool_size: int = 50
+    pool_size: int = setting(50, least=0)
     """Generated images that are kept of each domain, to show a discriminator older ones too (Shrivastava et al. 2017); 0 keeps none."""
 
     def __post_init__(self) -> None:
-        at_least(0, source_class=self.source_class, target_class=self.target_class, pool_size=self.pool_size)
-        at_least(0, cycle_weight=self.cycle_weight, identity_weight=self.identity_weight)
-        at_least(0, adversarial_weight=self.adversarial_weight)
-        at_least(1, width=self.width, discriminator_width=self.discriminator_width, num_blocks=self.num_blocks)
-        at_least(1, num_downsamplings=self.num_downsamplings, patch_layers=self.patch_layers)
+        Settings.__post_init__(self)
         if self.source_class == self.target_class:
             raise ValueError(f"target_class must differ from source_class (got {self.target_class} for both)")
 

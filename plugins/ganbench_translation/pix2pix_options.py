@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench.config.values import at_least, fraction
+from ganbench import Settings, setting
 from ganbench.spec import ArchitectureSpec, RecipeSpec
 from ganbench_translation.sizes import RESOLUTIONS, adam
 
@@ -17,43 +17,33 @@ PAPER = "Isola et al. 2017, https://arxiv.org/abs/1611.07004"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Pix2PixOptions:
+class Pix2PixOptions(Settings):
     """Options of pix2pix; the defaults are the source's networks at 256x256, and what is unset goes by the resolution."""
 
     task: Literal["inpainting", "pairs"] = "inpainting"
     """inpainting hides a square of every image and asks for it; pairs takes the first half of an image's channels to the second."""
     hole: Literal["center", "random"] = "center"
     """Where the hidden square is; inpainting only."""
-    hole_size: float = 0.5
+    hole_size: float = setting(0.5, above=0, below=1)
     """Side of the hidden square as a fraction of the resolution, above 0 and below 1; inpainting only."""
     direction: Literal["forward", "backward"] = "forward"
     """backward takes the second half of the channels to the first; pairs only."""
-    width: int = 64
+    width: int = setting(64, least=1)
     """Channels of the generator's first layer; doubled with each level up to 8 times."""
-    discriminator_width: int = 64
+    discriminator_width: int = setting(64, least=1)
     """Channels of the discriminator's first layer; doubled with each layer up to 8 times."""
-    dropout: float = 0.5
+    dropout: float = setting(0.5, least=0, below=1)
     """Part of the features that is dropped in up to three layers of the decoder: the generator's only noise."""
-    patch_layers: int | None = None
+    patch_layers: int | None = setting(None, least=1)
     """Strided convolutions of the discriminator; unset: 3 (patches of 70x70) from 128x128, 2 from 64x64, 1 below."""
-    num_scales: int = 1
+    num_scales: int = setting(1, least=1)
     """Discriminators, each at half the resolution of the one before; pix2pixHD has 3."""
-    l1_weight: float = 100.0
+    l1_weight: float = setting(100.0, least=0)
     """Weight of the L1 distance between the output and the target."""
-    feature_weight: float = 0.0
+    feature_weight: float = setting(0.0, least=0)
     """Weight of the L1 distance between the discriminators' features of both, feature matching; pix2pixHD has 10."""
-    discriminator_weight: float = 0.5
+    discriminator_weight: float = setting(0.5, above=0)
     """Weight of the discriminator's loss; the source halves it to slow the discriminator down."""
-
-    def __post_init__(self) -> None:
-        at_least(0, l1_weight=self.l1_weight, feature_weight=self.feature_weight)
-        at_least(1, width=self.width, discriminator_width=self.discriminator_width)
-        at_least(1, patch_layers=self.patch_layers, num_scales=self.num_scales)
-        if not 0 < self.hole_size < 1:
-            raise ValueError(f"hole_size must be above 0 and below 1 (got {self.hole_size})")
-        fraction(dropout=self.dropout)
-        if not self.discriminator_weight > 0:
-            raise ValueError(f"discriminator_weight must be above 0 (got {self.discriminator_weight})")
 
 
 def architecture() -> ArchitectureSpec:

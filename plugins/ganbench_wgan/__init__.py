@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ganbench.config.values import at_least
+from ganbench import Settings, setting
 from ganbench.plugin import hookimpl
 from ganbench.spec import ArchitectureSpec, RecipeSpec, both_optimizers
 
@@ -13,18 +13,15 @@ GULRAJANI = "Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ConvOptions:
+class ConvOptions(Settings):
     """Options of both networks; the defaults are those of igul222/improved_wgan_training's gan_cifar.py."""
 
-    latent_dim: int = 128
+    latent_dim: int = setting(128, least=1)
     """Length of z, drawn from N(0, 1)."""
-    generator_width: int = 128
+    generator_width: int = setting(128, least=1)
     """Channels of the generator at half the resolution; doubled with each halving."""
-    discriminator_width: int = 128
+    discriminator_width: int = setting(128, least=1)
     """Channels of the discriminator at half the resolution; doubled with each halving."""
-
-    def __post_init__(self) -> None:
-        at_least(1, latent_dim=self.latent_dim, generator_width=self.generator_width, discriminator_width=self.discriminator_width)
 
 
 @hookimpl
