@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from dataclasses import dataclass
@@ -75,24 +76,19 @@ def test_what_is_out_of_its_bound_is_refused(name: str, value: object, message: 
     assert str(caught.value) == message
 
 
-def test_every_default_is_within_its_bound_and_every_setting_has_a_help() -> None:
-    """Of the harness and of every plugin that comes with it."""
-    options = [one.spec.options for kind in ("architecture", "loss", "dataset", "augmentation", "metric") for one in MANAGER.specs(kind)]
-    for cls in [*SECTIONS.values(), *options]:
-        assert [one.name for one in describe_fields(cls) if not one.help] == []
-        if issubclass(cls, Settings):
-            Settings.__post_init__(cls(**{"path": "x"} if "path" in cls.__dataclass_fields__ else {}))
+OPTIONS = sorted({one.spec.options for one in MANAGER.registered} | set(SECTIONS.values()), key=lambda cls: cls.__name__)
 
 
-def test_a_bound_holds_although_the_options_check_more() -> None:
-    """A ``__post_init__`` that forgets the settings' own would let everything pass."""
-    for kind in ("architecture", "loss", "dataset", "augmentation", "metric"):
-        for cls in {one.spec.options for one in MANAGER.specs(kind)}:
-            for field in getattr(cls, "__dataclass_fields__", {}).values():
-                given = {"path": "x"} if "path" in cls.__dataclass_fields__ else {}
-                if (least := bound_of(field).least) is not None:
-                    with pytest.raises(ValueError, match=f"^{field.name} must be "):
-                        cls(**given, **{field.name: least - 1})
+@pytest.mark.parametrize("cls", OPTIONS, ids=lambda cls: cls.__name__)
+def test_the_settings_of_the_harness_and_of_every_plugin_are_explained_and_bounded(cls: Any) -> None:
+    """Each has a help, and its default is within its bound; a ``__post_init__`` that forgot the settings' own would let all values pass."""
+    required = {f.name: "x" for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING}
+    cls(**required)
+    assert [one.name for one in describe_fields(cls) if not one.help] == []
+    for field in dataclasses.fields(cls):
+        if (least := bound_of(field).least) is not None:
+            with pytest.raises(ValueError, match=f"^{field.name} must be "):
+                cls(**required, **{field.name: least - 1})
 
 
 def test_the_old_lists_of_names_follow_from_the_parts() -> None:
