@@ -9,17 +9,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ganbench.cache import cache_directory as cache_directory
+    from ganbench.cache import keep_in_cache as keep_in_cache
+    from ganbench.cache import tensors_from_bytes as tensors_from_bytes
+    from ganbench.cache import tensors_to_bytes as tensors_to_bytes
     from ganbench.config.setting import Settings as Settings
     from ganbench.config.setting import setting as setting
     from ganbench.data.source import ArraySource as ArraySource
     from ganbench.data.source import DataContext as DataContext
     from ganbench.data.source import Dataset as Dataset
     from ganbench.data.source import Source as Source
+    from ganbench.data.source import Targets as Targets
     from ganbench.errors import ConfigError as ConfigError
     from ganbench.errors import DataError as DataError
     from ganbench.errors import GanbenchError as GanbenchError
     from ganbench.errors import PluginError as PluginError
     from ganbench.errors import RunFailed as RunFailed
+    from ganbench.errors import UnsuitableError as UnsuitableError
     from ganbench.errors import UsageError as UsageError
     from ganbench.errors import WeightsError as WeightsError
     from ganbench.evaluation.frozen import FrozenSamples as FrozenSamples
@@ -30,6 +36,12 @@ if TYPE_CHECKING:
     from ganbench.evaluation.protocol import Metric as Metric
     from ganbench.evaluation.protocol import Needs as Needs
     from ganbench.evaluation.protocol import SampleSet as SampleSet
+    from ganbench.evaluation.protocol import labels_of as labels_of
+    from ganbench.evaluation.protocol import logits_of as logits_of
+    from ganbench.evaluation.statistics import FeatureSpread as FeatureSpread
+    from ganbench.evaluation.statistics import FeatureStatistics as FeatureStatistics
+    from ganbench.evaluation.statistics import ModeScores as ModeScores
+    from ganbench.evaluation.statistics import score_modes as score_modes
     from ganbench.plugin.hookspecs import hookimpl as hookimpl
     from ganbench.record.record import Evaluation as Evaluation
     from ganbench.record.record import MetricValue as MetricValue
@@ -85,6 +97,8 @@ _HOME_OF = {
     "Extractor": "ganbench.evaluation.protocol",
     "ExtractorContext": "ganbench.evaluation.protocol",
     "ExtractorSpec": "ganbench.spec",
+    "FeatureSpread": "ganbench.evaluation.statistics",
+    "FeatureStatistics": "ganbench.evaluation.statistics",
     "Features": "ganbench.evaluation.protocol",
     "FrozenSamples": "ganbench.evaluation.frozen",
     "FrozenSamplesSpec": "ganbench.spec",
@@ -96,6 +110,7 @@ _HOME_OF = {
     "Metric": "ganbench.evaluation.protocol",
     "MetricSpec": "ganbench.spec",
     "MetricValue": "ganbench.record.record",
+    "ModeScores": "ganbench.evaluation.statistics",
     "ModelSpec": "ganbench.spec",
     "Needs": "ganbench.evaluation.protocol",
     "Networks": "ganbench.training.networks",
@@ -114,13 +129,22 @@ _HOME_OF = {
     "Settings": "ganbench.config.setting",
     "Source": "ganbench.data.source",
     "SpaceSpec": "ganbench.spec",
+    "Targets": "ganbench.data.source",
     "Term": "ganbench.training.objective",
     "Translation": "ganbench.training.networks",
+    "UnsuitableError": "ganbench.errors",
     "UsageError": "ganbench.errors",
     "WeightTerm": "ganbench.training.objective",
     "WeightsError": "ganbench.errors",
+    "cache_directory": "ganbench.cache",
     "hookimpl": "ganbench.plugin.hookspecs",
+    "keep_in_cache": "ganbench.cache",
+    "labels_of": "ganbench.evaluation.protocol",
+    "logits_of": "ganbench.evaluation.protocol",
+    "score_modes": "ganbench.evaluation.statistics",
     "setting": "ganbench.config.setting",
+    "tensors_from_bytes": "ganbench.cache",
+    "tensors_to_bytes": "ganbench.cache",
 }
 """The module of each public name, sorted by name."""
 

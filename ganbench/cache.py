@@ -47,7 +47,7 @@ def platform_cache_directory(platform: str) -> Path:
     return (Path(stated) if Path(stated).is_absolute() else Path("~/.cache").expanduser()) / "ganbench"
 
 
-def keep(path: Path, data: bytes) -> None:
+def keep_in_cache(path: Path, data: bytes) -> None:
     """Write a file of the cache, all or nothing; its folder is made if need be.
 
     Nothing is synced to the disk: a cached file is checked when it is read, and can be made again.
@@ -87,7 +87,7 @@ _ALIGNMENT = 8
 _METADATA = "__metadata__"
 
 
-def save(tensors: Mapping[str, Tensor]) -> bytes:
+def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
     """Return tensors as one string of bytes; equal tensors give equal bytes.
 
     Args:
@@ -110,8 +110,8 @@ def save(tensors: Mapping[str, Tensor]) -> bytes:
     return b"".join([len(text).to_bytes(8, "little"), text, *parts])
 
 
-def load(data: bytes) -> dict[str, Tensor]:
-    """Return the tensors of :func:`save`, or of a ``.safetensors`` file, on the CPU.
+def tensors_from_bytes(data: bytes) -> dict[str, Tensor]:
+    """Return the tensors of :func:`tensors_to_bytes`, or of a ``.safetensors`` file, on the CPU.
 
     Raises:
         ValueError: the bytes are not of this format, or hold a dtype that is not known here.

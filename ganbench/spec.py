@@ -7,7 +7,7 @@ of them. Registration modules must not import torch, numpy or anything as heavy.
 from __future__ import annotations
 
 from dataclasses import dataclass, is_dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 API_VERSION = 1
 """The version of everything in this file and of the hooks; a plugin module may state its own as ``GANBENCH_API_VERSION``."""
@@ -193,7 +193,7 @@ class Quantity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MetricSpec(PluginSpec):
-    """A metric on features. ``factory(options) -> ganbench.Metric``.
+    """A metric. ``factory(options) -> ganbench.Metric``.
 
     ``name`` is the family (``fd``); ``inception_name`` (``fid``) is how it is called under the Inception network. The user writes
     ``<family><count>[_<extractor>]``: ``fid10k``, ``fd5k_digits``.
@@ -205,18 +205,20 @@ class MetricSpec(PluginSpec):
     quantities: tuple[Quantity, ...] = ()
     """In the order in which ``Metric.compute`` returns them; the first is the one that runs are ranked by."""
     default_count: int = 10_000
-    """Generated images where the name gives no count."""
-    paired: bool = False
-    """Whether it compares each image with a target of its own, of a translation that has targets: ``factory(options) ->``
-    :class:`ganbench.evaluation.paired.PairedMetric`, and names hold no extractor."""
-    on_images: bool = False
-    """Whether it looks at the images themselves and at no features; names hold no extractor."""
-    layered: bool = False
-    """Whether it is for extractors of layers, and for them alone."""
+    """Generated samples where the name gives no count."""
+    looks_at: Literal["features", "layers", "samples", "targets", "scores"] = "features"
+    """What :meth:`ganbench.Metric.compute` is shown: ``features`` of real and generated samples; features that are ``layers``, from an
+    extractor of layers; the ``samples`` themselves; generated samples and the ``targets`` of their inputs (of a generator whose inputs have
+    a right answer); or the ``scores`` that the networks' scorers give the held-out samples. Only the first two have an extractor in their
+    name, and the last has no count either: all held-out samples are scored, and none is generated."""
+    spaces: tuple[str, ...] = ()
+    """Names of the spaces whose samples it can look at: ``("images",)``; empty for any."""
 
     def use(self, name: str) -> str:
         """Return the command that measures by it; some metrics take no extractor."""
-        return f"ganbench run --plugin NAME --metric {name}5k" + ("" if self.paired or self.on_images else "_EXTRACTOR")
+        if self.looks_at == "scores":
+            return f"ganbench run --plugin NAME --metric {name}"
+        return f"ganbench run --plugin NAME --metric {name}5k" + ("_EXTRACTOR" if self.looks_at in ("features", "layers") else "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -231,13 +233,13 @@ class ExtractorSpec(PluginSpec):
     """Whether the weights must be found or downloaded."""
     variant: str = ""
     """How the same network with another preprocessing is told apart in labels: ``clean`` gives ``FID(clean)``; empty for the plain one."""
-    layered: bool = False
-    """Whether its features are normalised layers, between which a squared distance is a perceptual one (LPIPS). Named ``NAME-layers``, it
-    is what such a metric takes where NAME would be another's extractor."""
+    gives: Literal["features", "layers"] = "features"
+    """``layers`` where its features are normalised layers, between which a squared distance is a perceptual one (LPIPS): for metrics that
+    look at layers alone. Named ``NAME-layers``, it is what such a metric takes where NAME would be another's extractor."""
 
     def use(self, name: str) -> str:
         """Return the command that measures with it; layers are for one metric."""
-        return f"ganbench run --plugin NAME --metric {'lpips5k' if self.layered else 'fd5k'}_{name}"
+        return f"ganbench run --plugin NAME --metric {'lpips5k' if self.gives == 'layers' else 'fd5k'}_{name}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -35,35 +35,35 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 def test_the_package_reads_what_we_write() -> None:
     """Every dtype, a scalar, an empty tensor, a name with quotes."""
-    assert same(theirs.load(ours.save(TENSORS)), TENSORS)
+    assert same(theirs.load(ours.tensors_to_bytes(TENSORS)), TENSORS)
 
 
 def test_we_read_what_the_package_writes() -> None:
     """Its metadata is no tensor."""
-    assert same(ours.load(theirs.save(TENSORS, metadata={"made": "elsewhere"})), TENSORS)
+    assert same(ours.tensors_from_bytes(theirs.save(TENSORS, metadata={"made": "elsewhere"})), TENSORS)
 
 
 def test_strides_do_not_matter_and_equal_tensors_give_equal_bytes() -> None:
     """The order of the names does not matter either."""
     transposed = torch.arange(12.0).view(4, 3).T
-    one = ours.save({"a": transposed, "b": torch.ones(2)})
-    assert one == ours.save({"b": torch.ones(2), "a": transposed.contiguous()})
-    assert torch.equal(ours.load(one)["a"], transposed)
+    one = ours.tensors_to_bytes({"a": transposed, "b": torch.ones(2)})
+    assert one == ours.tensors_to_bytes({"b": torch.ones(2), "a": transposed.contiguous()})
+    assert torch.equal(ours.tensors_from_bytes(one)["a"], transposed)
 
 
 def test_what_was_read_is_writable_memory_of_its_own() -> None:
     """Changing a tensor changes neither the bytes nor another tensor."""
-    data = ours.save({"a": torch.zeros(2), "b": torch.zeros(2)})
-    read = ours.load(data)
+    data = ours.tensors_to_bytes({"a": torch.zeros(2), "b": torch.zeros(2)})
+    read = ours.tensors_from_bytes(data)
     read["a"].fill_(1)
     assert torch.equal(read["b"], torch.zeros(2))
-    assert torch.equal(ours.load(data)["a"], torch.zeros(2))
+    assert torch.equal(ours.tensors_from_bytes(data)["a"], torch.zeros(2))
 
 
 def test_a_dtype_without_a_name_is_refused() -> None:
     """Complex numbers, say."""
     with pytest.raises(ValueError, match=r"tensor 'z' must be of one of .*float32.* \(got torch.complex64\)"):
-        ours.save({"z": torch.zeros(1, dtype=torch.complex64)})
+        ours.tensors_to_bytes({"z": torch.zeros(1, dtype=torch.complex64)})
 
 
 def with_header(header: object, data: bytes = b"") -> bytes:
@@ -94,13 +94,13 @@ def with_header(header: object, data: bytes = b"") -> bytes:
 def test_what_is_not_of_the_format_is_a_value_error(data: bytes) -> None:
     """Cut off, no JSON, no header, sizes that do not fit."""
     with pytest.raises(ValueError, match=r"safetensors format|JSON|Expecting|codec|unpack"):
-        ours.load(data)
+        ours.tensors_from_bytes(data)
 
 
 @given(st.data())
 def test_a_changed_byte_is_read_or_is_a_value_error(data: st.DataObject) -> None:
     """Damage never ends in another kind of error."""
-    saved = bytearray(ours.save({"a": torch.arange(3.0), "b": torch.tensor([True])}))
+    saved = bytearray(ours.tensors_to_bytes({"a": torch.arange(3.0), "b": torch.tensor([True])}))
     saved[data.draw(st.integers(0, len(saved) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(ValueError):
-        ours.load(bytes(saved))
+        ours.tensors_from_bytes(bytes(saved))

@@ -85,7 +85,7 @@ def materials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Calla
         layer = Layer(origin="test", settings={**small, **{k.replace("__", "."): v for k, v in settings.items()}})
         return build(plan_run(MANAGER, "dcgan", [layer]), MANAGER)
 
-    yield build
+    yield make
     torch.set_num_threads(threads)
 
 

@@ -123,6 +123,22 @@ def _check_points(points: Tensor) -> None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Targets:
+    """What generated samples should be, of M inputs that have one right answer each."""
+
+    samples: Tensor
+    """``[M, *size]`` float32, as networks see samples; images are in [-1, 1]."""
+    weights: Tensor
+    """``[M, 1, H, W]`` float32: 1 where a pixel is asked for, 0 where it is given; at least one pixel of each image is asked for."""
+    guesses: Tensor
+    """``[M, *size]`` float32, as networks see samples: a trivial answer, for comparison."""
+
+    def __getitem__(self, window: slice) -> Targets:
+        """Return some of them."""
+        return Targets(samples=self.samples[window], weights=self.weights[window], guesses=self.guesses[window])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Dataset:
     """What a dataset's factory returns."""
 

@@ -1,14 +1,14 @@
-"""One pass over images through an extractor, sorted into any number of sets on the way.
+"""One pass over samples, through an extractor where features are wanted, sorted into any number of sets on the way.
 
 A set holds what it is asked to keep, see :class:`~ganbench.evaluation.protocol.Needs`.
 
-Shapes: N images, C channels, H x W pixels, D feature dimensions, K classes, M networks of an extractor.
+Shapes: N samples, D feature dimensions, K classes, M networks of an extractor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import torch
@@ -26,13 +26,34 @@ class Wanted:
     """One set that a pass is to fill."""
 
     members: Tensor
-    """``[N]`` bool on the CPU: which images of the pass belong to it."""
+    """``[N]`` bool on the CPU: which samples of the pass belong to it."""
     needs: Needs = field(default_factory=Needs)
     """What it keeps."""
 
 
+class DataModes:
+    """An extractor whose samples' modes are told by the data themselves, and not by its classes.
+
+    Args:
+        extractor: gives the features.
+        mode_of: see :attr:`ganbench.Dataset.mode_of`.
+        num_modes: how many modes there are.
+    """
+
+    def __init__(self, extractor: Extractor, mode_of: Callable[[Tensor], Tensor], num_modes: int) -> None:
+        self.extractor_id, self.preprocessing_id = extractor.extractor_id, extractor.preprocessing_id
+        self.weights_hash, self.dims, self.num_members = extractor.weights_hash, extractor.dims, extractor.num_members
+        self.spaces = extractor.spaces
+        self._extractor, self._mode_of, self._num_modes = extractor, mode_of, num_modes
+
+    def extract(self, samples: Tensor) -> tuple[Features, ...]:
+        """Return what the extractor says, with the modes; see :class:`~ganbench.evaluation.protocol.Extractor`."""
+        modes = self._mode_of(samples)
+        return tuple(replace(found, modes=modes, num_modes=self._num_modes) for found in self._extractor.extract(samples))
+
+
 class _Filling:
-    """One set under one network, while the pass goes on."""
+    """What one network says of one set, while the pass goes on."""
 
     def __init__(self, needs: Needs, dims: int, device: str | torch.device) -> None:
         self._needs = needs
@@ -58,31 +79,31 @@ class _Filling:
         counts = _count_modes(found, chosen)
         self._mode_counts = counts if self._mode_counts is None or counts is None else self._mode_counts + counts
 
-    def finish(self, images: Tensor | None, labels: Tensor | None) -> SampleSet:
+    def finish(self, samples: Tensor | None, labels: Tensor | None) -> SampleSet:
         return SampleSet(
             statistics=self._statistics,
             features=torch.cat(self._features) if self._features else None,
             logits=torch.cat(self._logits) if self._logits else None,
             mode_counts=self._mode_counts,
             spread=self._spread,
-            samples=images,
+            samples=samples,
             labels=labels,
         )
 
 
 class _Set:
-    """One set under all networks; its images and labels are the same for each."""
+    """One set under all networks, or under none; its samples and labels are the same for each."""
 
-    def __init__(self, wanted: Wanted, extractor: Extractor, device: str | torch.device, labels: Tensor | None) -> None:
+    def __init__(self, wanted: Wanted, extractor: Extractor | None, device: str | torch.device, labels: Tensor | None) -> None:
         self._wanted = wanted
-        self._fillings = [_Filling(wanted.needs, extractor.dims, device) for _ in range(extractor.num_members)]
-        self._images: list[Tensor] = []
+        self._fillings = [_Filling(wanted.needs, extractor.dims, device) for _ in range(extractor.num_members)] if extractor else []
+        self._samples: list[Tensor] = []
         assert labels is not None or not wanted.needs.labels, "a run without labels was let through"
         self._labels = labels if wanted.needs.labels else None
 
-    def add(self, start: int, images: Tensor, found: tuple[Features, ...]) -> None:
-        """Take what belongs to the set from a batch that begins at image ``start`` of the pass."""
-        window = slice(start, start + len(images))
+    def add(self, start: int, samples: Tensor, found: tuple[Features, ...]) -> None:
+        """Take what belongs to the set from a batch that begins at sample ``start`` of the pass."""
+        window = slice(start, start + len(samples))
         chosen = self._wanted.members[window]
         if not bool(chosen.any()):
             return
@@ -90,36 +111,35 @@ class _Set:
         for filling, features in zip(self._fillings, found, strict=True):
             filling.add(features, chosen, labels)
         if self._wanted.needs.samples:
-            self._images.append(_rows(images, chosen).cpu())
+            self._samples.append(_rows(samples, chosen).cpu())
 
     def finish(self) -> tuple[SampleSet, ...]:
-        images = torch.cat(self._images) if self._images else None
+        samples = torch.cat(self._samples) if self._samples else None
         labels = None if self._labels is None else self._labels[: len(self._wanted.members)][self._wanted.members]
-        return tuple(filling.finish(images, labels) for filling in self._fillings)
+        return tuple(filling.finish(samples, labels) for filling in self._fillings) or (SampleSet(samples=samples, labels=labels),)
 
 
 def collect(
-    images_at: Callable[[int, int], Tensor],
+    samples_at: Callable[[int, int], Tensor],
     wanted: Mapping[Name, Wanted],
-    extractor: Extractor,
+    extractor: Extractor | None,
     *,
     batch_size: int,
     device: str | torch.device = "cpu",
     labels: Tensor | None = None,
 ) -> dict[Name, tuple[SampleSet, ...]]:
-    """Show each image to each network once and fill the sets.
+    """Show each sample to each network once and fill the sets.
 
     Args:
-        images_at: ``images_at(start, count)`` returns images ``[count, C, H, W]`` uint8 in [0, 255] on any device, or points
-            ``[count, 2, 1, 1]`` float32.
+        samples_at: ``samples_at(start, count)`` returns samples ``[count, *stored_size]`` as the space stores them, on any device.
         wanted: the sets, at least one; their membership vectors have one length N.
-        extractor: the networks.
-        batch_size: images at a time; the result does not depend on it beyond float32 rounding in the network.
+        extractor: the networks; None where no set keeps anything of features.
+        batch_size: samples at a time; the result does not depend on it beyond float32 rounding in the network.
         device: where the float64 sums are kept.
-        labels: ``[N]`` int64 or longer on the CPU, of the images of the pass; given where a set keeps them.
+        labels: ``[N]`` int64 or longer on the CPU, of the samples of the pass; given where a set keeps them.
 
     Returns:
-        For each set one :class:`SampleSet` for each of the M networks.
+        For each set one :class:`SampleSet` for each of the M networks, or one without features.
 
     Raises:
         Diverged: a feature is NaN or Inf.
@@ -129,15 +149,15 @@ def collect(
     sets = {name: _Set(one, extractor, device, labels) for name, one in wanted.items()}
     for start in range(0, total, batch_size):
         count = min(batch_size, total - start)
-        images = images_at(start, count)
-        found = _checked(extractor, extractor.extract(images), count)
+        samples = samples_at(start, count)
+        found = _checked(extractor, extractor.extract(samples), count) if extractor else ()
         for one in sets.values():
-            one.add(start, images, found)
+            one.add(start, samples, found)
     return {name: one.finish() for name, one in sets.items()}
 
 
 def _count_modes(found: Features, chosen: Tensor) -> Tensor | None:
-    """Return how many of the chosen images belong to no mode, and to each; ``[1 + modes]`` on the CPU."""
+    """Return how many of the chosen samples belong to no mode, and to each; ``[1 + modes]`` on the CPU."""
     if found.modes is not None:
         return torch.bincount(_rows(found.modes, chosen).cpu() + 1, minlength=1 + found.num_modes)
     if found.logits is None:
@@ -153,7 +173,7 @@ def _checked(extractor: Extractor, found: tuple[Features, ...], count: int) -> t
     """Make sure that an extractor keeps its word.
 
     Raises:
-        PluginError: another number of networks, images or dimensions than declared.
+        PluginError: another number of networks, samples or dimensions than declared.
     """
     shapes = [list(one.features.shape) for one in found]
     expected = [[count, extractor.dims]] * extractor.num_members

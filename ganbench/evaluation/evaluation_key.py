@@ -1,8 +1,11 @@
-"""The evaluation key: everything that a metric's value depends on besides the generated images."""
+"""The evaluation key: everything that a metric's value depends on besides what is measured."""
 
 from __future__ import annotations
 
-from ganbench.data.source import Source
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ganbench.data.source import Dataset, Source
 from ganbench.evaluation.naming import PlannedMetric
 from ganbench.evaluation.protocol import Extractor, Metric
 from ganbench.evaluation.quantize import QUANTISER_ID
@@ -14,40 +17,33 @@ REFERENCE_SPLIT = "train"
 HELD_OUT_SPLIT = "test"
 
 
-def evaluation_key(
-    planned: PlannedMetric,
-    metric: Metric,
-    extractor: Extractor,
-    reference: Source,
-    *,
-    split: str = REFERENCE_SPLIT,
-    points: bool = False,
-) -> Key:
+class _Space(NamedTuple):
+    name: str
+    unit: str
+    quantiser: str
+
+
+def space_of(dataset: Dataset) -> _Space:
+    """Return what the samples of a dataset are."""
+    return _Space("points", "points", "none") if dataset.shape.points else _Space("images", "images", QUANTISER_ID)
+
+
+def evaluation_key(planned: PlannedMetric, metric: Metric, parts: Mapping[str, Scalar]) -> Key:
     """Return the key of one metric.
 
     Args:
         planned: name and count.
         metric: implementation and parameters; ``ddof`` is one of the parameters of a metric that has one.
-        extractor: network, weights and preprocessing.
-        reference: the real images.
-        split: which they are of the dataset.
-        points: whether they are points, which are not quantised.
+        parts: what the samples depend on that it looks at: fields of the functions below.
     """
-    fields: dict[str, Scalar] = {f"parameter.{name}": value for name, value in metric.parameters().items()}
-    return Key.of(
-        **fields,
-        **extractor_fields(extractor),
-        metric=planned.name,
-        implementation=metric.implementation,
-        quantiser="none" if points else QUANTISER_ID,
-        num_generated=planned.num_generated,
-        seed_policy=SEED_POLICY,
-        **reference_fields(reference, split),
-    )
+    parameters = {f"parameter.{name}": value for name, value in metric.parameters().items()}
+    return Key.of(**parameters, **parts, metric=planned.name, implementation=metric.implementation, num_generated=planned.num_generated)
 
 
-def extractor_fields(extractor: Extractor) -> dict[str, Scalar]:
-    """Return what features depend on, besides the images."""
+def extractor_fields(extractor: Extractor | None) -> dict[str, Scalar]:
+    """Return what features depend on, besides the samples; without an extractor a metric looks at the samples as they are."""
+    if extractor is None:
+        return {"extractor": "none", "weights_hash": "", "preprocessing": "none"}
     return {
         "extractor": extractor.extractor_id,
         "weights_hash": extractor.weights_hash,
@@ -55,10 +51,17 @@ def extractor_fields(extractor: Extractor) -> dict[str, Scalar]:
     }
 
 
-def reference_fields(reference: Source, split: str) -> dict[str, Scalar]:
-    """Return which real images there are, and how many."""
-    return {
-        "reference_hash": reference.content_hash,
-        "reference_split": split,
-        "num_reference": reference.num_samples,
-    }
+def reference_fields(real: Source, split: str) -> dict[str, Scalar]:
+    """Return which real samples there are, and how many.
+
+    Args:
+        real: the samples.
+        split: which they are of the dataset; empty where the key does not say.
+    """
+    fields: dict[str, Scalar] = {"reference_hash": real.content_hash, "num_reference": real.num_samples}
+    return {**fields, "reference_split": split} if split else fields
+
+
+def generated_fields(space: _Space) -> dict[str, Scalar]:
+    """Return what generated samples depend on, besides the networks."""
+    return {"quantiser": space.quantiser, "seed_policy": SEED_POLICY}

@@ -1,10 +1,10 @@
-"""All metrics of a run: the reference and the floors once, then one pass of generated images through each extractor per evaluation.
+"""All metrics of a run: the reference and the floors once, then one pass of generated samples through each extractor per evaluation.
 
-The reference is the whole train split in its own order, or the held-out images for a metric that asks for them. A metric that looks at
-fewer generated images than another sees the first of the same sequence. An extractor with several networks gives a value for each; the
-mean is reported with the spread.
+The reference is the whole train split in its own order, or the held-out samples for a metric that asks for them. A metric that looks at
+fewer generated samples than another sees the first of the same sequence. An extractor with several networks gives a value for each; the
+mean is reported with the spread. What a metric is shown follows from what it looks at, see :attr:`ganbench.MetricSpec.looks_at`.
 
-Shapes: N images, C channels, H x W pixels.
+Shapes: N samples.
 """
 
 from __future__ import annotations
@@ -16,42 +16,56 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganbench.data.source import Dataset
+from ganbench.data.source import Dataset, Source, Targets
 from ganbench.errors import ConfigError
-from ganbench.evaluation.collect import Wanted, collect
-from ganbench.evaluation.evaluation_key import evaluation_key
-from ganbench.evaluation.modes import DataModes
+from ganbench.evaluation.collect import DataModes, Wanted, collect
+from ganbench.evaluation.evaluation_key import (
+    HELD_OUT_SPLIT,
+    evaluation_key,
+    extractor_fields,
+    generated_fields,
+    reference_fields,
+    space_of,
+)
 from ganbench.evaluation.naming import PlannedMetric
-from ganbench.evaluation.pixels import NoFeatures
-from ganbench.evaluation.protocol import Extractor, Metric, Needs
+from ganbench.evaluation.protocol import Extractor, Metric, Needs, SampleSet
 from ganbench.evaluation.reference import Floor, Reference, Sets, reference_of
 from ganbench.evaluation.reference_cache import ReferenceCache
-from ganbench.record.record import Key, MetricValue
+from ganbench.evaluation.statistics import require_finite
+from ganbench.record.record import Key, MetricValue, Scalar
+
+Generate = Callable[[int, int], Tensor]
+"""``generate(start, count)`` returns the samples from index ``start`` on as the space stores them, a pure function of the index."""
+Scorer = Callable[[Tensor], Tensor]
+"""Stored samples ``[n, *stored_size]`` on the CPU to one number each, ``[n]``."""
+_NOT_AGAINST_A_REFERENCE = ("targets", "scores")
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The metrics that share an extractor."""
+    """The metrics that share an extractor, or share that they look at no features."""
 
-    extractor: Extractor
+    extractor: Extractor | None
     planned: tuple[PlannedMetric, ...]
 
 
 class Evaluator:
-    """Measures generated images against a dataset.
+    """Measures generated samples against a dataset and against their targets, and what the networks say of held-out samples.
 
     Args:
-        planned: the metrics; their order is that of the values.
+        planned: the metrics; their order is that of the values, but those that look at targets or scores come last.
         metrics: the arithmetic of each, by planned name.
         extractors: the networks, by extractor name.
-        dataset: its train split is the reference, its test split the held-out images.
+        dataset: its train split is the reference, its test split the held-out samples.
         device: where the float64 sums are kept.
-        batch_size: images generated and shown to an extractor at a time.
+        batch_size: samples generated and shown to an extractor at a time.
         cache: where references are kept between runs; None to keep nothing.
-        conditional: whether generated images are asked for by label.
+        conditional: whether generated samples are asked for by label.
+        source: where a generator's inputs and the samples that are scored come from, where that is not ``dataset``.
+        targets: what the generated samples should be, for as many as any metric looks at; given where a metric looks at targets.
 
     Raises:
-        ConfigError: a metric that does not suit the dataset or the networks, or the number of images.
+        ConfigError: a metric that does not suit the dataset or the networks, or the number of samples.
     """
 
     def __init__(
@@ -65,20 +79,22 @@ class Evaluator:
         batch_size: int = 250,
         cache: ReferenceCache | None = None,
         conditional: bool = False,
+        source: Dataset | None = None,
+        targets: Targets | None = None,
     ) -> None:
-        self._planned = tuple(planned)
+        self._planned = tuple(sorted(planned, key=lambda p: p.spec.looks_at in _NOT_AGAINST_A_REFERENCE))
         self._metrics = dict(metrics)
-        self._dataset = dataset
+        self._dataset, self._source, self._targets = dataset, source or dataset, targets
         self._device = device if device.startswith("cuda") else "cpu"  # not every other device has float64
         self._batch_size = batch_size
         self._cache = cache
-        names = dict.fromkeys(p.extractor_name for p in planned)
-        self._check_kinds(conditional)
-        fitting = {n: self._fitting(n, extractors[n]) if n else NoFeatures() for n in names}
-        self._groups = [_Group(fitting[n], tuple(p for p in planned if p.extractor_name == n)) for n in names]
-        self._extractor_of = {p.name: group.extractor for group in self._groups for p in group.planned}
+        for one in self._planned:
+            self._check_kind(one, conditional)
+        generating = [p for p in self._planned if p.spec.looks_at != "scores"]
+        fitting = {n: self._fitting(n, extractors[n]) if n else None for n in dict.fromkeys(p.extractor_name for p in generating)}
+        self._groups = [_Group(one, tuple(p for p in generating if p.extractor_name == n)) for n, one in fitting.items()]
         self._check_counts()
-        self._keys = {p.name: self._key(p) for p in self._planned}
+        self._keys = {p.name: self._key(p, fitting.get(p.extractor_name)) for p in self._planned}
         self._references: dict[str, Sets] = {}
         self._floors: dict[str, Floor] = {}
 
@@ -86,60 +102,81 @@ class Evaluator:
         """Return an extractor that tells this dataset's modes apart.
 
         Raises:
-            ConfigError: it is for images and the data are points, or the other way round.
+            ConfigError: it is for samples of another kind.
         """
-        points = self._dataset.shape.points
-        if bool(getattr(extractor, "takes_points", False)) != points:
-            are, takes = ("points", "images") if points else ("images", "points")
+        space = space_of(self._dataset)
+        if extractor.spaces and space.name not in extractor.spaces:
             raise ConfigError(
-                f"the extractor {name!r} takes {takes}, and {self._dataset.name} holds {are}",
+                f"the extractor {name!r} takes {' or '.join(extractor.spaces)}, and {self._dataset.name} holds {space.name}",
                 hint="name another extractor: FAMILY_EXTRACTOR",
             )
         find = self._dataset.mode_of
         return extractor if find is None else DataModes(extractor, find, self._dataset.num_modes)
 
-    def _check_kinds(self, conditional: bool) -> None:
+    def _check_kind(self, planned: PlannedMetric, conditional: bool) -> None:
         """Refuse a metric that needs what this run has not.
 
         Raises:
-            ConfigError: no labels on a side, or points in the place of images.
+            ConfigError: no labels on a side, no held-out samples, or samples of another kind.
         """
-        name = self._dataset.name
-        for planned in self._planned:
-            needs = self._metrics[planned.name].needs
-            if needs.labels and self._dataset.train.labels is None:
-                raise ConfigError(f"metric {planned.name!r} needs labels, and {name} has none", hint="choose a dataset with classes")
-            if needs.labels and not conditional:
-                raise ConfigError(
-                    f"metric {planned.name!r} needs images that are asked for by label, and these networks take no labels",
-                    hint="choose a conditional architecture",
-                )
-            if needs.samples and self._dataset.shape.points:
-                raise ConfigError(f"metric {planned.name!r} looks at images, and {name} holds points", hint="choose another metric")
+        spec, needs, space = planned.spec, self._metrics[planned.name].needs, space_of(self._dataset)
+        scores = spec.looks_at == "scores"
+        data = self._source if scores else self._dataset
+        if scores and data.test is None:
+            raise ConfigError(f"metric {planned.name!r} scores held-out samples, and {data.name} has none", hint="choose another metric")
+        real = data.test if scores else data.train
+        if needs.labels and (real is None or real.labels is None):
+            raise ConfigError(f"metric {planned.name!r} needs labels, and {data.name} has none", hint="choose a dataset with classes")
+        if needs.labels and not scores and not conditional:
+            raise ConfigError(
+                f"metric {planned.name!r} needs {space.unit} that are asked for by label, and these networks take no labels",
+                hint="choose a conditional architecture",
+            )
+        if spec.spaces and space.name not in spec.spaces:
+            looked_at = " or ".join(spec.spaces)
+            raise ConfigError(
+                f"metric {planned.name!r} looks at {looked_at}, and {data.name} holds {space.name}", hint="choose another metric"
+            )
 
     def _check_counts(self) -> None:
         """Refuse a metric that could not be computed, before anything is trained.
 
         Raises:
-            ConfigError: too few generated or real images for a metric's parameters.
+            ConfigError: too few generated or real samples for a metric's parameters.
         """
         for planned in self._planned:
-            metric = self._metrics[planned.name]
-            real = reference_of(self._dataset, metric.needs)[1].num_samples
-            for what, count in (("generated", planned.num_generated), ("real", real)):
+            metric, unit = self._metrics[planned.name], space_of(self._dataset).unit
+            sides = {"generated": planned.num_generated, "real": self._compared_with(planned)[1].num_samples}
+            if planned.spec.looks_at == "scores":
+                del sides["generated"]
+            for what, count in sides.items():
                 if count < metric.least_samples:
                     parameters = ", ".join(f"{name} {value}" for name, value in metric.parameters().items())
                     raise ConfigError(
-                        f"metric {planned.name!r} needs at least {metric.least_samples} {what} images (got {count}; {parameters})",
+                        f"metric {planned.name!r} needs at least {metric.least_samples} {what} {unit} (got {count}; {parameters})",
                         hint="name a larger count, or set the metric's options with -o"
                         if what == "generated"
                         else "choose another metric or a larger dataset",
                     )
 
-    def _key(self, planned: PlannedMetric) -> Key:
-        metric, extractor, dataset = self._metrics[planned.name], self._extractor_of[planned.name], self._dataset
-        split, source = reference_of(dataset, metric.needs)
-        return evaluation_key(planned, metric, extractor, source, split=split, points=dataset.shape.points)
+    def _compared_with(self, planned: PlannedMetric) -> tuple[str, Source]:
+        """Return the real samples that a metric looks at, and the name of their split; no name for those whose targets are looked at."""
+        test = self._source.test
+        if planned.spec.looks_at == "targets":
+            return "", self._source.train if test is None else test
+        if planned.spec.looks_at == "scores":
+            assert test is not None
+            return HELD_OUT_SPLIT, test
+        return reference_of(self._dataset, self._metrics[planned.name].needs)
+
+    def _key(self, planned: PlannedMetric, extractor: Extractor | None) -> Key:
+        split, real = self._compared_with(planned)
+        parts: dict[str, Scalar] = reference_fields(real, split)
+        if planned.spec.looks_at != "scores":
+            parts |= generated_fields(space_of(self._dataset))
+        if planned.spec.looks_at not in _NOT_AGAINST_A_REFERENCE:
+            parts |= extractor_fields(extractor)
+        return evaluation_key(planned, self._metrics[planned.name], parts)
 
     def keys(self) -> tuple[Key, ...]:
         """Return the evaluation key of each metric, in their order."""
@@ -149,40 +186,52 @@ class Evaluator:
         """Make or load the reference features and the floors; :meth:`evaluate` does it where it was not done.
 
         Raises:
-            ConfigError: too few real images for a metric's parameters.
+            ConfigError: too few real samples for a metric's parameters.
         """
         for group in self._groups:
             reference = Reference(self._dataset, group.extractor, batch_size=self._batch_size, device=self._device, cache=self._cache)
-            reference.prepare([(p, self._metrics[p.name]) for p in group.planned])
-            for planned in group.planned:
+            compared = [p for p in group.planned if p.spec.looks_at != "targets"]
+            reference.prepare([(p, self._metrics[p.name]) for p in compared])
+            for planned in compared:
                 self._references[planned.name] = reference.sets(planned.name)
                 self._floors[planned.name] = reference.floor(planned.name)
+        for planned in self._planned:
+            if planned.spec.looks_at == "targets":
+                assert self._targets is not None, "a run without targets was let through"
+                self._references[planned.name] = (SampleSet(targets=self._targets[: planned.num_generated]),)
 
-    def evaluate(self, generate: Callable[[int, int], Tensor], labels: Tensor | None = None) -> tuple[MetricValue, ...]:
-        """Measure a generator.
+    def evaluate(
+        self, generate: Generate, labels: Tensor | None = None, scorers: Mapping[str, Scorer] | None = None
+    ) -> tuple[MetricValue, ...]:
+        """Measure a generator, and the networks beside it.
 
         Args:
-            generate: ``generate(start, count)`` returns the samples from index ``start`` on, ``[count, C, H, W]`` uint8 in [0, 255], or
-                points ``[count, 2, 1, 1]`` float32; a pure function of the index.
+            generate: makes the samples; not asked where every metric looks at scores.
             labels: int64 on the CPU, one for each of the samples: what they were asked for; None where they are not asked for by label.
+            scorers: what the networks say of samples; given where a metric looks at scores.
 
         Returns:
             One value for each quantity of each metric.
 
         Raises:
-            ConfigError: too few images for a metric's parameters.
-            Diverged: the features hold NaN or Inf.
+            ConfigError: too few samples for a metric's parameters.
+            Diverged: the features or the scores hold NaN or Inf.
         """
         if not self._references:
             self.prepare()
-        fakes = {}
+        fakes: dict[str, Sets] = {}
         for group in self._groups:
-            sets = self._extract(group, generate, labels)
+            sets = self._collect(group, generate, labels)
             fakes.update({p.name: sets[p.num_generated] for p in group.planned})
+        scored = [p.name for p in self._planned if p.spec.looks_at == "scores"]
+        if scored:
+            held_out = self._score(scorers or {})
+            self._references.update(dict.fromkeys(scored, held_out))
+            fakes.update(dict.fromkeys(scored, (SampleSet(),)))
         return tuple(value for p in self._planned for value in self._measure(p, fakes[p.name]))
 
-    def _extract(self, group: _Group, generate: Callable[[int, int], Tensor], labels: Tensor | None) -> dict[int, Sets]:
-        """Return the feature sets of the first n samples, for each n that a metric of the group wants."""
+    def _collect(self, group: _Group, generate: Generate, labels: Tensor | None) -> dict[int, Sets]:
+        """Return the sets of the first n samples, for each n that a metric of the group wants."""
         total = max(p.num_generated for p in group.planned)
         wanted = {}
         for count in {p.num_generated for p in group.planned}:
@@ -191,10 +240,24 @@ class Evaluator:
         with torch.inference_mode():
             return collect(generate, wanted, group.extractor, batch_size=self._batch_size, device=self._device, labels=labels)
 
+    def _score(self, scorers: Mapping[str, Scorer]) -> Sets:
+        """Return the held-out samples' labels, and what each scorer says of them.
+
+        Raises:
+            Diverged: a score is NaN or Inf.
+        """
+        test = self._source.test
+        assert test is not None
+        batches = torch.split(torch.arange(test.num_samples), self._batch_size)
+        with torch.inference_mode():
+            found = {name: [score(test.read(batch)).double().cpu() for batch in batches] for name, score in scorers.items()}
+        scores = {name: require_finite(torch.cat(parts), f"scores {name!r}") for name, parts in found.items()}
+        return (SampleSet(scores=scores, labels=test.labels),)
+
     def _measure(self, planned: PlannedMetric, fakes: Sets) -> list[MetricValue]:
         metric, reals = self._metrics[planned.name], self._references[planned.name]
         by_member = [metric.compute(real, fake) for real, fake in zip(reals, fakes, strict=True)]
-        floor = self._floors[planned.name]
+        floor = self._floors.get(planned.name, Floor(count=0))
         values = []
         for index, (quantity, members) in enumerate(zip(planned.quantities, zip(*by_member, strict=True), strict=True)):
             values.append(
@@ -204,7 +267,7 @@ class Evaluator:
                     value=statistics.fmean(members),
                     spread=statistics.stdev(members) if len(members) > 1 else 0.0,
                     num_generated=planned.num_generated,
-                    num_reference=reference_of(self._dataset, metric.needs)[1].num_samples,
+                    num_reference=self._compared_with(planned)[1].num_samples,
                     higher_is_better=quantity.higher_is_better,
                     evaluation_key=self._keys[planned.name].digest,
                     floor=floor.values[index] if floor.values else None,

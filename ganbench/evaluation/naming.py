@@ -36,7 +36,7 @@ class PlannedMetric:
     extractor_name: str
     """Empty for a metric that looks at no features."""
     num_generated: int
-    """Generated images that it looks at."""
+    """Generated samples that it looks at; 0 for a metric that looks at scores."""
     quantities: tuple[PlannedQuantity, ...]
     """In the order in which the metric computes them."""
 
@@ -49,9 +49,23 @@ class _Parts:
     spec: MetricSpec
     says_inception: bool
     """Whether the family was called by its Inception name."""
-    count: int
+    count: int | None
+    """None where the name holds none."""
     extractor: str
     """Empty where the name holds none."""
+
+    @property
+    def num_generated(self) -> int:
+        if self.spec.looks_at == "scores":
+            return 0
+        return self.spec.default_count if self.count is None else self.count
+
+
+_LOOKS = {
+    "samples": "looks at the images themselves",
+    "targets": "compares images with their targets",
+    "scores": "looks at the scores of all held-out samples",
+}
 
 
 def plan_metrics(
@@ -81,16 +95,16 @@ def plan_metric(
         ConfigError: the name is unknown, malformed or calls a family by the wrong name.
     """
     parts = _take_apart(name, metrics)
-    if parts.spec.paired or parts.spec.on_images:
+    if parts.spec.looks_at not in ("features", "layers"):
         return _plan_without_extractor(parts)
     extractor = _choose_extractor(parts, extractors, default_extractor)
     _check_family_name(parts, extractor, extractors)
     return PlannedMetric(
-        name=_full_name(parts.spec.name, parts.spec.inception_name, parts.count, extractor),
+        name=_full_name(parts.spec.name, parts.spec.inception_name, parts.num_generated, extractor),
         spec=parts.spec,
         extractor_name=extractor.name,
-        num_generated=parts.count,
-        quantities=tuple(_plan_quantity(quantity, parts.count, extractor) for quantity in parts.spec.quantities),
+        num_generated=parts.num_generated,
+        quantities=tuple(_plan_quantity(quantity, parts.num_generated, extractor) for quantity in parts.spec.quantities),
     )
 
 
@@ -98,17 +112,18 @@ def _plan_without_extractor(parts: _Parts) -> PlannedMetric:
     """Plan a metric that looks at no features.
 
     Raises:
-        ConfigError: the name holds an extractor.
+        ConfigError: the name holds an extractor, or a count where all held-out samples are looked at.
     """
-    spec, count = parts.spec, parts.count
+    spec, count = parts.spec, parts.num_generated
+    suffix = "" if spec.looks_at == "scores" else _short(count)
     if parts.extractor:
-        looks = "compares images with their targets" if spec.paired else "looks at the images themselves"
-        raise ConfigError(f"metric {parts.text!r} {looks}, without an extractor", hint=f"write {spec.name}{_short(count)}")
+        raise ConfigError(f"metric {parts.text!r} {_LOOKS[spec.looks_at]}, without an extractor", hint=f"write {spec.name}{suffix}")
+    if spec.looks_at == "scores" and parts.count is not None:
+        raise ConfigError(f"metric {parts.text!r} {_LOOKS[spec.looks_at]}, without a count", hint=f"write {spec.name}")
     quantities = tuple(
-        PlannedQuantity(name=f"{one.name}{_short(count)}", label=one.label, higher_is_better=one.higher_is_better)
-        for one in spec.quantities
+        PlannedQuantity(name=f"{one.name}{suffix}", label=one.label, higher_is_better=one.higher_is_better) for one in spec.quantities
     )
-    return PlannedMetric(name=f"{spec.name}{_short(count)}", spec=spec, extractor_name="", num_generated=count, quantities=quantities)
+    return PlannedMetric(name=f"{spec.name}{suffix}", spec=spec, extractor_name="", num_generated=count, quantities=quantities)
 
 
 def _take_apart(name: str, metrics: Mapping[str, MetricSpec]) -> _Parts:
@@ -120,8 +135,8 @@ def _take_apart(name: str, metrics: Mapping[str, MetricSpec]) -> _Parts:
         if match:
             spec, says_inception = families[family]
             number, thousands, extractor = match.groups()
-            count = spec.default_count if number is None else int(number) * (1000 if thousands else 1)
-            if count < 1:
+            count = None if number is None else int(number) * (1000 if thousands else 1)
+            if count is not None and count < 1:
                 raise ConfigError(f"metric {name!r}: the number of generated images must be 1 or more (got {count})")
             return _Parts(text=text, spec=spec, says_inception=says_inception, count=count, extractor=extractor or "")
     known = did_you_mean(re.split(r"[\d_]", text)[0], sorted(families))
@@ -130,7 +145,7 @@ def _take_apart(name: str, metrics: Mapping[str, MetricSpec]) -> _Parts:
 
 def _choose_extractor(parts: _Parts, extractors: Mapping[str, ExtractorSpec], default_extractor: str) -> ExtractorSpec:
     """Return the extractor that the name says, or implies: an Inception name without an extractor means the plain Inception network."""
-    if parts.spec.layered:
+    if parts.spec.looks_at == "layers":
         return _choose_layers(parts, extractors, default_extractor)
     wanted = parts.extractor or default_extractor
     if not parts.extractor and parts.says_inception:
@@ -144,7 +159,7 @@ def _choose_extractor(parts: _Parts, extractors: Mapping[str, ExtractorSpec], de
         wanted = plain[0]
     if wanted not in extractors:
         raise ConfigError(f"metric {parts.text!r}: unknown extractor {wanted!r}", hint=did_you_mean(wanted, sorted(extractors)))
-    if extractors[wanted].layered:
+    if extractors[wanted].gives == "layers":
         raise ConfigError(f"metric {parts.text!r}: the features of {wanted!r} are layers, for perceptual distances alone")
     return extractors[wanted]
 
@@ -156,11 +171,11 @@ def _choose_layers(parts: _Parts, extractors: Mapping[str, ExtractorSpec], defau
         ConfigError: it is unknown, or its features are no layers.
     """
     wanted = parts.extractor or f"{default_extractor}-layers"
-    layered = sorted(name for name, spec in extractors.items() if spec.layered)
+    layered = sorted(name for name, spec in extractors.items() if spec.gives == "layers")
     if wanted not in layered:
         raise ConfigError(
             f"metric {parts.text!r} needs an extractor of layers (got {wanted!r})",
-            hint=f"write {parts.spec.name}{_short(parts.count)}_EXTRACTOR with one of {', '.join(layered) or 'none'}",
+            hint=f"write {parts.spec.name}{_short(parts.num_generated)}_EXTRACTOR with one of {', '.join(layered) or 'none'}",
         )
     return extractors[wanted]
 
@@ -174,14 +189,14 @@ def _check_family_name(parts: _Parts, extractor: ExtractorSpec, extractors: Mapp
     spec = parts.spec
     if not spec.inception_name or parts.says_inception == extractor.inception:
         return
-    right = _full_name(spec.name, spec.inception_name, parts.count, extractor)
+    right = _full_name(spec.name, spec.inception_name, parts.num_generated, extractor)
     if parts.says_inception:
         raise ConfigError(
             f"metric {parts.text!r}: {spec.inception_name!r} is said only of the Inception network, and {extractor.name!r} is another",
             hint=f"write {right}",
         )
-    others = sorted(name for name, other in extractors.items() if not other.inception and not other.layered)
-    alternative = f", or {spec.name}{_short(parts.count)}_EXTRACTOR with one of {', '.join(others)}" if others else ""
+    others = sorted(name for name, other in extractors.items() if not other.inception and other.gives == "features")
+    alternative = f", or {spec.name}{_short(parts.num_generated)}_EXTRACTOR with one of {', '.join(others)}" if others else ""
     raise ConfigError(
         f"metric {parts.text!r}: under the extractor {extractor.name!r} the family {spec.name!r} is called {spec.inception_name!r}",
         hint=f"write {right}{alternative}",

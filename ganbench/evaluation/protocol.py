@@ -1,19 +1,22 @@
 """What metric and extractor plugins return, and what passes between them.
 
-Shapes: N images, D feature dimensions, K classes, M networks in an extractor's ensemble.
+Shapes: N samples, D feature dimensions, K classes, M networks in an extractor's ensemble.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from torch import Tensor
 
+from ganbench.errors import UnsuitableError
+from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics
+
 if TYPE_CHECKING:
-    from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics
+    from ganbench.data.source import Targets
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,62 +32,92 @@ class ExtractorContext:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Features:
-    """What one network says of a batch of images."""
+    """What one network says of a batch of samples."""
 
     features: Tensor
     """``[N, D]`` float32."""
     logits: Tensor | None = None
     """``[N, K]`` float32, as the Inception Score needs them; None where the network has no classes."""
     modes: Tensor | None = None
-    """``[N]`` int64: the mode of the data that each image belongs to, -1 for none; None takes the class with the largest logit."""
+    """``[N]`` int64: the mode of the data that each sample belongs to, -1 for none; None takes the class with the largest logit."""
     num_modes: int = 0
     """How many modes there are; 0 without ``modes``."""
 
 
 class Extractor(Protocol):
-    """One feature network, or an ensemble of equals over whose members a metric is averaged.
-
-    One that is for points and not for images says so with an attribute ``takes_points = True``; it is given ``[N, 2, 1, 1]`` float32.
-    """
+    """One feature network, or an ensemble of equals over whose members a metric is averaged."""
 
     extractor_id: str
     """Name and version: ``digits-1``, ``inception-2015-12-05``."""
     preprocessing_id: str
-    """How uint8 images become the network's input: ``tf1-bilinear-299``."""
+    """How stored samples become the network's input: ``tf1-bilinear-299``."""
     weights_hash: str
     """sha256 over all members' weights."""
     dims: int
     """D."""
     num_members: int
     """M."""
+    spaces: tuple[str, ...]
+    """Names of the spaces whose samples it takes: ``("images",)``; empty for any."""
 
-    def extract(self, images: Tensor) -> tuple[Features, ...]:
+    def extract(self, samples: Tensor, /) -> tuple[Features, ...]:
         """Return one :class:`Features` for each member.
 
         Args:
-            images: ``[N, C, H, W]`` uint8 in [0, 255], any H and W, C of 1 or 3, on any device.
+            samples: ``[N, *stored_size]`` as the space stores them, on any device. Images are ``[N, C, H, W]`` uint8 in [0, 255], any H
+                and W, C of 1 or 3; points are float32.
         """
         ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampleSet:
-    """All that is known of one set of images under one network: what a metric needs of it, see :class:`Needs`."""
+    """All that is known of one set of samples, under one network where the metric looks at features; see :class:`Needs`."""
 
-    statistics: FeatureStatistics
-    """Streaming count, mean and scatter in float64; of no images where no metric needs them."""
+    statistics: FeatureStatistics = field(default_factory=lambda: FeatureStatistics(1))
+    """Streaming count, mean and scatter in float64; of no samples where no metric needs them."""
     features: Tensor | None = None
     """``[N, D]`` float32 on the CPU."""
     logits: Tensor | None = None
     """``[N, K]`` float32 on the CPU."""
     mode_counts: Tensor | None = None
-    """``[1 + modes]`` int64 on the CPU: images at no mode, then those at each; None where the network tells none apart."""
+    """``[1 + modes]`` int64 on the CPU: samples at no mode, then those at each; None where the network tells none apart."""
     spread: FeatureSpread | None = None
     """Streaming mean and variance in float64, by class where labels are needed too."""
     samples: Tensor | None = None
-    """``[N, C, H, W]`` uint8 in [0, 255] on the CPU."""
+    """``[N, *stored_size]`` as the space stores them, on the CPU; images are uint8 in [0, 255]."""
     labels: Tensor | None = None
-    """``[N]`` int64 on the CPU: the classes of real images, and those that generated ones were asked for."""
+    """``[N]`` int64 on the CPU: the classes of real samples, and those that generated ones were asked for."""
+    targets: Targets | None = None
+    """What each generated sample should have been, in the same order; on the real side of a metric that looks at targets."""
+    scores: Mapping[str, Tensor] | None = None
+    """By a scorer's name what it says of each held-out sample, ``[N]`` float64 on the CPU; on the real side of a metric on scores."""
+
+
+def logits_of(side: SampleSet, metric: str) -> Tensor:
+    """Return a set's logits, ``[N, K]`` float32.
+
+    Args:
+        side: real or generated samples.
+        metric: what the message calls the metric.
+
+    Raises:
+        UnsuitableError: the extractor has no classes.
+    """
+    if side.logits is None:
+        raise UnsuitableError(f"{metric} needs an extractor with classes", hint="choose another extractor or another metric")
+    return side.logits
+
+
+def labels_of(side: SampleSet) -> Tensor:
+    """Return a set's labels, ``[N]`` int64.
+
+    Raises:
+        ValueError: they were not kept: the caller ignored ``Metric.needs``.
+    """
+    if side.labels is None:
+        raise ValueError("this metric needs labels, and the sample set holds none")
+    return side.labels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,13 +131,14 @@ class Needs:
     spread: bool = False
     """:attr:`SampleSet.spread`: D numbers for each class."""
     samples: bool = False
+    """:attr:`SampleSet.samples`: those that were generated, and the real ones where it compares the two."""
     labels: bool = False
     """A run whose networks or data have none is refused before it begins."""
     reference: bool = True
-    """Whether it looks at the real images at all, but for its floor."""
+    """Whether it looks at the real samples at all, but for its floor."""
     held_out: Literal["unused", "reference", "control"] = "unused"
-    """What the dataset's held-out images are for, where it has them: they are the reference in the place of the train images, or the
-    generated images' control, that is, what the floor compares with the train images."""
+    """What the dataset's held-out samples are for, where it has them: they are the reference in the place of the train split, or the
+    generated samples' control, that is, what the floor compares with the train split."""
 
     @staticmethod
     def of_all(many: Iterable[Needs]) -> Needs:
@@ -121,7 +155,10 @@ class Needs:
 
 
 class Metric(Protocol):
-    """A pure function of two feature sets."""
+    """A pure function of two sets of samples.
+
+    What the sets hold follows from :attr:`ganbench.MetricSpec.looks_at` and from :attr:`needs`.
+    """
 
     @property
     def implementation(self) -> str:
@@ -135,7 +172,7 @@ class Metric(Protocol):
 
     @property
     def least_samples(self) -> int:
-        """The fewest images on a side for which :meth:`compute` works; a run that plans fewer is refused before it begins."""
+        """The fewest samples on a side for which :meth:`compute` works; a run that plans fewer is refused before it begins."""
         ...
 
     def parameters(self) -> dict[str, str | int | float]:
@@ -146,6 +183,6 @@ class Metric(Protocol):
         """Return one number for each of the spec's quantities.
 
         Raises:
-            ganbench.errors.ConfigError: too few images for the metric's parameters, naming the option.
+            ganbench.errors.ConfigError: too few samples for the metric's parameters, naming the option.
         """
         ...

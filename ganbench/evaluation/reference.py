@@ -1,16 +1,12 @@
-"""What the metrics of one extractor are measured against, and each metric's floor.
+"""What the metrics of one extractor, or of none, are measured against, and each metric's floor.
 
-The reference is the whole train split, or the held-out images for a metric that asks for them. A floor is the metric between real images
-on both sides: two disjoint random parts of the train split, at the metric's own count where there are enough images; or, where held-out
-images have a part in the metric, these and the train images.
+The reference is the whole train split, or the held-out samples for a metric that asks for them. A floor is the metric between real samples
+on both sides: two disjoint random parts of the train split, at the metric's own count where there are enough samples; or, where held-out
+samples have a part in the metric, these and the train split.
 
-Shapes: M networks of an extractor, Q quantities of a metric.
+All that is missing of a split is filled in one pass; a pass for parts alone reads only the samples of the parts.
 
-One split of real images as one extractor sees it: the whole of it, from the cache where it can be, and random parts of it.
-
-All that is missing is filled in one pass; a pass for parts alone reads only the images of the parts.
-
-Shapes: N real images, M networks of an extractor.
+Shapes: N real samples, M networks of an extractor, Q quantities of a metric.
 """
 
 from __future__ import annotations
@@ -25,36 +21,37 @@ from torch import Tensor
 from ganbench.data.source import Dataset, Source
 from ganbench.errors import ConfigError, UnsuitableError
 from ganbench.evaluation.collect import Wanted, collect
-from ganbench.evaluation.evaluation_key import HELD_OUT_SPLIT, REFERENCE_SPLIT, extractor_fields, reference_fields
+from ganbench.evaluation.evaluation_key import HELD_OUT_SPLIT, REFERENCE_SPLIT, extractor_fields, reference_fields, space_of
 from ganbench.evaluation.naming import PlannedMetric
 from ganbench.evaluation.protocol import Extractor, Metric, Needs, SampleSet
-from ganbench.evaluation.reference_cache import ReferenceCache, feature_set_from_tensors, feature_set_to_tensors
-from ganbench.evaluation.statistics import FeatureStatistics
+from ganbench.evaluation.reference_cache import ReferenceCache, sample_set_from_tensors, sample_set_to_tensors
 from ganbench.record.record import Key
 
+logger = logging.getLogger(__name__)
+
 FLOOR_SEED = 0
-"""Of the permutation that parts the real images."""
+"""Of the permutation that parts the real samples."""
 Sets = tuple[SampleSet, ...]
-"""One feature set for each network of an extractor."""
+"""One set for each network of an extractor, or one without features."""
 Part = tuple[int, int]
-"""(which, images in it): 0 or 1 for the first or second so many images of the permutation, or :data:`WHOLE`."""
+"""(which, samples in it): 0 or 1 for the first or second so many samples of the permutation, or :data:`WHOLE`."""
 WHOLE: Part = (-1, -1)
 
 
-class RealImages:
+class RealSamples:
     """One split under one extractor.
 
     Args:
         source: the split.
         split: its name.
-        extractor: the networks.
-        batch_size: images at a time.
+        extractor: the networks; None for the samples as they are.
+        batch_size: samples at a time.
         device: where the float64 sums are kept.
         cache: where to look first for the whole split and to keep what was made; None for neither.
     """
 
     def __init__(
-        self, source: Source, split: str, extractor: Extractor, *, batch_size: int, device: str, cache: ReferenceCache | None
+        self, source: Source, split: str, extractor: Extractor | None, *, batch_size: int, device: str, cache: ReferenceCache | None
     ) -> None:
         self.source, self._split, self._extractor, self._cache = source, split, extractor, cache
         self._batch_size, self._device = batch_size, device
@@ -75,21 +72,22 @@ class RealImages:
         return filled
 
     def _extract(self, wanted: Mapping[Part, Needs]) -> dict[Part, Sets]:
-        """Fill sets in one pass over the images that belong to at least one."""
+        """Fill sets in one pass over the samples that belong to at least one."""
         members = {part: self._members(part) for part in wanted}
         indices = torch.stack(list(members.values())).any(dim=0).nonzero().squeeze(1)
         labels = None if self.source.labels is None else self.source.labels[indices]
 
-        def images_at(start: int, count: int) -> Tensor:
+        def samples_at(start: int, count: int) -> Tensor:
             return self.source.read(indices[start : start + count])
 
         compact = {part: Wanted(members=members[part][indices], needs=needs) for part, needs in wanted.items()}
-        logger.info("extracting %s features of %d real images", self._extractor.extractor_id, len(indices))
+        if self._extractor:
+            logger.info("extracting %s features of %d real samples", self._extractor.extractor_id, len(indices))
         with torch.inference_mode():
-            return collect(images_at, compact, self._extractor, batch_size=self._batch_size, device=self._device, labels=labels)
+            return collect(samples_at, compact, self._extractor, batch_size=self._batch_size, device=self._device, labels=labels)
 
     def _members(self, part: Part) -> Tensor:
-        """Return which images belong to a part, ``[N]`` bool."""
+        """Return which samples belong to a part, ``[N]`` bool."""
         total = self.source.num_samples
         if part == WHOLE:
             return torch.ones(total, dtype=torch.bool)
@@ -101,21 +99,21 @@ class RealImages:
 
     def _load(self, needs: Needs) -> Sets:
         """Return the whole split from the cache, or nothing unless every network's set is there."""
-        if self._cache is None or not _is_kept(needs):
+        if self._cache is None or self._extractor is None or not _is_kept(needs):
             return ()
         found = []
         for member in range(self._extractor.num_members):
             entry = self._cache.load(self._key(needs, member))
             if entry is None:
                 return ()
-            found.append(feature_set_from_tensors(entry, device=self._device))
+            found.append(sample_set_from_tensors(entry, device=self._device))
         labels = self.source.labels if needs.labels else None
         return tuple(replace(one, labels=labels) for one in found)
 
     def _store(self, needs: Needs, sets: Sets) -> None:
-        if self._cache is not None and _is_kept(needs):
+        if self._cache is not None and self._extractor is not None and _is_kept(needs):
             for member, one in enumerate(sets):
-                self._cache.store(self._key(needs, member), feature_set_to_tensors(one))
+                self._cache.store(self._key(needs, member), sample_set_to_tensors(one))
 
     def _key(self, needs: Needs, member: int) -> Key:
         kept = f"{'statistics' * needs.statistics}{'+features' * needs.features}{'+logits' * needs.logits}"
@@ -124,31 +122,30 @@ class RealImages:
 
 
 def _is_kept(needs: Needs) -> bool:
-    """Images lie in the source already, and no metric asks for the whole split's spread."""
+    """Samples lie in the source already, and no metric asks for the whole split's spread."""
     return not needs.samples and not needs.spread
 
 
-logger = logging.getLogger(__name__)
 Asked = Sequence[tuple[PlannedMetric, Metric]]
-_SIDES = {"reference": "train images against the held-out ones", "control": "held-out images against the train images"}
+_SIDES = {"reference": "train {unit} against the held-out ones", "control": "held-out {unit} against the train {unit}"}
 _Where = tuple[str, Part]
 """(split, part of it)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Floor:
-    """A metric between real images and real images."""
+    """A metric between real samples and real samples."""
 
     count: int
-    """Images in the place of the generated ones; on both sides where both are parts of one split."""
+    """Samples in the place of the generated ones; on both sides where both are parts of one split."""
     of: str = ""
     """What the sides are, where they are no parts of one split."""
     values: tuple[float, ...] = ()
     """One for each quantity, the mean over the networks; empty where the parts are too small for the metric."""
 
 
-def held_out_images(dataset: Dataset, needs: Needs) -> Source | None:
-    """Return the held-out images that a metric asks for; None where it asks for none, or the dataset has none of the kind."""
+def held_out_samples(dataset: Dataset, needs: Needs) -> Source | None:
+    """Return the held-out samples that a metric asks for; None where it asks for none, or the dataset has none of the kind."""
     test = dataset.test
     if needs.held_out == "unused" or test is None or (needs.labels and test.labels is None):
         return None
@@ -157,26 +154,28 @@ def held_out_images(dataset: Dataset, needs: Needs) -> Source | None:
 
 def reference_of(dataset: Dataset, needs: Needs) -> tuple[str, Source]:
     """Return the split that a metric compares with, and its name."""
-    test = held_out_images(dataset, needs)
+    test = held_out_samples(dataset, needs)
     return (HELD_OUT_SPLIT, test) if test is not None and needs.held_out == "reference" else (REFERENCE_SPLIT, dataset.train)
 
 
 class Reference:
-    """The real images of a dataset under one extractor.
+    """The real samples of a dataset under one extractor, or as they are.
 
     Args:
         dataset: its splits.
-        extractor: the networks.
-        batch_size: images at a time.
+        extractor: the networks; None for the samples as they are.
+        batch_size: samples at a time.
         device: where the float64 sums are kept.
         cache: where to look first and to keep what was made; None for neither.
     """
 
-    def __init__(self, dataset: Dataset, extractor: Extractor, *, batch_size: int, device: str, cache: ReferenceCache | None) -> None:
+    def __init__(
+        self, dataset: Dataset, extractor: Extractor | None, *, batch_size: int, device: str, cache: ReferenceCache | None
+    ) -> None:
         self._dataset, self._extractor, self._cache = dataset, extractor, cache
         sources = {REFERENCE_SPLIT: dataset.train, HELD_OUT_SPLIT: dataset.test}
         self._splits = {
-            name: RealImages(source, name, extractor, batch_size=batch_size, device=device, cache=cache)
+            name: RealSamples(source, name, extractor, batch_size=batch_size, device=device, cache=cache)
             for name, source in sources.items()
             if source is not None
         }
@@ -184,7 +183,7 @@ class Reference:
         self._floors: dict[str, Floor] = {}
 
     def sets(self, name: str) -> Sets:
-        """Return the reference of a metric by its planned name, under each network; of no images where it looks at none."""
+        """Return the reference of a metric by its planned name, under each network; of no samples where it looks at none."""
         return self._sets[name]
 
     def floor(self, name: str) -> Floor:
@@ -195,7 +194,7 @@ class Reference:
         """Load or compute everything that the metrics need.
 
         Args:
-            asked: the metrics, which all use this extractor.
+            asked: the metrics, which all use this extractor, or none.
         """
         missing = [(planned, metric) for planned, metric in asked if not self._load_floor(planned, metric)]
         askers: dict[_Where, list[Needs]] = {}
@@ -207,7 +206,7 @@ class Reference:
                 if where[1] == WHOLE or where[1][1] > 0:
                     askers.setdefault(where, []).append(metric.needs)
         filled = self._fill({where: Needs.of_all(needs) for where, needs in askers.items()})
-        nothing = (SampleSet(statistics=FeatureStatistics(self._extractor.dims)),) * self._extractor.num_members
+        nothing = (SampleSet(),) * (self._extractor.num_members if self._extractor else 1)
         for planned, metric in asked:
             where = (reference_of(self._dataset, metric.needs)[0], WHOLE)
             self._sets[planned.name] = filled[where] if metric.needs.reference else nothing
@@ -222,9 +221,9 @@ class Reference:
         return filled
 
     def _floor_sides(self, planned: PlannedMetric, metric: Metric) -> tuple[_Where, _Where]:
-        """Return what stands for the reference and for the generated images in a metric's floor."""
+        """Return what stands for the reference and for the generated samples in a metric's floor."""
         count, train = planned.num_generated, self._dataset.train.num_samples
-        test = held_out_images(self._dataset, metric.needs)
+        test = held_out_samples(self._dataset, metric.needs)
         if test is None:
             half = min(count, train // 2)
             return (REFERENCE_SPLIT, (0, half)), (REFERENCE_SPLIT, (1, half))
@@ -233,24 +232,24 @@ class Reference:
         return (REFERENCE_SPLIT, WHOLE), (HELD_OUT_SPLIT, (0, min(count, test.num_samples)))
 
     def _empty_floor(self, planned: PlannedMetric, metric: Metric) -> Floor:
-        held_out = held_out_images(self._dataset, metric.needs) is not None
-        return Floor(count=self._floor_count(planned, metric), of=_SIDES[metric.needs.held_out] if held_out else "")
+        held_out, unit = held_out_samples(self._dataset, metric.needs) is not None, space_of(self._dataset).unit
+        return Floor(count=self._floor_count(planned, metric), of=_SIDES[metric.needs.held_out].format(unit=unit) if held_out else "")
 
     def _floor_count(self, planned: PlannedMetric, metric: Metric) -> int:
         _, (_, (_, count)) = self._floor_sides(planned, metric)
         return count
 
     def _compute_floor(self, planned: PlannedMetric, metric: Metric, filled: Mapping[_Where, Sets]) -> None:
-        """Measure real images against real images; where there are too few the floor stays empty, with a log line.
+        """Measure real samples against real samples; where there are too few the floor stays empty, with a log line.
 
         Raises:
-            UnsuitableError: no number of images would do.
+            UnsuitableError: no number of samples would do.
         """
         floor = self._empty_floor(planned, metric)
         one, other = self._floor_sides(planned, metric)
         try:
             if floor.count == 0:
-                raise ConfigError(f"{self._dataset.train.num_samples} real image cannot be parted")
+                raise ConfigError(f"{self._dataset.train.num_samples} real sample cannot be parted")
             rows = [metric.compute(real, fake) for real, fake in zip(filled[one], filled[other], strict=True)]
         except UnsuitableError:
             raise
@@ -272,7 +271,7 @@ class Reference:
         return True
 
     def _floor_key(self, planned: PlannedMetric, metric: Metric) -> Key:
-        test = held_out_images(self._dataset, metric.needs)
+        test = held_out_samples(self._dataset, metric.needs)
         parameters = {f"parameter.{name}": value for name, value in metric.parameters().items()}
         fields = {**extractor_fields(self._extractor), **reference_fields(self._dataset.train, REFERENCE_SPLIT)}
         return Key.of(

@@ -1,4 +1,4 @@
-"""What was once computed of the real images: feature sets and floors, kept under everything that they depend on.
+"""What was once computed of the real samples: sample sets and floors, kept under everything that they depend on.
 
 A file is the sha256 of what follows, then safetensors. It is verified when read: a damaged entry is computed again, and a cache that cannot
 be written costs only time. Each says so in one log line.
@@ -13,8 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ganbench import cache as safetensors
-from ganbench.cache import keep
+from ganbench.cache import keep_in_cache, tensors_from_bytes, tensors_to_bytes
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench.record.record import Key
@@ -52,7 +51,7 @@ class ReferenceCache:
         try:
             if hashlib.sha256(payload).digest() != digest:
                 raise ValueError("its checksum does not match")
-            return safetensors.load(payload)
+            return tensors_from_bytes(payload)
         except ValueError as error:
             logger.warning("the cached reference %s is damaged (%s); computing it again", path, error)
             return None
@@ -61,9 +60,9 @@ class ReferenceCache:
         """Keep tensors under a key; where that fails, warn once and go on."""
         if not self._writable:
             return
-        payload = safetensors.save(tensors)
+        payload = tensors_to_bytes(tensors)
         try:
-            keep(self._path(key), hashlib.sha256(payload).digest() + payload)
+            keep_in_cache(self._path(key), hashlib.sha256(payload).digest() + payload)
         except OSError as error:
             self._writable = False
             logger.warning("the cache %s cannot be written (%s); references are computed anew in each run", self._directory, error.strerror)
@@ -73,19 +72,19 @@ class ReferenceCache:
         return self._directory / f"{hashlib.sha256(repr(fields.fields).encode()).hexdigest()[:40]}.tensors"
 
 
-def feature_set_to_tensors(features: SampleSet) -> dict[str, Tensor]:
-    """Return a feature set as tensors for the cache; images, labels and the spread are not among them."""
-    tensors = {"dims": torch.tensor([features.statistics.dims], dtype=torch.int64)}
-    if features.statistics.count:
-        tensors.update({_STATISTICS + name: tensor for name, tensor in features.statistics.to_tensors().items()})
-    for name, tensor in (("features", features.features), ("logits", features.logits), ("mode_counts", features.mode_counts)):
+def sample_set_to_tensors(found: SampleSet) -> dict[str, Tensor]:
+    """Return a sample set as tensors for the cache; samples, labels and the spread are not among them."""
+    tensors = {"dims": torch.tensor([found.statistics.dims], dtype=torch.int64)}
+    if found.statistics.count:
+        tensors.update({_STATISTICS + name: tensor for name, tensor in found.statistics.to_tensors().items()})
+    for name, tensor in (("features", found.features), ("logits", found.logits), ("mode_counts", found.mode_counts)):
         if tensor is not None:
             tensors[name] = tensor
     return tensors
 
 
-def feature_set_from_tensors(tensors: dict[str, Tensor], *, device: str | torch.device = "cpu") -> SampleSet:
-    """Rebuild what :func:`feature_set_to_tensors` gave.
+def sample_set_from_tensors(tensors: dict[str, Tensor], *, device: str | torch.device = "cpu") -> SampleSet:
+    """Rebuild what :func:`sample_set_to_tensors` gave.
 
     Args:
         tensors: the entry.

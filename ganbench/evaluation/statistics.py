@@ -1,21 +1,22 @@
-"""Count, mean and scatter of a stream of features in float64, and the features themselves while they are few.
+"""What is summed up of a stream of features, in float64 and with the same bits whatever the batch size; and the scores of counted modes.
 
-The parts are joined by the pairwise update of Chan, Golub and LeVeque (1979), never by the sum of squares minus the square of the sum.
-The stream is folded in blocks of a fixed size, so the result has the same bits whatever the batch size. A set of no more images than
-dimensions has a singular covariance: it is kept as rows, which is smaller and loses nothing.
+:class:`FeatureStatistics` keeps count, mean and scatter, and the features themselves while they are few. The parts are joined by the
+pairwise update of Chan, Golub and LeVeque (1979), never by the sum of squares minus the square of the sum, in blocks of a fixed size. A set
+of no more samples than dimensions has a singular covariance: it is kept as rows, which is smaller and loses nothing.
 
-Shapes: N images, D feature dimensions.
+:class:`FeatureSpread` keeps count, mean and total variance of features of any width, for each class apart. The total variance is the trace
+of the covariance, and twice that is the mean squared distance between two samples of the set, over every pair. Rows are taken one by one
+(Welford, 1962).
 
-Count, mean and total variance of a stream of features of any width in float64, for each class apart.
+:func:`score_modes` has the scores of Lin et al. (2018), https://arxiv.org/abs/1712.04086, table 1, and agrees with their source
+(fjxmlzn/PacGAN): a mode with one sample or more is found, samples at no mode count against the quality alone, logarithms are natural.
 
-The total variance is the trace of the covariance, and twice that is the mean squared distance between two images of the set, over every
-pair. Rows are taken one by one (Welford, 1962), so the result has the same bits whatever the batch size.
-
-Shapes: N images, D feature dimensions.
+Shapes: N samples, D feature dimensions, K modes, any leading dimensions ``...``.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -329,3 +330,38 @@ def require_finite(values: Tensor, what: str) -> Tensor:
     if not bool(torch.isfinite(values).all()):
         raise Diverged(f"the {what} hold NaN or Inf")
     return values
+
+
+@dataclass(frozen=True, slots=True)
+class ModeScores:
+    """The scores of a set of samples; float64, one of each for each leading index."""
+
+    modes_captured: Tensor
+    """``[...]``: modes with one sample or more."""
+    high_quality: Tensor
+    """``[...]``: the share of samples that lie at a mode, 0 to 1."""
+    reverse_kl: Tensor
+    """``[...]`` in nats: KL(q || p), where q is the share of each mode among the samples that lie at one. Where none does, log K, the most
+    that it can be with even shares; infinite where there are samples at a mode that the data lack."""
+    counts: Tensor
+    """``[..., K]`` int64: samples at each mode."""
+
+
+def score_modes(counts: Tensor, num_samples: int, shares: Tensor | None = None) -> ModeScores:
+    """Score samples that were counted by mode.
+
+    Args:
+        counts: ``[..., K]`` int64: samples at each mode.
+        num_samples: all samples, those at no mode too.
+        shares: ``[K]`` float64: p, the data's own shares; None for even ones, with which KL(q || p) is log K minus q's entropy.
+    """
+    total = counts.sum(-1)  # [...]
+    q = counts.double() / total.clamp(min=1).unsqueeze(-1)
+    negative_entropy = torch.special.xlogy(q, q).sum(-1)
+    expected = math.log(counts.shape[-1]) if shares is None else -torch.special.xlogy(q, shares).sum(-1)
+    return ModeScores(
+        modes_captured=(counts > 0).sum(-1).double(),
+        high_quality=total.double() / num_samples,
+        reverse_kl=(expected + negative_entropy).masked_fill(total == 0, math.log(counts.shape[-1])),
+        counts=counts,
+    )

@@ -13,7 +13,7 @@ from ganbench.data.choose import make_sampler
 from ganbench.data.sampler import Sampler
 from ganbench.data.source import DataContext, Dataset
 from ganbench.errors import ConfigError, GanbenchError, PluginError
-from ganbench.evaluation.paired import EvaluatorLike
+from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.protocol import Extractor, ExtractorContext
 from ganbench.plugin.factory import load_attribute
 from ganbench.plugin.manager import PluginManager
@@ -38,7 +38,7 @@ class Materials:
     networks: Networks
     sampler: Sampler
     algorithm: Algorithm
-    evaluator: EvaluatorLike | None
+    evaluator: Evaluator | None
     keeps_memory: bool
     """Whether the C library keeps freed memory."""
     forced: tuple[str, ...]

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from ganbench.training.objective import Term, WeightTerm
 
 if TYPE_CHECKING:
-    from ganbench.data.source import Dataset
-    from ganbench.evaluation.paired import Targets
+    from ganbench.data.source import Dataset, Targets
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

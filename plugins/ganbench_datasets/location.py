@@ -14,9 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ganbench.cache import cache_directory
-from ganbench.data.source import DataContext
-from ganbench.errors import DataError
+from ganbench import DataContext, DataError, cache_directory
 
 SYSTEM_FOLDER = Path("/usr/share/datasets")
 """Where Debian's data packages (``dataset-fashion-mnist``) put their files."""

@@ -9,7 +9,7 @@ import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ganbench.cache import cache_directory, keep
+from ganbench import cache_directory, keep_in_cache
 
 _VERSION = 1
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def load_scan(key: str) -> Scan | None:
 def keep_scan(key: str, scan: Scan) -> None:
     """Keep a result; a cache that cannot be written costs only the time of the next scan."""
     try:
-        keep(_path(key), json.dumps(asdict(scan)).encode())
+        keep_in_cache(_path(key), json.dumps(asdict(scan)).encode())
     except OSError as error:
         _log.warning("the scan of the dataset is not kept: %s", error)
 

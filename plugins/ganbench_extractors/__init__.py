@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.plugin import hookimpl
-from ganbench.spec import ExtractorSpec, FrozenSamplesSpec
+from ganbench import ExtractorSpec, FrozenSamplesSpec, hookimpl
 
 INCEPTION_PAPER = "Szegedy et al., 2015, https://arxiv.org/abs/1512.00567"
 LPIPS_PAPER = "Zhang et al., 2018, https://arxiv.org/abs/1801.03924"
@@ -50,7 +49,7 @@ DIGITS_LAYERS = ExtractorSpec(
     summary="the convolutions of the five digits classifiers, for perceptual distances; offline",
     factory="ganbench_extractors.layers:build_digits",
     paper=LPIPS_PAPER,
-    layered=True,
+    gives="layers",
 )
 
 FASHION_LAYERS = ExtractorSpec(
@@ -58,7 +57,7 @@ FASHION_LAYERS = ExtractorSpec(
     summary="the convolutions of the five fashion classifiers, for perceptual distances; offline",
     factory="ganbench_extractors.layers:build_fashion",
     paper=LPIPS_PAPER,
-    layered=True,
+    gives="layers",
 )
 
 VGG16_LAYERS = ExtractorSpec(
@@ -67,7 +66,7 @@ VGG16_LAYERS = ExtractorSpec(
     factory="ganbench_extractors.vgg:build",
     paper=LPIPS_PAPER,
     needs_weights=True,
-    layered=True,
+    gives="layers",
 )
 
 FROZEN_DIGITS = FrozenSamplesSpec(

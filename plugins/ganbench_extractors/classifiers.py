@@ -16,9 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganbench import cache as safetensors
-from ganbench.errors import WeightsError
-from ganbench.evaluation.protocol import ExtractorContext, Features
+from ganbench import ExtractorContext, Features, WeightsError, tensors_from_bytes
 from ganbench_extractors.network import SmallClassifier
 from ganbench_extractors.numerics import full_float32
 from ganbench_extractors.preprocess import preprocessing_id, to_grey_input
@@ -38,6 +36,8 @@ class ClassifierExtractor:
         weights_hash: sha256 over all their files.
         device: where they run.
     """
+
+    spaces = ("images",)
 
     def __init__(self, recipe: ClassifierRecipe, networks: list[SmallClassifier], weights_hash: str, device: str) -> None:
         self.extractor_id = f"{recipe.name}-{VERSION}"
@@ -104,7 +104,7 @@ def load_networks(recipe: ClassifierRecipe, directory: Path = WEIGHTS) -> tuple[
     networks = []
     for member in members:
         network = SmallClassifier(recipe.resolution, recipe.widths, recipe.dims, recipe.num_classes)
-        network.load_state_dict(safetensors.load(_read_verified(directory / str(member["file"]), str(member["sha256"]))))
+        network.load_state_dict(tensors_from_bytes(_read_verified(directory / str(member["file"]), str(member["sha256"]))))
         networks.append(network.eval().requires_grad_(False))
     return networks, hashlib.sha256("".join(str(member["sha256"]) for member in members).encode()).hexdigest()
 

@@ -16,8 +16,8 @@ import click
 import torch
 from torch import Tensor
 
-from ganbench.errors import UsageError
-from ganbench.evaluation.frozen import FrozenSamples, FrozenScore, rescore
+from ganbench import FrozenSamples, FrozenScore, UsageError
+from ganbench.evaluation.frozen import rescore
 from ganbench.plugin.manager import PluginManager
 from ganbench_extractors.frozen import FOLDER, images_sha256, read_samples, write_mosaic
 

@@ -17,8 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganbench.errors import PluginError
-from ganbench.evaluation.frozen import FrozenSamples, FrozenScore
+from ganbench import FrozenSamples, FrozenScore, PluginError
 
 FOLDER = Path(__file__).parent / "frozen"
 COLUMNS = 25

@@ -15,8 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ganbench.errors import WeightsError
-from ganbench.evaluation.protocol import ExtractorContext, Features
+from ganbench import ExtractorContext, Features, WeightsError
 from ganbench_extractors.inception_weights import find_weights, sha256_of
 from ganbench_extractors.numerics import full_float32
 from ganbench_extractors.quiet_fidelity import import_fidelity
@@ -52,6 +51,7 @@ class InceptionExtractor:
     extractor_id = "inception-2015-12-05"
     dims = 2048
     num_members = 1
+    spaces = ("images",)
 
     def __init__(self, network: nn.Module, resize: Resize, preprocessing_id: str, weights_hash: str, device: str) -> None:
         self.preprocessing_id = preprocessing_id

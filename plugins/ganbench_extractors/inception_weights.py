@@ -12,9 +12,7 @@ import logging
 import urllib.request
 from pathlib import Path
 
-from ganbench.cache import cache_directory, keep
-from ganbench.errors import WeightsError
-from ganbench.evaluation.protocol import ExtractorContext
+from ganbench import ExtractorContext, WeightsError, cache_directory, keep_in_cache
 
 logger = logging.getLogger("ganbench.download")
 
@@ -111,7 +109,7 @@ def _download() -> Path:
             hint=_where_to_put(),
         )
     try:
-        keep(path, data)
+        keep_in_cache(path, data)
     except OSError as error:
         raise WeightsError(f"the Inception weights cannot be kept in {path.parent}: {error.strerror}", hint="set GANBENCH_CACHE") from error
     return path

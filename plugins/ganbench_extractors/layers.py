@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from ganbench.evaluation.protocol import ExtractorContext, Features
+from ganbench import ExtractorContext, Features
 from ganbench_extractors.classifiers import VERSION, load_networks
 from ganbench_extractors.network import SmallClassifier
 from ganbench_extractors.numerics import full_float32
@@ -50,6 +50,8 @@ class ClassifierLayers:
         weights_hash: sha256 over all their files.
         device: where they run.
     """
+
+    spaces = ("images",)
 
     def __init__(self, recipe: ClassifierRecipe, networks: list[SmallClassifier], weights_hash: str, device: str) -> None:
         self.extractor_id = f"{recipe.name}-layers-{VERSION}"

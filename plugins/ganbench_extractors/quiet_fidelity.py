@@ -6,7 +6,7 @@ import importlib
 import warnings
 from types import ModuleType
 
-from ganbench.errors import WeightsError
+from ganbench import WeightsError
 
 
 def import_fidelity(module: str) -> ModuleType:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganbench.evaluation.protocol import ExtractorContext, Features
+from ganbench import ExtractorContext, Features
 from ganbench_extractors.classifiers import ClassifierExtractor, build_digits
 from ganbench_extractors.resize import check_images
 
@@ -24,6 +24,8 @@ class StackedExtractor:
     Args:
         digits: the networks.
     """
+
+    spaces = ("images",)
 
     def __init__(self, digits: ClassifierExtractor) -> None:
         self._digits = digits

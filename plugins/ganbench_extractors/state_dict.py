@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganbench.errors import WeightsError
+from ganbench import WeightsError
 
 
 def read_state_dict(path: Path, hint: str) -> dict[str, Tensor]:

@@ -21,10 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganbench import DatasetSpec
-from ganbench import cache as safetensors
-from ganbench.data.source import DataContext, Dataset, Source
-from ganbench.errors import RunFailed
+from ganbench import DataContext, Dataset, DatasetSpec, RunFailed, Source, tensors_to_bytes
 from ganbench_extractors.augmentation import augment
 from ganbench_extractors.network import SmallClassifier
 from ganbench_extractors.preprocess import to_grey_input
@@ -105,7 +102,7 @@ def accuracy(recipe: ClassifierRecipe, network: nn.Module, source: Source) -> fl
 
 def save_member(recipe: ClassifierRecipe, network: nn.Module, seed: int, correct: float, out: Path) -> dict[str, Any]:
     """Write one network as safetensors and return its line of the manifest."""
-    payload = safetensors.save(network.state_dict())
+    payload = tensors_to_bytes(network.state_dict())
     file = f"{recipe.name}-{seed}.safetensors"
     (out / file).write_bytes(payload)
     return {"file": file, "seed": seed, "sha256": sha256(payload).hexdigest(), "test_accuracy": round(correct, 4)}

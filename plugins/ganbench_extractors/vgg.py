@@ -14,9 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ganbench.cache import cache_directory
-from ganbench.errors import WeightsError
-from ganbench.evaluation.protocol import ExtractorContext, Features
+from ganbench import ExtractorContext, Features, WeightsError, cache_directory
 from ganbench_extractors.inception_weights import sha256_of
 from ganbench_extractors.layers import join_layers
 from ganbench_extractors.numerics import full_float32
@@ -47,6 +45,7 @@ class VggLayers:
     extractor_id = "vgg16-layers-1"
     preprocessing_id = f"antialiased-bilinear-{RESOLUTION}-imagenet"
     num_members = 1
+    spaces = ("images",)
     dims = sum(width * (RESOLUTION >> level) ** 2 for level, width in enumerate((64, 128, 256, 512, 512)))
 
     def __init__(self, convolutions: nn.Sequential, weights_hash: str, device: str) -> None:

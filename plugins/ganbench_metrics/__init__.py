@@ -1,19 +1,27 @@
-"""The metrics that come with ganbench, registered like anyone's. Their arithmetic is in ``ganbench.evaluation``."""
+"""The metrics that come with ganbench, registered like anyone's.
 
-from ganbench.plugin import hookimpl
-from ganbench.spec import MetricSpec, Quantity
-from ganbench_metrics.options import (
-    ClassFrechetOptions,
-    ClassificationAccuracyOptions,
-    ClassifierScoreOptions,
-    DensityCoverageOptions,
-    KernelDistanceOptions,
-    LpipsOptions,
-    MemorisedOptions,
-    ModesOptions,
-    MsSsimOptions,
-    PrecisionRecallOptions,
-)
+Each has a file of its own for its arithmetic. What a user can say of it stands here: its options, its names, its quantities. The two are
+apart because ``ganbench --help`` and ``plugins list`` read this file, which must import no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from ganbench import MetricSpec, Quantity, hookimpl
+
+
+def _at_least(name: str, value: int, lowest: int) -> None:
+    if value < lowest:
+        raise ValueError(f"{name} must be {lowest} or more (got {value})")
+
+
+def _seed(value: int) -> None:
+    if not 0 <= value < 2**32:
+        raise ValueError(f"seed must be from 0 to 4294967295 (got {value})")
+
 
 FRECHET = MetricSpec(
     name="fd",
@@ -23,6 +31,24 @@ FRECHET = MetricSpec(
     paper="Heusel et al., 2017, https://arxiv.org/abs/1706.08500",
     quantities=(Quantity(name="fd", label="FD", higher_is_better=False, inception_name="fid", inception_label="FID"),),
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KernelDistanceOptions:
+    """How the kernel distance is estimated. The defaults are those of Binkowski et al. (2018)."""
+
+    num_subsets: int = 100
+    """Random subsets over which the mean and the standard deviation are taken."""
+    subset_size: int = 1000
+    """Images in a subset, drawn without replacement from each side."""
+    seed: int = 2020
+    """Seed of the subsets' own stream; 2020 draws the subsets of torch-fidelity."""
+
+    def __post_init__(self) -> None:
+        _at_least("num_subsets", self.num_subsets, 1)
+        _at_least("subset_size", self.subset_size, 2)
+        _seed(self.seed)
+
 
 KERNEL = MetricSpec(
     name="kd",
@@ -38,6 +64,23 @@ KERNEL = MetricSpec(
     ),
 )
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassifierScoreOptions:
+    """How the classifier score is estimated. The defaults are those of torch-fidelity."""
+
+    num_splits: int = 10
+    """Parts of the generated images over which the mean and the standard deviation are taken."""
+    shuffle: bool = True
+    """Whether the images are put in a random order before they are split."""
+    seed: int = 2020
+    """Seed of that order."""
+
+    def __post_init__(self) -> None:
+        _at_least("num_splits", self.num_splits, 1)
+        _seed(self.seed)
+
+
 CLASSIFIER = MetricSpec(
     name="cs",
     inception_name="is",
@@ -51,6 +94,18 @@ CLASSIFIER = MetricSpec(
     ),
 )
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrecisionRecallOptions:
+    """How precision and recall are estimated. The default is that of Kynkaanniemi et al. (2019)."""
+
+    num_neighbours: int = 3
+    """k: a ball reaches to the k-th nearest neighbour of its centre in the centre's own set."""
+
+    def __post_init__(self) -> None:
+        _at_least("num_neighbours", self.num_neighbours, 1)
+
+
 PRECISION_RECALL = MetricSpec(
     name="pr",
     summary="precision and recall by nearest-neighbour balls",
@@ -63,6 +118,18 @@ PRECISION_RECALL = MetricSpec(
     ),
 )
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DensityCoverageOptions:
+    """How density and coverage are estimated. The default is that of Naeem et al. (2020)."""
+
+    num_neighbours: int = 5
+    """k: a ball reaches to the k-th nearest real neighbour of a real image."""
+
+    def __post_init__(self) -> None:
+        _at_least("num_neighbours", self.num_neighbours, 1)
+
+
 DENSITY_COVERAGE = MetricSpec(
     name="dc",
     summary="density and coverage by nearest-neighbour balls",
@@ -74,6 +141,15 @@ DENSITY_COVERAGE = MetricSpec(
         Quantity(name="coverage", label="coverage", higher_is_better=True),
     ),
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModesOptions:
+    """How mode coverage is scored. The default is that of Lin et al. (2018)."""
+
+    expected: Literal["even", "real"] = "even"
+    """What the reverse KL is taken against: even shares of all modes, or the shares in the real images."""
+
 
 MODES = MetricSpec(
     name="modes",
@@ -89,6 +165,7 @@ MODES = MetricSpec(
     default_count=2500,
 )
 
+
 TARGET_ACCURACY = MetricSpec(
     name="target_accuracy",
     summary="share of the images that a classifier takes for the class they were translated to",
@@ -96,6 +173,7 @@ TARGET_ACCURACY = MetricSpec(
     quantities=(Quantity(name="target_accuracy", label="target accuracy", higher_is_better=True),),
     default_count=1000,
 )
+
 
 CLASS_ACCURACY = MetricSpec(
     name="class_accuracy",
@@ -109,6 +187,7 @@ CLASS_ACCURACY = MetricSpec(
     default_count=1000,
 )
 
+
 SQUARED_ERROR = MetricSpec(
     name="mse",
     summary="mean squared error of a translation from pairs, beside that of a trivial answer (inpainting: mean filling)",
@@ -118,8 +197,18 @@ SQUARED_ERROR = MetricSpec(
         Quantity(name="guess_mse", label="MSE of a guess", higher_is_better=False),
     ),
     default_count=1000,
-    paired=True,
+    looks_at="targets",
+    spaces=("images",),
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LpipsOptions:
+    """Between which images the perceptual distance is taken."""
+
+    per_class: bool = False
+    """Whether only images of one class are compared; the mean over the classes is returned. Needs a conditional run."""
+
 
 LPIPS = MetricSpec(
     name="lpips",
@@ -129,8 +218,25 @@ LPIPS = MetricSpec(
     paper="Zhang et al., 2018, https://arxiv.org/abs/1801.03924",
     quantities=(Quantity(name="lpips", label="LPIPS", higher_is_better=True),),
     default_count=2000,
-    layered=True,
+    looks_at="layers",
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MsSsimOptions:
+    """Between which images MS-SSIM is taken."""
+
+    num_pairs: int = 1000
+    """Random pairs of different images over which the mean is taken."""
+    per_class: bool = False
+    """Whether only images of one class are compared, as Odena et al. (2017) do; each class has as many pairs. Needs a conditional run."""
+    seed: int = 2020
+    """Seed of the pairs' own stream."""
+
+    def __post_init__(self) -> None:
+        _at_least("num_pairs", self.num_pairs, 1)
+        _seed(self.seed)
+
 
 MS_SSIM = MetricSpec(
     name="msssim",
@@ -140,8 +246,38 @@ MS_SSIM = MetricSpec(
     paper="Wang et al., 2003, https://doi.org/10.1109/ACSSC.2003.1292216; Odena et al., 2017, https://arxiv.org/abs/1610.09585",
     quantities=(Quantity(name="msssim", label="MS-SSIM", higher_is_better=False),),
     default_count=2000,
-    on_images=True,
+    looks_at="samples",
+    spaces=("images",),
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassificationAccuracyOptions:
+    """The classifier that is trained on generated images, and its budget."""
+
+    steps: int = 300
+    """Optimizer steps, for generated and for real images alike."""
+    batch_size: int = 128
+    """Images in a step."""
+    width: int = 32
+    """Channels of the first convolution; the second has twice as many, all others four times."""
+    learning_rate: float = 2e-3
+    """AdamW's rate at the start; it falls to 0 along a cosine."""
+    weight_decay: float = 0.02
+    """AdamW's, on all weights."""
+    seed: int = 0
+    """Of the classifier's initialisation and of the order of the images."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "width"):
+            _at_least(name, getattr(self, name), 1)
+        _at_least("batch_size", self.batch_size, 2)
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be above 0 and finite (got {self.learning_rate})")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay must be 0 or more and finite (got {self.weight_decay})")
+        _seed(self.seed)
+
 
 CLASSIFICATION_ACCURACY = MetricSpec(
     name="cas",
@@ -151,8 +287,21 @@ CLASSIFICATION_ACCURACY = MetricSpec(
     paper="Ravuri and Vinyals, 2019, https://arxiv.org/abs/1905.10887",
     quantities=(Quantity(name="cas", label="CAS", higher_is_better=True),),
     default_count=5000,
-    on_images=True,
+    looks_at="samples",
+    spaces=("images",),
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassFrechetOptions:
+    """How few images of a class are enough."""
+
+    least_per_class: int = 50
+    """Images that each class must have on each side. Few images make every class's distance large; the floor shows by how much."""
+
+    def __post_init__(self) -> None:
+        _at_least("least_per_class", self.least_per_class, 2)
+
 
 CLASS_FRECHET = MetricSpec(
     name="fd_class",
@@ -174,6 +323,19 @@ CLASS_FRECHET = MetricSpec(
         ),
     ),
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemorisedOptions:
+    """How near is too near. The default is that of Alaa et al. (2022)."""
+
+    factor: float = 1.0
+    """Of the distance from a train image to its nearest other train image: a generated image that is nearer than this is memorised."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.factor < math.inf:
+            raise ValueError(f"factor must be above 0 and finite (got {self.factor})")
+
 
 MEMORISED = MetricSpec(
     name="memorised",

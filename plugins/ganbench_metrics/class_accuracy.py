@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import ClassVar
 
-from ganbench.errors import UnsuitableError
-from ganbench.evaluation.protocol import Needs, SampleSet
-from ganbench.evaluation.required import labels_of, logits_of
+from ganbench import Needs, SampleSet, UnsuitableError, labels_of, logits_of
 
 _LEAST_REAL_ACCURACY = 0.5
 

@@ -17,12 +17,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import Needs, SampleSet
-from ganbench.evaluation.required import labels_of
-from ganbench.evaluation.statistics import FeatureStatistics
+from ganbench import ConfigError, FeatureStatistics, Needs, SampleSet, labels_of
+from ganbench_metrics import ClassFrechetOptions
 from ganbench_metrics.frechet import Gaussian, distance_between
-from ganbench_metrics.options import ClassFrechetOptions
 
 
 def class_frechet_distances(real: SampleSet, fake: SampleSet, least_per_class: int) -> dict[int, float]:
@@ -54,7 +51,7 @@ def _check_enough(what: str, labels: Tensor, classes: Iterable[int], least: int)
 
 def _gaussian(side: SampleSet, name: int) -> Gaussian:
     if side.features is None:
-        raise ValueError("this metric needs the features of every image, and the feature set holds none")
+        raise ValueError("this metric needs the features of every image, and the sample set holds none")
     statistics = FeatureStatistics(side.features.shape[1])
     statistics.update(side.features[labels_of(side) == name])
     return Gaussian.of(statistics)

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganbench.evaluation.protocol import Needs, SampleSet
-from ganbench_metrics.options import ClassificationAccuracyOptions
+from ganbench import Needs, SampleSet
+from ganbench_metrics import ClassificationAccuracyOptions
 
 _LAST_SIZE = 4
 _BLOCK = 500
@@ -137,7 +137,7 @@ class ClassificationAccuracyMetric:
 
 def _images_and_labels(side: SampleSet) -> tuple[Tensor, Tensor]:
     if side.samples is None or side.labels is None:
-        raise ValueError("this metric needs images and labels, and the feature set lacks them")
+        raise ValueError("this metric needs images and labels, and the sample set lacks them")
     return side.samples, side.labels
 
 

@@ -18,10 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import Needs, SampleSet
-from ganbench.evaluation.required import logits_of
-from ganbench_metrics.options import ClassifierScoreOptions
+from ganbench import ConfigError, Needs, SampleSet, logits_of
+from ganbench_metrics import ClassifierScoreOptions
 
 
 def classifier_score(logits: Tensor, options: ClassifierScoreOptions) -> tuple[float, float]:

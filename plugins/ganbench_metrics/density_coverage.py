@@ -13,10 +13,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import Needs, SampleSet
+from ganbench import ConfigError, Needs, SampleSet
+from ganbench_metrics import DensityCoverageOptions
 from ganbench_metrics.neighbours import pairwise_features, squared_distance_blocks, squared_radii
-from ganbench_metrics.options import DensityCoverageOptions
 
 
 def density_coverage(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[float, float]:

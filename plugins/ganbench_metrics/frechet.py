@@ -25,10 +25,7 @@ import torch
 from scipy.linalg import lapack
 from threadpoolctl import ThreadpoolController
 
-from ganbench.errors import ConfigError, RunFailed
-from ganbench.evaluation.protocol import Needs, SampleSet
-from ganbench.evaluation.statistics import FeatureStatistics
-from ganbench.spec import NoOptions
+from ganbench import ConfigError, FeatureStatistics, Needs, NoOptions, RunFailed, SampleSet
 
 Array = npt.NDArray[np.float64]
 
@@ -78,7 +75,7 @@ class Gaussian:
 
 
 def frechet_distance(real: SampleSet, fake: SampleSet) -> float:
-    """Return the squared Fréchet distance between the Gaussians of two feature sets; 0 or more, in squared feature units.
+    """Return the squared Fréchet distance between the Gaussians of two sample sets; 0 or more, in squared feature units.
 
     Raises:
         ConfigError: fewer than two images on a side.

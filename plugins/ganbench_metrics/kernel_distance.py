@@ -17,10 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import Needs, SampleSet
+from ganbench import ConfigError, Needs, SampleSet
+from ganbench_metrics import KernelDistanceOptions
 from ganbench_metrics.neighbours import pairwise_features
-from ganbench_metrics.options import KernelDistanceOptions
 
 BLOCK_ROWS = 1024
 

@@ -6,7 +6,7 @@ position. An extractor of layers gives features f with ``d(x, y) = |f(x) - f(y)|
 the covariance of f (ddof 1), so every pair counts and none is computed. Without learned weights the values are no LPIPS of the authors'
 package; they rank models under one extractor.
 
-Shapes: none; see :class:`~ganbench.evaluation.statistics.FeatureSpread`.
+Shapes: none; see :class:`ganbench.FeatureSpread`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from ganbench.evaluation.protocol import Needs, SampleSet
-from ganbench.evaluation.statistics import FeatureSpread
-from ganbench_metrics.options import LpipsOptions
+from ganbench import FeatureSpread, Needs, SampleSet
+from ganbench_metrics import LpipsOptions
 
 
 def mean_pair_distance(spread: FeatureSpread) -> float:
@@ -61,7 +60,7 @@ class LpipsMetric:
             ConfigError: too few images.
         """
         if fake.spread is None:
-            raise ValueError("this metric needs the spread of the features, and the feature set holds none")
+            raise ValueError("this metric needs the spread of the features, and the sample set holds none")
         return ((mean_pair_distance_in_class if self.options.per_class else mean_pair_distance)(fake.spread),)
 
 

@@ -20,9 +20,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ganbench.evaluation.protocol import Needs, SampleSet
+from ganbench import Needs, SampleSet
+from ganbench_metrics import MemorisedOptions
 from ganbench_metrics.neighbours import pairwise_features, squared_distance_blocks, squared_radii
-from ganbench_metrics.options import MemorisedOptions
 
 
 def memorised(train: Tensor, fake: Tensor, factor: float) -> Tensor:

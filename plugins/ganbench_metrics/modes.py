@@ -1,14 +1,12 @@
-"""Modes found, their quality, and how evenly samples are spread over them; see :mod:`ganbench.evaluation.modes`."""
+"""Modes found, their quality, and how evenly samples are spread over them; see :func:`ganbench.score_modes`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ganbench.errors import UnsuitableError
-from ganbench.evaluation.modes import score_counts
-from ganbench.evaluation.protocol import Needs, SampleSet
-from ganbench_metrics.options import ModesOptions
+from ganbench import Needs, SampleSet, UnsuitableError, score_modes
+from ganbench_metrics import ModesOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class ModesMetric:
         if fake.mode_counts is None or real.mode_counts is None:
             raise UnsuitableError("mode coverage needs an extractor with classes or modes", hint="choose another extractor or metric")
         shares = real.mode_counts[1:].double() / real.mode_counts[1:].sum() if self.options.expected == "real" else None
-        scores = score_counts(fake.mode_counts[1:], int(fake.mode_counts.sum()), shares)
+        scores = score_modes(fake.mode_counts[1:], int(fake.mode_counts.sum()), shares)
         return float(scores.modes_captured), float(scores.high_quality), float(scores.reverse_kl)
 
 

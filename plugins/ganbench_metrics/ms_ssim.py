@@ -26,10 +26,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import avg_pool2d, conv2d
 
-from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import Needs, SampleSet
-from ganbench.evaluation.required import labels_of
-from ganbench_metrics.options import MsSsimOptions
+from ganbench import ConfigError, Needs, SampleSet, labels_of
+from ganbench_metrics import MsSsimOptions
 
 
 def random_pairs(count: int, num_pairs: int, generator: Generator) -> Tensor:
@@ -173,7 +171,7 @@ class MsSsimMetric:
             ConfigError: images smaller than the window, or too few of them.
         """
         if fake.samples is None:
-            raise ValueError("this metric needs the images, and the feature set holds none")
+            raise ValueError("this metric needs the images, and the sample set holds none")
         pairs = self._pairs(fake, len(fake.samples))
         images = fake.samples.to("cuda" if torch.cuda.is_available() else "cpu")
         blocks = torch.split(pairs.to(images.device), max(1, _BLOCK_ELEMENTS // images[0].numel()))

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ganbench.errors import ConfigError
-from ganbench.evaluation.protocol import SampleSet
+from ganbench import ConfigError, SampleSet
 
 BLOCK_ELEMENTS = 2**22
 """Distances in one block: 32 MiB in float64."""
@@ -72,5 +71,5 @@ def pairwise_features(images: SampleSet) -> Tensor:
         ValueError: they were not kept: the caller ignored ``Metric.needs``.
     """
     if images.features is None:
-        raise ValueError("this metric needs the features of every image, but the feature set holds only their statistics")
+        raise ValueError("this metric needs the features of every image, but the sample set holds only their statistics")
     return images.features.to("cuda" if torch.cuda.is_available() else "cpu")

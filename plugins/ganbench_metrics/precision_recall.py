@@ -13,9 +13,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ganbench.evaluation.protocol import Needs, SampleSet
+from ganbench import Needs, SampleSet
+from ganbench_metrics import PrecisionRecallOptions
 from ganbench_metrics.neighbours import pairwise_features, squared_distance_blocks, squared_radii
-from ganbench_metrics.options import PrecisionRecallOptions
 
 
 def precision_recall(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[float, float]:

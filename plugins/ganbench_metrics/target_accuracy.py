@@ -13,9 +13,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ganbench.errors import UnsuitableError
-from ganbench.evaluation.protocol import Needs, SampleSet
-from ganbench.evaluation.required import logits_of
+from ganbench import Needs, SampleSet, UnsuitableError, logits_of
 
 _LEAST_SHARE = 0.5
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganbench.evaluation.modes import score_counts
+from ganbench import score_modes
 from ganbench.training.runner import choose_runner, start_runner
 from ganbench_pacgan import PacGANOptions
 from ganbench_pacgan.step import StackedGANs
@@ -108,7 +108,7 @@ def reverse_kl(points: Tensor, modes: Modes) -> Tensor:
     nearest = squared_distances(points, modes).nan_to_num(nan=0.0).argmin(-1)
     counts = torch.zeros(points.shape[0], len(modes.centres), dtype=torch.int64, device=points.device)
     counts.scatter_add_(1, nearest, finite.to(torch.int64))
-    return score_counts(counts, points.shape[1]).reverse_kl
+    return score_modes(counts, points.shape[1]).reverse_kl
 
 
 def flops_per_step(options: PacGANOptions, packing: int) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganbench.evaluation.modes import ModeScores, score_counts
+from ganbench import ModeScores, score_modes
 
 __all__ = ["ModeScores", "Modes", "ceiling", "grid25", "mode_scores", "nearest_modes", "ring8", "sample", "squared_distances"]
 
@@ -114,7 +114,7 @@ def mode_scores(points: Tensor, modes: Modes) -> ModeScores:
     nearest = nearest_modes(points, modes)  # [..., N]
     counts = torch.zeros(*points.shape[:-2], 1 + len(modes.centres), dtype=torch.int64, device=points.device)
     counts.scatter_add_(-1, nearest + 1, torch.ones_like(nearest))
-    return score_counts(counts[..., 1:], points.shape[-2])
+    return score_modes(counts[..., 1:], points.shape[-2])
 
 
 def ceiling() -> float:

@@ -17,7 +17,7 @@ class PointsExtractor:
     weights_hash = hashlib.sha256(b"").hexdigest()
     dims = 2
     num_members = 1
-    takes_points = True
+    spaces = ("points",)
 
     def extract(self, images: Tensor) -> tuple[Features, ...]:
         """Return the coordinates.

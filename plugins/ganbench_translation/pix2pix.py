@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from ganbench import ImageShape, Networks
-from ganbench.data.source import Dataset
-from ganbench.evaluation.paired import Targets
+from ganbench.data.source import Dataset, Targets
 from ganbench.training.networks import Translation
 from ganbench_translation.domains import draw_images
 from ganbench_translation.layers import initialise
@@ -76,7 +75,7 @@ def draw_targets(task: Task, dataset: Dataset, count: int, random: torch.Generat
     """Return what is asked for of :func:`draw_pairs`'s inputs for the same arguments."""
     inputs, images = draw_pairs(task, dataset, count, random)
     guesses, weights = task.guess(inputs)
-    return Targets(images=images, weights=weights, guesses=guesses)
+    return Targets(samples=images, weights=weights, guesses=guesses)
 
 
 def targets_of(task: Task, dataset: Dataset) -> Dataset:

@@ -6,9 +6,9 @@ import torch
 from ganbench.errors import ConfigError
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
+from ganbench_metrics import ClassFrechetOptions
 from ganbench_metrics.class_frechet import build_class_frechet, class_frechet_distances
 from ganbench_metrics.frechet import frechet_distance
-from ganbench_metrics.options import ClassFrechetOptions
 
 LABELS = torch.arange(3).repeat(100)
 

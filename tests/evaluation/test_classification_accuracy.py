@@ -5,8 +5,8 @@ import torch
 
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
+from ganbench_metrics import ClassificationAccuracyOptions
 from ganbench_metrics.classification_accuracy import build_classification_accuracy, build_network, train_classifier
-from ganbench_metrics.options import ClassificationAccuracyOptions
 
 OPTIONS = ClassificationAccuracyOptions(steps=30, batch_size=32, width=8)
 

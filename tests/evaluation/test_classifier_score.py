@@ -10,8 +10,8 @@ from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, i
 from ganbench.errors import ConfigError
 from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
+from ganbench_metrics import ClassifierScoreOptions
 from ganbench_metrics.classifier_score import ClassifierScoreMetric, build_classifier_score, classifier_score
-from ganbench_metrics.options import ClassifierScoreOptions
 
 IN_ORDER = ClassifierScoreOptions(num_splits=1, shuffle=False)
 

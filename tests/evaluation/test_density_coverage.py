@@ -8,9 +8,8 @@ from sklearn.metrics import pairwise_distances
 from ganbench.errors import ConfigError
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
-from ganbench_metrics import neighbours
+from ganbench_metrics import DensityCoverageOptions, neighbours
 from ganbench_metrics.density_coverage import build_density_coverage, density_coverage
-from ganbench_metrics.options import DensityCoverageOptions
 
 
 def features_of(count, dims, seed, scale=1.0, shift=0.0):

@@ -15,11 +15,18 @@ from ganbench.evaluation.protocol import Features, SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench.spec import ExtractorSpec, ImageShape, NoOptions
-from ganbench_metrics import CLASSIFIER, FRECHET, KERNEL, PRECISION_RECALL
+from ganbench_metrics import (
+    CLASSIFIER,
+    FRECHET,
+    KERNEL,
+    PRECISION_RECALL,
+    ClassifierScoreOptions,
+    KernelDistanceOptions,
+    PrecisionRecallOptions,
+)
 from ganbench_metrics.classifier_score import build_classifier_score
 from ganbench_metrics.frechet import build_frechet, frechet_distance
 from ganbench_metrics.kernel_distance import build_kernel_distance
-from ganbench_metrics.options import ClassifierScoreOptions, KernelDistanceOptions, PrecisionRecallOptions
 from ganbench_metrics.precision_recall import build_precision_recall
 
 METRICS = {spec.name: spec for spec in (FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL)}
@@ -40,6 +47,7 @@ class Sums:
     weights_hash = "0" * 64
     dims = 4
     num_members = 3
+    spaces = ()
 
     def __init__(self):
         self.samples_seen = 0

@@ -27,6 +27,7 @@ class Mean:
     weights_hash = ""
     dims = 3
     num_members = 1
+    spaces = ()
 
     def __init__(self) -> None:
         self.samples_seen = 0
@@ -69,7 +70,8 @@ FAKE, ASKED = pixels(30, 2), classes(30, 2)
 def make(needs: Needs, *, test: ArraySource | None = TEST, train: ArraySource = TRAIN, conditional: bool = True, **settings: object):  # type: ignore[no-untyped-def]
     """Return an evaluator of one spy on 20 images, the spy, and its extractor."""
     quantities = (Quantity(name="spy", label="spy", higher_is_better=True),)
-    spec = MetricSpec(name="spy", summary="s", factory="a:b", quantities=quantities, on_images=not needs.features and not needs.spread)
+    looks_at = "features" if needs.features or needs.spread else "samples"
+    spec = MetricSpec(name="spy", summary="s", factory="a:b", quantities=quantities, looks_at=looks_at, spaces=("images",))
     planned = plan_metrics(["spy20"], {"spy": spec}, EXTRACTORS, "mean")
     dataset = Dataset(name="noise", shape=settings.pop("shape", SHAPE), train=train, test=test)  # type: ignore[arg-type]
     spy, extractor = Spy(needs), Mean()
@@ -224,7 +226,7 @@ def test_a_run_that_lacks_what_a_metric_needs_is_refused(settings: dict[str, obj
 def test_too_few_held_out_images_are_refused() -> None:
     """The metric's own least number counts for the side that it looks at."""
     spy = Spy(Needs(samples=True, held_out="reference"), least_samples=15)
-    spec = MetricSpec(name="spy", summary="s", factory="a:b", quantities=(), on_images=True)
+    spec = MetricSpec(name="spy", summary="s", factory="a:b", quantities=(), looks_at="samples")
     planned = plan_metrics(["spy20"], {"spy": spec}, EXTRACTORS, "mean")
     dataset = Dataset(name="noise", shape=SHAPE, train=TRAIN, test=TEST)
     with pytest.raises(ConfigError, match=r"needs at least 15 real images \(got 12"):

@@ -11,9 +11,8 @@ from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, k
 from ganbench.errors import ConfigError
 from ganbench.evaluation.protocol import Needs, SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
-from ganbench_metrics import kernel_distance
+from ganbench_metrics import KernelDistanceOptions, kernel_distance
 from ganbench_metrics.kernel_distance import KernelDistanceMetric, build_kernel_distance, subset_kernel_distance, unbiased_mmd2
-from ganbench_metrics.options import KernelDistanceOptions
 
 
 def features_of(count, dims, seed, shift=0.0):

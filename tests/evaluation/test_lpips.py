@@ -9,8 +9,8 @@ import torch
 from ganbench.errors import ConfigError, Diverged
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics
+from ganbench_metrics import LpipsOptions
 from ganbench_metrics.lpips import build_lpips
-from ganbench_metrics.options import LpipsOptions
 
 
 def rows(count, dims=7, seed=0):

@@ -5,8 +5,8 @@ import torch
 
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
+from ganbench_metrics import MemorisedOptions
 from ganbench_metrics.memorised import build_memorised, memorised
-from ganbench_metrics.options import MemorisedOptions
 
 LINE = torch.tensor([[0.0], [10.0], [13.0], [100.0]])
 """Distances to the nearest other: 10, 3, 3, 87."""

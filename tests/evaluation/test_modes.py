@@ -10,17 +10,15 @@ from torch import Tensor
 
 from ganbench.data.source import ArraySource, Dataset
 from ganbench.errors import ConfigError
-from ganbench.evaluation.collect import Wanted, collect
+from ganbench.evaluation.collect import DataModes, Wanted, collect
 from ganbench.evaluation.evaluator import Evaluator
-from ganbench.evaluation.modes import DataModes, score_counts
 from ganbench.evaluation.naming import plan_metrics
 from ganbench.evaluation.protocol import Features, SampleSet
-from ganbench.evaluation.reference_cache import ReferenceCache, feature_set_from_tensors, feature_set_to_tensors
-from ganbench.evaluation.statistics import FeatureStatistics
+from ganbench.evaluation.reference_cache import ReferenceCache, sample_set_from_tensors, sample_set_to_tensors
+from ganbench.evaluation.statistics import FeatureStatistics, score_modes
 from ganbench.spec import ExtractorSpec, ImageShape
-from ganbench_metrics import FRECHET, MODES
+from ganbench_metrics import FRECHET, MODES, ModesOptions
 from ganbench_metrics.modes import build_modes
-from ganbench_metrics.options import ModesOptions
 
 SHAPE = ImageShape(resolution=1, image_channels=2, points=True)
 EXTRACTORS = {"plane": ExtractorSpec(name="plane", summary="coordinates", factory="a:b")}
@@ -34,7 +32,7 @@ class Plane:
     weights_hash = "0" * 64
     dims = 2
     num_members = 1
-    takes_points = True
+    spaces = ("points",)
 
     def extract(self, images: Tensor) -> tuple[Features, ...]:
         return (Features(features=images.flatten(1), logits=images.flatten(1)),)
@@ -57,18 +55,18 @@ def feature_set(counts: list[int] | None) -> SampleSet:
 
 def test_the_scores_are_the_definitions() -> None:
     """KL(q || p) in nats, by hand."""
-    scores = score_counts(torch.tensor([3, 1, 0]), 8)
+    scores = score_modes(torch.tensor([3, 1, 0]), 8)
     q = [0.75, 0.25]
     assert float(scores.modes_captured) == 2
     assert float(scores.high_quality) == 0.5
     assert float(scores.reverse_kl) == pytest.approx(sum(p * math.log(p * 3) for p in q))
     shares = torch.tensor([0.5, 0.25, 0.25], dtype=torch.float64)
-    assert float(score_counts(torch.tensor([3, 1, 0]), 8, shares).reverse_kl) == pytest.approx(0.75 * math.log(1.5))
+    assert float(score_modes(torch.tensor([3, 1, 0]), 8, shares).reverse_kl) == pytest.approx(0.75 * math.log(1.5))
 
 
 def test_even_counts_have_no_divergence_and_one_mode_or_none_the_most() -> None:
     """0 and log K."""
-    scores = score_counts(torch.tensor([[5, 5, 5, 5], [20, 0, 0, 0], [0, 0, 0, 0]]), 20)
+    scores = score_modes(torch.tensor([[5, 5, 5, 5], [20, 0, 0, 0], [0, 0, 0, 0]]), 20)
     assert scores.reverse_kl.tolist() == pytest.approx([0, math.log(4), math.log(4)])
     assert scores.modes_captured.tolist() == [4, 1, 0]
 
@@ -76,8 +74,8 @@ def test_even_counts_have_no_divergence_and_one_mode_or_none_the_most() -> None:
 def test_a_mode_that_the_data_lack_is_infinitely_wrong() -> None:
     """And one that only the generator lacks costs nothing in itself."""
     shares = torch.tensor([0.5, 0.5, 0.0], dtype=torch.float64)
-    assert score_counts(torch.tensor([1, 1, 1]), 3, shares).reverse_kl == math.inf
-    assert score_counts(torch.tensor([1, 1, 0]), 3, shares).reverse_kl == 0
+    assert score_modes(torch.tensor([1, 1, 1]), 3, shares).reverse_kl == math.inf
+    assert score_modes(torch.tensor([1, 1, 0]), 3, shares).reverse_kl == 0
 
 
 def test_the_metric_counts_all_images_in_the_quality() -> None:
@@ -124,7 +122,7 @@ def test_counts_survive_the_cache() -> None:
     for counts in ([3, 4, 5], None):
         one = feature_set(counts)
         one.statistics.update(torch.randn(5, 1))
-        back = feature_set_from_tensors(feature_set_to_tensors(one))
+        back = sample_set_from_tensors(sample_set_to_tensors(one))
         assert (back.mode_counts is None) == (counts is None)
         assert back.mode_counts is None or back.mode_counts.tolist() == counts
 

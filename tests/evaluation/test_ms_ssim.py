@@ -8,8 +8,8 @@ import torch
 from ganbench.errors import ConfigError
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
+from ganbench_metrics import MsSsimOptions
 from ganbench_metrics.ms_ssim import WEIGHTS, build_ms_ssim, ms_ssim, num_scales, scale_weights
-from ganbench_metrics.options import MsSsimOptions
 
 
 def waves(size, channels, phase):

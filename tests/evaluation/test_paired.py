@@ -10,15 +10,15 @@ from torch import Tensor
 
 from ganbench import ExtractorSpec, MetricSpec
 from ganbench.config.resolve import Layer
+from ganbench.data.source import Targets
 from ganbench.errors import ConfigError
 from ganbench.evaluation.naming import PlannedMetric, plan_metrics
-from ganbench.evaluation.paired import Targets
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.build import Materials, build
 from ganbench.run.evaluation import SAMPLES
 from ganbench.run.plan import plan_run
 from ganbench.training.sampling import SampleStream
-from ganbench_metrics.squared_error import SquaredError
+from ganbench_metrics.squared_error import squared_errors
 
 MANAGER = PluginManager()
 
@@ -44,9 +44,9 @@ def made_of(*names: str, plugin: str = "pix2pix", **settings: Any) -> Materials:
 def test_the_error_is_the_mean_over_the_pixels_asked_for() -> None:
     """Of two images of two pixels and two channels, by hand: black is 0 and white is 1."""
     wanted = torch.tensor([[[[-1.0, 1.0]], [[-1.0, 1.0]]], [[[1.0, 1.0]], [[1.0, 1.0]]]])
-    targets = Targets(images=wanted, weights=torch.tensor([[[[0.0, 1.0]]], [[[1.0, 1.0]]]]), guesses=torch.zeros_like(wanted))
+    targets = Targets(samples=wanted, weights=torch.tensor([[[[0.0, 1.0]]], [[[1.0, 1.0]]]]), guesses=torch.zeros_like(wanted))
     images = torch.tensor([[[[255, 51]], [[255, 255]]], [[[255, 255]], [[255, 0]]]], dtype=torch.uint8)
-    scores = SquaredError().score(images, targets)
+    scores = squared_errors(images, targets)
     torch.testing.assert_close(scores, torch.tensor([[0.8**2 / 2, 0.25], [0.25, 0.25]], dtype=torch.float64))
 
 

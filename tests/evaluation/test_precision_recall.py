@@ -7,8 +7,7 @@ from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, p
 from ganbench.errors import ConfigError
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
-from ganbench_metrics import neighbours
-from ganbench_metrics.options import PrecisionRecallOptions
+from ganbench_metrics import PrecisionRecallOptions, neighbours
 from ganbench_metrics.precision_recall import build_precision_recall, precision_recall
 
 

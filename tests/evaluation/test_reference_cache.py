@@ -5,9 +5,9 @@ import logging
 import pytest
 import torch
 
-from ganbench.cache import cache_directory, keep, platform_cache_directory
+from ganbench.cache import cache_directory, keep_in_cache, platform_cache_directory
 from ganbench.evaluation.protocol import SampleSet
-from ganbench.evaluation.reference_cache import ReferenceCache, feature_set_from_tensors, feature_set_to_tensors
+from ganbench.evaluation.reference_cache import ReferenceCache, sample_set_from_tensors, sample_set_to_tensors
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench.record.record import Key
 
@@ -39,8 +39,8 @@ def test_a_feature_set_comes_back_with_the_same_bits(cache, count):
     features = torch.randn(count, 8, generator=torch.Generator().manual_seed(count))
     statistics = FeatureStatistics(8)
     statistics.update(features)
-    cache.store(KEY, feature_set_to_tensors(SampleSet(statistics=statistics, features=features, logits=features[:, :2])))
-    found = feature_set_from_tensors(cache.load(KEY))
+    cache.store(KEY, sample_set_to_tensors(SampleSet(statistics=statistics, features=features, logits=features[:, :2])))
+    found = sample_set_from_tensors(cache.load(KEY))
     assert found.statistics.count == count
     assert torch.equal(found.statistics.covariance(), statistics.covariance())
     assert torch.equal(found.statistics.mean(), statistics.mean())
@@ -78,14 +78,14 @@ def test_a_cache_that_cannot_be_written_costs_one_log_line(tmp_path, caplog):
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     """The rename comes last."""
     path = tmp_path / "entry"
-    keep(path, b"old")
+    keep_in_cache(path, b"old")
 
     def refuse(*_args):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(type(path), "replace", refuse)
     with pytest.raises(OSError, match="No space left"):
-        keep(path, b"new")
+        keep_in_cache(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["entry"]
 

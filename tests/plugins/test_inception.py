@@ -26,11 +26,18 @@ from ganbench.evaluation.protocol import ExtractorContext
 from ganbench.spec import ImageShape, NoOptions
 from ganbench_extractors import INCEPTION, inception_weights
 from ganbench_extractors.inception import build, build_clean
-from ganbench_metrics import CLASSIFIER, FRECHET, KERNEL, PRECISION_RECALL
+from ganbench_metrics import (
+    CLASSIFIER,
+    FRECHET,
+    KERNEL,
+    PRECISION_RECALL,
+    ClassifierScoreOptions,
+    KernelDistanceOptions,
+    PrecisionRecallOptions,
+)
 from ganbench_metrics.classifier_score import build_classifier_score
 from ganbench_metrics.frechet import build_frechet
 from ganbench_metrics.kernel_distance import build_kernel_distance
-from ganbench_metrics.options import ClassifierScoreOptions, KernelDistanceOptions, PrecisionRecallOptions
 from ganbench_metrics.precision_recall import build_precision_recall
 
 COUNT = 20

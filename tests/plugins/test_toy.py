@@ -12,7 +12,7 @@ import torch
 
 from ganbench import DataContext, ExtractorContext
 from ganbench.config.values import describe_fields, field_types
-from ganbench.evaluation.modes import ModeScores
+from ganbench.evaluation.statistics import ModeScores
 from ganbench.plugin.factory import load_attribute
 from ganbench_toy import ganbench_register
 from ganbench_toy.curves import one_spiral, swiss_roll, two_spirals
@@ -228,4 +228,4 @@ def test_the_extractor_leaves_points_as_they_are() -> None:
     points = torch.randn(7, 2, 1, 1, generator=random())
     (found,) = extractor.extract(points)
     assert torch.equal(found.features, points.flatten(1))
-    assert (extractor.dims, extractor.num_members, extractor.takes_points) == (2, 1, True)
+    assert (extractor.dims, extractor.num_members, extractor.spaces) == (2, 1, ("points",))
