@@ -12,9 +12,9 @@ import click
 
 from ganbench.cli.main import Invocation
 from ganbench.cli.options import MEASURING_OPTIONS, RUN_OPTIONS, SAMPLES_OPTION, SETTING_OPTIONS, add_options
-from ganbench.cli.run import read_pairs
 from ganbench.cli.verdict import deliver, outputs_of, policy_of, verdict_options
 from ganbench.config.toml import read_settings
+from ganbench.config.values import read_pairs
 from ganbench.errors import UsageError
 from ganbench.fleet.pairs.side import Side
 from ganbench.fleet.pairs.trees import find_tree, isolated_python

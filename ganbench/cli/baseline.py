@@ -59,7 +59,7 @@ def list_command(history: Path, as_json: bool) -> None:
     import json
 
     from ganbench.record.baseline import baseline_names, read_baseline
-    from ganbench.report.stream import write_text
+    from ganbench.report.stream import print_text
     from ganbench.text import clean
 
     found = []
@@ -73,7 +73,7 @@ def list_command(history: Path, as_json: bool) -> None:
             {"name": b.name, "created": b.created, "commit": b.commit, "runs": [r.run_id for r in b.records], "num_damaged": len(b.damaged)}
             for b in found
         ]
-        write_text(json.dumps(rows, indent=2) + "\n", sys.stdout)
+        print_text(json.dumps(rows, indent=2) + "\n", sys.stdout)
         return
     if not found:
         _warn(f"no baseline in {history}; `ganbench baseline set NAME RUN...` makes one")
@@ -82,7 +82,7 @@ def list_command(history: Path, as_json: bool) -> None:
         damaged = f", {len(b.damaged)} damaged" if b.damaged else ""
         what = ", ".join(dict.fromkeys(f"{r.name} {r.dataset}" for r in b.records))
         text = f"{b.name:<{width}}  {_runs(len(b.records))}{damaged} of {what or 'nothing'}, set {b.created[:10]} at {b.commit}"
-        write_text(clean(text) + "\n", sys.stdout)
+        print_text(clean(text) + "\n", sys.stdout)
 
 
 @command.command("show")
@@ -94,7 +94,7 @@ def show_command(name: str, history: Path, as_json: bool) -> None:
     from ganbench.record.baseline import read_baseline
     from ganbench.report.formats import render
     from ganbench.report.runs import make_table
-    from ganbench.report.stream import has_colour, stream_width, write_text
+    from ganbench.report.stream import has_colour, print_text, stream_width
 
     baseline = read_baseline(name, history)
     for reason in baseline.damaged:
@@ -102,7 +102,7 @@ def show_command(name: str, history: Path, as_json: bool) -> None:
     if not baseline.records:
         raise UsageError(f"baseline {name} has no record that can be read", hint="set it again with `ganbench baseline set`")
     form = "json" if as_json else "terminal"
-    write_text(render(make_table(baseline.records), form, width=stream_width(), colour=has_colour(sys.stdout)), sys.stdout)
+    print_text(render(make_table(baseline.records), form, width=stream_width(), colour=has_colour(sys.stdout)), sys.stdout)
 
 
 @command.command("remove")

@@ -30,12 +30,12 @@ def command(shell: str) -> None:
 Completion = Callable[[click.Context, click.Parameter, str], "list[str] | list[CompletionItem]"]
 
 
-def words(*choices: str) -> Completion:
+def complete_words(*choices: str) -> Completion:
     """Return a completion of fixed words, for an option that takes others too."""
     return lambda ctx, parameter, incomplete: _beginning(incomplete, choices)
 
 
-def plugin_names(kind: str) -> Completion:
+def complete_plugins(kind: str) -> Completion:
     """Return a completion of plugin names and plugin files; ``kind`` is one of the kinds, or ``model`` for architectures and recipes."""
 
     def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str] | list[CompletionItem]:

@@ -229,11 +229,11 @@ def _print_result(result: Result, ledger: MatrixLedger) -> None:
     from ganbench.report.formats.terminal import render_terminal
     from ganbench.report.live_matrix import summary
     from ganbench.report.runs import make_summary
-    from ganbench.report.stream import has_colour, stream_width, write_text
+    from ganbench.report.stream import has_colour, print_text, stream_width
 
     runs = [path for row in result.rows if row.directory and is_run(path := ledger.folder / row.directory)]
     if runs:
-        write_text(render_terminal(make_summary(load_runs(runs)), width=stream_width(), colour=has_colour(sys.stdout)), sys.stdout)
+        print_text(render_terminal(make_summary(load_runs(runs)), width=stream_width(), colour=has_colour(sys.stdout)), sys.stdout)
     _print_rows([row for row in result.rows if row.state not in ("done", "diverged")])
     click.echo(f"{summary(result.rows, result.skipped)}; everything is in {ledger.folder}")
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from click import option
 
-from ganbench.cli.completion import plugin_names, words
+from ganbench.cli.completion import complete_plugins, complete_words
 from ganbench.cli.main import switched_off
 from ganbench.cli.verdict import VERDICT_OPTIONS
 from ganbench.config.model import KERNELS, RUNNERS
@@ -18,13 +18,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 _PATH = click.Path(path_type=Path)
 _RUN_GROUPS: dict[str, list[Callable[[F], F]]] = {
     "What is trained": [
-        option("--plugin", metavar="NAME", shell_complete=plugin_names("model"), help="Architecture or recipe; dist:NAME, ./file.py:Name."),
-        option("--loss", metavar="NAME", shell_complete=plugin_names("loss"), help="Adversarial loss.  [default: logistic]"),
-        option("--dataset", metavar="NAME", shell_complete=plugin_names("dataset"), help="Dataset.  [default: digits]"),
+        option(
+            "--plugin", metavar="NAME", shell_complete=complete_plugins("model"), help="Architecture or recipe; dist:NAME, ./file.py:Name."
+        ),
+        option("--loss", metavar="NAME", shell_complete=complete_plugins("loss"), help="Adversarial loss.  [default: logistic]"),
+        option("--dataset", metavar="NAME", shell_complete=complete_plugins("dataset"), help="Dataset.  [default: digits]"),
         option(
             "--augment",
             metavar="NAME",
-            shell_complete=plugin_names("augmentation"),
+            shell_complete=complete_plugins("augmentation"),
             help="What the discriminator's images go through.  [default: none]",
         ),
         option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin; or loss.KEY, dataset.KEY, kd.KEY."),
@@ -35,15 +37,28 @@ _RUN_GROUPS: dict[str, list[Callable[[F], F]]] = {
         option("--kimg", metavar="N", help="Budget in thousands of real images.  [default: the dataset's or the recipe's, else 100]"),
         option("--batch-size", metavar="N", help="Real images in a discriminator step.  [default: 64]"),
         option("--seed", metavar="N", help="Seed of weights, latents and data order.  [default: 0]"),
-        option("--precision", metavar="P", shell_complete=words("fp32", "bf16"), help="fp32 or bf16.  [default: fp32]"),
+        option("--precision", metavar="P", shell_complete=complete_words("fp32", "bf16"), help="fp32 or bf16.  [default: fp32]"),
         option("--deterministic", is_flag=True, default=None, help="Only deterministic algorithms; on a CPU they are so anyway."),
     ],
     "On what": [
-        option("--device", metavar="DEV", shell_complete=words("auto", "cpu", "cuda"), help="auto, cpu, cuda or cuda:N.  [default: auto]"),
         option(
-            "--runner", metavar="R", shell_complete=words("auto", *RUNNERS), help="auto, eager, cuda_graph or compile.  [default: auto]"
+            "--device",
+            metavar="DEV",
+            shell_complete=complete_words("auto", "cpu", "cuda"),
+            help="auto, cpu, cuda or cuda:N.  [default: auto]",
         ),
-        option("--kernels", metavar="K", shell_complete=words("auto", *KERNELS), help="Fused ops: auto, triton or ref.  [default: auto]"),
+        option(
+            "--runner",
+            metavar="R",
+            shell_complete=complete_words("auto", *RUNNERS),
+            help="auto, eager, cuda_graph or compile.  [default: auto]",
+        ),
+        option(
+            "--kernels",
+            metavar="K",
+            shell_complete=complete_words("auto", *KERNELS),
+            help="Fused ops: auto, triton or ref.  [default: auto]",
+        ),
         option("--threads", metavar="N", help="CPU threads; 0 measures the best count.  [default: 0]"),
         option("--data-root", type=click.Path(), metavar="DIR", help="Folder of datasets.  [env: GANBENCH_DATA]"),
     ],
@@ -97,15 +112,17 @@ class GroupedCommand(click.Command):
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 RUN_OPTIONS: tuple[Decorator, ...] = (
-    option("--plugin", metavar="NAME", shell_complete=plugin_names("model"), help="Architecture or recipe."),
-    option("--loss", metavar="NAME", shell_complete=plugin_names("loss"), help="Adversarial loss."),
-    option("--dataset", metavar="NAME", shell_complete=plugin_names("dataset"), help="Dataset."),
+    option("--plugin", metavar="NAME", shell_complete=complete_plugins("model"), help="Architecture or recipe."),
+    option("--loss", metavar="NAME", shell_complete=complete_plugins("loss"), help="Adversarial loss."),
+    option("--dataset", metavar="NAME", shell_complete=complete_plugins("dataset"), help="Dataset."),
     option("--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin, as -o of ganbench run."),
     option("--batch-size", metavar="N", help="Real images in a discriminator step."),
-    option("--precision", metavar="P", shell_complete=words("fp32", "bf16"), help="fp32 or bf16."),
-    option("--device", metavar="DEV", shell_complete=words("auto", "cpu", "cuda"), help="auto, cpu, cuda or cuda:N."),
-    option("--runner", metavar="R", shell_complete=words("auto", "eager", "cuda_graph", "compile"), help="How a step is executed."),
-    option("--kernels", metavar="K", shell_complete=words("auto", "triton", "ref"), help="Fused ops: auto, triton or ref."),
+    option("--precision", metavar="P", shell_complete=complete_words("fp32", "bf16"), help="fp32 or bf16."),
+    option("--device", metavar="DEV", shell_complete=complete_words("auto", "cpu", "cuda"), help="auto, cpu, cuda or cuda:N."),
+    option(
+        "--runner", metavar="R", shell_complete=complete_words("auto", "eager", "cuda_graph", "compile"), help="How a step is executed."
+    ),
+    option("--kernels", metavar="K", shell_complete=complete_words("auto", "triton", "ref"), help="Fused ops: auto, triton or ref."),
     option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off."),
     option("--set", "settings", multiple=True, metavar="A.B=C", help="Any setting by its path."),
     option("--config", "config_file", type=_PATH, metavar="FILE", help="Settings of both sides from a TOML file."),

@@ -48,7 +48,7 @@ def has_name_of_an_own_command(one: Registered[PluginSpec]) -> bool:
 
 def _command_of(registered: Registered[CommandSpec], function: Callable[..., Any]) -> click.Command:
     """Make a command of ``function(options, invocation)``: each option is a flag, and what the function returns is the exit code."""
-    from ganbench.config.values import build, describe_fields
+    from ganbench.config.values import build_options, describe_fields
 
     spec = registered.spec
     flags = [
@@ -63,6 +63,6 @@ def _command_of(registered: Registered[CommandSpec], function: Callable[..., Any
     @click.pass_obj
     def call(invocation: object, /, **given: str | None) -> Any:
         chosen = {name: value for name, value in given.items() if value is not None}
-        return function(build(spec.options, chosen, spec.name), invocation)
+        return function(build_options(spec.options, chosen, spec.name), invocation)
 
     return click.Command(spec.name, params=list(flags), callback=call, help=function.__doc__ or spec.summary)

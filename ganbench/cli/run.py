@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -75,6 +74,7 @@ def plan_flags(flags: dict[str, Any], manager: PluginManager) -> RunPlan:
     """
     from ganbench.config.resolve import Layer
     from ganbench.config.toml import read_settings
+    from ganbench.config.values import read_pairs
     from ganbench.run.plan import plan_run
     from ganbench.spec import ModelSpec
 
@@ -158,22 +158,3 @@ def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
         return execute_resumed(
             directory, plan, manager, force=bool(flags["force"]), quiet=flags["quiet"], as_json=flags["as_json"], debug=debug
         )
-
-
-def read_pairs(option: str, values: Sequence[str]) -> dict[str, str]:
-    """Read ``KEY=VALUE`` arguments; of two for one key the later counts.
-
-    Args:
-        option: as the user wrote it, for the message.
-        values: what it was given.
-
-    Raises:
-        UsageError: one without an equals sign or without a key.
-    """
-    pairs: dict[str, str] = {}
-    for value in values:
-        key, equals, text = value.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"{option} wants KEY=VALUE (got {value!r})")
-        pairs[key.strip()] = text.strip()
-    return pairs

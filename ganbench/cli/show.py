@@ -29,15 +29,15 @@ def command(run: str, as_json: bool) -> None:
     from ganbench.record.find import find_run, load_run
     from ganbench.record.serialise import to_json
     from ganbench.report.one_run import summarise
-    from ganbench.report.stream import has_colour, stream_width, write_text
+    from ganbench.report.stream import has_colour, print_text, stream_width
 
     path = find_run(run)
     record = load_run(path)
     if as_json:
-        write_text(to_json(record), sys.stdout)
+        print_text(to_json(record), sys.stdout)
         return
     sections = [*summarise(record), *_files(path)]
-    write_text(_render(sections, width=stream_width(), colour=has_colour(sys.stdout)), sys.stdout)
+    print_text(_render(sections, width=stream_width(), colour=has_colour(sys.stdout)), sys.stdout)
 
 
 def _files(path: Path) -> list[Section]:

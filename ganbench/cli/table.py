@@ -35,7 +35,7 @@ def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | N
     from ganbench.report.formats import SUFFIXES, render
     from ganbench.report.order import order_by
     from ganbench.report.runs import make_summary, make_table
-    from ganbench.report.stream import has_colour, stream_width, write_text
+    from ganbench.report.stream import has_colour, print_text, stream_width
 
     items = find.load_runs(find.find_runs(runs))
     unreadable = [item.reason for item in items if isinstance(item, find.Unreadable)]
@@ -48,8 +48,8 @@ def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | N
         table = order_by(table, column)
     text = render(table, form, width=stream_width(), colour=output is None and has_colour(sys.stdout))
     if output is None:
-        write_text(text, sys.stdout)
+        print_text(text, sys.stdout)
     else:
-        from ganbench.record.files import write_text as write_file
+        from ganbench.record.files import write_text
 
-        write_file(output, text)
+        write_text(output, text)

@@ -44,7 +44,7 @@ def command(
 
     Exit codes: 0 no step for the worse in the newest part, or each is accepted or undone; 1 there is one; 5 nothing to look at.
     """
-    from ganbench.report.stream import has_colour, stream_width, write_text
+    from ganbench.report.stream import has_colour, print_text, stream_width
     from ganbench.report.trend import render_trend
     from ganbench.report.trend_json import render_json
     from ganbench.verdict.series import series_of
@@ -58,10 +58,10 @@ def command(
     _refuse_unknown(metrics, sorted({one.rule.name for one in series}))
     trend = follow(series, accepts, history=str(history), newest=newest, metrics=metrics)
     if as_json:
-        write_text(render_json(trend), sys.stdout)
+        print_text(render_json(trend), sys.stdout)
     else:
         text = render_trend(trend, width=stream_width(), colour=has_colour(sys.stdout), ascii_only=not _has_blocks())
-        write_text(text, sys.stdout)
+        print_text(text, sys.stdout)
     return trend.exit_code
 
 

@@ -134,12 +134,12 @@ def _append_summary(comparison: Comparison, wish: Wish) -> None:
 
 def _print(comparison: Comparison, wish: Wish, *, as_json: bool) -> None:
     from ganbench.report.json import render_json
-    from ganbench.report.stream import has_colour, write_text
+    from ganbench.report.stream import has_colour, print_text
     from ganbench.report.terminal import render_terminal
 
     colour = has_colour(sys.stdout)
     text = render_json(comparison) if as_json else render_terminal(comparison, width=wish.width, colour=colour, show_all=wish.show_all)
-    write_text(text, sys.stdout)
+    print_text(text, sys.stdout)
 
 
 def _check_place(option: str, path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganbench.config.model import NO_PLUGIN, PLUGIN_SECTIONS, SECTIONS, SETTINGS, PluginChoice, RunConfig
-from ganbench.config.values import build, coerce, field_types
+from ganbench.config.values import build_options, coerce, field_types
 from ganbench.errors import ConfigError, did_you_mean
 from ganbench.plugin.factory import Registered
 from ganbench.plugin.manager import HOME, PluginManager
@@ -251,10 +251,14 @@ def _build(
             metrics.setdefault(family, {})[option] = value
         elif not (section in PLUGIN_SECTIONS and rest == "name"):
             raise ConfigError(f"unknown setting {path!r}", hint=_closest_path(path, plugins))
-    choices: dict[str, Any] = {s: PluginChoice(name=names[s], options=build(p.spec.options, sections[s], s)) for s, p in plugins.items()}
-    built = {s: build(cls, sections[s], s) for s, cls in SECTIONS.items()}
+    choices: dict[str, Any] = {
+        s: PluginChoice(name=names[s], options=build_options(p.spec.options, sections[s], s)) for s, p in plugins.items()
+    }
+    built = {s: build_options(cls, sections[s], s) for s, cls in SECTIONS.items()}
     set_metrics = tuple(
-        PluginChoice(name=family, options=build(manager.find(MetricSpec, family).spec.options, metrics[family], f"metrics.{family}"))
+        PluginChoice(
+            name=family, options=build_options(manager.find(MetricSpec, family).spec.options, metrics[family], f"metrics.{family}")
+        )
         for family in sorted(metrics)
     )
     return RunConfig(name=name, **choices, **built, metrics=set_metrics)

@@ -7,9 +7,10 @@ import itertools
 import math
 import types
 import typing
+from collections.abc import Sequence
 from typing import Any, Literal, Union, get_args, get_origin
 
-from ganbench.errors import ConfigError, did_you_mean
+from ganbench.errors import ConfigError, UsageError, did_you_mean
 
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
@@ -140,7 +141,26 @@ def _noun(annotation: Any) -> str:
     return {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[annotation]
 
 
-def build(cls: type, values: dict[str, Any], path: str) -> Any:
+def read_pairs(option: str, values: Sequence[str]) -> dict[str, str]:
+    """Read ``KEY=VALUE`` arguments; of two for one key the later counts.
+
+    Args:
+        option: as the user wrote it, for the message.
+        values: what it was given.
+
+    Raises:
+        UsageError: one without an equals sign or without a key.
+    """
+    pairs: dict[str, str] = {}
+    for value in values:
+        key, equals, text = value.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{option} wants KEY=VALUE (got {value!r})")
+        pairs[key.strip()] = text.strip()
+    return pairs
+
+
+def build_options(cls: type, values: dict[str, Any], path: str) -> Any:
     """Build a frozen dataclass from values by field name; its own ``__post_init__`` validates.
 
     Raises:

@@ -27,10 +27,10 @@ def print_records(records: Sequence[RunRecord | Unreadable], *, file: TextIO) ->
     from ganbench.report.formats.terminal import render_terminal
     from ganbench.report.runs import make_table
 
-    write_text(render_terminal(make_table(records), width=stream_width(), colour=has_colour(file)), file)
+    print_text(render_terminal(make_table(records), width=stream_width(), colour=has_colour(file)), file)
 
 
-def write_text(text: str, file: TextIO) -> None:
+def print_text(text: str, file: TextIO) -> None:
     """Write text; what the stream's encoding lacks becomes its nearest ASCII, and a reader that has gone (``| head``) is no error."""
     encoding = getattr(file, "encoding", None) or "utf-8"
     try:

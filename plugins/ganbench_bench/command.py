@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ganbench.cli.completion import plugin_names, words
+from ganbench.cli.completion import complete_plugins, complete_words
 from ganbench.cli.main import Invocation
 from ganbench.config.model import KERNELS, RUNNERS
 from ganbench.errors import UsageError
@@ -39,7 +39,7 @@ def _shared_options(function: F) -> F:
         click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="For every number."),
         click.option("--no-compile", is_flag=True, help="Compile nothing; that takes most of the time."),
         click.option(
-            "--device", default="auto", metavar="DEV", shell_complete=words("auto", "cpu", "cuda"), help="auto, cpu, cuda, cuda:N."
+            "--device", default="auto", metavar="DEV", shell_complete=complete_words("auto", "cpu", "cuda"), help="auto, cpu, cuda, cuda:N."
         ),
     ):
         function = add(function)
@@ -90,8 +90,12 @@ def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, .
 
 
 @command.command("step")
-@click.option("--plugin", default="dcgan-64", show_default=True, metavar="NAME", shell_complete=plugin_names("model"), help="Architecture.")
-@click.option("--dataset", metavar="NAME", shell_complete=plugin_names("dataset"), help="Of the recipe's resolution.  [default: synthetic]")
+@click.option(
+    "--plugin", default="dcgan-64", show_default=True, metavar="NAME", shell_complete=complete_plugins("model"), help="Architecture."
+)
+@click.option(
+    "--dataset", metavar="NAME", shell_complete=complete_plugins("dataset"), help="Of the recipe's resolution.  [default: synthetic]"
+)
 @click.option("--batch-size", metavar="N", help="Real images in a step.  [default: the recipe's]")
 @click.option("--precision", type=click.Choice(("fp32", "bf16")), default="fp32", show_default=True, help="bf16 is autocast in every loop.")
 @click.option("--runner", "runners", multiple=True, type=click.Choice(RUNNERS), metavar="R", help=f"{', '.join(RUNNERS)}; all by default.")
@@ -210,8 +214,8 @@ def _write_json(path: Path | None, name: str, asked: dict[str, Any], report: Any
 def _print(sheet: Sheet, form: str) -> None:
     from ganbench.report.formats.sheet_markdown import render_markdown
     from ganbench.report.formats.sheet_terminal import render_terminal
-    from ganbench.report.stream import has_colour, stream_width, write_text
+    from ganbench.report.stream import has_colour, print_text, stream_width
 
     terminal = form == "terminal"
     text = render_terminal(sheet, width=stream_width(), colour=has_colour(sys.stdout)) if terminal else render_markdown(sheet)
-    write_text(text, sys.stdout)
+    print_text(text, sys.stdout)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli.completion import plugin_names, words
+from ganbench.cli.completion import complete_plugins, complete_words
 from ganbench.cli.main import Invocation
-from ganbench.cli.run import read_pairs
 from ganbench.errors import UsageError
 from ganbench_reproduce import ReproductionSpec
 
@@ -23,12 +22,14 @@ if TYPE_CHECKING:
 
 
 @click.command("reproduce")
-@click.argument("name", metavar="NAME", shell_complete=plugin_names("reproduction"))
+@click.argument("name", metavar="NAME", shell_complete=complete_plugins("reproduction"))
 @click.option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of the reproduction.")
 @click.option("--seeds", type=int, metavar="N", help="Seeds of each cell.  [default: as many as were published]")
 @click.option("--budget", type=float, default=1.0, metavar="FRACTION", help="Of the published training; above 0.  [default: 1]")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: results/reproductions/NAME]")
-@click.option("--device", default="auto", metavar="DEV", shell_complete=words("auto", "cpu", "cuda"), help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--device", default="auto", metavar="DEV", shell_complete=complete_words("auto", "cpu", "cuda"), help="auto, cpu, cuda or cuda:N."
+)
 @click.option("--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads.  [default: torch's]")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON on stdout, and nothing else there.")
 @click.pass_obj
@@ -54,6 +55,7 @@ def command(
     The same command goes on where a stopped or killed one was, and prints the table of a finished one again. Ctrl-C saves. A folder that
     holds another configuration is refused.
     """
+    from ganbench.config.values import read_pairs
     from ganbench.plugin.manager import PluginManager
 
     registered = PluginManager(off=invocation.off).find(ReproductionSpec, name)
@@ -74,12 +76,12 @@ def _prepare(
     Raises:
         UsageError: an option or a flag that is wrong.
     """
-    from ganbench.config.values import build
+    from ganbench.config.values import build_options
     from ganbench.run.machine import keep_freed_memory
     from ganbench_reproduce.drive import Request
 
     spec = registered.spec
-    chosen = build(spec.options, dict(pairs), "-o")
+    chosen = build_options(spec.options, dict(pairs), "-o")
     where = _device(device)
     try:
         request = Request(
@@ -101,7 +103,7 @@ def _prepare(
 def _run(experiment: Any, request: Request, out: Path | None, as_json: bool) -> int:
     from ganbench.cli.execute import StopSignal
     from ganbench.report.status_line import StatusLine
-    from ganbench.report.stream import write_text
+    from ganbench.report.stream import print_text
     from ganbench_reproduce.directory import DEFAULT_ROOT, ReproductionDirectory
     from ganbench_reproduce.drive import reproduce
     from ganbench_reproduce.record import to_json
@@ -111,7 +113,7 @@ def _run(experiment: Any, request: Request, out: Path | None, as_json: bool) -> 
     with ReproductionDirectory(out or DEFAULT_ROOT / request.name) as directory, stop.listening(), StatusLine() as line:
         stop.training = True
         record = reproduce(experiment, request, directory, say=line.say, stop=stop)
-    write_text(to_json(record) if as_json else render_markdown(record), sys.stdout)
+    print_text(to_json(record) if as_json else render_markdown(record), sys.stdout)
     return 0
 
 

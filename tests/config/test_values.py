@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Optional, Union
 
 import pytest
 
-from ganbench.config.values import build, coerce, describe_fields, field_types
+from ganbench.config.values import build_options, coerce, describe_fields, field_types
 from ganbench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Options:
 
 def test_a_dataclass_is_built_from_text() -> None:
     """Defaults where nothing is said."""
-    assert build(Options, {"width": "8", "flag": "no"}, "loss") == Options(width=8, flag=False)
+    assert build_options(Options, {"width": "8", "flag": "no"}, "loss") == Options(width=8, flag=False)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_dataclass_is_built_from_text() -> None:
 def test_a_refused_option_is_one_line(values: dict[str, Any], message: str) -> None:
     """Whatever way the dataclass's own validation fails."""
     with pytest.raises(ConfigError) as caught:
-        build(Options, values, "loss")
+        build_options(Options, values, "loss")
     assert str(caught.value) == message
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganbench import AugmentationSpec
-from ganbench.config.values import build as build_options
+from ganbench.config.values import build_options
 from ganbench.errors import ConfigError
 from ganbench.plugin.manager import PluginManager
 from ganbench.spec import ImageShape

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ganbench import LossSpec, ModelSpec
 from ganbench.config.resolve import Resolved, resolve
-from ganbench.config.values import build
+from ganbench.config.values import build_options
 from ganbench.errors import PluginError
 from ganbench.plugin.manager import PluginManager
 from ganbench.spec import ImageShape
@@ -41,7 +41,7 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PluginM
 
 def objective(manager: PluginManager, **options: Any) -> Any:
     registered = manager.find(LossSpec, "dragan")
-    return registered.build(build(registered.spec.options, options, "loss"))
+    return registered.build(build_options(registered.spec.options, options, "loss"))
 
 
 def test_it_is_found_through_its_own_distribution(manager: PluginManager) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import LossSpec
-from ganbench.config.values import build
+from ganbench.config.values import build_options
 from ganbench.errors import ConfigError
 from ganbench.plugin.manager import PluginManager
 from ganbench.training.objective import Judgement, Objective, Seen
@@ -23,7 +23,7 @@ MANAGER = PluginManager()
 def objective(name: str, **options: Any) -> Objective:
     """Build a loss as a run does."""
     registered = MANAGER.find(LossSpec, name)
-    made: Objective = registered.build(build(registered.spec.options, options, "loss"))
+    made: Objective = registered.build(build_options(registered.spec.options, options, "loss"))
     return made
 
 
