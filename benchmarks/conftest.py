@@ -13,7 +13,6 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from ganbench.record.machine import Place, hardware_key, software_key
-from ganbench_bench.document import software_of
 from ganbench_bench.interleave import Interleaved, Run, Side, measure
 from ganbench_bench.kernels.bench import surroundings
 from ganbench_bench.kernels.case import Case, Implementation, Pass
@@ -91,7 +90,7 @@ def time_op(benchmark: BenchmarkFixture, device: torch.device) -> Callable[[Case
         works = [prepare(case, wanted, function, device, seed=seed) for seed in range(SETS)]
         timer, note = make_timer([work.call for work in works], device)
         rounds = rounds_for(timer, ROUND_SECONDS)
-        software = software_of(device, precision=case.dtype_name, kernels=implementation, channels_last=case.layout == "channels_last")
+        place = Place.of_process(device, precision=case.dtype_name, kernels=implementation, channels_last=case.layout == "channels_last")
         benchmark.group = f"{case}, {wanted}"
         benchmark.extra_info.update(
             case=str(case),
@@ -103,7 +102,7 @@ def time_op(benchmark: BenchmarkFixture, device: torch.device) -> Callable[[Case
             timing=timer.kind,
             note=note,
             hardware=dict(hardware_key(str(device)).fields),
-            software=dict(software.fields),
+            software=dict(software_key(place).fields),
         )
         benchmark(timer.seconds, 1)  # one round for everyone: the calls on each set of inputs, and waiting for them
 

@@ -13,8 +13,19 @@ if TYPE_CHECKING:
     from ganbench.cache import keep_in_cache as keep_in_cache
     from ganbench.cache import tensors_from_bytes as tensors_from_bytes
     from ganbench.cache import tensors_to_bytes as tensors_to_bytes
+    from ganbench.cli.completion import complete_plugins as complete_plugins
+    from ganbench.cli.completion import complete_words as complete_words
+    from ganbench.cli.execute import StopSignal as StopSignal
+    from ganbench.cli.main import Invocation as Invocation
+    from ganbench.config.model import KERNELS as KERNELS
+    from ganbench.config.model import RUNNERS as RUNNERS
+    from ganbench.config.model import OptimizerConfig as OptimizerConfig
+    from ganbench.config.resolve import Layer as Layer
     from ganbench.config.setting import Settings as Settings
     from ganbench.config.setting import setting as setting
+    from ganbench.config.values import build_options as build_options
+    from ganbench.config.values import read_pairs as read_pairs
+    from ganbench.data.index_stream import IndexStream as IndexStream
     from ganbench.data.source import ArraySource as ArraySource
     from ganbench.data.source import DataContext as DataContext
     from ganbench.data.source import Dataset as Dataset
@@ -23,8 +34,10 @@ if TYPE_CHECKING:
     from ganbench.errors import ConfigError as ConfigError
     from ganbench.errors import DataError as DataError
     from ganbench.errors import GanbenchError as GanbenchError
+    from ganbench.errors import Interrupted as Interrupted
     from ganbench.errors import PluginError as PluginError
     from ganbench.errors import RunFailed as RunFailed
+    from ganbench.errors import StorageError as StorageError
     from ganbench.errors import UnsuitableError as UnsuitableError
     from ganbench.errors import UsageError as UsageError
     from ganbench.errors import WeightsError as WeightsError
@@ -42,10 +55,35 @@ if TYPE_CHECKING:
     from ganbench.evaluation.statistics import FeatureStatistics as FeatureStatistics
     from ganbench.evaluation.statistics import ModeScores as ModeScores
     from ganbench.evaluation.statistics import score_modes as score_modes
+    from ganbench.plugin.factory import Registered as Registered
     from ganbench.plugin.hookspecs import hookimpl as hookimpl
+    from ganbench.plugin.manager import PluginManager as PluginManager
+    from ganbench.record.directory import RunDirectory as RunDirectory
+    from ganbench.record.directory import RunLock as RunLock
+    from ganbench.record.files import remove_leftovers as remove_leftovers
+    from ganbench.record.files import write_text as write_text
+    from ganbench.record.machine import Place as Place
+    from ganbench.record.machine import describe_machine as describe_machine
+    from ganbench.record.machine import hardware_key as hardware_key
+    from ganbench.record.machine import host_name as host_name
+    from ganbench.record.machine import software_key as software_key
+    from ganbench.record.record import MIXED_MACHINES as MIXED_MACHINES
     from ganbench.record.record import Evaluation as Evaluation
+    from ganbench.record.record import Key as Key
     from ganbench.record.record import MetricValue as MetricValue
     from ganbench.record.record import RunRecord as RunRecord
+    from ganbench.record.serialise import decode as decode
+    from ganbench.record.serialise import encode as encode
+    from ganbench.report.status_line import StatusLine as StatusLine
+    from ganbench.report.stream import print_text as print_text
+    from ganbench.run.build import Materials as Materials
+    from ganbench.run.checkpoint import load_checkpoint as load_checkpoint
+    from ganbench.run.checkpoint import save_checkpoint as save_checkpoint
+    from ganbench.run.machine import choose_device as choose_device
+    from ganbench.run.machine import keep_freed_memory as keep_freed_memory
+    from ganbench.run.plan import RunPlan as RunPlan
+    from ganbench.run.plan import plan_run as plan_run
+    from ganbench.run.run import Run as Run
     from ganbench.spec import API_VERSION as API_VERSION
     from ganbench.spec import ArchitectureSpec as ArchitectureSpec
     from ganbench.spec import AugmentationSpec as AugmentationSpec
@@ -59,11 +97,13 @@ if TYPE_CHECKING:
     from ganbench.spec import MetricSpec as MetricSpec
     from ganbench.spec import ModelSpec as ModelSpec
     from ganbench.spec import NoOptions as NoOptions
+    from ganbench.spec import PluginIdentity as PluginIdentity
     from ganbench.spec import PluginSpec as PluginSpec
     from ganbench.spec import Quantity as Quantity
     from ganbench.spec import RecipeSpec as RecipeSpec
     from ganbench.spec import ReporterSpec as ReporterSpec
     from ganbench.spec import SpaceSpec as SpaceSpec
+    from ganbench.spec import both_optimizers as both_optimizers
     from ganbench.training.algorithm import Algorithm as Algorithm
     from ganbench.training.algorithm import AlgorithmContext as AlgorithmContext
     from ganbench.training.networks import Networks as Networks
@@ -76,6 +116,11 @@ if TYPE_CHECKING:
     from ganbench.training.objective import Seen as Seen
     from ganbench.training.objective import Term as Term
     from ganbench.training.objective import WeightTerm as WeightTerm
+    from ganbench.training.optimizers import build_optimizer as build_optimizer
+    from ganbench.training.optimizers import load_optimizer_state as load_optimizer_state
+    from ganbench.training.runner import choose_runner as choose_runner
+    from ganbench.training.runner import start_runner as start_runner
+    from ganbench.training.seeding import stream as stream
 
 _HOME_OF = {
     "API_VERSION": "ganbench.spec",
@@ -105,8 +150,16 @@ _HOME_OF = {
     "FrozenScore": "ganbench.evaluation.frozen",
     "GanbenchError": "ganbench.errors",
     "ImageShape": "ganbench.spec",
+    "IndexStream": "ganbench.data.index_stream",
+    "Interrupted": "ganbench.errors",
+    "Invocation": "ganbench.cli.main",
     "Judgement": "ganbench.training.objective",
+    "KERNELS": "ganbench.config.model",
+    "Key": "ganbench.record.record",
+    "Layer": "ganbench.config.resolve",
     "LossSpec": "ganbench.spec",
+    "MIXED_MACHINES": "ganbench.record.record",
+    "Materials": "ganbench.run.build",
     "Metric": "ganbench.evaluation.protocol",
     "MetricSpec": "ganbench.spec",
     "MetricValue": "ganbench.record.record",
@@ -116,19 +169,32 @@ _HOME_OF = {
     "Networks": "ganbench.training.networks",
     "NoOptions": "ganbench.spec",
     "Objective": "ganbench.training.objective",
+    "OptimizerConfig": "ganbench.config.model",
     "Penalty": "ganbench.training.objective",
+    "Place": "ganbench.record.machine",
     "PluginError": "ganbench.errors",
+    "PluginIdentity": "ganbench.spec",
+    "PluginManager": "ganbench.plugin.manager",
     "PluginSpec": "ganbench.spec",
     "Quantity": "ganbench.spec",
+    "RUNNERS": "ganbench.config.model",
     "RecipeSpec": "ganbench.spec",
+    "Registered": "ganbench.plugin.factory",
     "ReporterSpec": "ganbench.spec",
+    "Run": "ganbench.run.run",
+    "RunDirectory": "ganbench.record.directory",
     "RunFailed": "ganbench.errors",
+    "RunLock": "ganbench.record.directory",
+    "RunPlan": "ganbench.run.plan",
     "RunRecord": "ganbench.record.record",
     "SampleSet": "ganbench.evaluation.protocol",
     "Seen": "ganbench.training.objective",
     "Settings": "ganbench.config.setting",
     "Source": "ganbench.data.source",
     "SpaceSpec": "ganbench.spec",
+    "StatusLine": "ganbench.report.status_line",
+    "StopSignal": "ganbench.cli.execute",
+    "StorageError": "ganbench.errors",
     "Targets": "ganbench.data.source",
     "Term": "ganbench.training.objective",
     "Translation": "ganbench.training.networks",
@@ -136,15 +202,39 @@ _HOME_OF = {
     "UsageError": "ganbench.errors",
     "WeightTerm": "ganbench.training.objective",
     "WeightsError": "ganbench.errors",
+    "both_optimizers": "ganbench.spec",
+    "build_optimizer": "ganbench.training.optimizers",
+    "build_options": "ganbench.config.values",
     "cache_directory": "ganbench.cache",
+    "choose_device": "ganbench.run.machine",
+    "choose_runner": "ganbench.training.runner",
+    "complete_plugins": "ganbench.cli.completion",
+    "complete_words": "ganbench.cli.completion",
+    "decode": "ganbench.record.serialise",
+    "describe_machine": "ganbench.record.machine",
+    "encode": "ganbench.record.serialise",
+    "hardware_key": "ganbench.record.machine",
     "hookimpl": "ganbench.plugin.hookspecs",
+    "host_name": "ganbench.record.machine",
+    "keep_freed_memory": "ganbench.run.machine",
     "keep_in_cache": "ganbench.cache",
     "labels_of": "ganbench.evaluation.protocol",
+    "load_checkpoint": "ganbench.run.checkpoint",
+    "load_optimizer_state": "ganbench.training.optimizers",
     "logits_of": "ganbench.evaluation.protocol",
+    "plan_run": "ganbench.run.plan",
+    "print_text": "ganbench.report.stream",
+    "read_pairs": "ganbench.config.values",
+    "remove_leftovers": "ganbench.record.files",
+    "save_checkpoint": "ganbench.run.checkpoint",
     "score_modes": "ganbench.evaluation.statistics",
     "setting": "ganbench.config.setting",
+    "software_key": "ganbench.record.machine",
+    "start_runner": "ganbench.training.runner",
+    "stream": "ganbench.training.seeding",
     "tensors_from_bytes": "ganbench.cache",
     "tensors_to_bytes": "ganbench.cache",
+    "write_text": "ganbench.record.files",
 }
 """The module of each public name, sorted by name."""
 

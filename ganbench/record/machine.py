@@ -69,6 +69,32 @@ class Place:
     keep_memory: bool = False
     """Whether the C library keeps freed memory."""
 
+    @classmethod
+    def of_process(
+        cls,
+        device: object,
+        *,
+        precision: str,
+        runner: str = "none",
+        kernels: str = "none",
+        channels_last: bool = False,
+        keep_memory: bool = False,
+    ) -> Place:
+        """Return the place of a measurement: the process as it is now, and what the caller says of the work."""
+        import torch
+
+        return cls(
+            device=str(device),
+            precision=precision,
+            tf32=str(device).startswith("cuda") and torch.backends.cuda.matmul.allow_tf32,
+            deterministic=torch.are_deterministic_algorithms_enabled(),
+            threads=torch.get_num_threads(),
+            runner=runner,
+            kernels=kernels,
+            channels_last=channels_last,
+            keep_memory=keep_memory,
+        )
+
 
 def software_key(place: Place) -> Key:
     """Return the key of the software and the numerics of a run.

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from ganbench.errors import RunFailed
-from ganbench.record.files import write_bytes
+from ganbench.record.files import storage_errors, write_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, samples_seen: int, k
     """Write a checkpoint and remove all but the newest ``keep``.
 
     Args:
-        folder: the run's ``checkpoints``.
+        folder: the run's ``checkpoints``; made when missing.
         state: tensors, numbers, strings, lists and dicts only.
         samples_seen: orders the files.
         keep: how many stay.
@@ -41,6 +41,8 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, samples_seen: int, k
     torch.save({"format": FORMAT, **state}, buffer)
     data = buffer.getvalue()
     path = folder / f"{samples_seen:012d}-{_digest(data)}.pt"
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         write_bytes(path, data)
     others = [p for p in list_checkpoints(folder) if p != path]
@@ -58,7 +60,7 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*.pt") if _NAME.match(p.name))
 
 
-def load_newest(folder: Path) -> dict[str, Any] | None:
+def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     """Return the newest checkpoint that is whole, or None where there is none.
 
     A damaged one is named in a warning and passed over. Tensors come back on the CPU; whoever takes them moves them.

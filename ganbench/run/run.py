@@ -25,7 +25,7 @@ from ganbench.record.machine import Place, hardware_key, software_key
 from ganbench.record.record import Keys, RunRecord, Status
 from ganbench.run.build import build
 from ganbench.run.calibration import Threads, choose_threads, count_flops
-from ganbench.run.checkpoint import load_newest
+from ganbench.run.checkpoint import load_checkpoint
 from ganbench.run.clock import Clock
 from ganbench.run.machine import kernels_in_use
 from ganbench.run.plan import RunPlan
@@ -96,7 +96,7 @@ class Run:
             RunFailed: no checkpoint of it is whole.
         """
         with directory:
-            state = load_newest(directory.checkpoints_path)
+            state = load_checkpoint(directory.checkpoints_path)
             if state is not None:
                 check_same_run(run_identity(self.materials, self.plugins), state, force=force)
             with self.trainer(directory, state) as trainer:

@@ -13,11 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ganbench.cli.completion import complete_plugins, complete_words
-from ganbench.cli.main import Invocation
-from ganbench.config.model import KERNELS, RUNNERS
-from ganbench.errors import UsageError
-from ganbench.report.status_line import StatusLine
+from ganbench import KERNELS, RUNNERS, Invocation, Place, StatusLine, UsageError, complete_plugins, complete_words
 from ganbench_bench.names import DTYPES, LAYOUTS, OPS
 
 if TYPE_CHECKING:
@@ -65,7 +61,7 @@ def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, .
     ends it with what was measured by then.
     """
     _check_writable(shared["json_file"])
-    from ganbench_bench.document import heading, software_of
+    from ganbench_bench.document import heading
     from ganbench_bench.kernel_table import kernel_sheet
     from ganbench_bench.kernels.bench import KernelSettings, measure_kernels
     from ganbench_bench.kernels.case import DTYPE_NAMES
@@ -83,8 +79,8 @@ def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, .
     with _working() as say:
         report = measure_kernels(settings, say)
     asked = {"ops": settings.ops, "dtypes": wanted, "layouts": settings.layouts, "quick": quick, "seconds": seconds}
-    software = software_of(settings.device, precision=" ".join(wanted), channels_last="channels_last" in settings.layouts)
-    _write_json(shared["json_file"], "bench kernels", asked | {"compile": not settings.compiles}, report, settings.device, software)
+    place = Place.of_process(settings.device, precision=" ".join(wanted), channels_last="channels_last" in settings.layouts)
+    _write_json(shared["json_file"], "bench kernels", asked | {"compile": not settings.compiles}, report, place)
     _print(kernel_sheet(report, heading(settings.device)), shared["form"])
     return 130 if report.is_interrupted else int(any(row.status == "wrong" for row in report.rows))
 
@@ -117,7 +113,7 @@ def step(invocation: Invocation, /, **flags: Any) -> int:
     Every loop has the published one's loss, optimizers and order of updates, starts from the same weights, and must give its first losses.
     """
     _check_writable(flags["json_file"])
-    from ganbench_bench.document import heading, software_of
+    from ganbench_bench.document import heading
     from ganbench_bench.step.bench import StepSettings, measure_steps
     from ganbench_bench.step.entries import choose_entries
     from ganbench_bench.step.settings import settings_of
@@ -147,11 +143,11 @@ def step(invocation: Invocation, /, **flags: Any) -> int:
     )
     with _working() as say:
         report = measure_steps(settings, say)
-    software = software_of(
+    place = Place.of_process(
         device, precision=settings.precision, runner=" ".join(runners), kernels=" ".join(choices), channels_last=True, keep_memory=True
     )
     asked = {"settings": settings.settings, "blocks": settings.blocks, "seconds": settings.seconds}
-    _write_json(flags["json_file"], "bench step", asked, report, device, software)
+    _write_json(flags["json_file"], "bench step", asked, report, place)
     _print(step_sheet(report, heading(device)), flags["form"])
     return int(any(row.status == "wrong" for row in report.rows))
 
@@ -166,7 +162,7 @@ def _device(name: str) -> Any:
     Raises:
         UsageError: there is no such device.
     """
-    from ganbench.run.machine import choose_device
+    from ganbench import choose_device
 
     head, _, index = name.partition(":")
     if name not in ("auto", "cpu", "cuda") and not (head == "cuda" and index.isdecimal()):
@@ -202,19 +198,20 @@ def _working() -> Iterator[Callable[[str], None]]:
                 logger.setLevel(level)
 
 
-def _write_json(path: Path | None, name: str, asked: dict[str, Any], report: Any, device: Any, software: Any) -> None:
+def _write_json(path: Path | None, name: str, asked: dict[str, Any], report: Any, place: Place) -> None:
     if path is None:
         return
-    from ganbench.record.files import write_text
+    from ganbench import write_text
     from ganbench_bench.document import document
 
-    write_text(path, document(name, asked, report, device=device, software=software))
+    write_text(path, document(name, asked, report, place))
 
 
 def _print(sheet: Sheet, form: str) -> None:
+    from ganbench import print_text
     from ganbench.report.formats.sheet_markdown import render_markdown
     from ganbench.report.formats.sheet_terminal import render_terminal
-    from ganbench.report.stream import has_colour, print_text, stream_width
+    from ganbench.report.stream import has_colour, stream_width
 
     terminal = form == "terminal"
     text = render_terminal(sheet, width=stream_width(), colour=has_colour(sys.stdout)) if terminal else render_markdown(sheet)

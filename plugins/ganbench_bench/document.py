@@ -10,66 +10,39 @@ from typing import Any
 
 import torch
 
-from ganbench.distribution import own_distribution
-from ganbench.record.machine import Place, describe_machine, hardware_key, software_key
-from ganbench.record.record import Key
+import ganbench
+from ganbench import Place, describe_machine, hardware_key, software_key
 
 SCHEMA_VERSION = 1
 
 
-def document(command: str, settings: dict[str, Any], report: Any, *, device: torch.device, software: Key) -> str:
+def document(command: str, settings: dict[str, Any], report: Any, place: Place) -> str:
     """Return a report as JSON.
 
     Args:
         command: ``bench kernels`` or ``bench step``.
         settings: what was asked for.
         report: a dataclass of figures.
-        device: where it ran.
-        software: the software key.
+        place: where and by what means it was measured.
     """
     content = {
         "schema_version": SCHEMA_VERSION,
         "command": command,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "ganbench_version": own_distribution().version,
-        "hardware": dict(hardware_key(str(device)).fields),
-        "software": dict(software.fields),
+        "ganbench_version": ganbench.__version__,
+        "hardware": dict(hardware_key(place.device).fields),
+        "software": dict(software_key(place).fields),
         "settings": settings,
         **asdict(report),
     }
     return json.dumps(content, indent=1, default=str) + "\n"
 
 
-def software_of(
-    device: torch.device,
-    *,
-    precision: str,
-    runner: str = "none",
-    kernels: str = "none",
-    channels_last: bool = False,
-    keep_memory: bool = False,
-) -> Key:
-    """Return the software key of a measurement: the process as it is, and what the caller says of the work."""
-    return software_key(
-        Place(
-            device=str(device),
-            precision=precision,
-            tf32=device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32,
-            deterministic=torch.are_deterministic_algorithms_enabled(),
-            threads=torch.get_num_threads(),
-            runner=runner,
-            kernels=kernels,
-            channels_last=channels_last,
-            keep_memory=keep_memory,
-        )
-    )
-
-
 def heading(device: torch.device) -> tuple[str, ...]:
     """Return the machine and the software, a line each."""
     software = [f"Python {platform.python_version()}", f"torch {torch.__version__}"]
     if device.type == "cuda":
-        key = dict(software_of(device, precision="").fields)
+        key = dict(software_key(Place.of_process(device, precision="")).fields)
         software += [f"{name} {key[name]}" for name in ("triton", "cuda", "driver") if key.get(name)]
     else:
         threads = torch.get_num_threads()

@@ -43,7 +43,7 @@ def sample_run(run: Path, manager: PluginManager) -> tuple[Tensor, dict[str, Any
     from ganbench.config.resolve import Layer
     from ganbench.config.toml import read_settings
     from ganbench.run.build import build
-    from ganbench.run.checkpoint import load_newest
+    from ganbench.run.checkpoint import load_checkpoint
     from ganbench.run.plan import plan_run
     from ganbench.training.sampling import SampleStream
 
@@ -51,7 +51,7 @@ def sample_run(run: Path, manager: PluginManager) -> tuple[Tensor, dict[str, Any
     name = str(settings.pop("name"))
     settings["evaluation.metrics"] = ()
     made = build(plan_run(manager, name, [Layer(origin="config.toml", settings=settings)]), manager)
-    state = load_newest(run / "checkpoints")
+    state = load_checkpoint(run / "checkpoints")
     if state is None:
         raise UsageError(f"{run} has no checkpoint", hint="give the folder of a finished run")
     made.algorithm.load_state_dict(state["algorithm"])

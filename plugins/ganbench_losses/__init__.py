@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.plugin import hookimpl
-from ganbench.spec import LossSpec
+from ganbench import LossSpec, hookimpl
 from ganbench_losses.options import (
     HingeOptions,
     LeastSquaresOptions,

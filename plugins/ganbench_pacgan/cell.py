@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganbench import score_modes
-from ganbench.training.runner import choose_runner, start_runner
+from ganbench import choose_runner, score_modes, start_runner
 from ganbench_pacgan import PacGANOptions
 from ganbench_pacgan.step import StackedGANs
 from ganbench_pacgan.streams import Streams

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganbench.config.model import OptimizerConfig
-from ganbench.training.optimizers import build_optimizer, load_optimizer_state
+from ganbench import OptimizerConfig, build_optimizer, load_optimizer_state
 from ganbench_pacgan import PacGANOptions
 from ganbench_pacgan.networks import StackedDiscriminator, StackedGenerator, pack
 from ganbench_pacgan.streams import NUM_REFRESHING, Streams

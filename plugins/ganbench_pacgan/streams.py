@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ganbench.training.seeding import stream
+from ganbench import stream
 from ganbench_pacgan import PacGANOptions
 from ganbench_toy.distributions import Modes, sample
 

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli.completion import complete_plugins, complete_words
-from ganbench.cli.main import Invocation
-from ganbench.errors import UsageError
+from ganbench import Invocation, UsageError, complete_plugins, complete_words
 from ganbench_reproduce import ReproductionSpec
 
 if TYPE_CHECKING:
     import torch
 
-    from ganbench.plugin.factory import Registered
+    from ganbench import Registered
     from ganbench_reproduce.drive import Request
 
 
@@ -55,8 +53,7 @@ def command(
     The same command goes on where a stopped or killed one was, and prints the table of a finished one again. Ctrl-C saves. A folder that
     holds another configuration is refused.
     """
-    from ganbench.config.values import read_pairs
-    from ganbench.plugin.manager import PluginManager
+    from ganbench import PluginManager, read_pairs
 
     registered = PluginManager(off=invocation.off).find(ReproductionSpec, name)
     pairs = read_pairs("-o", options)
@@ -76,8 +73,7 @@ def _prepare(
     Raises:
         UsageError: an option or a flag that is wrong.
     """
-    from ganbench.config.values import build_options
-    from ganbench.run.machine import keep_freed_memory
+    from ganbench import build_options, keep_freed_memory
     from ganbench_reproduce.drive import Request
 
     spec = registered.spec
@@ -101,9 +97,7 @@ def _prepare(
 
 
 def _run(experiment: Any, request: Request, out: Path | None, as_json: bool) -> int:
-    from ganbench.cli.execute import StopSignal
-    from ganbench.report.status_line import StatusLine
-    from ganbench.report.stream import print_text
+    from ganbench import StatusLine, StopSignal, print_text
     from ganbench_reproduce.directory import DEFAULT_ROOT, ReproductionDirectory
     from ganbench_reproduce.drive import reproduce
     from ganbench_reproduce.record import to_json
@@ -118,7 +112,7 @@ def _run(experiment: Any, request: Request, out: Path | None, as_json: bool) -> 
 
 
 def _device(name: str) -> torch.device:
-    from ganbench.run.machine import choose_device
+    from ganbench import choose_device
 
     try:
         return choose_device(name)

@@ -15,9 +15,7 @@ import shutil
 from pathlib import Path
 from types import TracebackType
 
-from ganbench.errors import UsageError
-from ganbench.record.directory import RunLock
-from ganbench.record.files import remove_leftovers, storage_errors, write_text
+from ganbench import RunLock, UsageError, remove_leftovers, write_text
 from ganbench_reproduce.record import ReproductionRecord, from_json, to_json
 from ganbench_reproduce.table import render_markdown
 
@@ -83,11 +81,8 @@ class ReproductionDirectory:
                 )
 
     def checkpoints(self, cell: str) -> Path:
-        """Return the folder of a cell's checkpoints, made when missing."""
-        folder = self.path / "checkpoints" / cell
-        with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        """Return the folder of a cell's checkpoints, which the first of them makes."""
+        return self.path / "checkpoints" / cell
 
     def write(self, record: ReproductionRecord) -> None:
         """Keep a record and its table; a complete one takes the place of the partial one, and ends the checkpoints.

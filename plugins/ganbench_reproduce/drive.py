@@ -11,12 +11,19 @@ from typing import Any
 
 import torch
 
-from ganbench.distribution import own_distribution
-from ganbench.errors import Interrupted
-from ganbench.record.machine import Place, hardware_key, host_name, software_key
-from ganbench.record.record import MIXED_MACHINES, Key
-from ganbench.run.checkpoint import load_newest, save_checkpoint
-from ganbench.spec import PluginIdentity
+import ganbench
+from ganbench import (
+    MIXED_MACHINES,
+    Interrupted,
+    Key,
+    Place,
+    PluginIdentity,
+    hardware_key,
+    host_name,
+    load_checkpoint,
+    save_checkpoint,
+    software_key,
+)
 from ganbench_reproduce.directory import ReproductionDirectory
 from ganbench_reproduce.experiment import Experiment, ExperimentCell, ExperimentRun, ExperimentSetup
 from ganbench_reproduce.record import SCHEMA_VERSION, CellResult, Moment, ReproductionRecord, Score
@@ -99,7 +106,7 @@ def _begin(experiment: Experiment, request: Request) -> ReproductionRecord:
         paper=request.paper,
         status="unfinished",
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        ganbench_version=own_distribution().version,
+        ganbench_version=ganbench.__version__,
         plugin=request.plugin,
         options=request.options,
         seeds=tuple(range(experiment.num_seeds if request.num_seeds is None else request.num_seeds)),
@@ -131,19 +138,7 @@ def _go_on(previous: ReproductionRecord, now: ReproductionRecord) -> Reproductio
 
 
 def _software(request: Request, runner: str) -> Key:
-    return software_key(
-        Place(
-            device=str(request.device),
-            precision="fp32",
-            tf32=request.device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32,
-            deterministic=torch.are_deterministic_algorithms_enabled(),
-            threads=torch.get_num_threads(),
-            runner=runner,
-            kernels="ref",
-            channels_last=False,
-            keep_memory=request.keeps_memory,
-        )
-    )
+    return software_key(Place.of_process(request.device, precision="fp32", runner=runner, kernels="ref", keep_memory=request.keeps_memory))
 
 
 class _Cell:
@@ -186,7 +181,7 @@ class _Cell:
         return self._result(run), run.facts.runner
 
     def _load(self, run: ExperimentRun) -> None:
-        state = load_newest(self._folder)
+        state = load_checkpoint(self._folder)
         if state is None:
             return
         run.load_state_dict(state["run"])

@@ -13,10 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench.errors import UsageError
-from ganbench.record.record import Key
-from ganbench.record.serialise import decode, encode
-from ganbench.spec import PluginIdentity
+from ganbench import Key, PluginIdentity, UsageError, decode, encode
 from ganbench_reproduce.experiment import ExperimentColumn, ExperimentFacts, PublishedFigure
 
 SCHEMA_VERSION = 1

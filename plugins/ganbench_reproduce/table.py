@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ganbench.record.record import Key
+from ganbench import Key
 from ganbench_reproduce.experiment import ExperimentColumn
 from ganbench_reproduce.record import CellResult, ReproductionRecord, Score
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from ganbench import Place
 from ganbench.report.document import Sheet
 from ganbench.report.formats.sheet_markdown import render_markdown
 from ganbench.report.formats.sheet_terminal import render_terminal
-from ganbench_bench.document import document, heading, software_of
+from ganbench_bench.document import document, heading
 from ganbench_bench.interval import Interval
 from ganbench_bench.kernel_table import kernel_sheet
 from ganbench_bench.kernels.bench import KernelReport
@@ -172,8 +173,7 @@ def test_a_cpu_has_no_columns_of_a_gpu() -> None:
 
 def test_json_holds_every_number_and_the_keys_of_the_machine(kernels: KernelReport) -> None:
     """Strict JSON, with nothing that is not a number among the numbers."""
-    software = software_of(CPU, precision="bf16")
-    text = document("bench kernels", {"quick": True}, kernels, device=CPU, software=software)
+    text = document("bench kernels", {"quick": True}, kernels, Place.of_process(CPU, precision="bf16"))
 
     def refuse(constant: str) -> None:
         raise AssertionError(constant)

@@ -22,7 +22,7 @@ from PIL import Image
 
 import ganbench
 from ganbench.record.event_log import read_events
-from ganbench.run.checkpoint import load_newest
+from ganbench.run.checkpoint import load_checkpoint
 
 PATIENCE_SECONDS = 120
 """Far more than anything here needs: a hanging run fails its test and not the whole suite."""
@@ -178,7 +178,7 @@ def disk() -> Callable[[Path], dict[str, str]]:
 
 def _fingerprint(run: Path) -> dict[str, Any]:
     """Return everything of a finished run that must not depend on interruptions, by place."""
-    state = load_newest(run / "checkpoints")
+    state = load_checkpoint(run / "checkpoints")
     assert state is not None
     record = json.loads((run / "record.json").read_text())
     everything = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ganbench.run.checkpoint import list_checkpoints, load_newest
+from ganbench.run.checkpoint import list_checkpoints, load_checkpoint
 
 
 def check_stopped(child: Any, relative: Path, reason: str) -> None:
@@ -26,7 +26,7 @@ def check_stopped(child: Any, relative: Path, reason: str) -> None:
     assert not (run / "record.json").exists()
     assert not list(run.rglob("*tmp"))
     if list_checkpoints(run / "checkpoints"):
-        assert load_newest(run / "checkpoints") is not None
+        assert load_checkpoint(run / "checkpoints") is not None
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import ganbench
-from ganbench.run.checkpoint import list_checkpoints, load_newest
+from ganbench.run.checkpoint import list_checkpoints, load_checkpoint
 
 LONG = ("--kimg", "100", "--set", "checkpoint.every_kimg=50", "--set", "evaluation.every_kimg=50")
 
@@ -42,7 +42,7 @@ def test_the_first_signal_saves_and_says_how_to_go_on(
     assert last.endswith(" of 100.0 kimg; go on with: ganbench run --resume run")
     record = json.loads((tmp_path / "run" / "partial_record.json").read_text())
     assert record["status"] == "interrupted"
-    state = load_newest(tmp_path / "run" / "checkpoints")
+    state = load_checkpoint(tmp_path / "run" / "checkpoints")
     assert state is not None
     assert state["counters"][0] == record["work"]["samples_seen"] > 0
     assert not (tmp_path / "run" / "record.json").exists()

@@ -14,7 +14,7 @@ import torch
 
 from ganbench.errors import RunFailed, StorageError
 from ganbench.run import checkpoint
-from ganbench.run.checkpoint import list_checkpoints, load_newest, save_checkpoint
+from ganbench.run.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
 
 
 def save(folder: Path, samples_seen: int, keep: int = 2, **state: Any) -> Path:
@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def loaded(folder: Path) -> dict[str, Any]:
-    state = load_newest(folder)
+    state = load_checkpoint(folder)
     assert state is not None
     return state
 
@@ -69,7 +69,7 @@ def test_no_checkpoint_is_none(folder: Path) -> None:
     """A run that was killed before the first one starts from the beginning; other files do not count."""
     (folder / "000000000064-0123456789abcdef.pt.tmp").write_bytes(b"half")
     (folder / "notes.pt").write_bytes(b"mine")
-    assert load_newest(folder) is None
+    assert load_checkpoint(folder) is None
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "flipped", "appended"])
@@ -91,7 +91,7 @@ def test_with_every_checkpoint_damaged_the_run_cannot_go_on(folder: Path) -> Non
     for seen in (64, 128):
         save(folder, seen).write_bytes(b"damaged")
     with pytest.raises(RunFailed, match=r"none of the 2 checkpoints in .* is whole; start the run anew"):
-        load_newest(folder)
+        load_checkpoint(folder)
 
 
 def named(folder: Path, data: bytes, samples_seen: int) -> None:

@@ -14,7 +14,7 @@ from ganbench.errors import ConfigError, Interrupted, UsageError
 from ganbench.record.directory import RunDirectory
 from ganbench.record.find import load_run
 from ganbench.record.serialise import from_json
-from ganbench.run.checkpoint import load_newest
+from ganbench.run.checkpoint import load_checkpoint
 from ganbench.run.run import Run, run_directory_name
 
 Weights = dict[str, torch.Tensor]
@@ -205,10 +205,10 @@ def test_a_run_is_not_mixed_with_another(new_run: Callable[..., Run], tmp_path: 
     from ganbench.run import run
 
     directory = interrupted(new_run, tmp_path, {}, 2)
-    state = load_newest(directory.checkpoints_path)
+    state = load_checkpoint(directory.checkpoints_path)
     assert state is not None
     state[change] = {"device": "cuda", "evaluation_keys": ["0" * 12]}[change]
-    monkeypatch.setattr(run, "load_newest", lambda _: state)
+    monkeypatch.setattr(run, "load_checkpoint", lambda _: state)
     message = {
         "device": "the run began on cuda, this is cpu; resume it where there is a GPU",
         "evaluation_keys": "a metric or its extractor's",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganbench.errors import RunFailed
+from ganbench import RunFailed
 from ganbench_bench.step.by_hand import ByHand
 from ganbench_bench.step.feeds import from_tensor
 from ganbench_bench.step.harness import Harness

@@ -14,14 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganbench.config.resolve import Layer
-from ganbench.data.index_stream import IndexStream
-from ganbench.plugin.manager import PluginManager
-from ganbench.record.directory import RunDirectory
-from ganbench.run.build import Materials
-from ganbench.run.plan import plan_run
-from ganbench.run.run import Run
-from ganbench.training.seeding import stream
+from ganbench import IndexStream, Layer, Materials, PluginManager, Run, RunDirectory, plan_run, stream
 from ganbench_bench.step.plain_networks import plain
 from ganbench_kernels import use_implementation
 

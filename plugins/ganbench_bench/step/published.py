@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganbench.spec import both_optimizers
+from ganbench import both_optimizers
 from ganbench_bench.step.harness import Harness, logits_of
 
 RULES: dict[str, object] = {

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import torch
 
-from ganbench import ArchitectureSpec, ModelSpec
-from ganbench.config.values import field_types
-from ganbench.errors import UsageError
-from ganbench.plugin.manager import PluginManager
-from ganbench.spec import RecipeSpec
+from ganbench import ArchitectureSpec, ModelSpec, PluginManager, RecipeSpec, read_pairs
 from ganbench_bench.step.published import RULES
 
 SYNTHETIC = {"dataset.name": "synthetic", "dataset.options.num_images": 1024}
@@ -54,12 +51,9 @@ def settings_of(
         made["training.batch_size"] = batch_size
     if "conditional" in _architecture_options(plugin, off):
         made["architecture.options.conditional"] = False
-    for option in options:
-        key, equals, value = option.partition("=")
-        if not equals:
-            raise UsageError(f"-o wants KEY=VALUE (got {option!r})")
-        section, dot, name = key.strip().rpartition(".")
-        made[f"{section if dot else 'architecture'}.options.{name}"] = value.strip()
+    for key, value in read_pairs("-o", options).items():
+        section, dot, name = key.rpartition(".")
+        made[f"{section if dot else 'architecture'}.options.{name}"] = value
     return made
 
 
@@ -69,4 +63,4 @@ def _architecture_options(plugin: str, off: tuple[str, ...]) -> set[str]:
     model = manager.find(ModelSpec, plugin).spec
     if isinstance(model, RecipeSpec):
         model = manager.find(ArchitectureSpec, model.architecture).spec
-    return set(field_types(model.options))
+    return {field.name for field in dataclasses.fields(model.options)}
