@@ -36,7 +36,7 @@ from ganbench.record.directory import RunDirectory
 from ganbench.record.events import Evaluated, Event, Message, Progressed, Started
 from ganbench.record.record import RunRecord
 from ganbench.run.plan import RunPlan, plan_run
-from ganbench.run.run import Run
+from ganbench.run.lifecycle import Run
 
 logger = logging.getLogger(__name__)
 
