@@ -60,6 +60,13 @@ if TYPE_CHECKING:
     from ganbench.plugin.manager import PluginManager as PluginManager
     from ganbench.record.directory import RunDirectory as RunDirectory
     from ganbench.record.directory import RunLock as RunLock
+    from ganbench.record.events import Ended as Ended
+    from ganbench.record.events import Evaluated as Evaluated
+    from ganbench.record.events import Event as Event
+    from ganbench.record.events import Message as Message
+    from ganbench.record.events import Progressed as Progressed
+    from ganbench.record.events import Saved as Saved
+    from ganbench.record.events import Started as Started
     from ganbench.record.files import remove_leftovers as remove_leftovers
     from ganbench.record.files import write_text as write_text
     from ganbench.record.machine import Place as Place
@@ -76,14 +83,19 @@ if TYPE_CHECKING:
     from ganbench.record.serialise import encode as encode
     from ganbench.report.status_line import StatusLine as StatusLine
     from ganbench.report.stream import print_text as print_text
+    from ganbench.run import run as run
     from ganbench.run.build import Materials as Materials
+    from ganbench.run.call import StoredRun as StoredRun
+    from ganbench.run.call import load as load
+    from ganbench.run.call import plan as plan
+    from ganbench.run.call import resume as resume
     from ganbench.run.checkpoint import load_checkpoint as load_checkpoint
     from ganbench.run.checkpoint import save_checkpoint as save_checkpoint
+    from ganbench.run.lifecycle import Run as Run
     from ganbench.run.machine import choose_device as choose_device
     from ganbench.run.machine import keep_freed_memory as keep_freed_memory
     from ganbench.run.plan import RunPlan as RunPlan
     from ganbench.run.plan import plan_run as plan_run
-    from ganbench.run.run import Run as Run
     from ganbench.spec import API_VERSION as API_VERSION
     from ganbench.spec import ArchitectureSpec as ArchitectureSpec
     from ganbench.spec import AugmentationSpec as AugmentationSpec
@@ -137,7 +149,10 @@ _HOME_OF = {
     "Dataset": "ganbench.data.source",
     "DatasetSpec": "ganbench.spec",
     "Discriminate": "ganbench.training.objective",
+    "Ended": "ganbench.record.events",
+    "Evaluated": "ganbench.record.events",
     "Evaluation": "ganbench.record.record",
+    "Event": "ganbench.record.events",
     "ExecutorSpec": "ganbench.spec",
     "Extractor": "ganbench.evaluation.protocol",
     "ExtractorContext": "ganbench.evaluation.protocol",
@@ -160,6 +175,7 @@ _HOME_OF = {
     "LossSpec": "ganbench.spec",
     "MIXED_MACHINES": "ganbench.record.record",
     "Materials": "ganbench.run.build",
+    "Message": "ganbench.record.events",
     "Metric": "ganbench.evaluation.protocol",
     "MetricSpec": "ganbench.spec",
     "MetricValue": "ganbench.record.record",
@@ -176,25 +192,29 @@ _HOME_OF = {
     "PluginIdentity": "ganbench.spec",
     "PluginManager": "ganbench.plugin.manager",
     "PluginSpec": "ganbench.spec",
+    "Progressed": "ganbench.record.events",
     "Quantity": "ganbench.spec",
     "RUNNERS": "ganbench.config.model",
     "RecipeSpec": "ganbench.spec",
     "Registered": "ganbench.plugin.factory",
     "ReporterSpec": "ganbench.spec",
-    "Run": "ganbench.run.run",
+    "Run": "ganbench.run.lifecycle",
     "RunDirectory": "ganbench.record.directory",
     "RunFailed": "ganbench.errors",
     "RunLock": "ganbench.record.directory",
     "RunPlan": "ganbench.run.plan",
     "RunRecord": "ganbench.record.record",
     "SampleSet": "ganbench.evaluation.protocol",
+    "Saved": "ganbench.record.events",
     "Seen": "ganbench.training.objective",
     "Settings": "ganbench.config.setting",
     "Source": "ganbench.data.source",
     "SpaceSpec": "ganbench.spec",
+    "Started": "ganbench.record.events",
     "StatusLine": "ganbench.report.status_line",
     "StopSignal": "ganbench.cli.execute",
     "StorageError": "ganbench.errors",
+    "StoredRun": "ganbench.run.call",
     "Targets": "ganbench.data.source",
     "Term": "ganbench.training.objective",
     "Translation": "ganbench.training.networks",
@@ -219,13 +239,17 @@ _HOME_OF = {
     "keep_freed_memory": "ganbench.run.machine",
     "keep_in_cache": "ganbench.cache",
     "labels_of": "ganbench.evaluation.protocol",
+    "load": "ganbench.run.call",
     "load_checkpoint": "ganbench.run.checkpoint",
     "load_optimizer_state": "ganbench.training.optimizers",
     "logits_of": "ganbench.evaluation.protocol",
+    "plan": "ganbench.run.call",
     "plan_run": "ganbench.run.plan",
     "print_text": "ganbench.report.stream",
     "read_pairs": "ganbench.config.values",
     "remove_leftovers": "ganbench.record.files",
+    "resume": "ganbench.run.call",
+    "run": "ganbench.run",
     "save_checkpoint": "ganbench.run.checkpoint",
     "score_modes": "ganbench.evaluation.statistics",
     "setting": "ganbench.config.setting",

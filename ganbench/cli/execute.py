@@ -20,8 +20,8 @@ from ganbench.record.directory import RunDirectory
 from ganbench.record.events import Event, Started
 from ganbench.record.record import RunRecord
 from ganbench.report.live_run import LineScreen, make_screen
+from ganbench.run.lifecycle import Run, run_directory_name
 from ganbench.run.plan import RunPlan
-from ganbench.run.run import Run, run_directory_name
 
 
 class StopSignal:

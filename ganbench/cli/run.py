@@ -59,7 +59,7 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
     _refuse_contradictions(flags)
     plan = plan_flags(flags, manager)
     if flags["dry_run"]:
-        click.echo(describe(plan))
+        click.echo(plan.describe())
         return 0
     from ganbench.cli.execute import execute_new
 
@@ -120,27 +120,6 @@ def _refuse_contradictions(flags: dict[str, Any]) -> None:
         raise UsageError("--metric and --no-eval contradict each other", hint="give one of them")
     if flags["dry_run"] and flags["as_json"]:
         raise UsageError("--dry-run prints TOML, and --json asks for a record", hint="give one of them")
-
-
-def describe(plan: RunPlan) -> str:
-    """Return the configuration as TOML lines with the origin of each value behind it."""
-    from ganbench.config.resolve import flatten
-
-    lines, section = [f"# metrics: {', '.join(p.name for p in plan.metrics) or 'none'}"], ""
-    for path, value in flatten(plan.config).items():
-        parent, _, leaf = path.rpartition(".")
-        if parent != section:
-            section = parent
-            lines += ["", f"[{section}]"]
-        origin = plan.origins.get(path, "default")
-        lines.append(f"{_toml(leaf, value):<44} # {origin}")
-    return "\n".join(lines)
-
-
-def _toml(leaf: str, value: object) -> str:
-    from ganbench.config.toml import dump_settings
-
-    return dump_settings({leaf: value}).strip().replace("\n", " ") if value is not None else f"# {leaf} is unset"
 
 
 def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:

@@ -35,8 +35,8 @@ from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
 from ganbench.record.events import Evaluated, Event, Message, Progressed, Started
 from ganbench.record.record import RunRecord
-from ganbench.run.plan import RunPlan, plan_run
 from ganbench.run.lifecycle import Run
+from ganbench.run.plan import RunPlan, plan_run
 
 logger = logging.getLogger(__name__)
 

@@ -71,7 +71,7 @@ class LineScreen:
 
     def _start(self, directory: Path, description: str) -> None:
         """Name the run directory first, and open its log."""
-        from ganbench.run.run import run_directory_name
+        from ganbench.run.lifecycle import run_directory_name
 
         with contextlib.suppress(OSError):
             self._log = _LogFile(directory / "log.txt", encoding="utf-8")

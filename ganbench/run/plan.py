@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ganbench.config.resolve import Layer, Resolved, resolve
+from ganbench.config.resolve import Layer, Resolved, flatten, resolve
+from ganbench.config.toml import dump_settings
 from ganbench.evaluation.naming import PlannedMetric, plan_metrics
 from ganbench.plugin.factory import Registered
 from ganbench.plugin.manager import PluginManager
@@ -26,6 +27,17 @@ class RunPlan(Resolved):
         used += [manager.find(MetricSpec, one.spec.name) for one in self.metrics]
         used += [manager.find(ExtractorSpec, one.extractor_name) for one in self.metrics if one.extractor_name]
         return tuple(dict.fromkeys(one.identity() for one in used))
+
+    def describe(self) -> str:
+        """Return the configuration as TOML lines with the origin of each value behind it."""
+        lines, section = [f"# metrics: {', '.join(one.name for one in self.metrics) or 'none'}"], ""
+        for path, value in flatten(self.config).items():
+            parent, _, leaf = path.rpartition(".")
+            if parent != section:
+                section = parent
+                lines += ["", f"[{section}]"]
+            lines.append(f"{_toml(leaf, value):<44} # {self.origins.get(path, 'default')}")
+        return "\n".join(lines)
 
 
 def plan_run(manager: PluginManager, name: str, layers: Iterable[Layer] = (), options: Mapping[str, str] | None = None) -> RunPlan:
@@ -56,3 +68,7 @@ def _metrics(resolved: Resolved, manager: PluginManager) -> tuple[PlannedMetric,
     metrics = {r.spec.name: r.spec for r in manager.specs(MetricSpec)}
     extractors = {r.spec.name: r.spec for r in manager.specs(ExtractorSpec)}
     return plan_metrics(names, metrics, extractors, spec.extractor)
+
+
+def _toml(leaf: str, value: object) -> str:
+    return dump_settings({leaf: value}).strip().replace("\n", " ") if value is not None else f"# {leaf} is unset"

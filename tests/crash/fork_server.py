@@ -37,7 +37,7 @@ _IMPORTED = (
     "ganbench.cli.table",
     "ganbench.record.curves",
     "ganbench.report.stream",
-    "ganbench.run.run",
+    "ganbench.run.lifecycle",
     "ganbench_dcgan.networks",
     "ganbench_datasets.digits",
     "ganbench_datasets.folder",

@@ -71,7 +71,7 @@ def test_a_signal_while_the_threads_are_calibrated_loses_nothing(
 ) -> None:
     """The run exists already: it is saved before its first evaluation, and goes on with that."""
     assert call(*tiny, "--out", "whole").code == 0
-    child = launch(*tiny, "--out", "run", signal_at={"function": "ganbench.run.run:count_flops", "number": signal.SIGINT})
+    child = launch(*tiny, "--out", "run", signal_at={"function": "ganbench.run.lifecycle:count_flops", "number": signal.SIGINT})
     assert child.wait() == 130, child.stderr
     assert "interrupted at 0.0 of 0.6 kimg; go on with: ganbench run --resume run" in child.stderr
     assert [p.name[:12] for p in list_checkpoints(tmp_path / "run" / "checkpoints")] == ["0" * 12]

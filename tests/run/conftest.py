@@ -14,10 +14,10 @@ from ganbench.config.resolve import Layer
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
 from ganbench.record.record import RunRecord
-from ganbench.run import run as run_module
+from ganbench.run import lifecycle
 from ganbench.run.build import Materials
+from ganbench.run.lifecycle import Run
 from ganbench.run.plan import plan_run
-from ganbench.run.run import Run
 
 TINY = {
     "architecture.options.latent_dim": 6,
@@ -55,7 +55,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the drawing at a run's end, which takes longer than these runs; its tests are with the results."""
-    monkeypatch.setattr(run_module, "save_curves", lambda *_: None)
+    monkeypatch.setattr(lifecycle, "save_curves", lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

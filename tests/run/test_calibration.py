@@ -13,7 +13,7 @@ import torch
 
 from ganbench.run import calibration
 from ganbench.run.calibration import candidate_counts, choose_threads, count_flops
-from ganbench.run.run import Run
+from ganbench.run.lifecycle import Run
 from ganbench.training.algorithm import execute
 from ganbench.training.rehearsal import undone
 from ganbench.training.seeding import global_state

@@ -13,8 +13,8 @@ from ganbench.errors import ConfigError, Diverged, Interrupted, UsageError
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
 from ganbench.record.grid import read_grid
+from ganbench.run.lifecycle import Run
 from ganbench.run.plan import plan_run
-from ganbench.run.run import Run
 from ganbench.training.networks import Networks
 from ganbench.training.sampling import SampleStream
 

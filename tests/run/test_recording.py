@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from ganbench.record.record import Evaluation
+from ganbench.run.lifecycle import Run
 from ganbench.run.recording import config_values, has_collapsed, trajectory_hash
-from ganbench.run.run import Run
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ganbench.record.directory import RunDirectory
 from ganbench.record.find import load_run
 from ganbench.record.serialise import from_json
 from ganbench.run.checkpoint import load_checkpoint
-from ganbench.run.run import Run, run_directory_name
+from ganbench.run.lifecycle import Run, run_directory_name
 
 Weights = dict[str, torch.Tensor]
 NO_EVALUATION: dict[str, Any] = {"evaluation.metrics": ()}
@@ -175,11 +175,11 @@ def test_a_run_that_goes_on_elsewhere_says_so(
 ) -> None:
     """Its speed is of neither machine; once mixed, it stays mixed."""
     from ganbench.record.record import Key
-    from ganbench.run import recording, run
+    from ganbench.run import lifecycle, recording
 
     directory = interrupted(new_run, tmp_path, NO_EVALUATION, 2)
     with monkeypatch.context() as patch:
-        for module in (recording, run):
+        for module in (lifecycle, recording):
             patch.setattr(module, "hardware_key", lambda _: Key.of(cpu="another"))
         with pytest.raises(Interrupted):
             new_run(NO_EVALUATION, should_stop=lambda: True).resume(RunDirectory.resume(directory.path))
@@ -202,13 +202,13 @@ def test_the_time_of_every_session_is_counted(new_run: Callable[..., Run], tmp_p
 @pytest.mark.parametrize("change", ["device", "evaluation_keys"])
 def test_a_run_is_not_mixed_with_another(new_run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
     """A checkpoint of another kind of device, or measured otherwise, is refused."""
-    from ganbench.run import run
+    from ganbench.run import lifecycle
 
     directory = interrupted(new_run, tmp_path, {}, 2)
     state = load_checkpoint(directory.checkpoints_path)
     assert state is not None
     state[change] = {"device": "cuda", "evaluation_keys": ["0" * 12]}[change]
-    monkeypatch.setattr(run, "load_checkpoint", lambda _: state)
+    monkeypatch.setattr(lifecycle, "load_checkpoint", lambda _: state)
     message = {
         "device": "the run began on cuda, this is cpu; resume it where there is a GPU",
         "evaluation_keys": "a metric or its extractor's",

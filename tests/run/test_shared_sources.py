@@ -9,7 +9,7 @@ import pytest
 
 from ganbench.errors import Interrupted, UsageError
 from ganbench.record.directory import RunDirectory
-from ganbench.run.run import Run
+from ganbench.run.lifecycle import Run
 
 PLUGIN = """
 from ganbench import ArchitectureSpec

@@ -17,7 +17,7 @@ from ganbench.evaluation.evaluator import Evaluator
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.event_log import read_events
 from ganbench.run import clock, trainer
-from ganbench.run.run import Run
+from ganbench.run.lifecycle import Run
 from ganbench.training.eager_runner import EagerRunner
 
 Weights = dict[str, torch.Tensor]
