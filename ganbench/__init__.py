@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ganbench.cache import tensors_to_bytes as tensors_to_bytes
     from ganbench.cli.completion import complete_plugins as complete_plugins
     from ganbench.cli.completion import complete_words as complete_words
-    from ganbench.cli.execute import StopSignal as StopSignal
     from ganbench.cli.main import Invocation as Invocation
+    from ganbench.cli.run import StopSignal as StopSignal
     from ganbench.config.model import KERNELS as KERNELS
     from ganbench.config.model import RUNNERS as RUNNERS
     from ganbench.config.model import OptimizerConfig as OptimizerConfig
@@ -212,7 +212,7 @@ _HOME_OF = {
     "SpaceSpec": "ganbench.spec",
     "Started": "ganbench.record.events",
     "StatusLine": "ganbench.report.status_line",
-    "StopSignal": "ganbench.cli.execute",
+    "StopSignal": "ganbench.cli.run",
     "StorageError": "ganbench.errors",
     "StoredRun": "ganbench.run.call",
     "Targets": "ganbench.data.source",

@@ -1,20 +1,32 @@
-"""``ganbench run``: flags to layers of settings, layers to a configuration, and a session that runs it."""
+"""``ganbench run``: flags to layers of settings, layers to a plan, and the run of it, with signals, logging and progress."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganbench.cli.main import Invocation
 from ganbench.cli.options import GroupedCommand, run_options
-from ganbench.errors import UsageError
+from ganbench.errors import Interrupted, UsageError
+from ganbench.record.directory import RunDirectory, run_directory_name
+from ganbench.record.events import Event, Started
+from ganbench.record.record import RunRecord
+from ganbench.report.live_run import LineScreen, make_screen
 
 if TYPE_CHECKING:
     from ganbench.plugin.manager import PluginManager
+    from ganbench.run.lifecycle import Run
     from ganbench.run.plan import RunPlan
-
 
 _FLAG_PATHS = {
     "loss": "loss.name",
@@ -61,9 +73,7 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
     if flags["dry_run"]:
         click.echo(plan.describe())
         return 0
-    from ganbench.cli.execute import execute_new
-
-    return execute_new(plan, manager, out=flags["out"], quiet=flags["quiet"], as_json=flags["as_json"], debug=debug)
+    return _start(plan, manager, flags, debug)
 
 
 def plan_flags(flags: dict[str, Any], manager: PluginManager) -> RunPlan:
@@ -128,12 +138,146 @@ def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
     extra = [p.opts[0] for p in command.params if p.name not in allowed and flags[str(p.name)] not in (None, (), False)]
     if extra:
         raise UsageError(f"--resume takes the run's own configuration; {extra[0]} cannot be given with it", hint="leave it out")
-    from ganbench.cli.execute import execute_resumed
-    from ganbench.record.directory import RunDirectory
-
     with RunDirectory.resume(flags["resume"]) as directory:
         own = dict.fromkeys(flags) | {"config_file": directory.config_path, "options": (), "settings": (), "metrics": (), "no_eval": False}
         plan = plan_flags(own, manager)
-        return execute_resumed(
-            directory, plan, manager, force=bool(flags["force"]), quiet=flags["quiet"], as_json=flags["as_json"], debug=debug
-        )
+        return _execute(plan, manager, lambda run: run.resume(directory, force=bool(flags["force"])), StopSignal(), flags, debug)
+
+
+def _start(plan: RunPlan, manager: PluginManager, flags: dict[str, Any], debug: bool) -> int:
+    """Run from the start and return the exit code."""
+    stop, out = StopSignal(), flags["out"]
+    if out is not None:
+        out = out.resolve() if ".." in out.parts else out  # `new/../old` must not make `new`
+        RunDirectory.check_free(out)  # before the data are read; and again when the directory is made
+
+    def choose(dataset_name: str) -> RunDirectory:
+        config = plan.config
+        stop.training = True  # from here on there is something to keep
+        if out is not None:
+            return RunDirectory.create_at(out)
+        return RunDirectory.create(name=config.name, dataset=dataset_name, seed=config.training.seed)
+
+    return _execute(plan, manager, lambda run: run.start(choose), stop, flags, debug)
+
+
+def _execute(
+    plan: RunPlan, manager: PluginManager, execute: Callable[[Run], RunRecord], stop: StopSignal, flags: dict[str, Any], debug: bool
+) -> int:
+    """Build a run, execute it, print what came of it, and return the exit code."""
+    screen = make_screen(quiet=flags["quiet"])
+    with _logging(debug, screen), stop.listening():
+        from ganbench.run.lifecycle import Run
+
+        try:
+            with screen:
+                record = execute(Run(plan, manager, listeners=(stop.listen, screen), should_stop=stop))
+        except Interrupted as error:
+            assert stop.directory is not None
+            raise Interrupted(str(error), hint=f"go on with: ganbench run --resume {run_directory_name(stop.directory)}") from error
+        except Exception:
+            logging.getLogger("ganbench").debug("the run failed", exc_info=True)
+            raise
+    assert stop.directory is not None
+    _print_result(record, stop.directory, as_json=flags["as_json"], quiet=flags["quiet"])
+    return 0 if record.status == "complete" else 3
+
+
+class StopSignal:
+    """Ctrl-C or SIGTERM: before training it ends the program; in training the first asks for a checkpoint, the second kills."""
+
+    def __init__(self) -> None:
+        self.training = False
+        self.requested = False
+        self.directory: Path | None = None
+
+    def __call__(self) -> bool:
+        """Tell whether training should stop."""
+        return self.requested
+
+    def listen(self, event: Event) -> None:
+        """Learn from a run where it lies, and that there is something to keep."""
+        if isinstance(event, Started):
+            self.training, self.directory = True, event.directory
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Handle the signals inside the block."""
+        handled = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self._handle) for number in handled}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self.training:
+            raise KeyboardInterrupt
+        self.requested = True
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_DFL)
+        # Past Python's buffers, which the signal may have caught in the middle of a write; a live line hides the cursor, and the second
+        # signal leaves no time to show it again.
+        show_cursor = "\x1b[?25h\r\n" if os.isatty(2) else ""
+        with contextlib.suppress(OSError):
+            os.write(2, f"{show_cursor}ganbench: stopping after this step and saving; Ctrl-C again kills\n".encode())
+
+
+@contextlib.contextmanager
+def _logging(debug: bool, screen: LineScreen) -> Iterator[None]:
+    """Send warnings to stderr as one line each, and everything to the run's log once there is one."""
+    root, ours = logging.getLogger(), logging.getLogger("ganbench")
+    handler = _LineHandler(screen, logging.DEBUG if debug else logging.WARNING)
+    before = root.level, ours.level
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    ours.setLevel(logging.DEBUG)
+    with warnings.catch_warnings():
+        logging.captureWarnings(True)
+        warnings.simplefilter("once")
+        try:
+            yield
+        finally:
+            logging.captureWarnings(False)
+            root.removeHandler(handler)
+            root.setLevel(before[0])
+            ours.setLevel(before[1])
+
+
+class _LineHandler(logging.Handler):
+    """Prints records as ``warning: text``, and what is downloaded, so that nobody waits without knowing for what.
+
+    Args:
+        screen: prints them.
+        least: the lowest level that is printed.
+    """
+
+    def __init__(self, screen: LineScreen, least: int) -> None:
+        super().__init__()
+        self._screen, self._least = screen, least
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = " ".join(record.getMessage().split())
+        if record.name == "ganbench.download":
+            self._screen.notice(text)
+        elif record.levelno >= self._least and record.name != "py.warnings":  # other libraries' warnings belong in the log
+            self._screen.message(f"{record.levelname.lower()}: {text}")
+
+
+def _print_result(record: RunRecord, directory: Path, *, as_json: bool, quiet: bool) -> None:
+    """Print the record or the table on stdout, then one sentence."""
+    from ganbench.report.run_sentence import result_sentence
+
+    sentence = result_sentence(record, run_directory_name(directory))
+    if as_json:
+        from ganbench.record.serialise import to_json
+
+        click.echo(to_json(record))
+        if not quiet:
+            click.echo(sentence, err=True)
+        return
+    from ganbench.report.stream import print_records
+
+    print_records([record], file=sys.stdout)
+    click.echo(sentence)

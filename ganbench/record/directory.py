@@ -307,3 +307,10 @@ def _slug(text: str) -> str:
     """Return ``text`` as one part of a file name."""
     slug = re.sub(r"[^A-Za-z0-9_+.]+", "-", text).strip("-.")
     return slug[-60:].strip("-.") or "run"
+
+
+def run_directory_name(path: Path) -> str:
+    """Return a run directory as a command line would name it."""
+    with contextlib.suppress(ValueError):
+        return str(path.resolve().relative_to(Path.cwd()))
+    return str(path)

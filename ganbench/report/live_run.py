@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganbench.record.directory import run_directory_name
 from ganbench.record.events import Evaluated, Event, Message, Progressed, Started
 from ganbench.record.record import Evaluation
 
@@ -71,8 +72,6 @@ class LineScreen:
 
     def _start(self, directory: Path, description: str) -> None:
         """Name the run directory first, and open its log."""
-        from ganbench.run.lifecycle import run_directory_name
-
         with contextlib.suppress(OSError):
             self._log = _LogFile(directory / "log.txt", encoding="utf-8")
             self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -245,10 +244,3 @@ def _machines_mixed(state: dict[str, Any], keys: Keys) -> bool:
     if mixed:
         logger.warning("this run began on another machine; its times and its speed are a mixture of both")
     return mixed
-
-
-def run_directory_name(path: Path) -> str:
-    """Return a run directory as a command line would name it."""
-    with contextlib.suppress(ValueError):
-        return str(path.resolve().relative_to(Path.cwd()))
-    return str(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ganbench.cli.execute import _logging
+from ganbench.cli.run import _logging
 from ganbench.record.events import Message, Progressed, Started
 from ganbench.report import live_run as progress
 from ganbench.report.live_run import LineScreen, LiveScreen, duration, make_screen

@@ -32,7 +32,6 @@ _IMPORTED = (
     "torchvision.datasets",
     "ganbench.cli.run",
     "ganbench.cli.main",
-    "ganbench.cli.execute",
     "ganbench.cli.show",
     "ganbench.cli.table",
     "ganbench.record.curves",

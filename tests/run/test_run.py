@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from ganbench.errors import ConfigError, Interrupted, UsageError
-from ganbench.record.directory import RunDirectory
+from ganbench.record.directory import RunDirectory, run_directory_name
 from ganbench.record.find import load_run
 from ganbench.record.serialise import from_json
 from ganbench.run.checkpoint import load_checkpoint
-from ganbench.run.lifecycle import Run, run_directory_name
+from ganbench.run.lifecycle import Run
 
 Weights = dict[str, torch.Tensor]
 NO_EVALUATION: dict[str, Any] = {"evaluation.metrics": ()}
