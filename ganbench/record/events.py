@@ -88,7 +88,7 @@ Listener = Callable[[Event], None]
 """Whoever wants to know what happens in a run."""
 
 
-class Audience:
+class Listeners:
     """The listeners of a run. One that raises is named in a warning and not told again; it never ends the run.
 
     Args:

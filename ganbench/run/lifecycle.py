@@ -17,7 +17,7 @@ from ganbench.plugin.manager import PluginManager
 from ganbench.record.curves import save_curves
 from ganbench.record.directory import RunDirectory
 from ganbench.record.event_log import EventLog
-from ganbench.record.events import Audience, Ended, Evaluated, Event, Listener, Message, Started
+from ganbench.record.events import Ended, Evaluated, Event, Listener, Listeners, Message, Started
 from ganbench.record.files import write_text
 from ganbench.record.grid import save_strip
 from ganbench.record.machine import Place, hardware_key, software_key
@@ -59,7 +59,7 @@ class Run:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.plan, self._manager, self._should_stop = plan, manager, should_stop
-        self._audience = Audience([*listeners, _hooks(manager)])
+        self._listeners = Listeners([*listeners, _hooks(manager)])
         self._environment: tuple[Mapping[str, str], ...] = tuple(manager.call("ganbench_environment"))
         self._created = utc_now()
         began = time.perf_counter()
@@ -112,7 +112,7 @@ class Run:
         materials, algorithm, device = self.materials, self.materials.algorithm, self.materials.device
         clock = Clock(device, None if state is None else state["seconds"])
         clock.seconds["startup"] += self._startup_seconds
-        self._audience.tell(self._started(directory, resumed=state is not None))
+        self._listeners.tell(self._started(directory, resumed=state is not None))
         with clock.measure("calibration"):
             threads = self._choose_threads(state)
             flops = count_flops(algorithm, device)
@@ -129,14 +129,14 @@ class Run:
             machines_mixed=state is not None and _machines_mixed(state, keys),
             environment=self._environment,
         )
-        self._audience.tell(Message(text=self._execution(facts, chosen.runner.name)))
+        self._listeners.tell(Message(text=self._execution(facts, chosen.runner.name)))
         with contextlib.closing(materials.sampler), EventLog(directory.events_path) as log:
             if state is None:
                 log.truncate(0)
 
             def tell(event: Event) -> None:
                 log.write_event(event)  # first, and unguarded: a number that is not written down ends the run
-                self._audience.tell(event)
+                self._listeners.tell(event)
 
             after_step = self._after_step if self._manager.implementations("ganbench_after_step") else None
             trainer = Trainer(materials, chosen.runner, directory, log, clock, facts, tell, self._should_stop, after_step)
@@ -166,11 +166,11 @@ class Run:
         save_curves(directory, record)
         save_strip(directory)
         directory.finish(record)
-        self._audience.tell(Ended(record=record))
+        self._listeners.tell(Ended(record=record))
         return record
 
     def _end_early(self, trainer: Trainer, status: Status, detail: str) -> None:
-        self._audience.tell(Ended(record=trainer.write_partial_record(status, detail)))
+        self._listeners.tell(Ended(record=trainer.write_partial_record(status, detail)))
 
     def _choose_threads(self, state: dict[str, Any] | None) -> Threads:
         """Measure a new run's thread count; a resumed run keeps its own, because another count sums in another order."""
