@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ganbench.config.model import KERNELS as KERNELS
     from ganbench.config.model import RUNNERS as RUNNERS
     from ganbench.config.model import OptimizerConfig as OptimizerConfig
-    from ganbench.config.resolve import Layer as Layer
     from ganbench.config.setting import Settings as Settings
     from ganbench.config.setting import setting as setting
     from ganbench.config.values import build_options as build_options
@@ -63,8 +62,10 @@ if TYPE_CHECKING:
     from ganbench.record.events import Ended as Ended
     from ganbench.record.events import Evaluated as Evaluated
     from ganbench.record.events import Event as Event
+    from ganbench.record.events import Listener as Listener
     from ganbench.record.events import Message as Message
     from ganbench.record.events import Progressed as Progressed
+    from ganbench.record.events import ReporterContext as ReporterContext
     from ganbench.record.events import Saved as Saved
     from ganbench.record.events import Started as Started
     from ganbench.record.files import remove_leftovers as remove_leftovers
@@ -95,7 +96,6 @@ if TYPE_CHECKING:
     from ganbench.run.machine import choose_device as choose_device
     from ganbench.run.machine import keep_freed_memory as keep_freed_memory
     from ganbench.run.plan import RunPlan as RunPlan
-    from ganbench.run.plan import plan_run as plan_run
     from ganbench.spec import API_VERSION as API_VERSION
     from ganbench.spec import ArchitectureSpec as ArchitectureSpec
     from ganbench.spec import AugmentationSpec as AugmentationSpec
@@ -171,7 +171,7 @@ _HOME_OF = {
     "Judgement": "ganbench.training.objective",
     "KERNELS": "ganbench.config.model",
     "Key": "ganbench.record.record",
-    "Layer": "ganbench.config.resolve",
+    "Listener": "ganbench.record.events",
     "LossSpec": "ganbench.spec",
     "MIXED_MACHINES": "ganbench.record.record",
     "Materials": "ganbench.run.build",
@@ -197,6 +197,7 @@ _HOME_OF = {
     "RUNNERS": "ganbench.config.model",
     "RecipeSpec": "ganbench.spec",
     "Registered": "ganbench.plugin.factory",
+    "ReporterContext": "ganbench.record.events",
     "ReporterSpec": "ganbench.spec",
     "Run": "ganbench.run.lifecycle",
     "RunDirectory": "ganbench.record.directory",
@@ -244,7 +245,6 @@ _HOME_OF = {
     "load_optimizer_state": "ganbench.training.optimizers",
     "logits_of": "ganbench.evaluation.protocol",
     "plan": "ganbench.run.call",
-    "plan_run": "ganbench.run.plan",
     "print_text": "ganbench.report.stream",
     "read_pairs": "ganbench.config.values",
     "remove_leftovers": "ganbench.record.files",

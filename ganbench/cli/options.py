@@ -78,6 +78,14 @@ _RUN_GROUPS: dict[str, list[Callable[[F], F]]] = {
     ],
     "Output": [
         option("--json", "as_json", is_flag=True, help="Print the record as JSON on stdout, and nothing else there."),
+        option(
+            "--reporter",
+            "reporters",
+            multiple=True,
+            metavar="NAME",
+            shell_complete=complete_plugins("reporter"),
+            help="Tell a plugin what happens; -o NAME.KEY=VALUE for its options.",
+        ),
         option("--quiet", is_flag=True, help="No progress on stderr."),
         option("--debug", is_flag=True, help="Show tracebacks and debug messages."),
     ],

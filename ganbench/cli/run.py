@@ -19,7 +19,7 @@ from ganbench.cli.main import Invocation
 from ganbench.cli.options import GroupedCommand, run_options
 from ganbench.errors import Interrupted, UsageError
 from ganbench.record.directory import RunDirectory, run_directory_name
-from ganbench.record.events import Event, Started
+from ganbench.record.events import Event, ReporterContext, Started
 from ganbench.record.record import RunRecord
 from ganbench.report.live_run import LineScreen, make_screen
 
@@ -61,11 +61,13 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
 
     The first line on stderr names the run directory; the last line of the output is the result in one sentence.
     """
+    from ganbench.cli.reporters import choose_reporters
     from ganbench.plugin.manager import PluginManager
 
     debug = invocation.debug or flags["debug"]
     _check_environment()
     manager = PluginManager(off=(*invocation.off, *flags["off"]))
+    flags["reporters"], flags["options"] = choose_reporters(manager, flags["reporters"], flags["options"])
     if flags["resume"] is not None:
         return _resume(flags, manager, debug)
     _refuse_contradictions(flags)
@@ -134,7 +136,7 @@ def _refuse_contradictions(flags: dict[str, Any]) -> None:
 
 def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
     """Go on with a run; its own config.toml decides everything."""
-    allowed = {"resume", "force", "quiet", "as_json", "debug", "off"}
+    allowed = {"resume", "force", "reporters", "quiet", "as_json", "debug", "off"}
     extra = [p.opts[0] for p in command.params if p.name not in allowed and flags[str(p.name)] not in (None, (), False)]
     if extra:
         raise UsageError(f"--resume takes the run's own configuration; {extra[0]} cannot be given with it", hint="leave it out")
@@ -165,13 +167,14 @@ def _execute(
     plan: RunPlan, manager: PluginManager, execute: Callable[[Run], RunRecord], stop: StopSignal, flags: dict[str, Any], debug: bool
 ) -> int:
     """Build a run, execute it, print what came of it, and return the exit code."""
-    screen = make_screen(quiet=flags["quiet"])
+    screen, context = make_screen(quiet=flags["quiet"]), ReporterContext(quiet=flags["quiet"])
+    reporters = [one.build(context) for one in flags["reporters"]]
     with _logging(debug, screen), stop.listening():
         from ganbench.run.lifecycle import Run
 
         try:
             with screen:
-                record = execute(Run(plan, manager, listeners=(stop.listen, screen), should_stop=stop))
+                record = execute(Run(plan, manager, listeners=(stop.listen, screen, *reporters), should_stop=stop))
         except Interrupted as error:
             assert stop.directory is not None
             raise Interrupted(str(error), hint=f"go on with: ganbench run --resume {run_directory_name(stop.directory)}") from error

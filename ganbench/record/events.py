@@ -88,6 +88,14 @@ Listener = Callable[[Event], None]
 """Whoever wants to know what happens in a run."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReporterContext:
+    """What a reporter that a plugin registers is told before the run."""
+
+    quiet: bool = False
+    """Whether the user wants nothing on the screen."""
+
+
 class Listeners:
     """The listeners of a run. One that raises is named in a warning and not told again; it never ends the run.
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganbench import IndexStream, Layer, Materials, PluginManager, Run, RunDirectory, plan_run, stream
+from ganbench import IndexStream, Materials, PluginManager, Run, RunDirectory, plan, stream
 from ganbench_bench.step.plain_networks import plain
 from ganbench_kernels import use_implementation
 
@@ -49,11 +49,11 @@ class Harness:
     def __init__(self, plugin: str, settings: Mapping[str, object], directory: Path, **training: object) -> None:
         manager = PluginManager()
         settings = {**NEVER, **settings, **{f"training.{name}": value for name, value in training.items()}}
-        plan = plan_run(manager, plugin, [Layer(origin="benchmark", settings=settings)])
-        self._kernels = plan.config.training.kernels
+        planned = plan(plugin, settings=settings, manager=manager)
+        self._kernels = planned.config.training.kernels
         self._open = contextlib.ExitStack()
         with use_implementation(self._kernels):
-            run = Run(plan, manager)
+            run = Run(planned, manager)
             self.materials: Materials = run.materials
             self.device = self.materials.device
             networks = self.materials.networks.generator, self.materials.networks.discriminator
