@@ -55,6 +55,13 @@ def test_every_choice_is_in_the_software_key(change):
     assert set(change) <= differences
 
 
+def test_many_processes_are_another_way_of_running():
+    """One process is no field, so that the keys of all runs so far stay what they are; which process it is does not matter."""
+    assert "world" not in dict(_software().fields)
+    assert dict(_software(world=4).fields)["world"] == 4
+    assert _software(world=4, rank=3) == _software(world=4)
+
+
 def test_the_index_of_a_gpu_is_not_part_of_the_software():
     """cuda:0 and cuda:1 run the same software."""
     assert _software(device="cuda:0") == _software(device="cuda:1")

@@ -16,6 +16,7 @@ from ganbench.errors import Diverged, Interrupted
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.event_log import read_events
+from ganbench.record.find import load_run
 from ganbench.run import clock, trainer
 from ganbench.run.lifecycle import Run
 from ganbench.training.eager_runner import EagerRunner
@@ -170,6 +171,16 @@ def test_hooks_follow_the_run(watching: Any, trained: Callable[..., Any]) -> Non
     assert watching.evaluations == list(record.evaluations)
     assert watching.records == [record]
     assert "watching: 17" in " ".join(record.notes) or "job: 17" in record.notes
+
+
+def test_hooks_hear_of_an_early_end(watching: Any, trained: Callable[..., Any]) -> None:
+    """The record of an interrupted run is the partial one."""
+    with pytest.raises(Interrupted):
+        trained({"evaluation.metrics": ()}, manager=PluginManager(), should_stop=lambda: len(watching.steps) == 3)
+    (record,) = watching.records
+    assert (record.status, record.work.generator_steps) == ("interrupted", 3)
+    (_, directory), *_ = watching.runs
+    assert load_run(directory) == record
 
 
 def test_a_run_stops_between_two_steps_with_a_checkpoint(trained: Callable[..., Any], new_run: Callable[..., Run]) -> None:
