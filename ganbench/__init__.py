@@ -54,6 +54,14 @@ if TYPE_CHECKING:
     from ganbench.evaluation.statistics import FeatureStatistics as FeatureStatistics
     from ganbench.evaluation.statistics import ModeScores as ModeScores
     from ganbench.evaluation.statistics import score_modes as score_modes
+    from ganbench.fleet.cell_process import run_cell as run_cell
+    from ganbench.fleet.executor import CellOutcome as CellOutcome
+    from ganbench.fleet.executor import CellProgress as CellProgress
+    from ganbench.fleet.executor import CellRequest as CellRequest
+    from ganbench.fleet.executor import CellTask as CellTask
+    from ganbench.fleet.executor import Executor as Executor
+    from ganbench.fleet.executor import ExecutorContext as ExecutorContext
+    from ganbench.fleet.local import LocalExecutor as LocalExecutor
     from ganbench.plugin.factory import Registered as Registered
     from ganbench.plugin.hookspecs import hookimpl as hookimpl
     from ganbench.plugin.manager import PluginManager as PluginManager
@@ -142,6 +150,10 @@ _HOME_OF = {
     "ArraySource": "ganbench.data.source",
     "Augmentation": "ganbench.training.objective",
     "AugmentationSpec": "ganbench.spec",
+    "CellOutcome": "ganbench.fleet.executor",
+    "CellProgress": "ganbench.fleet.executor",
+    "CellRequest": "ganbench.fleet.executor",
+    "CellTask": "ganbench.fleet.executor",
     "CommandSpec": "ganbench.spec",
     "ConfigError": "ganbench.errors",
     "DataContext": "ganbench.data.source",
@@ -153,6 +165,8 @@ _HOME_OF = {
     "Evaluated": "ganbench.record.events",
     "Evaluation": "ganbench.record.record",
     "Event": "ganbench.record.events",
+    "Executor": "ganbench.fleet.executor",
+    "ExecutorContext": "ganbench.fleet.executor",
     "ExecutorSpec": "ganbench.spec",
     "Extractor": "ganbench.evaluation.protocol",
     "ExtractorContext": "ganbench.evaluation.protocol",
@@ -171,7 +185,9 @@ _HOME_OF = {
     "Judgement": "ganbench.training.objective",
     "KERNELS": "ganbench.config.model",
     "Key": "ganbench.record.record",
+    "Layer": "ganbench.config.resolve",
     "Listener": "ganbench.record.events",
+    "LocalExecutor": "ganbench.fleet.local",
     "LossSpec": "ganbench.spec",
     "MIXED_MACHINES": "ganbench.record.record",
     "Materials": "ganbench.run.build",
@@ -250,6 +266,7 @@ _HOME_OF = {
     "remove_leftovers": "ganbench.record.files",
     "resume": "ganbench.run.call",
     "run": "ganbench.run",
+    "run_cell": "ganbench.fleet.cell_process",
     "save_checkpoint": "ganbench.run.checkpoint",
     "score_modes": "ganbench.evaluation.statistics",
     "setting": "ganbench.config.setting",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,11 @@ from ganbench.cli.main import Invocation, switched_off
 from ganbench.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
+    from ganbench.fleet.executor import Executor, ExecutorContext
     from ganbench.fleet.matrix.definition import Definition
     from ganbench.fleet.matrix.ledger import CellRow, MatrixLedger
     from ganbench.fleet.matrix.plan import PlannedCell
-    from ganbench.fleet.matrix.schedule import Result, Rules
+    from ganbench.fleet.matrix.schedule import Result
     from ganbench.report.live_matrix import LineOverview
 
 _PATH = click.Path(path_type=Path)
@@ -34,6 +36,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off.")
 @click.option("--out", type=_PATH, metavar="DIR", help="Folder of the runs.  [default: results/runs/NAME]")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Cells at a time; they share the CPUs.")
+@click.option("--executor", default="local", show_default=True, metavar="NAME", help="What runs the cells.")
+@click.option("-x", "executor_options", multiple=True, metavar="KEY=VALUE", help="Option of the executor.")
 @click.option("--exclusive", is_flag=True, help="Run every cell alone, with all CPUs, whatever --jobs says: for timings.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="For each attempt at a cell.")
 @click.option("--memory-limit", type=click.FloatRange(min=1), metavar="MIB", help="Resident memory of a cell's processes.")
@@ -61,11 +65,12 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
         return _print_status(_folder(_definition(flags, needed=flags["out"] is None), flags["out"]))
     definition = _definition(flags)
     assert definition is not None
-    planned, folder = _plan(definition, flags, off), _folder(definition, flags["out"])
-    rules = _rules(flags)
+    stated, folder = _stated_threads(), _folder(definition, flags["out"])
+    start = _executor_named(flags["executor"], flags["executor_options"], off)
+    planned = _plan(definition, folder, flags["shard"], off)
     if flags["dry_run"]:
-        return _print_plan(planned, rules)
-    return _run(planned, folder, rules, flags)
+        return _print_plan(planned)
+    return _run(planned, folder, start, stated, flags)
 
 
 def _definition(flags: dict[str, Any], *, needed: bool = True) -> Definition | None:
@@ -87,57 +92,71 @@ def _folder(definition: Definition | None, out: Path | None) -> Path:
     return DEFAULT_RUNS / definition.name
 
 
-def _plan(definition: Definition, flags: dict[str, Any], off: tuple[str, ...]) -> tuple[PlannedCell, ...]:
+def _plan(definition: Definition, folder: Path, part: str | None, off: tuple[str, ...]) -> tuple[PlannedCell, ...]:
     from ganbench.fleet.matrix.plan import plan_cells
     from ganbench.fleet.matrix.wanted import expand, read_shard, shard
-    from ganbench.plugin.manager import PluginManager
 
-    if off:
-        PluginManager(off=off)  # a name that nothing has is an error of the call, not of its cells
     cells = expand(definition)
-    if flags["shard"] is not None:
-        cells = shard(cells, *read_shard(flags["shard"]))
-    return plan_cells(cells, _folder(definition, flags["out"]), off)
+    if part is not None:
+        cells = shard(cells, *read_shard(part))
+    return plan_cells(cells, folder, off)
 
 
-def _rules(flags: dict[str, Any]) -> Rules:
-    """Return how cells share this machine.
+def _executor_named(name: str, options: Sequence[str], off: tuple[str, ...]) -> Callable[[ExecutorContext], Executor]:
+    """Return what makes an executor; nothing is started before the cells are known.
+
+    Raises:
+        UsageError: there is none of that name, an option is wrong, or ``off`` holds a name that nothing has.
+    """
+    from ganbench.config.values import build_options, read_pairs
+    from ganbench.plugin.manager import PluginManager
+    from ganbench.spec import ExecutorSpec
+
+    registered = PluginManager(off=off).find(ExecutorSpec, name)
+    chosen = build_options(registered.spec.options, read_pairs("-x", options), name)
+    return functools.partial(registered.build, chosen)
+
+
+def _stated_threads() -> int | None:
+    """Return the threads of one process as the user's environment has them.
 
     Raises:
         UsageError: OMP_NUM_THREADS is no number.
     """
-    from ganbench.fleet.matrix.schedule import Rules, share_threads
-    from ganbench.record.probes import cpu_cores, cpu_quota
-
     stated = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     if stated and not (stated.isdecimal() and int(stated) > 0):
         raise UsageError(f"OMP_NUM_THREADS must be a number of threads, 1 or more (got {stated!r})", hint="unset it")
-    cpus = min(cpu_cores(), max(1, int(cpu_quota() or cpu_cores())))
-    shared, exclusive = share_threads(cpus, flags["jobs"], int(stated) if stated else None)
-    return Rules(
-        shared_threads=shared,
-        exclusive_threads=exclusive,
-        retries=flags["retries"],
-        timeout_seconds=flags["timeout"],
-        memory_limit_mib=flags["memory_limit"],
-    )
+    return int(stated) if stated else None
 
 
-def _run(planned: Sequence[PlannedCell], folder: Path, rules: Rules, flags: dict[str, Any]) -> int:
+def _run(
+    planned: Sequence[PlannedCell],
+    folder: Path,
+    start: Callable[[ExecutorContext], Executor],
+    stated_threads: int | None,
+    flags: dict[str, Any],
+) -> int:
     """Run the cells and print what came of them."""
-    from ganbench.fleet.local import LocalExecutor
+    from ganbench.fleet.executor import ExecutorContext
     from ganbench.fleet.matrix.ledger import MatrixLedger
-    from ganbench.fleet.matrix.schedule import Scheduler
+    from ganbench.fleet.matrix.schedule import Rules, Scheduler, share_threads
 
     ledger = MatrixLedger(folder)
-    executor = LocalExecutor(flags["jobs"])
     waiting = sum(one.directory is not None and not one.is_finished for one in planned)
     with (
         _locked(folder, flags["shard"]),
-        contextlib.closing(executor),
+        contextlib.closing(start(ExecutorContext(jobs=flags["jobs"], folder=folder))) as executor,
         _StopRequests().listening() as stop,
         _overview(waiting, quiet=flags["quiet"]) as audience,
     ):
+        shared, exclusive = share_threads(executor.cpus, executor.slots, executor.machines, stated_threads)
+        rules = Rules(
+            shared_threads=shared,
+            exclusive_threads=exclusive,
+            retries=flags["retries"],
+            timeout_seconds=flags["timeout"],
+            memory_limit_mib=flags["memory_limit"],
+        )
         result = Scheduler(planned, executor, ledger, audience, rules, stop).run()
     _print_result(result, ledger)
     if result.interrupted:
@@ -201,11 +220,10 @@ def _overview(waiting: int, *, quiet: bool) -> LineOverview:
     return (LiveOverview if live else LineOverview)(sys.stderr, waiting, quiet=quiet)
 
 
-def _print_plan(planned: Sequence[PlannedCell], rules: Rules) -> int:
+def _print_plan(planned: Sequence[PlannedCell]) -> int:
     from ganbench.fleet.matrix.schedule import first_row
 
-    rows = [first_row(one, rules) for one in planned]
-    _print_rows(rows)
+    _print_rows([first_row(one) for one in planned])
     return 0
 
 

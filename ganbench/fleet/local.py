@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ganbench.fleet.executor import CellOutcome, CellProgress, CellTask, Ending
+from ganbench.fleet import LocalOptions
+from ganbench.fleet.executor import CellOutcome, CellProgress, CellTask, Ending, ExecutorContext
 from ganbench.fleet.worker import Launch, Printed, Worker, WorkerFailed, kill_group, launch_function, take_in
 from ganbench.record.probes import cpu_cores, cpu_quota
 from ganbench.record.serialise import encode
 
-GRACE_SECONDS = 15.0
-"""Between the request to stop and the end by force."""
 START_SECONDS = 300.0
 """For a worker's imports."""
 _TICK_SECONDS = 0.1
@@ -57,7 +56,7 @@ class LocalExecutor:
         grace_seconds: between the request to stop and the end by force.
     """
 
-    def __init__(self, slots: int, *, grace_seconds: float = GRACE_SECONDS) -> None:
+    def __init__(self, slots: int, *, grace_seconds: float = 15.0) -> None:
         self.slots, self.machines, self._grace = slots, 1, grace_seconds
         self.cpus = min(cpu_cores(), max(1, int(cpu_quota() or cpu_cores())))
         self._running: list[_Attempt] = []
@@ -192,6 +191,11 @@ class LocalExecutor:
             return "failed", f"its process crashed with {number.name}"
         hint = ": by another process, or by the kernel for want of memory" if number == signal.SIGKILL else ""
         return "killed", f"{number.name} from outside ended its process{hint}"
+
+
+def build(options: LocalOptions, context: ExecutorContext) -> LocalExecutor:
+    """Return the executor that ``--executor local`` means."""
+    return LocalExecutor(context.jobs, grace_seconds=options.grace_seconds)
 
 
 def _kill(attempt: _Attempt) -> None:

@@ -65,15 +65,16 @@ class Result:
     interrupted: bool
 
 
-def share_threads(cpus: int, slots: int, stated: int | None = None) -> tuple[int, int]:
+def share_threads(cpus: int, slots: int, machines: int = 1, stated: int | None = None) -> tuple[int, int]:
     """Return the threads of a cell that runs beside others, and of one that runs alone.
 
     Args:
-        cpus: of a machine.
-        slots: cells at a time on that machine.
+        cpus: of one machine.
+        slots: cells at a time.
+        machines: that share them.
         stated: threads of one process as the user's environment has them (OMP_NUM_THREADS), which stands above the division.
     """
-    return stated or max(1, cpus // slots), stated or max(1, cpus)
+    return stated or max(1, cpus * machines // slots), stated or max(1, cpus)
 
 
 def first_row(planned: PlannedCell, rules: Rules | None = None) -> CellRow:

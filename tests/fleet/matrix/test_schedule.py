@@ -243,4 +243,4 @@ def test_a_full_disk_under_the_ledger_ends_the_matrix(matrix: Matrix, monkeypatc
 )
 def test_cpus_are_divided(cpus: int, slots: int, stated: int | None, expected: tuple[int, int]) -> None:
     """OMP_NUM_THREADS stands above it."""
-    assert share_threads(cpus, slots, stated) == expected
+    assert share_threads(cpus, slots, stated=stated) == expected
