@@ -147,7 +147,7 @@ def _run(
         _locked(folder, flags["shard"]),
         contextlib.closing(start(ExecutorContext(jobs=flags["jobs"], folder=folder))) as executor,
         _StopRequests().listening() as stop,
-        _overview(waiting, quiet=flags["quiet"]) as audience,
+        _overview(waiting, quiet=flags["quiet"]) as listener,
     ):
         shared, exclusive = share_threads(executor.cpus, executor.slots, executor.machines, stated_threads)
         rules = Rules(
@@ -157,7 +157,7 @@ def _run(
             timeout_seconds=flags["timeout"],
             memory_limit_mib=flags["memory_limit"],
         )
-        result = Scheduler(planned, executor, ledger, audience, rules, stop).run()
+        result = Scheduler(planned, executor, ledger, listener, rules, stop).run()
     _print_result(result, ledger)
     if result.interrupted:
         raise Interrupted("the matrix was stopped; what is finished is kept", hint="the same command runs the rest")

@@ -1,6 +1,6 @@
 """Which cell runs when: as many as there are slots, then the exclusive ones, one on a machine; again only what something outside ended.
 
-Nothing here starts a process or prints: an executor runs the cells, an audience is told, a ledger keeps the rows.
+Nothing here starts a process or prints: an executor runs the cells, an listener is told, a ledger keeps the rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LOGS = "logs"
 """Folder of what workers print, inside the matrix's."""
 
 
-class Audience(Protocol):
+class MatrixListener(Protocol):
     """Follows a matrix."""
 
     def started(self, row: CellRow) -> None:
@@ -102,7 +102,7 @@ class Scheduler:
         planned: all cells, resolved.
         executor: runs them; closed by the caller.
         ledger: keeps their rows.
-        audience: is told.
+        listener: is told.
         rules: how they share the machine.
         stop_requests: returns how often the user has asked to stop.
     """
@@ -112,11 +112,11 @@ class Scheduler:
         planned: Sequence[PlannedCell],
         executor: Executor,
         ledger: MatrixLedger,
-        audience: Audience,
+        listener: MatrixListener,
         rules: Rules,
         stop_requests: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._executor, self._ledger, self._audience = executor, ledger, audience
+        self._executor, self._ledger, self._listener = executor, ledger, listener
         self._rules, self._stop_requests, self._stops = rules, stop_requests, 0
         self._planned = {one.cell.name: one for one in planned}
         self._rows = {one.cell.name: first_row(one, rules) for one in planned}
@@ -137,7 +137,7 @@ class Scheduler:
         while self._submit() or self._running:
             for happened in self._executor.wait():
                 if isinstance(happened, CellProgress):
-                    self._audience.progressed(happened)
+                    self._listener.progressed(happened)
                 else:
                     self._end(happened)
             self._listen()
@@ -165,7 +165,7 @@ class Scheduler:
         row = replace(row, state="running", reason="", attempts=row.attempts + 1)
         self._running.add(name)
         self._keep(row)
-        self._audience.started(row)
+        self._listener.started(row)
         task = CellTask(
             name=name,
             request=planned.request,
@@ -201,7 +201,7 @@ class Scheduler:
             reason = f"its executor says that it is done, and {planned.directory} holds no record"
         row = replace(row, state=state, reason=reason, output=() if finished else outcome.output, seconds=round(outcome.seconds, 3))
         self._keep(row)
-        self._audience.ended(row)
+        self._listener.ended(row)
 
     def _keep(self, row: CellRow) -> None:
         self._rows[row.name] = row
@@ -222,5 +222,5 @@ class Scheduler:
             self._stops += 1
             self._shared.clear()
             self._alone.clear()
-            self._audience.stopping()
+            self._listener.stopping()
             self._executor.interrupt()
