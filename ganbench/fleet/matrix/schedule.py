@@ -1,6 +1,6 @@
 """Which cell runs when: as many as there are slots, then the exclusive ones, one on a machine; again only what something outside ended.
 
-Nothing here starts a process or prints: an executor runs the cells, an listener is told, a ledger keeps the rows.
+Nothing here starts a process or prints: an executor runs the cells, a listener is told, a ledger keeps the rows.
 """
 
 from __future__ import annotations
