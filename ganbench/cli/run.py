@@ -140,9 +140,10 @@ def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
     extra = [p.opts[0] for p in command.params if p.name not in allowed and flags[str(p.name)] not in (None, (), False)]
     if extra:
         raise UsageError(f"--resume takes the run's own configuration; {extra[0]} cannot be given with it", hint="leave it out")
+    from ganbench.run.plan import plan_again
+
     with RunDirectory.resume(flags["resume"]) as directory:
-        own = dict.fromkeys(flags) | {"config_file": directory.config_path, "options": (), "settings": (), "metrics": (), "no_eval": False}
-        plan = plan_flags(own, manager)
+        plan = plan_again(manager, directory.config_path)
         return _execute(plan, manager, lambda run: run.resume(directory, force=bool(flags["force"])), StopSignal(), flags, debug)
 
 

@@ -27,7 +27,6 @@ from types import FrameType
 import torch
 
 from ganbench.config.resolve import Layer
-from ganbench.config.toml import read_settings
 from ganbench.errors import ConfigError, Interrupted, PluginError, StorageError, UsageError
 from ganbench.fleet.executor import CellOutcome, CellProgress, CellRequest, CellTask, Ending
 from ganbench.fleet.worker import Say, die_with_parent, kill_group
@@ -36,7 +35,7 @@ from ganbench.record.directory import RunDirectory
 from ganbench.record.events import Evaluated, Event, Message, Progressed, Started
 from ganbench.record.record import RunRecord
 from ganbench.run.lifecycle import Run
-from ganbench.run.plan import RunPlan, plan_run
+from ganbench.run.plan import RunPlan, plan_again, plan_run
 
 logger = logging.getLogger(__name__)
 
@@ -159,8 +158,7 @@ def _run(task: CellTask, listener: CellListener, stop: Callable[[], bool]) -> Ru
     if (path / "config.toml").is_file():
         directory = RunDirectory.resume(path)
         with contextlib.closing(directory):
-            settings = read_settings(directory.config_path)
-            plan = plan_run(manager, settings.pop("name"), [Layer(origin=str(directory.config_path), settings=settings)])
+            plan = plan_again(manager, directory.config_path)
             try:
                 return _build(plan, manager, listener, stop).resume(directory)
             except UsageError as error:

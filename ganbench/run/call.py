@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.config.resolve import Layer
-from ganbench.config.toml import read_settings
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import DEFAULT_RUNS, RunDirectory
 from ganbench.record.events import Listener
 from ganbench.record.find import find_run, load_run
 from ganbench.record.record import RunRecord
-from ganbench.run.plan import RunPlan, plan_run
+from ganbench.run.plan import RunPlan, plan_again, plan_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +134,7 @@ def resume(run: str | Path, *, force: bool = False, on_event: Listener | None = 
 
     manager = PluginManager()
     with RunDirectory.resume(run) as directory, _process_settings_kept():
-        settings = read_settings(directory.config_path)
-        name = str(settings.pop("name"))
-        planned = plan_run(manager, name, [Layer(origin=str(directory.config_path), settings=settings)])
+        planned = plan_again(manager, directory.config_path)
         record = Run(planned, manager, listeners=() if on_event is None else (on_event,)).resume(directory, force=force)
     return StoredRun(record, directory.path)
 

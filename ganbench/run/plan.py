@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from ganbench.config.resolve import Layer, Resolved, flatten, resolve
-from ganbench.config.toml import dump_settings
+from ganbench.config.toml import dump_settings, read_settings
+from ganbench.errors import ConfigError
 from ganbench.evaluation.naming import PlannedMetric, plan_metrics
 from ganbench.plugin.factory import Registered
 from ganbench.plugin.manager import PluginManager
@@ -56,6 +58,20 @@ def plan_run(manager: PluginManager, name: str, layers: Iterable[Layer] = (), op
     resolved = resolve(manager, name, layers, options)
     parts = {field.name: getattr(resolved, field.name) for field in dataclasses.fields(resolved)}
     return RunPlan(**parts, metrics=_metrics(resolved, manager))
+
+
+def plan_again(manager: PluginManager, config: Path) -> RunPlan:
+    """Plan a run that has begun from the ``config.toml`` that it left, which decides everything.
+
+    Raises:
+        ConfigError: the file is damaged, or no longer fits the plugins.
+        PluginError: an unknown or broken plugin.
+    """
+    settings = read_settings(config)
+    name = settings.pop("name", None) or settings.get("architecture.name")
+    if not name:
+        raise ConfigError(f"{config} names neither an architecture nor a recipe", hint="restore it, or start a new run")
+    return plan_run(manager, str(name), [Layer(origin=str(config), settings=settings)])
 
 
 def _metrics(resolved: Resolved, manager: PluginManager) -> tuple[PlannedMetric, ...]:

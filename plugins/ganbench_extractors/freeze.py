@@ -8,6 +8,7 @@ Shapes: N images, C channels, H = W = resolution.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -40,17 +41,13 @@ def sample_run(run: Path, manager: PluginManager) -> tuple[Tensor, dict[str, Any
     Raises:
         UsageError: the run has no checkpoint.
     """
-    from ganbench.config.resolve import Layer
-    from ganbench.config.toml import read_settings
     from ganbench.run.build import build
     from ganbench.run.checkpoint import load_checkpoint
-    from ganbench.run.plan import plan_run
+    from ganbench.run.plan import plan_again
     from ganbench.training.sampling import SampleStream
 
-    settings = read_settings(run / "config.toml")
-    name = str(settings.pop("name"))
-    settings["evaluation.metrics"] = ()
-    made = build(plan_run(manager, name, [Layer(origin="config.toml", settings=settings)]), manager)
+    plan = dataclasses.replace(plan_again(manager, run / "config.toml"), metrics=())
+    made = build(plan, manager)
     state = load_checkpoint(run / "checkpoints")
     if state is None:
         raise UsageError(f"{run} has no checkpoint", hint="give the folder of a finished run")
@@ -65,7 +62,12 @@ def sample_run(run: Path, manager: PluginManager) -> tuple[Tensor, dict[str, Any
         label_pool=made.dataset.train.labels,
     )
     images = torch.cat([stream(start, _BATCH_SIZE).cpu() for start in range(0, NUM_IMAGES, _BATCH_SIZE)])
-    return images, {"plugin": name, "seed": made.config.training.seed, "samples_seen": state["counters"][0], "torch": torch.__version__}
+    return images, {
+        "plugin": plan.config.name,
+        "seed": made.config.training.seed,
+        "samples_seen": state["counters"][0],
+        "torch": torch.__version__,
+    }
 
 
 def measured(images: Tensor, dataset: str, extractor: str, manager: PluginManager) -> list[dict[str, Any]]:
