@@ -53,7 +53,7 @@ class ImageShape:
 class PluginSpec:
     """What all kinds have in common. A kind is a subclass; a package may define kinds of its own, register them and look them up.
 
-    A subclass is a dataclass like this one, with a ``kind`` that no other has.
+    A subclass has a ``kind`` that no other has. One with fields of its own is a dataclass like this one.
     """
 
     kind: ClassVar[str] = ""
@@ -91,9 +91,10 @@ class PluginSpec:
         return ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class ModelSpec(PluginSpec):
     """What ``--plugin`` takes: an architecture or a recipe. They share their names."""
+
+    __slots__ = ()
 
     def use(self, name: str) -> str:
         """Return the command that trains it."""
@@ -137,10 +138,10 @@ class RecipeSpec(ModelSpec):
     """Where this differs from its source, one sentence each."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class LossSpec(PluginSpec):
     """An adversarial objective. ``factory(options) -> ganbench.Objective``."""
 
+    __slots__ = ()
     kind: ClassVar[str] = "loss"
 
     def use(self, name: str) -> str:
@@ -148,10 +149,10 @@ class LossSpec(PluginSpec):
         return f"ganbench run --plugin NAME --loss {name}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class AugmentationSpec(PluginSpec):
     """What happens to all that the discriminator sees. ``factory(options, shape: ImageShape) -> ganbench.Augmentation``."""
 
+    __slots__ = ()
     kind: ClassVar[str] = "augmentation"
 
     def use(self, name: str) -> str:
@@ -242,10 +243,10 @@ class ExtractorSpec(PluginSpec):
         return f"ganbench run --plugin NAME --metric {'lpips5k' if self.gives == 'layers' else 'fd5k'}_{name}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class FrozenSamplesSpec(PluginSpec):
     """Generated images with the scores that they must have. ``factory(options) -> ganbench.FrozenSamples``; ``ganbench ci`` scores them."""
 
+    __slots__ = ()
     kind: ClassVar[str] = "frozen"
 
     def use(self, name: str) -> str:
@@ -263,10 +264,10 @@ class SpaceSpec(PluginSpec):
     """Samples in the plural, as tables write them: ``images`` in ``images/s``."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class ExecutorSpec(PluginSpec):
     """What runs the cells of a matrix. ``factory(options, context: ganbench.ExecutorContext) -> ganbench.Executor``."""
 
+    __slots__ = ()
     kind: ClassVar[str] = "executor"
 
     def use(self, name: str) -> str:
@@ -274,10 +275,10 @@ class ExecutorSpec(PluginSpec):
         return f"ganbench matrix FILE --executor {name}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class ReporterSpec(PluginSpec):
     """Who is told what happens in a run. ``factory(options, context: ganbench.ReporterContext) -> Callable[[ganbench.Event], None]``."""
 
+    __slots__ = ()
     kind: ClassVar[str] = "reporter"
 
     def use(self, name: str) -> str:
@@ -285,7 +286,6 @@ class ReporterSpec(PluginSpec):
         return f"ganbench run --plugin NAME --reporter {name}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class CommandSpec(PluginSpec):
     """A further command of the command line, ``ganbench NAME``. ``factory`` names a click command, or ``factory(options, invocation)``.
 
@@ -293,6 +293,7 @@ class CommandSpec(PluginSpec):
     ``ganbench.commands``, so that ``--help`` loads these alone and lists them by their summaries.
     """
 
+    __slots__ = ()
     kind: ClassVar[str] = "command"
 
     def use(self, name: str) -> str:

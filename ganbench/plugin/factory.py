@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib
 import importlib.util
 import sys
@@ -101,6 +100,8 @@ def source_hash(factory: str, sources: tuple[str, ...] = ()) -> str:
     First-party packages of the harness itself are hashed like anyone's, so a changed kernel or loss is a changed plugin. Empty where a
     package cannot be found.
     """
+    import hashlib
+
     digest = hashlib.sha256()
     own = factory.partition(":")[0].partition(".")[0]
     for package in (own, *sources):
@@ -146,6 +147,8 @@ def register_from_file(kind: type[Kind], target: str) -> Registered[Kind]:
 
 def _run_file(path: Path) -> ModuleType:
     """Execute a plugin file as a module of its own; the same content is executed once."""
+    import hashlib
+
     try:
         content = path.read_bytes()
     except OSError as error:

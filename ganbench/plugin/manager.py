@@ -36,6 +36,8 @@ _OFF = "switched off by -p no:"
 _HEAVY = frozenset({"torch", "numpy"})
 
 Outcome = Literal["ok", "failed", "off"]
+Origin = tuple[str, str]
+"""The name and the version of a distribution."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,15 +75,15 @@ class PluginManager:
         self._silenced: set[str] = set()
         self.statuses: list[PluginStatus] = []
         self.registered: list[Registered[PluginSpec]] = []
-        for entry in _entry_points(groups):
-            self._load(entry)
+        for entry, origin in _entry_points(groups):
+            self._load(entry, origin)
         self._check_names()
         if groups != (COMMANDS,):
             self._check_switches()
 
-    def _load(self, entry: importlib.metadata.EntryPoint) -> None:
+    def _load(self, entry: importlib.metadata.EntryPoint, origin: Origin) -> None:
         """Load one entry point; whatever it does wrong ends in its status."""
-        distribution, version = _origin(entry)
+        distribution, version = origin
 
         def note(status: Outcome, cause: str = "", name: str = entry.name) -> None:
             self.statuses.append(PluginStatus(entry=name, distribution=distribution, version=version, status=status, cause=cause))
@@ -224,16 +226,18 @@ def _only_from_environment() -> frozenset[str] | None:
     return None if value is None else frozenset(part.strip() for part in value.split(",") if part.strip())
 
 
-def _entry_points(groups: tuple[str, ...]) -> list[importlib.metadata.EntryPoint]:
+def _entry_points(groups: tuple[str, ...]) -> list[tuple[importlib.metadata.EntryPoint, Origin]]:
     """Return the entry points of some groups, one for each (distribution, name, module), in a stable order."""
     try:
         found = [e for group in groups for e in importlib.metadata.entry_points(group=group)]
     except Exception:  # one distribution's damaged metadata must not hide all the others
         logger.debug("reading the distributions one by one", exc_info=True)
         found = list(_readable_entry_points(groups))
-    if HOME not in {_origin(e)[0] for e in found}:
-        found += _entry_points_of_the_source_tree(groups)
-    unique = {(_origin(e)[0], e.name, e.value): e for e in reversed(found)}
+    origins = _origins(found)
+    if HOME not in {name for name, _ in origins}:
+        own = _entry_points_of_the_source_tree(groups)
+        found, origins = found + own, origins + _origins(own)
+    unique = {(origin[0], e.name, e.value): (e, origin) for e, origin in zip(reversed(found), reversed(origins), strict=True)}
     return [unique[key] for key in sorted(unique, key=lambda k: (k[0] != HOME, k))]
 
 
@@ -255,7 +259,13 @@ def _readable_entry_points(groups: tuple[str, ...]) -> Iterator[importlib.metada
         yield from own
 
 
-def _origin(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
+def _origins(entries: list[importlib.metadata.EntryPoint]) -> list[Origin]:
+    """Return the origin of each entry point; the metadata of a distribution are parsed once, for that takes longer than all else here."""
+    of = {id(entry.dist): _origin(entry) for entry in {id(entry.dist): entry for entry in entries}.values()}
+    return [of[id(entry.dist)] for entry in entries]
+
+
+def _origin(entry: importlib.metadata.EntryPoint) -> Origin:
     """Return distribution and version of an entry point, whatever state its metadata are in."""
     try:
         name, version = (entry.dist.name, entry.dist.version) if entry.dist else (None, None)

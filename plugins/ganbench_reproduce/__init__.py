@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ganbench import CommandSpec, PluginSpec, hookimpl
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class ReproductionSpec(PluginSpec):
     """A published experiment with its published figures. ``factory(options) -> ganbench_reproduce.experiment.Experiment``."""
 
+    __slots__ = ()
     kind: ClassVar[str] = "reproduction"
 
     def use(self, name: str) -> str:
