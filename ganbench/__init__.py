@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ganbench.config.model import KERNELS as KERNELS
     from ganbench.config.model import RUNNERS as RUNNERS
     from ganbench.config.model import OptimizerConfig as OptimizerConfig
+    from ganbench.config.resolve import Layer as Layer
     from ganbench.config.setting import Settings as Settings
     from ganbench.config.setting import setting as setting
     from ganbench.config.values import build_options as build_options
