@@ -40,7 +40,7 @@ class PilImages(TorchDataset[Tensor]):
 def from_loader(harness: Harness) -> Iterator[Tensor]:
     """Yield batches as the published loop gets them: a new iterator over the DataLoader for each epoch; incomplete batches are left out."""
     source = harness.materials.dataset.train
-    dataset = PilImages(source.read(torch.arange(source.num_samples)), harness.materials.dataset.shape.resolution)
+    dataset = PilImages(source.read(torch.arange(source.num_samples)), harness.materials.dataset.space.resolution)
     loader = DataLoader(dataset, batch_size=harness.batch_size, shuffle=True, num_workers=2, drop_last=True)
     while True:
         yield from loader

@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from ganbench.config.values import read_pairs as read_pairs
     from ganbench.data.index_stream import IndexStream as IndexStream
     from ganbench.data.source import ArraySource as ArraySource
+    from ganbench.data.source import ContentHasher as ContentHasher
     from ganbench.data.source import DataContext as DataContext
     from ganbench.data.source import Dataset as Dataset
     from ganbench.data.source import Source as Source
     from ganbench.data.source import Targets as Targets
+    from ganbench.data.space import BuildContext as BuildContext
+    from ganbench.data.space import Space as Space
     from ganbench.errors import ConfigError as ConfigError
     from ganbench.errors import DataError as DataError
     from ganbench.errors import GanbenchError as GanbenchError
@@ -113,7 +116,6 @@ if TYPE_CHECKING:
     from ganbench.spec import ExecutorSpec as ExecutorSpec
     from ganbench.spec import ExtractorSpec as ExtractorSpec
     from ganbench.spec import FrozenSamplesSpec as FrozenSamplesSpec
-    from ganbench.spec import ImageShape as ImageShape
     from ganbench.spec import LossSpec as LossSpec
     from ganbench.spec import MetricSpec as MetricSpec
     from ganbench.spec import ModelSpec as ModelSpec
@@ -151,12 +153,14 @@ _HOME_OF = {
     "ArraySource": "ganbench.data.source",
     "Augmentation": "ganbench.training.objective",
     "AugmentationSpec": "ganbench.spec",
+    "BuildContext": "ganbench.data.space",
     "CellOutcome": "ganbench.fleet.executor",
     "CellProgress": "ganbench.fleet.executor",
     "CellRequest": "ganbench.fleet.executor",
     "CellTask": "ganbench.fleet.executor",
     "CommandSpec": "ganbench.spec",
     "ConfigError": "ganbench.errors",
+    "ContentHasher": "ganbench.data.source",
     "DataContext": "ganbench.data.source",
     "DataError": "ganbench.errors",
     "Dataset": "ganbench.data.source",
@@ -179,7 +183,6 @@ _HOME_OF = {
     "FrozenSamplesSpec": "ganbench.spec",
     "FrozenScore": "ganbench.evaluation.frozen",
     "GanbenchError": "ganbench.errors",
-    "ImageShape": "ganbench.spec",
     "IndexStream": "ganbench.data.index_stream",
     "Interrupted": "ganbench.errors",
     "Invocation": "ganbench.cli.main",
@@ -226,6 +229,7 @@ _HOME_OF = {
     "Seen": "ganbench.training.objective",
     "Settings": "ganbench.config.setting",
     "Source": "ganbench.data.source",
+    "Space": "ganbench.data.space",
     "SpaceSpec": "ganbench.spec",
     "Started": "ganbench.record.events",
     "StatusLine": "ganbench.report.status_line",

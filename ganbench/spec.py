@@ -34,22 +34,6 @@ class NoOptions:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ImageShape:
-    """The images that a dataset delivers and that an architecture must produce."""
-
-    resolution: int
-    """Height and width in pixels."""
-    image_channels: int
-    """1 for grey, 3 for colour."""
-    num_classes: int = 0
-    """0 for images without labels."""
-    packing: int = 1
-    """Images that the discriminator judges at once, one behind the other: its input has packing * image_channels channels."""
-    points: bool = False
-    """Points in the plane instead of images: ``[N, 2, 1, 1]`` float32 without bounds."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class PluginSpec:
     """What all kinds have in common. A kind is a subclass; a package may define kinds of its own, register them and look them up.
 
@@ -103,16 +87,18 @@ class ModelSpec(PluginSpec):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArchitectureSpec(ModelSpec):
-    """A generator and a discriminator. ``factory(options, shape: ImageShape) -> ganbench.Networks``."""
+    """A generator and a discriminator. ``factory(options, context: ganbench.BuildContext) -> ganbench.Networks``."""
 
     kind: ClassVar[str] = "architecture"
 
+    spaces: tuple[str, ...] = ()
+    """Names of the spaces whose samples it can make: ``("images",)``; empty for any."""
     resolutions: tuple[int, ...] = ()
-    """The resolutions it can be built for; empty for any."""
+    """The resolutions of square images that it can be built for; empty for any."""
     conditional: bool = False
     """Whether it can use labels."""
     packing: bool = False
-    """Whether the factory heeds :attr:`ImageShape.packing`."""
+    """Whether the factory heeds :attr:`ganbench.BuildContext.packing`."""
     losses: tuple[str, ...] = ()
     """Names of the losses that it can be trained with; empty for any."""
     algorithm: str = "ganbench.training.adversarial:AdversarialAlgorithm"
@@ -150,7 +136,7 @@ class LossSpec(PluginSpec):
 
 
 class AugmentationSpec(PluginSpec):
-    """What happens to all that the discriminator sees. ``factory(options, shape: ImageShape) -> ganbench.Augmentation``."""
+    """What happens to all that the discriminator sees. ``factory(options, context: ganbench.BuildContext) -> ganbench.Augmentation``."""
 
     __slots__ = ()
     kind: ClassVar[str] = "augmentation"

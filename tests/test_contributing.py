@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganbench import ModelSpec
+from ganbench import BuildContext, ModelSpec
 from ganbench.cli.main import main
 from ganbench.config.resolve import resolve
 from ganbench.plugin.manager import PluginManager
-from ganbench.spec import ImageShape
+from ganbench_spaces.images import ImageSpace
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
@@ -45,7 +45,7 @@ def test_the_minimal_plugin_runs_from_its_file(site: Path, capsys: pytest.Captur
     assert [o["help"] for o in shown["options"]] == ["Length of z.", "Units of the hidden layers."]
     name, option = commands[1][3], commands[1][5]
     resolved = resolve(PluginManager(), name, [], dict([option.split("=")]))
-    made = resolved.architecture.build(resolved.config.architecture.options, ImageShape(resolution=16, image_channels=1))
+    made = resolved.architecture.build(resolved.config.architecture.options, BuildContext(space=ImageSpace.square(1, 16)))
     images = made.generator(torch.randn(3, made.latent_dim), None)
     assert images.shape == (3, 1, 16, 16)
     assert made.generator.layers[0].out_features == 256
@@ -68,7 +68,7 @@ def test_the_registration_and_its_entry_point_work(site: Path, monkeypatch: pyte
     try:
         found = PluginManager().find(ModelSpec, "my-gan")
         assert (found.distribution, found.spec.summary) == ("my-gan", "a multilayer perceptron")
-        made = found.build(found.spec.options(width=16), ImageShape(resolution=8, image_channels=3))
+        made = found.build(found.spec.options(width=16), BuildContext(space=ImageSpace.square(3, 8)))
         assert made.generator(torch.randn(2, 32), None).shape == (2, 3, 8, 8)
     finally:
         for name in ("my_gan", "my_gan_options", "my_gan_plugin"):

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import torch
 
+from ganbench import BuildContext
 from ganbench.cli.main import main
 from ganbench.config.resolve import resolve
 from ganbench.plugin.manager import HOME, PluginManager
-from ganbench.spec import ImageShape
+from ganbench_spaces.images import ImageSpace
+from ganbench_spaces.points import PointSpace
 
 ROOT = Path(__file__).parents[1]
 DOCS = (ROOT / "docs" / "zoo.md").read_text(encoding="utf-8")
@@ -63,15 +65,13 @@ def test_an_architecture_is_what_its_row_says(name: str) -> None:
     assert row["runners"] == ", ".join(getattr(importlib.import_module(module), attribute).runners)
 
 
-def shape(text: str) -> ImageShape:
+def shape(text: str) -> BuildContext:
     """Read ``32x32x3, 10 classes`` or ``points, packs of 2``."""
     size, _, rest = text.partition(", ")
     more = {"classes": 0, "packs": 1} | {word: int(number) for number, word in re.findall(r"(\d+) (classes)", rest)}
     more |= {word: int(number) for word, number in re.findall(r"(packs) of (\d+)", rest)}
-    resolution, channels = (1, 2) if size == "points" else (int(size.split("x")[0]), int(size.split("x")[2]))
-    return ImageShape(
-        resolution=resolution, image_channels=channels, num_classes=more["classes"], packing=more["packs"], points=size == "points"
-    )
+    space = PointSpace() if size == "points" else ImageSpace.square(int(size.split("x")[2]), int(size.split("x")[0]))
+    return BuildContext(space=space, num_classes=more["classes"], packing=more["packs"])
 
 
 @pytest.mark.parametrize("name", RECIPES)

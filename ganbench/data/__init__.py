@@ -1,1 +1,1 @@
-"""Images in: the protocol of a dataset, and the samplers that feed a training step."""
+"""What one sample is, the protocol of a dataset, and the samplers that feed a training step."""

@@ -24,17 +24,17 @@ def make_sampler(
 
     Args:
         source: the train split.
-        batch_size: images that ``next`` will be asked for; another count works too, a streaming sampler then copies once more.
+        batch_size: samples that ``next`` will be asked for; another count works too, a streaming sampler then copies once more.
         seed: of the order and of the flips.
         device: where the batches are wanted.
         channels_last: memory format of the batches.
-        horizontal_flip: whether each image drawn is mirrored with probability 1/2.
+        horizontal_flip: whether each sample drawn is mirrored with probability 1/2.
         workers: decoding processes of a streaming sampler, 0 for none; None for one less than the CPUs, at most 4.
-        position: images drawn before, as after a resume.
+        position: samples drawn before, as after a resume.
 
     Raises:
         ValueError: batch_size below 1, or workers or position below 0.
-        ConfigError: points that are to be mirrored.
+        ConfigError: samples of a space that cannot be mirrored are to be.
     """
     from ganbench.data.index_stream import IndexStream
     from ganbench.data.resident import ResidentSampler
@@ -44,8 +44,10 @@ def make_sampler(
     for name, value, least in (("batch_size", batch_size, 1), ("workers", workers, 0), ("position", position, 0)):
         if value < least:
             raise ValueError(f"{name} must be {least} or more (got {value})")
-    if horizontal_flip and isinstance(source, ArraySource) and source.holds_points:
-        raise ConfigError("training.horizontal_flip is on, and the data are points", hint="leave it off: only images are mirrored")
+    if horizontal_flip and not source.space.can_mirror:
+        raise ConfigError(
+            f"training.horizontal_flip is on, and the data are {source.space.unit}", hint="leave it off: only images are mirrored"
+        )
     stream = IndexStream(source.num_samples, seed=seed, horizontal_flip=horizontal_flip)
     if isinstance(source, ArraySource):
         return ResidentSampler(source, stream, device=device, channels_last=channels_last, position=position)

@@ -1,4 +1,4 @@
-"""Which image comes at which position: a pure function of (seed, position), the same for every sampler.
+"""Which sample comes at which position: a pure function of (seed, position), the same for every sampler.
 
 Each epoch is one permutation from its own generator, keyed by (seed, epoch), so that any position is reached without drawing what
 comes before it. Position p lies in epoch p // N at place p % N; batches cross the border between epochs and keep their size.
@@ -20,7 +20,7 @@ class _Epoch:
 
 
 class IndexStream:
-    """The endless stream of image indices.
+    """The endless stream of indices.
 
     Args:
         num_samples: N, 1 or more.
@@ -42,7 +42,7 @@ class IndexStream:
         """Return what is drawn at positions ``position`` to ``position + count - 1``.
 
         Args:
-            position: images drawn before; 0 or more.
+            position: samples drawn before; 0 or more.
             count: n, 1 or more; may be larger than N.
 
         Returns:

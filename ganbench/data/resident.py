@@ -1,4 +1,4 @@
-"""The sampler of a split that fits: a uint8 tensor (float32 for points) that stays on the device.
+"""The sampler of a split that fits: its stored samples stay on the device.
 
 The order of many batches ahead lies there too, with a cursor that says which is next: a batch needs nothing of the host, which fills the
 window again when it runs out.
@@ -7,12 +7,10 @@ window again when it runs out.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from ganbench.data.index_stream import IndexStream
 from ganbench.data.sampler import Batch, SamplerState, position_in, sampler_state
 from ganbench.data.source import ArraySource
-from ganbench_kernels import gather_normalize
 
 WINDOW = 16_384
 """Positions that are drawn ahead; with labels and flips they take 384 KiB."""
@@ -26,9 +24,9 @@ class ResidentSampler:
     Args:
         source: the split; without ``channels_last`` on the CPU its tensor is shared, not copied.
         stream: the order, with its indices on the CPU.
-        device: where the images are kept and the batches are wanted.
+        device: where the samples are kept and the batches are wanted.
         channels_last: memory format of the batches.
-        position: images drawn before.
+        position: samples drawn before.
         window: positions that are drawn ahead.
     """
 
@@ -42,9 +40,8 @@ class ResidentSampler:
         position: int = 0,
         window: int = WINDOW,
     ) -> None:
-        self._holds_points = source.holds_points
-        stored = source.stored.permute(0, 2, 3, 1) if channels_last and not source.holds_points else source.stored
-        self.stored = stored.contiguous().to(device)  # [N, H, W, C] with channels_last, else [N, C, H, W]
+        self._space = source.space
+        self.stored = source.space.arrange(source.stored, channels_last=channels_last).to(device)
         self.stream = stream
         self.channels_last = channels_last
         self._labels = source.labels  # on the CPU
@@ -55,11 +52,11 @@ class ResidentSampler:
 
     @property
     def position(self) -> int:
-        """Images drawn so far."""
+        """Samples drawn so far."""
         return self._position
 
     def next(self, count: int) -> Batch:
-        """Return the next ``count`` images."""
+        """Return the next ``count`` samples."""
         self.stage(count)
         return self.take(count)
 
@@ -71,19 +68,14 @@ class ResidentSampler:
         self._position, self._staged = stop, count
 
     def take(self, count: int) -> Batch:
-        """Return the staged images, and move the cursor."""
+        """Return the staged samples, and move the cursor."""
         assert self._staged == count, f"take({count}) needs a stage({count}) before it (staged: {self._staged})"
         self._staged = None
         drawn = self._window.index_select(1, self._places[:count] + self._cursor)  # [1 to 3, n]
-        samples = self._gather(drawn[0], drawn[-1].bool() if self.stream.horizontal_flip else None)
+        mirrored = drawn[-1].bool() if self.stream.horizontal_flip else None
+        samples = self._space.to_network(self.stored, drawn[0], mirrored, channels_last=self.channels_last)
         self._cursor.add_(count)
         return Batch(samples, None if self._labels is None else drawn[1])
-
-    def _gather(self, indices: Tensor, flips: Tensor | None) -> Tensor:
-        """Return the images at these indices as a batch; points as they are, one pixel having the same strides in either layout."""
-        if self._holds_points:
-            return self.stored.index_select(0, indices)
-        return gather_normalize(self.stored, indices, flips, channels_last=self.channels_last)
 
     def _make_window(self, length: int) -> None:
         rows = 1 + (self._labels is not None) + self.stream.horizontal_flip
@@ -110,7 +102,7 @@ class ResidentSampler:
         self._held = range(position, position + length)
 
     def state_dict(self) -> SamplerState:
-        """Return position, seed and number of images."""
+        """Return position, seed and number of samples."""
         return sampler_state(self._position, seed=self.stream.seed, num_samples=self.stream.num_samples)
 
     def load_state_dict(self, state: SamplerState) -> None:

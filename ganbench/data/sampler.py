@@ -1,6 +1,6 @@
-"""Where a training step gets its real images: one protocol, two samplers, equal batches.
+"""Where a training step gets its real samples: one protocol, two samplers, equal batches.
 
-Shapes: n images in a batch, C channels, H = W = resolution.
+Shapes: n samples in a batch.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ SamplerState = dict[str, int]
 
 @dataclass(slots=True)
 class Batch:
-    """Real images on the device."""
+    """Real samples on the device."""
 
     samples: Tensor
-    """``[n, C, H, W]`` float32 in [-1, 1], or points ``[n, 2, 1, 1]``; strides as the sampler's ``channels_last`` says."""
+    """``[n, *size]`` float32 as the space has it, images in [-1, 1]; strides as the sampler's ``channels_last`` says."""
     labels: Tensor | None
     """``[n]`` int64 on the same device; None for a dataset without labels."""
 
 
 class Sampler(Protocol):
-    """The endless stream of real images. Equal seeds give equal batches, wherever the images lie.
+    """The endless stream of real samples. Equal seeds give equal batches, wherever the samples lie.
 
     A batch is drawn in two parts, so that the second can be captured in a CUDA graph: :meth:`stage` is what the host does, :meth:`take`
     what the device does. Each ``stage`` is followed by one execution of ``take``'s work: by the call, or by the replay of a graph that
@@ -37,15 +37,15 @@ class Sampler(Protocol):
 
     @property
     def position(self) -> int:
-        """Images drawn so far."""
+        """Samples drawn so far."""
         ...
 
     def next(self, count: int) -> Batch:
-        """Return the next ``count`` images: :meth:`stage`, then :meth:`take`."""
+        """Return the next ``count`` samples: :meth:`stage`, then :meth:`take`."""
         ...
 
     def stage(self, count: int) -> None:
-        """Do the host's work for the next ``count`` images, and count them as drawn; the host never waits for the device here.
+        """Do the host's work for the next ``count`` samples, and count them as drawn; the host never waits for the device here.
 
         Raises:
             ganbench.errors.DataError: a file that cannot be read any more, by name.
@@ -53,18 +53,18 @@ class Sampler(Protocol):
         ...
 
     def take(self, count: int) -> Batch:
-        """Return the staged images, by work of the device alone: it depends on no state of the host that changes between batches."""
+        """Return the staged samples, by work of the device alone: it depends on no state of the host that changes between batches."""
         ...
 
     def state_dict(self) -> SamplerState:
-        """Return what a checkpoint needs to go on with the next image."""
+        """Return what a checkpoint needs to go on with the next sample."""
         ...
 
     def load_state_dict(self, state: SamplerState) -> None:
         """Go to the position of a checkpoint.
 
         Raises:
-            ganbench.errors.DataError: the checkpoint is of another stream (seed or number of images).
+            ganbench.errors.DataError: the checkpoint is of another stream (seed or number of samples).
         """
         ...
 

@@ -1,10 +1,8 @@
-"""What a dataset plugin returns: two splits of uint8 images behind one narrow protocol.
+"""What a dataset plugin returns: two splits of stored samples behind one narrow protocol.
 
-Points in the plane are float32 "images" of two channels and one pixel, always in memory; see :attr:`ganbench.ImageShape.points`.
+The content hash of a split: equal samples and labels in equal order have an equal hash, resident or streamed.
 
-The content hash of a split: equal images and labels in equal order have an equal hash, resident or streamed.
-
-Shapes: N images, C channels, H = W = resolution.
+Shapes: N samples of a space's ``stored_size``.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from ganbench.spec import ImageShape
+from ganbench.data.space import Space, short_name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,15 +28,20 @@ class DataContext:
     download: bool = True
     """Whether the network may be asked."""
     resident_limit_mib: float = 2048.0
-    """Largest split, decoded to uint8, that is kept in memory; a larger one must stream."""
+    """Largest split, decoded, that is kept in memory; a larger one must stream."""
 
 
 @runtime_checkable
 class Source(Protocol):
-    """One split: random access to uint8 images.
+    """One split: random access to stored samples.
 
     ``read`` must be a pure function of the index, safe to call from several worker processes.
     """
+
+    @property
+    def space(self) -> Space:
+        """What one sample is."""
+        ...
 
     @property
     def num_samples(self) -> int:
@@ -52,7 +55,7 @@ class Source(Protocol):
 
     @property
     def content_hash(self) -> str:
-        """sha256 over shape, pixels and labels in order; equal content has an equal hash, wherever it lies."""
+        """sha256 over size, samples and labels in order; equal content has an equal hash, wherever it lies."""
         ...
 
     @property
@@ -61,7 +64,7 @@ class Source(Protocol):
         ...
 
     def read(self, indices: Tensor) -> Tensor:
-        """Return images ``[len(indices), C, H, W]`` uint8 on the CPU; ``indices`` is int64 ``[n]``."""
+        """Return samples ``[len(indices), *stored_size]`` on the CPU; ``indices`` is int64 ``[n]``."""
         ...
 
 
@@ -69,34 +72,25 @@ class ArraySource:
     """A split that fits in memory.
 
     Args:
-        stored: ``[N, C, H, W]`` uint8 in [0, 255], or points ``[N, 2, 1, 1]`` float32.
+        stored: ``[N, *stored_size]`` on the CPU.
         labels: ``[N]`` int64, or None.
+        space: what one sample is.
 
     Raises:
-        ValueError: wrong dtype, rank, size or label count, or points that are not finite.
+        ValueError: no samples of this space, or no label for each.
     """
 
     is_resident = True
 
-    def __init__(self, stored: Tensor, labels: Tensor | None = None) -> None:
-        if stored.dtype == torch.float32:
-            _check_points(stored)
-        elif stored.dtype != torch.uint8 or stored.ndim != 4:
-            raise ValueError(f"images must be uint8 [N, C, H, W] (got {stored.dtype} {list(stored.shape)})")
-        if stored.shape[0] == 0:
-            raise ValueError("images must hold at least one image (got 0)")
-        if stored.shape[2] != stored.shape[3]:
-            raise ValueError(f"images must be square (got {stored.shape[2]}x{stored.shape[3]})")
+    def __init__(self, stored: Tensor, labels: Tensor | None = None, *, space: Space) -> None:
+        space.check(stored)
         if labels is not None and (labels.dtype != torch.int64 or labels.shape != stored.shape[:1]):
-            raise ValueError(f"labels must be int64 [{stored.shape[0]}], one for each image (got {labels.dtype} {list(labels.shape)})")
+            each = space.unit.removesuffix("s")
+            raise ValueError(f"labels must be int64 [{stored.shape[0]}], one for each {each} (got {labels.dtype} {list(labels.shape)})")
         self.stored = stored.contiguous()
         self.labels = labels
+        self.space = space
         self._content_hash = ""
-
-    @property
-    def holds_points(self) -> bool:
-        """Whether these are points, which are neither quantised nor normalised."""
-        return self.stored.dtype == torch.float32
 
     @property
     def num_samples(self) -> int:
@@ -105,21 +99,16 @@ class ArraySource:
 
     @property
     def content_hash(self) -> str:
-        """sha256 over shape, pixels and labels, computed once."""
+        """sha256 over size, samples and labels, computed once."""
         if not self._content_hash:
-            self._content_hash = hash_arrays(self.stored, self.labels)
+            hasher = ContentHasher(self.space)
+            hasher.update(self.stored)
+            self._content_hash = hasher.finish(self.labels)
         return self._content_hash
 
     def read(self, indices: Tensor) -> Tensor:
-        """Return the images at ``indices``."""
+        """Return the samples at ``indices``."""
         return self.stored[indices]
-
-
-def _check_points(points: Tensor) -> None:
-    if points.ndim != 4 or points.shape[1:] != (2, 1, 1):
-        raise ValueError(f"float32 data must be points [N, 2, 1, 1] (got {list(points.shape)}); images are uint8")
-    if not bool(points.isfinite().all()):
-        raise ValueError("points must be finite (got NaN or Inf)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,12 +133,13 @@ class Dataset:
 
     name: str
     """How tables call it: ``digits``, ``folder:faces``."""
-    shape: ImageShape
     train: Source
     test: Source | None = None
-    """Held-out images, where the dataset has them."""
+    """Held-out samples, where the dataset has them."""
+    num_classes: int = 0
+    """0 for samples without labels."""
     class_names: tuple[str, ...] = ()
-    """One for each class; empty without labels."""
+    """One for each class; empty where they have no names."""
     mode_of: Callable[[Tensor], Tensor] | None = None
     """Samples as the metrics see them, ``[n, ...]``, to the mode of the data that each lies at, ``[n]`` int64, -1 for none; given where the
     data say themselves what their modes are."""
@@ -159,52 +149,54 @@ class Dataset:
     """What the user should know about this copy (files left out, where it was found), one line each."""
 
     def __post_init__(self) -> None:
-        for split in (self.train, self.test):
-            holds_points = isinstance(split, ArraySource) and split.holds_points
-            if split is not None and holds_points != self.shape.points:
-                kind = "points" if holds_points else "images"
-                raise ValueError(f"{self.name}: shape.points is {self.shape.points}, and a split holds {kind}")
+        if self.test is not None and self.test.space != self.train.space:
+            one, other = (f"{split.space.describe()} {split.space.unit}" for split in (self.train, self.test))
+            raise ValueError(f"{self.name}: both splits must be of one space (got {one} to train on and {other} to test on)")
+
+    @property
+    def space(self) -> Space:
+        """What one sample is, of either split."""
+        return self.train.space
 
 
-_HEADER = "ganbench-content-1 {dtype} {channels} {height} {width}\n"
+_HEADER = "ganbench-content-1 {dtype} {size}\n"
 _TRAILER = "\n{num_samples} {labels}\n"
 _LITTLE_ENDIAN_INT64 = "<i8"
 
 
 class ContentHasher:
-    """sha256 over shape, dtype, pixels and labels, fed in any number of pieces.
+    """sha256 over stored type and size, samples and labels, fed in any number of pieces.
 
-    The count stands behind the pixels, so that a split whose damaged files are only found on the way can be hashed in one pass.
+    The count stands behind the samples, so that a split whose damaged files are only found on the way can be hashed in one pass.
 
     Args:
-        image_shape: (C, H, W) of every image.
-        dtype: uint8, or float32 for points.
+        space: of every sample.
     """
 
-    def __init__(self, image_shape: tuple[int, int, int], dtype: torch.dtype = torch.uint8) -> None:
-        channels, height, width = image_shape
-        self._shape, self._dtype = image_shape, dtype
-        header = _HEADER.format(dtype=str(dtype).removeprefix("torch."), channels=channels, height=height, width=width)
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        header = _HEADER.format(dtype=short_name(space.stored_dtype), size=" ".join(map(str, space.stored_size)))
         self._digest = hashlib.sha256(header.encode())
         self._num_samples = 0
 
-    def update(self, images: Tensor) -> None:
-        """Add the next images.
+    def update(self, samples: Tensor) -> None:
+        """Add the next samples.
 
         Args:
-            images: ``[n, C, H, W]`` of the hasher's dtype, on the CPU; n may be 0.
+            samples: ``[n, *stored_size]`` of the stored type, on the CPU; n may be 0.
 
         Raises:
-            ValueError: another dtype or shape than the first images had.
+            ValueError: another type or size.
         """
-        if images.dtype != self._dtype or tuple(images.shape[1:]) != self._shape:
-            wanted = f"{str(self._dtype).removeprefix('torch.')} [n, {', '.join(map(str, self._shape))}]"
-            raise ValueError(f"images must be {wanted} (got {images.dtype} {list(images.shape)})")
-        self._digest.update(images.contiguous().numpy().data)
-        self._num_samples += images.shape[0]
+        space = self._space
+        if samples.dtype != space.stored_dtype or tuple(samples.shape[1:]) != space.stored_size:
+            wanted = f"{short_name(space.stored_dtype)} [n, {', '.join(map(str, space.stored_size))}]"
+            raise ValueError(f"{space.unit} must be {wanted} (got {samples.dtype} {list(samples.shape)})")
+        self._digest.update(samples.contiguous().numpy().data)
+        self._num_samples += samples.shape[0]
 
     def finish(self, labels: Tensor | None = None) -> str:
-        """Return the hash in hexadecimal; the hasher takes no more images after this.
+        """Return the hash in hexadecimal; the hasher takes no more samples after this.
 
         Args:
             labels: ``[N]`` int64, or None.
@@ -214,16 +206,3 @@ class ContentHasher:
         if labels is not None:
             self._digest.update(labels.cpu().numpy().astype(_LITTLE_ENDIAN_INT64).tobytes())
         return self._digest.hexdigest()
-
-
-def hash_arrays(images: Tensor, labels: Tensor | None) -> str:
-    """Return the content hash of a split that lies in memory.
-
-    Args:
-        images: ``[N, C, H, W]`` uint8, or float32 for points.
-        labels: ``[N]`` int64, or None.
-    """
-    channels, height, width = images.shape[1:]
-    hasher = ContentHasher((channels, height, width), images.dtype)
-    hasher.update(images.cpu())
-    return hasher.finish(labels)

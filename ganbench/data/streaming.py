@@ -15,11 +15,10 @@ from ganbench.data.index_stream import IndexStream
 from ganbench.data.read_ahead import Chunk, default_workers, read_ahead
 from ganbench.data.sampler import Batch, SamplerState, position_in, sampler_state
 from ganbench.data.source import Source
-from ganbench_kernels import gather_normalize
 
 __all__ = ["StreamingSampler", "default_workers"]
 
-_Piece = tuple[Tensor, "Tensor | None"]  # images [n, ...] uint8, labels [n] int64
+_Piece = tuple[Tensor, "Tensor | None"]  # stored samples [n, ...], labels [n] int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,34 +30,32 @@ class _ReadPiece:
     channels_last: bool
 
     def __call__(self, indices: Tensor) -> _Piece:
-        images = self.source.read(indices)
-        if self.channels_last:
-            images = images.permute(0, 2, 3, 1).contiguous()
-        return images, None if self.labels is None else self.labels[indices]
+        samples = self.source.space.arrange(self.source.read(indices), channels_last=self.channels_last)
+        return samples, None if self.labels is None else self.labels[indices]
 
 
 @dataclass(frozen=True, slots=True)
 class _Staged:
-    """A batch on the device, not yet normalised; these tensors are written again for each batch, so that a captured phase finds it."""
+    """A batch on the device, still as it is stored; these tensors are written again for each batch, so that a captured phase finds it."""
 
-    samples: Tensor  # uint8, [n, H, W, C] with channels_last, else [n, C, H, W]
+    samples: Tensor  # as the space arranges them
     labels: Tensor | None  # [n] int64
     flips: Tensor | None  # [n] bool
 
     @classmethod
     def like(cls, piece: _Piece, count: int, *, flips: bool, device: torch.device) -> _Staged:
-        images, labels = piece
+        samples, labels = piece
         return cls(
-            images.new_empty((count, *images.shape[1:]), device=device),
+            samples.new_empty((count, *samples.shape[1:]), device=device),
             None if labels is None else labels.new_empty(count, device=device),
             torch.empty(count, dtype=torch.bool, device=device) if flips else None,
         )
 
     def fill(self, pieces: list[_Piece], flips: Tensor | None) -> None:
         start = 0
-        for images, labels in pieces:
-            stop = start + len(images)
-            self.samples[start:stop].copy_(images, non_blocking=True)
+        for samples, labels in pieces:
+            stop = start + len(samples)
+            self.samples[start:stop].copy_(samples, non_blocking=True)
             if self.labels is not None and labels is not None:
                 self.labels[start:stop].copy_(labels, non_blocking=True)
             start = stop
@@ -74,11 +71,11 @@ class StreamingSampler:
     Args:
         source: the split.
         stream: the order, with its indices on the CPU.
-        batch_size: images that are prepared together.
+        batch_size: samples that are prepared together.
         device: where the batches are wanted.
         channels_last: memory format of the batches.
         workers: decoding processes; 0 decodes in this one.
-        position: images drawn before.
+        position: samples drawn before.
     """
 
     def __init__(
@@ -106,16 +103,16 @@ class StreamingSampler:
 
     @property
     def position(self) -> int:
-        """Images drawn so far; what the workers hold ready does not count."""
+        """Samples drawn so far; what the workers hold ready does not count."""
         return self._position
 
     def next(self, count: int) -> Batch:
-        """Return the next ``count`` images."""
+        """Return the next ``count`` samples."""
         self.stage(count)
         return self.take(count)
 
     def stage(self, count: int) -> None:
-        """Copy the next images to the device, as they come from the workers, behind the work that is queued there."""
+        """Copy the next samples to the device, as they come from the workers, behind the work that is queued there."""
         pieces = list(self._draw(count))
         flips = self.stream.draw(self._position, count)[1] if self.stream.horizontal_flip else None
         if self._staged is None or len(self._staged.samples) != count:
@@ -125,20 +122,20 @@ class StreamingSampler:
         self._staged_count = count
 
     def take(self, count: int) -> Batch:
-        """Return the staged images."""
+        """Return the staged samples."""
         assert self._staged is not None, f"take({count}) needs a stage({count}) before it (none yet)"
         assert self._staged_count == count, f"take({count}) needs a stage({count}) before it (staged: {self._staged_count})"
         self._staged_count = None
-        samples = gather_normalize(self._staged.samples, None, self._staged.flips, channels_last=self.channels_last)
+        samples = self.source.space.to_network(self._staged.samples, None, self._staged.flips, channels_last=self.channels_last)
         return Batch(samples, None if self._staged.labels is None else self._staged.labels.clone())
 
     def _draw(self, count: int) -> Iterator[_Piece]:
-        """Yield pieces with ``count`` images together."""
+        """Yield pieces with ``count`` samples together."""
         while count:
-            images, labels = self._rest or self._read()
-            here = min(count, len(images))
-            self._rest = None if here == len(images) else (images[here:], None if labels is None else labels[here:])
-            yield images[:here], None if labels is None else labels[:here]
+            samples, labels = self._rest or self._read()
+            here = min(count, len(samples))
+            self._rest = None if here == len(samples) else (samples[here:], None if labels is None else labels[here:])
+            yield samples[:here], None if labels is None else labels[:here]
             count -= here
 
     def _read(self) -> _Piece:
@@ -156,7 +153,7 @@ class StreamingSampler:
             position += self.batch_size
 
     def state_dict(self) -> SamplerState:
-        """Return position, seed and number of images."""
+        """Return position, seed and number of samples."""
         return sampler_state(self._position, seed=self.stream.seed, num_samples=self.stream.num_samples)
 
     def load_state_dict(self, state: SamplerState) -> None:

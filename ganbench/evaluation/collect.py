@@ -14,9 +14,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from ganbench.data.space import require_finite
 from ganbench.errors import PluginError
 from ganbench.evaluation.protocol import Extractor, Features, Needs, SampleSet
-from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics, require_finite
+from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics
 
 Name = TypeVar("Name")
 

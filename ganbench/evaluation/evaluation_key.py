@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from ganbench.data.source import Dataset, Source
+from ganbench.data.source import Source
+from ganbench.data.space import Space
 from ganbench.evaluation.naming import PlannedMetric
 from ganbench.evaluation.protocol import Extractor, Metric
-from ganbench.evaluation.quantize import QUANTISER_ID
 from ganbench.record.record import Key, Scalar
 
 SEED_POLICY = "fixed-latents-of-the-run"
 """Every evaluation of a run looks at the same latents, which follow from the run's seed."""
 REFERENCE_SPLIT = "train"
 HELD_OUT_SPLIT = "test"
-
-
-class _Space(NamedTuple):
-    name: str
-    unit: str
-    quantiser: str
-
-
-def space_of(dataset: Dataset) -> _Space:
-    """Return what the samples of a dataset are."""
-    return _Space("points", "points", "none") if dataset.shape.points else _Space("images", "images", QUANTISER_ID)
 
 
 def evaluation_key(planned: PlannedMetric, metric: Metric, parts: Mapping[str, Scalar]) -> Key:
@@ -62,6 +50,6 @@ def reference_fields(real: Source, split: str) -> dict[str, Scalar]:
     return {**fields, "reference_split": split} if split else fields
 
 
-def generated_fields(space: _Space) -> dict[str, Scalar]:
+def generated_fields(space: Space) -> dict[str, Scalar]:
     """Return what generated samples depend on, besides the networks."""
     return {"quantiser": space.quantiser, "seed_policy": SEED_POLICY}

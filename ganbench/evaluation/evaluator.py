@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ganbench.data.source import Dataset, Source, Targets
+from ganbench.data.space import require_finite
 from ganbench.errors import ConfigError
 from ganbench.evaluation.collect import DataModes, Wanted, collect
 from ganbench.evaluation.evaluation_key import (
@@ -25,13 +26,11 @@ from ganbench.evaluation.evaluation_key import (
     extractor_fields,
     generated_fields,
     reference_fields,
-    space_of,
 )
 from ganbench.evaluation.naming import PlannedMetric
 from ganbench.evaluation.protocol import Extractor, Metric, Needs, SampleSet
 from ganbench.evaluation.reference import Floor, Reference, Sets, reference_of
 from ganbench.evaluation.reference_cache import ReferenceCache
-from ganbench.evaluation.statistics import require_finite
 from ganbench.record.record import Key, MetricValue, Scalar
 
 Generate = Callable[[int, int], Tensor]
@@ -104,7 +103,7 @@ class Evaluator:
         Raises:
             ConfigError: it is for samples of another kind.
         """
-        space = space_of(self._dataset)
+        space = self._dataset.space
         if extractor.spaces and space.name not in extractor.spaces:
             raise ConfigError(
                 f"the extractor {name!r} takes {' or '.join(extractor.spaces)}, and {self._dataset.name} holds {space.name}",
@@ -119,7 +118,7 @@ class Evaluator:
         Raises:
             ConfigError: no labels on a side, no held-out samples, or samples of another kind.
         """
-        spec, needs, space = planned.spec, self._metrics[planned.name].needs, space_of(self._dataset)
+        spec, needs, space = planned.spec, self._metrics[planned.name].needs, self._dataset.space
         scores = spec.looks_at == "scores"
         data = self._source if scores else self._dataset
         if scores and data.test is None:
@@ -145,7 +144,7 @@ class Evaluator:
             ConfigError: too few generated or real samples for a metric's parameters.
         """
         for planned in self._planned:
-            metric, unit = self._metrics[planned.name], space_of(self._dataset).unit
+            metric, unit = self._metrics[planned.name], self._dataset.space.unit
             sides = {"generated": planned.num_generated, "real": self._compared_with(planned)[1].num_samples}
             if planned.spec.looks_at == "scores":
                 del sides["generated"]
@@ -173,7 +172,7 @@ class Evaluator:
         split, real = self._compared_with(planned)
         parts: dict[str, Scalar] = reference_fields(real, split)
         if planned.spec.looks_at != "scores":
-            parts |= generated_fields(space_of(self._dataset))
+            parts |= generated_fields(self._dataset.space)
         if planned.spec.looks_at not in _NOT_AGAINST_A_REFERENCE:
             parts |= extractor_fields(extractor)
         return evaluation_key(planned, self._metrics[planned.name], parts)

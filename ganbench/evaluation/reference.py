@@ -21,7 +21,7 @@ from torch import Tensor
 from ganbench.data.source import Dataset, Source
 from ganbench.errors import ConfigError, UnsuitableError
 from ganbench.evaluation.collect import Wanted, collect
-from ganbench.evaluation.evaluation_key import HELD_OUT_SPLIT, REFERENCE_SPLIT, extractor_fields, reference_fields, space_of
+from ganbench.evaluation.evaluation_key import HELD_OUT_SPLIT, REFERENCE_SPLIT, extractor_fields, reference_fields
 from ganbench.evaluation.naming import PlannedMetric
 from ganbench.evaluation.protocol import Extractor, Metric, Needs, SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache, sample_set_from_tensors, sample_set_to_tensors
@@ -232,7 +232,7 @@ class Reference:
         return (REFERENCE_SPLIT, WHOLE), (HELD_OUT_SPLIT, (0, min(count, test.num_samples)))
 
     def _empty_floor(self, planned: PlannedMetric, metric: Metric) -> Floor:
-        held_out, unit = held_out_samples(self._dataset, metric.needs) is not None, space_of(self._dataset).unit
+        held_out, unit = held_out_samples(self._dataset, metric.needs) is not None, self._dataset.space.unit
         return Floor(count=self._floor_count(planned, metric), of=_SIDES[metric.needs.held_out].format(unit=unit) if held_out else "")
 
     def _floor_count(self, planned: PlannedMetric, metric: Metric) -> int:

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganbench.errors import ConfigError, Diverged
+from ganbench.data.space import require_finite
+from ganbench.errors import ConfigError
 
 _NO_CLASS = -1
 
@@ -315,21 +316,6 @@ def _checked_dims(tensors: dict[str, Tensor]) -> int:
         if found == expected and int(tensors["count"]) > 0:
             return dims
     raise ValueError(f"these are not the tensors of feature statistics (got {found}); delete the cached file")
-
-
-def require_finite(values: Tensor, what: str) -> Tensor:
-    """Return values that can be measured.
-
-    Args:
-        values: any shape, floating point.
-        what: for the message: ``features``.
-
-    Raises:
-        Diverged: one is NaN or Inf.
-    """
-    if not bool(torch.isfinite(values).all()):
-        raise Diverged(f"the {what} hold NaN or Inf")
-    return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from ganbench.config.model import RunConfig
 from ganbench.data.choose import make_sampler
 from ganbench.data.sampler import Sampler
 from ganbench.data.source import DataContext, Dataset
+from ganbench.data.space import BuildContext
 from ganbench.errors import ConfigError, GanbenchError, PluginError
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.protocol import Extractor, ExtractorContext
@@ -21,7 +22,7 @@ from ganbench.run.compatible import check_pair
 from ganbench.run.evaluation import build_evaluator
 from ganbench.run.machine import choose_device, keep_freed_memory, set_numerics
 from ganbench.run.plan import RunPlan
-from ganbench.spec import ArchitectureSpec, ExtractorSpec, ImageShape
+from ganbench.spec import ArchitectureSpec, ExtractorSpec
 from ganbench.training.algorithm import Algorithm, AlgorithmContext
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Judgement, Objective, as_judgement, pack
@@ -82,11 +83,10 @@ def build(plan: RunPlan, manager: PluginManager) -> Materials:
             networks=networks,
             objective=objective,
             sampler=sampler,
-            shape=dataset.shape,
             train_labels=dataset.train.labels,
             device=device,
             dataset=dataset,
-            augment=_build_augmentation(plan, dataset.shape),
+            augment=_build_augmentation(plan, _context(dataset)),
         )
     )
     evaluator = build_evaluator(plan, manager, extractors, dataset, networks, device) if plan.metrics else None
@@ -119,8 +119,8 @@ def _build_dataset(plan: RunPlan) -> Dataset:
             f"training.batch_size is {config.training.batch_size}, and {dataset.name} has {dataset.train.num_samples} train images",
             hint="use a smaller --batch-size",
         )
-    if dataset.shape.points and config.training.dequantise:
-        raise ConfigError(f"training.dequantise is for grey levels, and {dataset.name} holds points", hint="leave it out")
+    if config.training.dequantise and not dataset.space.grain:
+        raise ConfigError(f"training.dequantise is for grey levels, and {dataset.name} holds {dataset.space.unit}", hint="leave it out")
     return dataset
 
 
@@ -133,15 +133,11 @@ def _build_networks(plan: RunPlan, dataset: Dataset, device: torch.device) -> tu
     """
     config, spec = plan.config, plan.architecture.spec
     assert isinstance(spec, ArchitectureSpec)
-    shape = replace(dataset.shape, packing=config.training.packing if spec.packing else 1)
-    if spec.resolutions and shape.resolution not in spec.resolutions:
-        allowed = ", ".join(map(str, spec.resolutions))
-        what = "points" if shape.points else f"{shape.resolution}x{shape.resolution} images"
-        hint = "choose a dataset of images" if shape.points else "choose a resolution with -o dataset.resolution=N"
-        raise ConfigError(f"{spec.name} cannot be built for {what} (it can for {allowed})", hint=hint)
+    context = _context(dataset, packing=config.training.packing if spec.packing else 1)
+    _check_space(spec, dataset)
     seed_everything(config.training.seed)
-    networks: Networks = plan.architecture.build(config.architecture.options, shape)
-    judged = check_networks(spec.name, networks, shape, dataset)
+    networks: Networks = plan.architecture.build(config.architecture.options, context)
+    judged = check_networks(spec.name, networks, context, dataset)
     layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
     for module in (networks.generator, networks.discriminator, *networks.extra.values()):
         module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
@@ -149,8 +145,31 @@ def _build_networks(plan: RunPlan, dataset: Dataset, device: torch.device) -> tu
     return networks, judged
 
 
+def _context(dataset: Dataset, packing: int = 1) -> BuildContext:
+    return BuildContext(space=dataset.space, num_classes=dataset.num_classes, packing=packing, class_names=dataset.class_names)
+
+
+def _check_space(spec: ArchitectureSpec, dataset: Dataset) -> None:
+    """Refuse an architecture that cannot make such samples.
+
+    Raises:
+        ConfigError: they are of another space, or of another resolution.
+    """
+    space = dataset.space
+    if spec.spaces and space.name not in spec.spaces:
+        allowed = ", ".join(map(str, spec.resolutions)) or " or ".join(spec.spaces)
+        hint = f"choose a dataset of {' or '.join(spec.spaces)}"
+        raise ConfigError(f"{spec.name} cannot be built for {space.unit} (it can for {allowed})", hint=hint)
+    if spec.resolutions and space.resolution not in spec.resolutions:
+        allowed = ", ".join(map(str, spec.resolutions))
+        what = f"{'x'.join(map(str, space.size[1:]))} {space.unit}".strip()
+        raise ConfigError(
+            f"{spec.name} cannot be built for {what} (it can for {allowed})", hint="choose a resolution with -o dataset.resolution=N"
+        )
+
+
 @torch.no_grad()
-def check_networks(name: str, networks: Networks, shape: ImageShape, dataset: Dataset) -> Judgement:
+def check_networks(name: str, networks: Networks, context: BuildContext, dataset: Dataset) -> Judgement:
     """Try the contract on two samples before anything is trained, and return what the discriminator says of them.
 
     Raises:
@@ -158,25 +177,25 @@ def check_networks(name: str, networks: Networks, shape: ImageShape, dataset: Da
     """
     if not isinstance(networks, Networks):
         raise PluginError(f"architecture {name!r} must return ganbench.Networks (got {type(networks).__name__})")
-    count = 2 * shape.packing
+    space, count = context.space, 2 * context.packing
     labels = torch.zeros(count, dtype=torch.int64) if networks.conditional else None
     networks.generator.eval()
     networks.discriminator.eval()
     try:
         if networks.translation is None:
-            images = networks.generator(torch.zeros(count, networks.latent_dim), labels)
-            judged = as_judgement(networks.discriminator(pack(images, shape.packing), labels))
+            samples = networks.generator(torch.zeros(count, networks.latent_dim), labels)
+            judged = as_judgement(networks.discriminator(pack(samples, context.packing), labels))
         else:  # what its discriminator is shown is between it and its algorithm
-            images = networks.generator(networks.translation.inputs(dataset, count, torch.Generator().manual_seed(0)), labels)
-            shape = networks.translation.reference(dataset).shape
+            samples = networks.generator(networks.translation.inputs(dataset, count, torch.Generator().manual_seed(0)), labels)
+            space = networks.translation.reference(dataset).space
             judged = Judgement(torch.zeros(count))
     except GanbenchError:
         raise
     except Exception as error:
         raise PluginError(f"architecture {name!r} fails on two samples: {type(error).__name__}: {error}") from error
-    wanted = [count, shape.image_channels, shape.resolution, shape.resolution]
-    if list(images.shape) != wanted:
-        raise PluginError(f"the generator of {name!r} makes images {list(images.shape)}, the dataset needs {wanted}")
+    wanted = [count, *space.size]
+    if list(samples.shape) != wanted:
+        raise PluginError(f"the generator of {name!r} makes {space.unit} {list(samples.shape)}, the dataset needs {wanted}")
     if judged.logits.ndim < 1 or judged.logits.shape[0] != 2:
         raise PluginError(
             f"the discriminator of {name!r} returns logits {list(judged.logits.shape)}; the first size must be the batch's, 2"
@@ -193,12 +212,12 @@ def _build_objective(plan: RunPlan) -> Objective:
     return objective
 
 
-def _build_augmentation(plan: RunPlan, shape: ImageShape) -> Augmentation | None:
+def _build_augmentation(plan: RunPlan, context: BuildContext) -> Augmentation | None:
     """Build the augmentation, where there is one."""
     choice = plan.config.augmentation
     if plan.augmentation is None or choice is None:
         return None
-    augment: Augmentation = plan.augmentation.build(choice.options, shape)
+    augment: Augmentation = plan.augmentation.build(choice.options, context)
     if not callable(augment):
         raise PluginError(f"augmentation {choice.name!r} must return a function of images (got {type(augment).__name__})")
     return augment

@@ -19,8 +19,8 @@ from ganbench.record.directory import RunDirectory
 from ganbench.record.event_log import EventLog
 from ganbench.record.events import Ended, Evaluated, Event, Listener, Listeners, Message, Started
 from ganbench.record.files import write_text
-from ganbench.record.grid import save_strip
 from ganbench.record.machine import Place, hardware_key, software_key
+from ganbench.record.pictures import save_strip
 from ganbench.record.record import Keys, RunRecord, Status
 from ganbench.run.build import build
 from ganbench.run.calibration import Threads, choose_threads, count_flops
@@ -164,7 +164,7 @@ class Run:
         """Write pictures and the record; the record comes last, because it is what makes the run complete."""
         record = trainer.record(status, detail)
         save_curves(directory, record)
-        save_strip(directory)
+        save_strip(directory, self.materials.dataset.space)
         directory.finish(record)
         self._listeners.tell(Ended(record=record))
         return record

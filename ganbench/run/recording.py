@@ -72,8 +72,7 @@ def work_key(materials: Materials) -> Key:
         identity = one.identity()
         fields[f"{identity.kind}.code"] = f"{identity.distribution} {identity.version} {identity.source_hash[:16]}"
     fields["data.hash"] = materials.dataset.train.content_hash
-    shape = materials.dataset.shape
-    fields["data.shape"] = f"{shape.image_channels}x{shape.resolution}x{shape.resolution}"
+    fields["data.shape"] = materials.dataset.space.describe()
     return Key.of(**fields)
 
 
@@ -180,7 +179,7 @@ def run_notes(facts: RunFacts, made: Materials, runner: StepRunner) -> tuple[str
     notes = [f"threads {facts.threads.count}: {facts.threads.reason}"]
     notes += [f"runner {runner.name}: {facts.runner_reason}", *runner.notes()]
     if made.networks.conditional:
-        notes.append(f"class-conditional, {made.dataset.shape.num_classes} classes")
+        notes.append(f"class-conditional, {made.dataset.num_classes} classes")
     if plan.recipe is not None and isinstance(plan.recipe.spec, RecipeSpec):
         notes += [f"recipe {plan.recipe.spec.name}: {d}" for d in plan.recipe.spec.deviations]
         notes += [f"overrides the recipe: {path}" for path in plan.overridden]

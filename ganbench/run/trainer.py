@@ -18,9 +18,8 @@ from ganbench.errors import Diverged, Interrupted
 from ganbench.record.directory import RunDirectory
 from ganbench.record.event_log import EventLog
 from ganbench.record.events import Evaluated, Event, Progressed, Saved
-from ganbench.record.grid import save_grid
+from ganbench.record.pictures import save_picture
 from ganbench.record.record import Evaluation, RunRecord, Status
-from ganbench.record.scatter import NUM_POINTS, save_scatter
 from ganbench.record.serialise import decode, encode
 from ganbench.run.build import Materials
 from ganbench.run.checkpoint import save_checkpoint
@@ -93,16 +92,16 @@ class Trainer:
                 count=count,
                 seed=training.seed,
                 purpose=purpose,
+                space=made.networks.translation.reference(made.dataset).space if made.networks.translation else made.dataset.space,
                 device=made.device,
                 label_pool=made.dataset.train.labels,
                 labels=labels,
                 dataset=made.dataset,
                 truncation=made.config.evaluation.truncation,
-                points=made.dataset.shape.points,
             )
 
-        shape = made.dataset.shape
-        grid = build("grid", NUM_POINTS) if shape.points else build("grid", size * size, grid_labels(shape.num_classes, size))
+        shown = made.dataset.space.picture_count(size)
+        grid = build("grid", shown, grid_labels(made.dataset.num_classes, size, shown))
         return (build(SAMPLES, count) if count else None), grid
 
     def train(self) -> None:
@@ -213,13 +212,11 @@ class Trainer:
     def _sample(self) -> None:
         """Write the grid of the fixed latents."""
         with self._clock.measure("sampling"):
-            images = torch.cat([self._grid(start, 64) for start in range(0, self._grid.count, 64)])
-            path = self._directory.samples_path / f"{self.counters.samples_seen:09d}.png"
-            dataset = self._materials.dataset
-            if dataset.shape.points:
-                save_scatter(dataset.train.read(torch.arange(min(NUM_POINTS, dataset.train.num_samples))), images, path)
-            else:
-                save_grid(images.cpu(), path, columns=self._materials.config.evaluation.grid_size)
+            samples = torch.cat([self._grid(start, 64) for start in range(0, self._grid.count, 64)])
+            dataset, columns = self._materials.dataset, self._materials.config.evaluation.grid_size
+            real = dataset.train.read(torch.arange(min(self._grid.count, dataset.train.num_samples)))
+            path = self._directory.samples_path / f"{self.counters.samples_seen:09d}"
+            path = save_picture(dataset.space, samples, path, columns=columns, real=real)
             self._tell(Saved(what="samples", path=path, samples_seen=self.counters.samples_seen))
 
     def save(self) -> None:

@@ -40,7 +40,7 @@ class AdversarialAlgorithm(NetworkUpdates):
             images_per_update=self.samples_per_iteration,
         )
         self._generator, self._discriminator = context.networks.generator, context.networks.discriminator
-        self._sampler, self._augment = context.sampler, context.augment
+        self._sampler, self._augment, self._grain = context.sampler, context.augment, context.dataset.space.grain
         self._generator_batch = training.batch_size * training.generator_batch_factor
         one_to_one = training.d_steps == 1 and training.d_steps_boost == 0 and training.generator_batch_factor == 1
         self._shared = training.shared_fakes and one_to_one
@@ -152,7 +152,7 @@ class AdversarialAlgorithm(NetworkUpdates):
         batch = self._sampler.take(self._training.batch_size)
         if self._training.dequantise:
             noise = torch.rand(batch.samples.shape, device=self._device, generator=self._random)
-            batch.samples = batch.samples + noise / 128
+            batch.samples = batch.samples + self._grain * noise
         if not self._networks.conditional:
             batch.labels = None
         return batch

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from ganbench.config.model import RunConfig
 from ganbench.data.sampler import Sampler
 from ganbench.data.source import Dataset
-from ganbench.spec import ImageShape
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Objective
 
@@ -35,7 +34,6 @@ class AlgorithmContext:
     networks: Networks
     objective: Objective
     sampler: Sampler
-    shape: ImageShape
     train_labels: Tensor | None
     """All labels of the train split ``[N]`` int64: the distribution that generated labels are drawn from."""
     device: torch.device

@@ -1,18 +1,15 @@
-"""Images from the evaluated generator, as a pure function of the sample's index: neither batch size nor moment changes the latents.
+"""Samples from the evaluated generator, as a pure function of the sample's index: neither batch size nor moment changes the latents.
 
-Shapes: M samples, L the length of z, C, H, W an image.
+Shapes: M samples, L the length of z.
 """
 
 from __future__ import annotations
-
-import functools
 
 import torch
 from torch import Tensor, nn
 
 from ganbench.data.source import Dataset
-from ganbench.evaluation.quantize import to_uint8
-from ganbench.evaluation.statistics import require_finite
+from ganbench.data.space import Space
 from ganbench.training.networks import Networks, draw_latents
 from ganbench.training.seeding import stream
 
@@ -28,10 +25,10 @@ class SampleStream:
         purpose: which sequence: evaluation and the grid have their own.
         labels: ``[M]`` int64, or None to draw them from ``label_pool``.
         label_pool: all labels of the train split.
+        space: what the generator makes.
         device: where the generator is.
         dataset: for a translation, which takes its inputs from there.
         truncation: see :func:`~ganbench.training.networks.draw_latents`.
-        points: whether the samples are points, which stay as they are.
     """
 
     def __init__(
@@ -42,16 +39,16 @@ class SampleStream:
         count: int,
         seed: int,
         purpose: str,
+        space: Space,
         device: torch.device,
         label_pool: Tensor | None = None,
         labels: Tensor | None = None,
         dataset: Dataset | None = None,
         truncation: float = 0.0,
-        points: bool = False,
     ) -> None:
         random = stream(seed, purpose)
         self._generator, self._device = generator, device
-        self._finish = functools.partial(require_finite, what="generated images") if points else to_uint8
+        self._space = space
         if networks.translation is None:
             self._latents = draw_latents(networks, count, random, truncation=truncation)
         else:
@@ -74,11 +71,11 @@ class SampleStream:
 
     @torch.inference_mode()
     def __call__(self, start: int, count: int) -> Tensor:
-        """Return samples ``start`` to ``start + count`` on the device: uint8 ``[count, C, H, W]``, or points in float32."""
+        """Return samples ``start`` to ``start + count`` as metrics see them, ``[count, *stored_size]`` on the device."""
         window = slice(start, start + count)
         labels = None if self._labels is None else self._labels[window].to(self._device)
-        images: Tensor = self._generator(self._latents[window].to(self._device), labels)
-        return self._finish(images.float())
+        samples: Tensor = self._generator(self._latents[window].to(self._device), labels)
+        return self._space.to_stored(samples.float())
 
 
 def _draw(pool: Tensor | None, count: int, random: torch.Generator) -> Tensor:
@@ -86,8 +83,6 @@ def _draw(pool: Tensor | None, count: int, random: torch.Generator) -> Tensor:
     return pool[torch.randint(len(pool), (count,), generator=random)]
 
 
-def grid_labels(num_classes: int, grid_size: int) -> Tensor | None:
-    """Return one class for each column of a square grid, or None without classes."""
-    if num_classes == 0:
-        return None
-    return (torch.arange(grid_size) % num_classes).repeat(grid_size)
+def grid_labels(num_classes: int, columns: int, count: int) -> Tensor | None:
+    """Return one class for each column of a grid of ``count`` samples, or None without classes."""
+    return torch.arange(count) % columns % num_classes if num_classes else None

@@ -13,20 +13,22 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ganbench import Augmentation, ImageShape
+from ganbench import Augmentation, BuildContext
 from ganbench_augmentations import DiffAugmentOptions
+from ganbench_spaces.images import ImageSpace
 
 Uniform = Callable[[int], Tensor]
 
 
-def build(options: DiffAugmentOptions, shape: ImageShape) -> Augmentation:
+def build(options: DiffAugmentOptions, context: BuildContext) -> Augmentation:
     """Build the augmentation.
 
     Raises:
-        ValueError: the data are points.
+        ValueError: the data are no images.
     """
-    if shape.points:
-        raise ValueError("diffaugment needs images (got points in the plane)")
+    if not isinstance(context.space, ImageSpace):
+        what = {"points": "points in the plane"}.get(context.space.unit, context.space.unit)
+        raise ValueError(f"diffaugment needs images (got {what})")
 
     def augment(images: Tensor, uniform: Uniform) -> Tensor:
         for part in options.parts:

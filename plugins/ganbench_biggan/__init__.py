@@ -65,6 +65,7 @@ def _architecture() -> ArchitectureSpec:
         options=BigGANOptions,
         paper=PAPER,
         sources=("ganbench_resnet",),
+        spaces=("images",),
         resolutions=RESOLUTIONS,
         conditional=True,
         packing=True,

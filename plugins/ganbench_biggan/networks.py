@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganbench import ImageShape, Judgement, Networks
+from ganbench import BuildContext, Judgement, Networks
 from ganbench_biggan import BigGANOptions
 from ganbench_biggan.attention import SelfAttention
 from ganbench_biggan.blocks import DiscriminatorBlock, GeneratorBlock
@@ -24,26 +24,28 @@ from ganbench_biggan.conditioning import Conditioning, make_norm
 from ganbench_biggan.orthogonal import OrthogonalRegularisation, weights_of
 from ganbench_biggan.preparation import Preparation
 from ganbench_kernels import NormAct
+from ganbench_spaces.images import square_images
 
 
-def used_classes(options: BigGANOptions, shape: ImageShape) -> int:
+def used_classes(options: BigGANOptions, context: BuildContext) -> int:
     """Return K where the networks use labels, else 0; a pack of images has no label."""
-    unwanted = options.conditional is False or (options.conditional is None and shape.packing > 1)
-    return 0 if unwanted else shape.num_classes
+    unwanted = options.conditional is False or (options.conditional is None and context.packing > 1)
+    return 0 if unwanted else context.num_classes
 
 
-def attended_resolution(options: BigGANOptions, shape: ImageShape) -> int:
+def attended_resolution(options: BigGANOptions, context: BuildContext) -> int:
     """Return the size of the feature maps that get self-attention, 0 for none."""
-    return shape.resolution // 2 if options.attention_resolution is None else options.attention_resolution
+    return square_images(context.space).resolution // 2 if options.attention_resolution is None else options.attention_resolution
 
 
 class Generator(nn.Module):
     """``[N, L]`` latents to ``[N, C, H, W]`` images in [-1, 1]."""
 
-    def __init__(self, options: BigGANOptions, shape: ImageShape) -> None:
+    def __init__(self, options: BigGANOptions, context: BuildContext) -> None:
         super().__init__()
-        stages = generator_stages(shape.resolution, options.generator_width)
-        self.num_classes, self.hierarchical = used_classes(options, shape), options.hierarchical
+        images = square_images(context.space)
+        stages = generator_stages(images.resolution, options.generator_width)
+        self.num_classes, self.hierarchical = used_classes(options, context), options.hierarchical
         self.parts = len(stages) + 1 if options.hierarchical else 1
         part = options.latent_dim // self.parts
         shared_dim = options.shared_dim if self.num_classes else 0
@@ -55,9 +57,9 @@ class Generator(nn.Module):
         self.shared = prepare.table(nn.Embedding(self.num_classes, shared_dim)) if shared_dim else None
         self.linear = prepare(nn.Linear(part, stages[0].before * 4 * 4))
         self.blocks = nn.ModuleList(GeneratorBlock(stage, norm, prepare) for stage in stages)
-        self.attention = _attention(stages, attended_resolution(options, shape), prepare)
+        self.attention = _attention(stages, attended_resolution(options, context), prepare)
         self.norm = NormAct(stages[-1].after, options.norm_eps, negative_slope=0.0)
-        self.conv = prepare(nn.Conv2d(stages[-1].after, shape.image_channels, 3, padding=1))
+        self.conv = prepare(nn.Conv2d(stages[-1].after, images.channels, 3, padding=1))
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images."""
@@ -80,13 +82,14 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """``[N, C, H, W]`` images to ``[N]`` logits: a linear term and a projection (Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637)."""
 
-    def __init__(self, options: BigGANOptions, shape: ImageShape) -> None:
+    def __init__(self, options: BigGANOptions, context: BuildContext) -> None:
         super().__init__()
-        self.num_classes = used_classes(options, shape)
-        stages = discriminator_stages(shape.resolution, options.discriminator_width, shape.image_channels * shape.packing)
+        images = square_images(context.space)
+        self.num_classes = used_classes(options, context)
+        stages = discriminator_stages(images.resolution, options.discriminator_width, images.channels * context.packing)
         prepare = Preparation(options.initialisation, options.discriminator_spectral_norm)
         self.blocks = nn.ModuleList(DiscriminatorBlock(stage, level == 0, prepare) for level, stage in enumerate(stages))
-        self.attention = _attention(stages, attended_resolution(options, shape), prepare)
+        self.attention = _attention(stages, attended_resolution(options, context), prepare)
         self.linear = prepare(nn.Linear(stages[-1].after, 1))
         self.embedding = prepare(nn.Embedding(self.num_classes, stages[-1].after)) if self.num_classes else None
 
@@ -117,18 +120,19 @@ def _attention(stages: list[Stage], wanted: int, prepare: Preparation) -> nn.Mod
     return nn.ModuleList(SelfAttention(s.after, prepare) if level == attended else nn.Identity() for level, s in enumerate(stages))
 
 
-def check(options: BigGANOptions, shape: ImageShape) -> None:
+def check(options: BigGANOptions, context: BuildContext) -> None:
     """Refuse what does not go together.
 
     Raises:
         ValueError: see the messages.
     """
-    classes, parts = used_classes(options, shape), len(generator_stages(shape.resolution, 1)) + 1
-    if options.conditional and shape.num_classes == 0:
+    images = square_images(context.space)
+    classes, parts = used_classes(options, context), len(generator_stages(images.resolution, 1)) + 1
+    if options.conditional and context.num_classes == 0:
         raise ValueError("conditional needs labels, and this dataset has none; use -o conditional=false")
     if options.hierarchical and options.latent_dim % parts:
         raise ValueError(
-            f"latent_dim must be a multiple of {parts} at {shape.resolution}x{shape.resolution} with hierarchical latents"
+            f"latent_dim must be a multiple of {parts} at {images.resolution}x{images.resolution} with hierarchical latents"
             f" (got {options.latent_dim})"
         )
     if options.hierarchical and classes and options.shared_dim == 0:
@@ -143,17 +147,17 @@ def regularise(network: nn.Module, role: str, beta: float) -> nn.Module | None:
     return OrthogonalRegularisation(weights_of(network, without=network.shared), beta)
 
 
-def build(options: BigGANOptions, shape: ImageShape) -> Networks:
+def build(options: BigGANOptions, context: BuildContext) -> Networks:
     """Build both networks.
 
     Raises:
         ValueError: options that do not go together, or not with this dataset.
     """
-    check(options, shape)
+    check(options, context)
     return Networks(
-        generator=Generator(options, shape),
-        discriminator=Discriminator(options, shape),
+        generator=Generator(options, context),
+        discriminator=Discriminator(options, context),
         latent_dim=options.latent_dim,
-        conditional=used_classes(options, shape) > 0,
+        conditional=used_classes(options, context) > 0,
         weight_terms=(partial(regularise, beta=options.orthogonal_weight),) if options.orthogonal_weight else (),
     )

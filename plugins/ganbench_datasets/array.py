@@ -1,6 +1,6 @@
 """uint8 images in a .npy or .npz file; what does not fit is read from the file slice by slice.
 
-Shapes: N images, C channels, H = W = resolution.
+Shapes: N images, C channels, H, W height and width.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganbench.data.source import ArraySource, DataContext, Dataset, Source
+from ganbench import DataContext, Dataset, Source
 from ganbench.errors import DataError
-from ganbench.spec import ImageShape
 from ganbench_datasets.array_labels import find_labels
 from ganbench_datasets.array_layout import image_layout
 from ganbench_datasets.holdout import hold_out
 from ganbench_datasets.npy_stream import NpyHeader, NpySource, read_header
 from ganbench_datasets.options import ArrayOptions
+from ganbench_spaces.images import image_source
 
 Labels = NDArray[np.int64]
 _EXPECTED = "images must be uint8 [N, H, W, C] or [N, C, H, W]"
@@ -49,15 +49,15 @@ def build(options: ArrayOptions, context: DataContext) -> Dataset:
     limit = context.resident_limit_mib * 2**20
     found = _open_npz(path, options, limit) if path.suffix.lower() == ".npz" else _open_npy(path, options, limit)
     channels_last = image_layout(found.header.shape, options.layout)
-    num_images, *rest = found.header.shape
+    num_images = found.header.shape[0]
     train, test = hold_out(num_images, options.test_fraction)
     labels = found.labels
     num_classes = 0 if labels is None else int(labels.max()) + 1
     return Dataset(
         name=f"array:{path.stem}",
-        shape=ImageShape(resolution=rest[1], image_channels=rest[2] if channels_last else rest[0], num_classes=num_classes),
         train=_source(found, train, channels_last),
         test=_source(found, test, channels_last) if len(test) else None,
+        num_classes=num_classes,
         class_names=tuple(map(str, range(num_classes))),
     )
 
@@ -142,4 +142,4 @@ def _source(found: _Found, ids: NDArray[np.int32], channels_last: bool) -> Sourc
     if found.pixels is None:
         return NpySource(found.path, found.header, ids, channels_last, labels)
     images = torch.from_numpy(np.ascontiguousarray(found.pixels[ids]))
-    return ArraySource(images.permute(0, 3, 1, 2) if channels_last else images, labels)
+    return image_source(images.permute(0, 3, 1, 2) if channels_last else images, labels)

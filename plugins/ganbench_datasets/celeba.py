@@ -13,9 +13,8 @@ import numpy as np
 from torchvision.datasets import CelebA
 from torchvision.datasets.utils import extract_archive
 
-from ganbench.data.source import DataContext, Dataset
+from ganbench import DataContext, Dataset
 from ganbench.errors import DataError
-from ganbench.spec import ImageShape
 from ganbench_datasets.decode import Decoder
 from ganbench_datasets.file_list import FileList
 from ganbench_datasets.image_files import Ids, SplitBuilder
@@ -47,7 +46,6 @@ def build(options: CelebaOptions, context: DataContext) -> Dataset:
     train, test = (builder.build(ids) for ids in splits)
     return Dataset(
         name="celeba",
-        shape=ImageShape(resolution=options.resolution, image_channels=3),
         train=train,
         test=test,
         notes=(f"found in {folder}", *builder.notes()),

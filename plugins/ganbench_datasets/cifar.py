@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torchvision.datasets import CIFAR10, CIFAR100
 
-from ganbench.data.source import ArraySource, DataContext, Dataset
-from ganbench.spec import ImageShape
+from ganbench import ArraySource, DataContext, Dataset
 from ganbench_datasets.archive import locate
 from ganbench_datasets.fit import resize_to
 from ganbench_datasets.location import require_checksum
 from ganbench_datasets.options import CifarOptions
+from ganbench_spaces.images import image_source
 
 
 def build_cifar10(options: CifarOptions, context: DataContext) -> Dataset:
@@ -37,9 +37,9 @@ def _build(name: str, kind: type[CIFAR10], options: CifarOptions, context: DataC
     loaded = kind(root, train=True)
     return Dataset(
         name=name,
-        shape=ImageShape(resolution=options.resolution, image_channels=3, num_classes=len(loaded.classes)),
         train=_source(loaded, options),
         test=_source(kind(root, train=False), options),
+        num_classes=len(loaded.classes),
         class_names=tuple(loaded.classes),
         notes=(f"found in {Path(root) / kind.base_folder}",),
     )
@@ -47,4 +47,4 @@ def _build(name: str, kind: type[CIFAR10], options: CifarOptions, context: DataC
 
 def _source(loaded: CIFAR10, options: CifarOptions) -> ArraySource:
     images = torch.from_numpy(np.ascontiguousarray(loaded.data)).permute(0, 3, 1, 2)
-    return ArraySource(resize_to(images, options.resolution), torch.tensor(loaded.targets, dtype=torch.int64))
+    return image_source(resize_to(images, options.resolution), torch.tensor(loaded.targets, dtype=torch.int64))

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ganbench_spaces.images import ImageSpace
+
 SUFFIXES = frozenset(
     (
         b".png",
@@ -58,9 +60,9 @@ class Decoder:
     """What stands behind transparent pixels."""
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W)."""
-        return (self.channels, self.resolution, self.resolution)
+    def space(self) -> ImageSpace:
+        """What a file becomes."""
+        return ImageSpace.square(self.channels, self.resolution)
 
     def decode(self, path: bytes) -> tuple[NDArray[np.uint8], bool]:
         """Return the pixels of a file.

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ganbench.data.source import ArraySource, DataContext, Dataset
-from ganbench.spec import ImageShape
+from ganbench import DataContext, Dataset
 from ganbench_datasets.options import DigitsOptions
+from ganbench_spaces.images import image_source
 
 NUM_TEST = 360
 SPLIT_SEED = 0
@@ -31,9 +31,9 @@ def build(options: DigitsOptions, context: DataContext) -> Dataset:
     train, test = (torch.from_numpy(part) for part in stratified_split(bunch.target, NUM_TEST, SPLIT_SEED))
     return Dataset(
         name="digits",
-        shape=ImageShape(resolution=options.resolution, image_channels=1, num_classes=10),
-        train=ArraySource(images[train], labels[train]),
-        test=ArraySource(images[test], labels[test]),
+        train=image_source(images[train], labels[train]),
+        test=image_source(images[test], labels[test]),
+        num_classes=10,
         class_names=CLASS_NAMES,
     )
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ganbench.data.source import DataContext, Dataset
+from ganbench import DataContext, Dataset
 from ganbench.errors import DataError
-from ganbench.spec import ImageShape
 from ganbench_datasets.decode import SUFFIXES, Decoder
 from ganbench_datasets.file_list import FileList, list_images, shown
 from ganbench_datasets.holdout import hold_out
@@ -62,9 +61,9 @@ def build(options: FolderOptions, context: DataContext) -> Dataset:
     names = () if classes is None else classes.names
     return Dataset(
         name=f"folder:{root.resolve().name}",
-        shape=ImageShape(resolution=options.resolution, image_channels=int(options.channels), num_classes=len(names)),
         train=splits[0],
         test=splits[1],
+        num_classes=len(names),
         class_names=names,
         notes=notes,
     )

@@ -16,12 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganbench import ContentHasher, Source
 from ganbench.data.read_ahead import default_workers, read_ahead
-from ganbench.data.source import ArraySource, ContentHasher, Source
 from ganbench.errors import DataError
 from ganbench_datasets.decode import Decoder, UndecodableError
 from ganbench_datasets.file_list import FileList, LeftOut, shown
 from ganbench_datasets.scan_cache import Scan, keep_scan, load_scan, scan_key
+from ganbench_spaces.images import ImageSpace, image_source
 
 _PIECE = 64
 _PIECE_BYTES = 2**20  # workers hand pieces over through shared memory, of which a container has little
@@ -45,6 +46,11 @@ class FileSource:
     is_resident: bool = False
 
     @property
+    def space(self) -> ImageSpace:
+        """What a file becomes."""
+        return self.decoder.space
+
+    @property
     def num_samples(self) -> int:
         """N."""
         return len(self.ids)
@@ -60,7 +66,7 @@ class FileSource:
         Raises:
             ganbench.errors.DataError: a file that was good when it was scanned and is not now, by name.
         """
-        pixels = np.empty((len(indices), *self.decoder.image_shape), dtype=np.uint8)
+        pixels = np.empty((len(indices), *self.decoder.space.size), dtype=np.uint8)
         for out, position in zip(pixels, indices.tolist(), strict=True):
             path = self.files.path(int(self.ids[position]))
             try:
@@ -88,7 +94,7 @@ class _DecodePiece:
     fail_hint: str | None
 
     def __call__(self, ids: Tensor) -> _Piece:
-        pixels = np.empty((len(ids), *self.decoder.image_shape), dtype=np.uint8)
+        pixels = np.empty((len(ids), *self.decoder.space.size), dtype=np.uint8)
         failures: list[tuple[int, str]] = []
         num_good = num_enlarged = 0
         for index in ids.tolist():
@@ -126,7 +132,7 @@ class SplitBuilder:
         Raises:
             ganbench.errors.DataError: none is good, or one is not and that is an error.
         """
-        num_bytes = len(ids) * int(np.prod(self.decoder.image_shape))
+        num_bytes = len(ids) * int(np.prod(self.decoder.space.size))
         source = self._resident(ids) if num_bytes <= self.resident_limit_mib * 2**20 else self._streamed(ids)
         if source is None:
             first = self.damaged.examples[0]
@@ -140,7 +146,7 @@ class SplitBuilder:
         return [*([self.damaged.note()] if self.damaged.count else []), *enlarged]
 
     def _resident(self, ids: Ids) -> Source | None:
-        images = torch.empty((len(ids), *self.decoder.image_shape), dtype=torch.uint8)
+        images = torch.empty((len(ids), *self.decoder.space.size), dtype=torch.uint8)
         filled = 0
 
         def keep(pixels: Tensor) -> None:
@@ -149,7 +155,7 @@ class SplitBuilder:
             filled += len(pixels)
 
         bad = self._account(*self._scan(ids, keep))
-        return ArraySource(images[:filled], _labels(self.classes, _without(ids, bad))) if filled else None
+        return image_source(images[:filled], _labels(self.classes, _without(ids, bad))) if filled else None
 
     def _streamed(self, ids: Ids) -> Source | None:
         classes = "" if self.classes is None else _digest(self.classes)
@@ -163,7 +169,7 @@ class SplitBuilder:
         return FileSource(self.files, good, self.decoder, self.classes, scan.content_hash) if len(good) else None
 
     def _hash(self, ids: Ids) -> Scan:
-        hasher = ContentHasher(self.decoder.image_shape)
+        hasher = ContentHasher(self.decoder.space)
         failures, num_enlarged = self._scan(ids, hasher.update)
         good = _without(ids, [index for index, _ in failures])
         content_hash = hasher.finish(_labels(self.classes, good))
@@ -173,7 +179,7 @@ class SplitBuilder:
         failures: list[tuple[int, str]] = []
         num_enlarged = 0
         workers = default_workers() if len(ids) >= _WORTH_WORKERS else 0
-        pieces = _pieces(ids, max(1, min(_PIECE, _PIECE_BYTES // int(np.prod(self.decoder.image_shape)))))
+        pieces = _pieces(ids, max(1, min(_PIECE, _PIECE_BYTES // int(np.prod(self.decoder.space.size)))))
         for piece in read_ahead(_DecodePiece(self.files, self.decoder, self.fail_hint), pieces, workers=workers):
             consume(piece.pixels)
             failures += piece.failures

@@ -16,12 +16,12 @@ from pathlib import Path
 import torch
 from torchvision.datasets import MNIST, FashionMNIST
 
-from ganbench.data.source import ArraySource, DataContext, Dataset
+from ganbench import ArraySource, DataContext, Dataset
 from ganbench.errors import DataError
-from ganbench.spec import ImageShape
 from ganbench_datasets.fit import pad_to, resize_to
 from ganbench_datasets.location import candidate_folders, download, one_line, require_checksum
 from ganbench_datasets.options import MnistOptions
+from ganbench_spaces.images import image_source
 
 _UNPACKED_SHA256 = {
     "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",  # Fashion-MNIST, train-images
@@ -52,9 +52,9 @@ def _build(name: str, kind: type[MNIST], options: MnistOptions, context: DataCon
         splits = [_split(kind, Path(scratch), folder, options, train=train) for train in (True, False)]
     return Dataset(
         name=name,
-        shape=ImageShape(resolution=options.resolution, image_channels=1, num_classes=10),
         train=splits[0],
         test=splits[1],
+        num_classes=10,
         class_names=tuple(c.partition(" - ")[0] for c in kind.classes),
         notes=(f"found in {folder}",),
     )
@@ -92,7 +92,7 @@ def _split(kind: type[MNIST], root: Path, folder: Path, options: MnistOptions, *
         loaded = kind(root, train=train)
         images, labels = loaded.data[:, None], loaded.targets.to(torch.int64)
         resized = pad_to(images, options.resolution) if options.fit == "pad" else resize_to(images, options.resolution)
-        return ArraySource(resized, labels)
+        return image_source(resized, labels)
     except (AssertionError, ValueError, RuntimeError, IndexError, KeyError, OSError) as error:
         which = "train" if train else "t10k"
         raise DataError(

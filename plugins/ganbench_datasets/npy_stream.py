@@ -1,6 +1,6 @@
 """A .npy file read slice by slice: plain reads at an offset, because the pages of a memory map would count as this process's memory.
 
-Shapes: N images, C channels, H = W = resolution.
+Shapes: N images, C channels, H, W height and width.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganbench.data.source import ContentHasher
+from ganbench import ContentHasher
 from ganbench.errors import DataError
 from ganbench_datasets.scan_cache import Scan, keep_scan, load_scan, scan_key
+from ganbench_spaces.images import ImageSpace
 
 _BLOCK = 256
 
@@ -75,6 +76,12 @@ class NpySource:
     _content_hash: str = field(default="", repr=False)
 
     @property
+    def space(self) -> ImageSpace:
+        """What one image is."""
+        _, first, second, third = self.header.shape
+        return ImageSpace(third, first, second) if self.channels_last else ImageSpace(first, second, third)
+
+    @property
     def num_samples(self) -> int:
         """N."""
         return len(self.ids)
@@ -114,8 +121,7 @@ class NpySource:
         kept = load_scan(key)
         if kept is not None:
             return kept.content_hash
-        _, first, second, third = self.header.shape
-        hasher = ContentHasher((third, first, second) if self.channels_last else (first, second, third))
+        hasher = ContentHasher(self.space)
         for start in range(0, self.num_samples, _BLOCK):
             hasher.update(self.read(torch.arange(start, min(start + _BLOCK, self.num_samples))))
         scan = Scan(content_hash=hasher.finish(self.labels))

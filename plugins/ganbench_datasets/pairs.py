@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganbench.data.source import DataContext, Dataset, Source
+from ganbench import DataContext, Dataset, Source
 from ganbench.errors import DataError
-from ganbench.spec import ImageShape
 from ganbench_datasets.decode import Decoder, UndecodableError, open_upright
 from ganbench_datasets.file_list import list_images
 from ganbench_datasets.holdout import hold_out
 from ganbench_datasets.image_files import Ids, SplitBuilder
 from ganbench_datasets.options import PairsOptions
+from ganbench_spaces.images import ImageSpace
 
 _log = logging.getLogger(__name__)
 
@@ -32,9 +32,9 @@ class PairDecoder(Decoder):
     """How a file of two images becomes pixels; each half is squeezed into the square."""
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(2 C, H, W)."""
-        return (2 * self.channels, self.resolution, self.resolution)
+    def space(self) -> ImageSpace:
+        """Images of 2 C channels."""
+        return ImageSpace.square(2 * self.channels, self.resolution)
 
     def _decode(self, data: bytes) -> tuple[NDArray[np.uint8], bool]:
         whole = open_upright(io.BytesIO(data))
@@ -69,8 +69,7 @@ def build(options: PairsOptions, context: DataContext) -> Dataset:
     notes = tuple(note for one in builders for note in one.notes())
     for note in notes:
         _log.warning("pairs %s: %s", root, note)
-    shape = ImageShape(resolution=options.resolution, image_channels=2 * int(options.channels))
-    return Dataset(name=f"pairs:{root.resolve().name}", shape=shape, train=train_split, test=test_split, notes=notes)
+    return Dataset(name=f"pairs:{root.resolve().name}", train=train_split, test=test_split, notes=notes)
 
 
 def _builder(root: Path, options: PairsOptions, context: DataContext) -> SplitBuilder:

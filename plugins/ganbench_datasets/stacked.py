@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ganbench.data.source import ArraySource, ContentHasher, DataContext, Dataset, Source
-from ganbench.spec import ImageShape
+from ganbench import ArraySource, ContentHasher, DataContext, Dataset, Source
 from ganbench_datasets.digits import build as build_digits
 from ganbench_datasets.options import DigitsOptions, StackedDigitsOptions
+from ganbench_spaces.images import ImageSpace, image_source
 
 CHANNELS = 3
 RESIDENT_MIB = 512.0
@@ -38,6 +38,11 @@ class StackedSource:
     _content_hash: str = field(default="", repr=False)
 
     @property
+    def space(self) -> ImageSpace:
+        """Square images of three channels."""
+        return ImageSpace.square(CHANNELS, self.digits.shape[-1])
+
+    @property
     def num_samples(self) -> int:
         """N."""
         return len(self.chosen)
@@ -51,8 +56,7 @@ class StackedSource:
     def content_hash(self) -> str:
         """sha256 as of a resident split; stacks every image once."""
         if not self._content_hash:
-            size = int(self.digits.shape[-1])
-            hasher = ContentHasher((CHANNELS, size, size))
+            hasher = ContentHasher(self.space)
             for start in range(0, self.num_samples, _HASH_BLOCK):
                 hasher.update(self.read(torch.arange(start, min(start + _HASH_BLOCK, self.num_samples))))
             self._content_hash = hasher.finish()
@@ -75,11 +79,10 @@ def build(options: StackedDigitsOptions, context: DataContext) -> Dataset:
         mib = num_images * CHANNELS * options.resolution**2 / 2**20
         if mib > min(context.resident_limit_mib, RESIDENT_MIB):
             return stacked
-        return ArraySource(stacked.read(torch.arange(num_images)))
+        return image_source(stacked.read(torch.arange(num_images)))
 
     return Dataset(
         name="stacked-digits",
-        shape=ImageShape(resolution=options.resolution, image_channels=CHANNELS),
         train=stack(digits.train, options.num_images),
         test=stack(digits.test, max(1, options.num_images // _TEST_DIVISOR)),
     )

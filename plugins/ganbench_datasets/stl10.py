@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torchvision.datasets import STL10
 
-from ganbench.data.source import ArraySource, DataContext, Dataset
+from ganbench import DataContext, Dataset
 from ganbench.errors import DataError
-from ganbench.spec import ImageShape
 from ganbench_datasets.archive import locate
 from ganbench_datasets.fit import resize_to
 from ganbench_datasets.location import one_line, require_checksum
 from ganbench_datasets.options import Stl10Options
+from ganbench_spaces.images import image_source
 
 
 def build(options: Stl10Options, context: DataContext) -> Dataset:
@@ -32,9 +32,9 @@ def build(options: Stl10Options, context: DataContext) -> Dataset:
     names = tuple(getattr(train, "classes", ())) if labelled else ()
     return Dataset(
         name="stl10" if labelled else "stl10-unlabeled",
-        shape=ImageShape(resolution=options.resolution, image_channels=3, num_classes=10 if labelled else 0),
-        train=ArraySource(_images(train, options), _labels(train) if labelled else None),
-        test=ArraySource(_images(test, options), _labels(test) if labelled else None),
+        train=image_source(_images(train, options), _labels(train) if labelled else None),
+        test=image_source(_images(test, options), _labels(test) if labelled else None),
+        num_classes=10 if labelled else 0,
         class_names=names,
         notes=(f"found in {folder}",),
     )

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganbench.data.source import ArraySource, ContentHasher, DataContext, Dataset, Source
-from ganbench.spec import ImageShape
+from ganbench import ContentHasher, DataContext, Dataset, Source
 from ganbench_datasets.options import SyntheticOptions
+from ganbench_spaces.images import ImageSpace, image_source
 
 _TEST_DIVISOR = 10  # the test split has a tenth of the train split's images
 _HASH_BLOCK = 1024
@@ -24,7 +24,7 @@ class SyntheticSource:
     """Images that are made when they are read."""
 
     num_samples: int
-    image_shape: tuple[int, int, int]
+    space: ImageSpace
     num_classes: int
     seed: int
     split: int
@@ -41,7 +41,7 @@ class SyntheticSource:
     def content_hash(self) -> str:
         """sha256 as of a resident split; makes every image once."""
         if not self._content_hash:
-            hasher = ContentHasher(self.image_shape)
+            hasher = ContentHasher(self.space)
             for start in range(0, self.num_samples, _HASH_BLOCK):
                 hasher.update(self.read(torch.arange(start, min(start + _HASH_BLOCK, self.num_samples))))
             self._content_hash = hasher.finish(self.labels)
@@ -49,11 +49,11 @@ class SyntheticSource:
 
     def read(self, indices: Tensor) -> Tensor:
         """Return ``[n, C, H, W]`` uint8 noise."""
-        size = int(np.prod(self.image_shape))
+        size = int(np.prod(self.space.size))
         made = np.empty((len(indices), size), dtype=np.uint8)
         for row, index in zip(made, indices.tolist(), strict=True):
             row[:] = np.frombuffer(self._generator(index).bytes(size), dtype=np.uint8)
-        return torch.from_numpy(made).view(-1, *self.image_shape)
+        return torch.from_numpy(made).view(-1, *self.space.size)
 
     def _generator(self, index: int) -> np.random.Generator:
         return np.random.Generator(np.random.Philox(key=[self.seed, 2 * index + self.split]))
@@ -61,19 +61,19 @@ class SyntheticSource:
 
 def build(options: SyntheticOptions, context: DataContext) -> Dataset:
     """Return the noise, resident where it fits."""
-    shape = (options.channels, options.resolution, options.resolution)
+    space = ImageSpace.square(options.channels, options.resolution)
     num_test = max(1, options.num_images // _TEST_DIVISOR)
 
     def split(number: int, num_images: int) -> Source:
-        source = SyntheticSource(num_images, shape, options.num_classes, options.seed, number)
-        if num_images * int(np.prod(shape)) > context.resident_limit_mib * 2**20:
+        source = SyntheticSource(num_images, space, options.num_classes, options.seed, number)
+        if num_images * int(np.prod(space.size)) > context.resident_limit_mib * 2**20:
             return source
-        return ArraySource(source.read(torch.arange(num_images)), source.labels)
+        return image_source(source.read(torch.arange(num_images)), source.labels)
 
     return Dataset(
         name="synthetic",
-        shape=ImageShape(resolution=options.resolution, image_channels=options.channels, num_classes=options.num_classes),
         train=split(0, options.num_images),
         test=split(1, num_test),
+        num_classes=options.num_classes,
         class_names=tuple(map(str, range(options.num_classes))),
     )

@@ -77,6 +77,7 @@ def _architecture() -> ArchitectureSpec:
         factory="ganbench_dcgan.networks:build",
         options=DCGANOptions,
         paper=PAPER,
+        spaces=("images",),
         resolutions=tuple(2**k for k in range(3, 11)),
         conditional=True,
         packing=True,

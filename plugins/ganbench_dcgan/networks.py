@@ -14,11 +14,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ganbench import ImageShape, Judgement, Networks
+from ganbench import BuildContext, Judgement, Networks
 from ganbench_dcgan import DCGANOptions
 from ganbench_dcgan.minibatch_discrimination import MinibatchDiscrimination
 from ganbench_dcgan.virtual_norm import DropReference, Referenced, VirtualNorm
 from ganbench_kernels import ConvBiasAct, NormAct
+from ganbench_spaces.images import square_images
 
 
 def channel_widths(resolution: int, base_resolution: int, width: int) -> list[int]:
@@ -32,10 +33,10 @@ def one_hot(labels: Tensor, num_classes: int, dtype: torch.dtype) -> Tensor:
     return (labels[:, None] == torch.arange(num_classes, device=labels.device)).to(dtype)
 
 
-def used_classes(options: DCGANOptions, shape: ImageShape) -> int:
+def used_classes(options: DCGANOptions, context: BuildContext) -> int:
     """Return K where the networks use labels, else 0; a pack of images has no label."""
-    unwanted = options.conditional is False or (options.conditional is None and shape.packing > 1)
-    return 0 if unwanted else shape.num_classes
+    unwanted = options.conditional is False or (options.conditional is None and context.packing > 1)
+    return 0 if unwanted else context.num_classes
 
 
 def _normalised(channels: int, kind: str, negative_slope: float) -> list[nn.Module]:
@@ -64,17 +65,18 @@ def _doubling(before: int, after: int, options: DCGANOptions) -> nn.ConvTranspos
 class Generator(Referenced):
     """``[N, L]`` latents to ``[N, C, H, W]`` images in [-1, 1]."""
 
-    def __init__(self, options: DCGANOptions, shape: ImageShape) -> None:
+    def __init__(self, options: DCGANOptions, context: BuildContext) -> None:
+        images = square_images(context.space)
         virtual = options.generator_norm == "virtual"
         super().__init__(virtual)
-        self.num_classes = used_classes(options, shape)
-        widths = channel_widths(shape.resolution, options.base_resolution, options.generator_width)[::-1]
+        self.num_classes = used_classes(options, context)
+        widths = channel_widths(images.resolution, options.base_resolution, options.generator_width)[::-1]
         layers = _first_layers(options.latent_dim + self.num_classes, widths[0], options)
         for before, after in pairwise(widths):
             layers += [_doubling(before, after, options), *_normalised(after, options.generator_norm, 0.0)]
         if virtual:
             layers.append(DropReference())
-        layers += [_doubling(widths[-1], shape.image_channels, options), nn.Tanh()]
+        layers += [_doubling(widths[-1], images.channels, options), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -102,13 +104,14 @@ def _strided(before: int, after: int, options: DCGANOptions, *, norm: bool) -> l
 class Discriminator(Referenced):
     """``[N, C, H, W]`` images to a judgement: logits ``[N]``, and the features ``[N, D]`` that its last layer sees."""
 
-    def __init__(self, options: DCGANOptions, shape: ImageShape) -> None:
+    def __init__(self, options: DCGANOptions, context: BuildContext) -> None:
+        images = square_images(context.space)
         virtual = options.discriminator_norm == "virtual"
         super().__init__(virtual)
-        self.num_classes = used_classes(options, shape)
+        self.num_classes = used_classes(options, context)
         base = options.discriminator_base_resolution or options.base_resolution
-        widths = channel_widths(shape.resolution, base, options.discriminator_width)
-        channels = [shape.image_channels * shape.packing + self.num_classes, *widths]
+        widths = channel_widths(images.resolution, base, options.discriminator_width)
+        channels = [images.channels * context.packing + self.num_classes, *widths]
         layers: list[nn.Module] = []
         for level, (before, after) in enumerate(zip(channels, widths, strict=False)):
             layers += _strided(before, after, options, norm=level > 0 and options.discriminator_norm != "none")
@@ -145,15 +148,15 @@ def initialise(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
 
-def build(options: DCGANOptions, shape: ImageShape) -> Networks:
+def build(options: DCGANOptions, context: BuildContext) -> Networks:
     """Build both networks.
 
     Raises:
         ValueError: ``conditional`` without labels in the dataset.
     """
-    if options.conditional and shape.num_classes == 0:
+    if options.conditional and context.num_classes == 0:
         raise ValueError("conditional needs labels, and this dataset has none; use -o conditional=false")
-    generator, discriminator = Generator(options, shape), Discriminator(options, shape)
+    generator, discriminator = Generator(options, context), Discriminator(options, context)
     generator.apply(initialise)
     discriminator.apply(initialise)
     return Networks(
@@ -161,5 +164,5 @@ def build(options: DCGANOptions, shape: ImageShape) -> Networks:
         discriminator=discriminator,
         latent_dim=options.latent_dim,
         latents=options.latents,
-        conditional=used_classes(options, shape) > 0,
+        conditional=used_classes(options, context) > 0,
     )

@@ -58,6 +58,7 @@ def sample_run(run: Path, manager: PluginManager) -> tuple[Tensor, dict[str, Any
         count=NUM_IMAGES,
         seed=made.config.training.seed,
         purpose="evaluation",
+        space=made.dataset.space,
         device=made.device,
         label_pool=made.dataset.train.labels,
     )

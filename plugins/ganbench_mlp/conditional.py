@@ -9,13 +9,16 @@ Shapes: N samples, L the length of z, C, H, W an image, K classes, D features.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
-from ganbench import ImageShape, Judgement, Networks
+from ganbench import BuildContext, Judgement, Networks
 from ganbench_kernels import BiasAct
 from ganbench_mlp.layers import Maxout, UnitSigmoid, initialise, one_hot
 from ganbench_mlp.options import CGANOptions
+from ganbench_spaces.images import ImageSpace, images_of
 
 
 def _relu(before: int, after: int, dropout: float) -> nn.Sequential:
@@ -25,14 +28,14 @@ def _relu(before: int, after: int, dropout: float) -> nn.Sequential:
 class Generator(nn.Module):
     """``[N, L]`` latents and ``[N]`` labels to ``[N, C, H, W]`` images in [-1, 1]."""
 
-    def __init__(self, options: CGANOptions, shape: ImageShape) -> None:
+    def __init__(self, options: CGANOptions, context: BuildContext) -> None:
         super().__init__()
-        self.num_classes = shape.num_classes
-        self.size = (shape.image_channels, shape.resolution, shape.resolution)
+        self.num_classes = context.num_classes
+        self.size = images_of(context.space).size
         self.of_latents = _relu(options.latent_dim, options.latent_width, options.dropout)
         self.of_labels = _relu(self.num_classes, options.label_width, options.dropout)
         self.joint = _relu(options.latent_width + options.label_width, options.joint_width, options.dropout)
-        self.output = nn.Sequential(nn.Linear(options.joint_width, shape.image_channels * shape.resolution**2), UnitSigmoid())
+        self.output = nn.Sequential(nn.Linear(options.joint_width, math.prod(self.size)), UnitSigmoid())
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         """Return images."""
@@ -45,10 +48,10 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """``[N, C, H, W]`` images and ``[N]`` labels to a judgement: logits ``[N]``, and the features ``[N, D]`` that the last layer sees."""
 
-    def __init__(self, options: CGANOptions, shape: ImageShape) -> None:
+    def __init__(self, options: CGANOptions, context: BuildContext) -> None:
         super().__init__()
-        self.num_classes = shape.num_classes
-        size = shape.image_channels * shape.resolution**2
+        self.num_classes = context.num_classes
+        size = math.prod(images_of(context.space).size)
         self.of_images = nn.Sequential(Maxout(size, options.image_units, options.image_pieces), nn.Dropout(options.dropout))
         self.of_labels = nn.Sequential(Maxout(self.num_classes, options.label_units, options.label_pieces), nn.Dropout(options.dropout))
         before = options.image_units + options.label_units
@@ -63,15 +66,15 @@ class Discriminator(nn.Module):
         return Judgement(self.output(features).flatten(), features=features)
 
 
-def build(options: CGANOptions, shape: ImageShape) -> Networks:
+def build(options: CGANOptions, context: BuildContext) -> Networks:
     """Build both networks.
 
     Raises:
-        ValueError: the data have no labels, or are points.
+        ValueError: the data have no labels, or are no images.
     """
-    if shape.num_classes == 0 or shape.points:
+    if context.num_classes == 0 or not isinstance(context.space, ImageSpace):
         raise ValueError("cgan-mlp needs images with labels, and this dataset has none; use mlp")
-    generator, discriminator = Generator(options, shape), Discriminator(options, shape)
+    generator, discriminator = Generator(options, context), Discriminator(options, context)
     initialise(generator, "uniform", options.scale)
     initialise(discriminator, "uniform", options.scale / 10)
     return Networks(generator=generator, discriminator=discriminator, latent_dim=options.latent_dim, latents="uniform", conditional=True)

@@ -1,51 +1,54 @@
-"""Multilayer perceptrons for images of any size and for points in the plane.
+"""Multilayer perceptrons for samples of any space: images of any size, points in the plane.
 
-Shapes: N samples, L the length of z, C, H, W an image (2, 1, 1 for a point), m samples in a pack, K classes, D features.
+Shapes: N samples of a space's size (``[C, H, W]`` for images, ``[2]`` for points), L the length of z, m samples in a pack, K classes,
+D features.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 from torch import Tensor, nn
 
-from ganbench import ImageShape, Judgement, Networks
+from ganbench import BuildContext, Judgement, Networks
 from ganbench_kernels import NormAct
 from ganbench_mlp.layers import LEAKY_SLOPE, Maxout, UnitSigmoid, activation, initialise, with_labels
 from ganbench_mlp.options import MLPOptions
+from ganbench_spaces.images import ImageSpace
 
 
-def used_classes(options: MLPOptions, shape: ImageShape) -> int:
+def used_classes(options: MLPOptions, context: BuildContext) -> int:
     """Return K where the networks use labels, else 0: a pack has samples of several classes and no label."""
-    unwanted = options.conditional is False or (options.conditional is None and shape.packing > 1)
-    return 0 if unwanted else shape.num_classes
+    unwanted = options.conditional is False or (options.conditional is None and context.packing > 1)
+    return 0 if unwanted else context.num_classes
 
 
-def output_of(options: MLPOptions, shape: ImageShape) -> str:
+def output_of(options: MLPOptions, context: BuildContext) -> str:
     """Return what ``output`` means for these data."""
     if options.output == "auto":
-        return "linear" if shape.points else "tanh"
+        return "tanh" if isinstance(context.space, ImageSpace) else "linear"
     return options.output
 
 
 class Generator(nn.Module):
-    """``[N, L]`` latents to ``[N, C, H, W]``."""
+    """``[N, L]`` latents to samples ``[N, *size]``."""
 
-    def __init__(self, options: MLPOptions, shape: ImageShape) -> None:
+    def __init__(self, options: MLPOptions, context: BuildContext) -> None:
         super().__init__()
-        self.num_classes = used_classes(options, shape)
-        self.size = (shape.image_channels, shape.resolution, shape.resolution)
+        self.num_classes = used_classes(options, context)
+        self.size = context.space.size
         widths = (options.latent_dim + self.num_classes, *options.generator_widths)
         layers: list[nn.Module] = []
         for level, (before, after) in enumerate(pairwise(widths)):
             normalised = options.generator_norm == "batch" or (options.generator_norm == "batch-after-first" and level > 0)
             layers += [nn.Linear(before, after, bias=options.generator_bias), *_activated(options, after, normalised)]
-        layers.append(nn.Linear(widths[-1], shape.image_channels * shape.resolution**2))
+        layers.append(nn.Linear(widths[-1], math.prod(self.size)))
         outputs: dict[str, list[nn.Module]] = {"tanh": [nn.Tanh()], "sigmoid": [UnitSigmoid()], "linear": []}
-        self.layers = nn.Sequential(*layers, *outputs[output_of(options, shape)])
+        self.layers = nn.Sequential(*layers, *outputs[output_of(options, context)])
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images, or points."""
+        """Return samples."""
         samples: Tensor = self.layers(with_labels(latents, labels, self.num_classes))
         return samples.view(-1, *self.size)
 
@@ -62,13 +65,13 @@ def _activated(options: MLPOptions, width: int, normalised: bool) -> list[nn.Mod
 
 
 class Discriminator(nn.Module):
-    """``[N, m * C, H, W]`` images to a judgement: logits ``[N]``, and the features ``[N, D]`` that its last layer sees."""
+    """Packs (``[N, m * C, H, W]`` of images) to a judgement: logits ``[N]``, and the features ``[N, D]`` that the last layer sees."""
 
-    def __init__(self, options: MLPOptions, shape: ImageShape) -> None:
+    def __init__(self, options: MLPOptions, context: BuildContext) -> None:
         super().__init__()
-        self.num_classes = used_classes(options, shape)
-        self.in_unit_range = output_of(options, shape) == "sigmoid"
-        size = shape.packing * shape.image_channels * shape.resolution**2
+        self.num_classes = used_classes(options, context)
+        self.in_unit_range = output_of(options, context) == "sigmoid"
+        size = context.packing * math.prod(context.space.size)
         widths = (size + self.num_classes, *options.discriminator_widths)
         layers: list[nn.Module] = [nn.Dropout(options.discriminator_input_dropout)]
         for before, after in pairwise(widths):
@@ -77,9 +80,9 @@ class Discriminator(nn.Module):
         layers.append(nn.Linear(widths[-1], 1))
         self.layers = nn.Sequential(*(layer for layer in layers if not (isinstance(layer, nn.Dropout) and layer.p == 0)))
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Judgement:
+    def forward(self, samples: Tensor, labels: Tensor | None = None) -> Judgement:
         """Return the judgement."""
-        flat = images.flatten(1)
+        flat = samples.flatten(1)
         if self.in_unit_range:
             flat = (flat + 1) / 2
         *hidden, head = self.layers
@@ -95,17 +98,17 @@ def _hidden(options: MLPOptions, before: int, after: int) -> list[nn.Module]:
     return [nn.Linear(before, after), activation(options.discriminator_activation, after)]
 
 
-def build(options: MLPOptions, shape: ImageShape) -> Networks:
+def build(options: MLPOptions, context: BuildContext) -> Networks:
     """Build both networks.
 
     Raises:
-        ValueError: ``conditional`` without labels in the dataset, or a bounded output for points.
+        ValueError: ``conditional`` without labels in the dataset, or a bounded output for samples without bounds.
     """
-    if options.conditional and shape.num_classes == 0:
+    if options.conditional and context.num_classes == 0:
         raise ValueError("conditional needs labels, and this dataset has none; use -o conditional=false")
-    if shape.points and options.output in ("tanh", "sigmoid"):
-        raise ValueError(f"output must be auto or linear for points, which have no bounds (got {options.output})")
-    generator, discriminator = Generator(options, shape), Discriminator(options, shape)
+    if not isinstance(context.space, ImageSpace) and options.output in ("tanh", "sigmoid"):
+        raise ValueError(f"output must be auto or linear for {context.space.unit}, which have no bounds (got {options.output})")
+    generator, discriminator = Generator(options, context), Discriminator(options, context)
     initialise(generator, options.initialisation, options.generator_scale)
     initialise(discriminator, options.initialisation, options.discriminator_scale)
     return Networks(
@@ -113,5 +116,5 @@ def build(options: MLPOptions, shape: ImageShape) -> Networks:
         discriminator=discriminator,
         latent_dim=options.latent_dim,
         latents=options.latents,
-        conditional=used_classes(options, shape) > 0,
+        conditional=used_classes(options, context) > 0,
     )

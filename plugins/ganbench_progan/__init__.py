@@ -90,6 +90,7 @@ def _architecture() -> ArchitectureSpec:
         factory="ganbench_progan.networks:build",
         options=ProgressiveOptions,
         paper=PAPER,
+        spaces=("images",),
         resolutions=RESOLUTIONS,
         conditional=True,
         algorithm="ganbench_progan.algorithm:ProgressiveAlgorithm",

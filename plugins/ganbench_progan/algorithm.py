@@ -40,7 +40,7 @@ class ProgressiveAlgorithm(AdversarialAlgorithm):
         assert isinstance(options, ProgressiveOptions)
         assert isinstance(generator, Generator)
         assert isinstance(discriminator, Discriminator)
-        segments = make_segments(options, training, context.shape.resolution)
+        segments = make_segments(options, training, context.dataset.space.resolution)
         super().__init__(replace(context, sampler=StagedSampler(context.sampler, discriminator)))
         average = self._ema.module
         assert isinstance(average, GrowingNetwork)

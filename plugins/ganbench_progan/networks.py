@@ -14,11 +14,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ganbench import ImageShape, Judgement, Networks
+from ganbench import BuildContext, Judgement, Networks
 from ganbench_progan import ProgressiveOptions
 from ganbench_progan.class_loss import ClassLoss
 from ganbench_progan.growing import GrowingNetwork, blend, double, enlarge, halve, level_of, reduce
 from ganbench_progan.layers import DownConv, EqualisedConv, FirstConv, PixelNorm, UpConv, append_deviation, pixel_norm
+from ganbench_spaces.images import square_images
 
 
 def most_channels(options: ProgressiveOptions, resolution: int) -> int:
@@ -32,21 +33,22 @@ def channel_widths(options: ProgressiveOptions, resolution: int) -> list[int]:
     return [min(options.channel_base >> (level + 1), most) for level in range(level_of(resolution) + 1)]
 
 
-def used_classes(options: ProgressiveOptions, shape: ImageShape) -> int:
+def used_classes(options: ProgressiveOptions, context: BuildContext) -> int:
     """Return K where the networks use labels, else 0."""
-    return 0 if options.conditional is False else shape.num_classes
+    return 0 if options.conditional is False else context.num_classes
 
 
 class Generator(GrowingNetwork):
     """``[N, L]`` latents to ``[N, C, H, W]`` images; below its full size it repeats pixels."""
 
-    def __init__(self, options: ProgressiveOptions, shape: ImageShape, latent_dim: int) -> None:
-        super().__init__(shape.resolution)
-        self.num_classes = used_classes(options, shape)
-        widths = channel_widths(options, shape.resolution)
+    def __init__(self, options: ProgressiveOptions, context: BuildContext, latent_dim: int) -> None:
+        images = square_images(context.space)
+        super().__init__(images.resolution)
+        self.num_classes = used_classes(options, context)
+        widths = channel_widths(options, images.resolution)
         self.blocks = nn.ModuleList([_first_block(latent_dim + self.num_classes, widths[0])])
         self.blocks.extend(_up_block(before, after) for before, after in pairwise(widths))
-        self.to_image = nn.ModuleList(EqualisedConv(width, shape.image_channels, 1, gain=1.0, linear=True) for width in widths)
+        self.to_image = nn.ModuleList(EqualisedConv(width, images.channels, 1, gain=1.0, linear=True) for width in widths)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images at full resolution, in [-1, 1]."""
@@ -78,11 +80,12 @@ def _up_block(before: int, after: int) -> nn.Sequential:
 class Discriminator(GrowingNetwork):
     """``[N, C, H, W]`` images, or smaller ones down to the current resolution, to ``[N]`` logits, with ``[N, K]`` class logits."""
 
-    def __init__(self, options: ProgressiveOptions, shape: ImageShape, last_width: int) -> None:
-        super().__init__(shape.resolution)
-        self.num_classes, self.stddev_group = used_classes(options, shape), options.stddev_group
-        widths = channel_widths(options, shape.resolution)
-        self.from_image = nn.ModuleList(EqualisedConv(shape.image_channels, width, 1) for width in widths)
+    def __init__(self, options: ProgressiveOptions, context: BuildContext, last_width: int) -> None:
+        images = square_images(context.space)
+        super().__init__(images.resolution)
+        self.num_classes, self.stddev_group = used_classes(options, context), options.stddev_group
+        widths = channel_widths(options, images.resolution)
+        self.from_image = nn.ModuleList(EqualisedConv(images.channels, width, 1) for width in widths)
         self.blocks = nn.ModuleList(_down_block(before, after) for after, before in pairwise(widths))
         self.head = nn.Sequential(
             EqualisedConv(widths[0] + (self.stddev_group > 0), widths[0], 3, padding=1),
@@ -109,22 +112,23 @@ def _down_block(before: int, after: int) -> nn.Sequential:
     return nn.Sequential(EqualisedConv(before, before, 3, padding=1), DownConv(before, after))
 
 
-def build(options: ProgressiveOptions, shape: ImageShape) -> Networks:
+def build(options: ProgressiveOptions, context: BuildContext) -> Networks:
     """Build both networks, fully grown.
 
     Raises:
         ValueError: ``conditional`` without labels in the dataset, or ``start_resolution`` above the dataset's.
     """
-    if options.conditional and shape.num_classes == 0:
+    images = square_images(context.space)
+    if options.conditional and context.num_classes == 0:
         raise ValueError("conditional needs labels, and this dataset has none; use -o conditional=false")
-    if options.start_resolution > shape.resolution:
-        raise ValueError(f"start_resolution must be at most the images', {shape.resolution} (got {options.start_resolution})")
-    most = most_channels(options, shape.resolution)
+    if options.start_resolution > images.resolution:
+        raise ValueError(f"start_resolution must be at most the images', {images.resolution} (got {options.start_resolution})")
+    most = most_channels(options, images.resolution)
     latent_dim = options.latent_dim or most
-    num_classes = used_classes(options, shape)
+    num_classes = used_classes(options, context)
     return Networks(
-        generator=Generator(options, shape, latent_dim),
-        discriminator=Discriminator(options, shape, most),
+        generator=Generator(options, context, latent_dim),
+        discriminator=Discriminator(options, context, most),
         latent_dim=latent_dim,
         conditional=num_classes > 0,
         terms=(ClassLoss(options.class_weight),) if num_classes and options.class_weight else (),

@@ -57,6 +57,7 @@ def _architecture() -> ArchitectureSpec:
         factory="ganbench_resnet.networks:build",
         options=ResNetOptions,
         paper="Miyato et al. 2018, https://arxiv.org/abs/1802.05957; Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028",
+        spaces=("images",),
         resolutions=RESOLUTIONS,
         conditional=True,
         packing=True,

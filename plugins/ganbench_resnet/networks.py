@@ -17,12 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganbench import ImageShape, Judgement, Networks
+from ganbench import BuildContext, Judgement, Networks
 from ganbench_kernels import NormAct
 from ganbench_resnet import ResNetOptions
 from ganbench_resnet.blocks import DiscriminatorBlock, FirstBlock, GeneratorBlock, Norm, glorot
 from ganbench_resnet.class_loss import ClassLoss
 from ganbench_resnet.spectral_norm import normalise_spectrum
+from ganbench_spaces.images import square_images
 
 _LARGEST_FLAT = 32
 _LARGEST_TO_2 = 64
@@ -33,9 +34,9 @@ _PLAIN_BLOCKS = 2
 """Blocks of the flat discriminator that keep the resolution."""
 
 
-def used_classes(options: ResNetOptions, shape: ImageShape) -> int:
+def used_classes(options: ResNetOptions, context: BuildContext) -> int:
     """Return K where the networks use labels, else 0."""
-    return 0 if options.conditional is False else shape.num_classes
+    return 0 if options.conditional is False else context.num_classes
 
 
 def is_flat(options: ResNetOptions, resolution: int) -> bool:
@@ -72,14 +73,15 @@ def discriminator_plan(options: ResNetOptions, resolution: int) -> tuple[list[in
 class Generator(nn.Module):
     """``[N, L]`` latents to ``[N, C, H, W]`` images in [-1, 1]."""
 
-    def __init__(self, options: ResNetOptions, shape: ImageShape) -> None:
+    def __init__(self, options: ResNetOptions, context: BuildContext) -> None:
         super().__init__()
-        self.base, widths = generator_plan(options, shape.resolution)
-        num_classes = used_classes(options, shape)
+        images = square_images(context.space)
+        self.base, widths = generator_plan(options, images.resolution)
+        num_classes = used_classes(options, context)
         self.input = nn.Linear(options.latent_dim, widths[0] * self.base**2)
         self.blocks = nn.ModuleList(GeneratorBlock(before, after, num_classes) for before, after in pairwise(widths))
         self.norm = NormAct(widths[-1], negative_slope=0.0)
-        self.output = nn.Conv2d(widths[-1], shape.image_channels, 3, padding=1)
+        self.output = nn.Conv2d(widths[-1], images.channels, 3, padding=1)
         glorot(self.input)
         glorot(self.output)
 
@@ -94,18 +96,19 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """``[N, C, H, W]`` images to a judgement: logits ``[N]``, the features under its last layer and, as in AC-GAN, class logits."""
 
-    def __init__(self, options: ResNetOptions, shape: ImageShape) -> None:
+    def __init__(self, options: ResNetOptions, context: BuildContext) -> None:
         super().__init__()
+        images = square_images(context.space)
         self.pooling = options.pooling
-        widths, downs = discriminator_plan(options, shape.resolution)
+        widths, downs = discriminator_plan(options, images.resolution)
         norm: Norm = options.discriminator_norm
-        layers: list[nn.Module] = [FirstBlock(shape.image_channels * shape.packing, widths[0])]
+        layers: list[nn.Module] = [FirstBlock(images.channels * context.packing, widths[0])]
         for (before, after), down in zip(pairwise(widths), downs[1:], strict=True):
             layers.append(DiscriminatorBlock(before, after, downsample=down, norm=norm))
         self.blocks = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], 1, bias=options.head_bias)
         glorot(self.head)
-        self._add_label_head(options, used_classes(options, shape), widths[-1])
+        self._add_label_head(options, used_classes(options, context), widths[-1])
         if options.spectral_norm:
             normalise_spectrum(self)
 
@@ -130,19 +133,19 @@ class Discriminator(nn.Module):
         return Judgement(logits, None if self.classifier is None else self.classifier(features), features)
 
 
-def build(options: ResNetOptions, shape: ImageShape) -> Networks:
+def build(options: ResNetOptions, context: BuildContext) -> Networks:
     """Build both networks.
 
     Raises:
         ValueError: ``conditional`` without labels in the dataset.
     """
-    if options.conditional and shape.num_classes == 0:
+    if options.conditional and context.num_classes == 0:
         raise ValueError("conditional needs labels, and this dataset has none; use -o conditional=false")
-    conditional = used_classes(options, shape) > 0
+    conditional = used_classes(options, context) > 0
     classifies = conditional and options.label_head == "classifier"
     return Networks(
-        generator=Generator(options, shape),
-        discriminator=Discriminator(options, shape),
+        generator=Generator(options, context),
+        discriminator=Discriminator(options, context),
         latent_dim=options.latent_dim,
         conditional=conditional,
         terms=(ClassLoss(options.class_weight, options.generator_class_weight),) if classifies else (),

@@ -19,13 +19,13 @@ class PointsExtractor:
     num_members = 1
     spaces = ("points",)
 
-    def extract(self, images: Tensor) -> tuple[Features, ...]:
+    def extract(self, points: Tensor) -> tuple[Features, ...]:
         """Return the coordinates.
 
         Args:
-            images: ``[N, 2, 1, 1]`` floating point.
+            points: ``[N, 2, 1, 1]`` floating point.
         """
-        return (Features(features=images.flatten(1).float()),)
+        return (Features(features=points.flatten(1).float()),)
 
 
 def build(options: object, context: ExtractorContext) -> PointsExtractor:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ganbench import ArraySource, DataContext, Dataset, ImageShape
+from ganbench import ArraySource, DataContext, Dataset
+from ganbench_spaces.points import point_source
 from ganbench_toy.curves import one_spiral, swiss_roll, two_spirals
 from ganbench_toy.distributions import Modes, ceiling, grid25, nearest_modes, ring8, sample
 from ganbench_toy.options import GridOptions, RingOptions, SpiralOptions, SwissRollOptions
 
 _TEST_DIVISOR = 10
-_SHAPE = ImageShape(resolution=1, image_channels=2, points=True)
 Draw = Callable[[int, torch.Generator], Tensor]
 
 RINGS = {
@@ -38,21 +38,20 @@ def build_swissroll(options: SwissRollOptions, context: DataContext) -> Dataset:
     """Return the roll."""
     noise, scale = {"wgan-gp": (0.25, 7.5), "ffjord": (1.0, 5.0)}[options.definition]
     train, test = _splits(lambda n, g: swiss_roll(n, g, noise=noise, scale=scale), options.num_samples, options.seed)
-    return Dataset(name="swissroll", shape=_SHAPE, train=train, test=test)
+    return Dataset(name="swissroll", train=train, test=test)
 
 
 def build_spiral(options: SpiralOptions, context: DataContext) -> Dataset:
     """Return the spirals."""
     draw = {"ffjord": two_spirals, "fuel": one_spiral}[options.definition]
     train, test = _splits(draw, options.num_samples, options.seed)
-    return Dataset(name="spiral", shape=_SHAPE, train=train, test=test)
+    return Dataset(name="spiral", train=train, test=test)
 
 
 def _mixture(name: str, modes: Modes, num_samples: int, seed: int) -> Dataset:
     train, test = _splits(lambda n, g: sample(modes, n, g), num_samples, seed)
     return Dataset(
         name=name,
-        shape=_SHAPE,
         train=train,
         test=test,
         mode_of=lambda points: nearest_modes(points.flatten(1), Modes(modes.centres.to(points.device), modes.std)),
@@ -65,5 +64,5 @@ def _splits(draw: Draw, num_samples: int, seed: int) -> tuple[ArraySource, Array
     """Return train and test points, one after the other from one stream."""
     generator = torch.Generator().manual_seed(seed)
     counts = (num_samples, max(1, num_samples // _TEST_DIVISOR))
-    train, test = (ArraySource(draw(count, generator).float()[:, :, None, None]) for count in counts)
+    train, test = (point_source(draw(count, generator).float()[:, :, None, None]) for count in counts)
     return train, test

@@ -16,6 +16,7 @@ from ganbench.data.choose import make_sampler
 from ganbench.data.sampler import Sampler
 from ganbench.training.algorithm import AlgorithmContext
 from ganbench.training.seeding import stream
+from ganbench_spaces.images import images_of
 from ganbench_translation.algorithm import TranslationAlgorithm
 from ganbench_translation.cyclegan_options import CycleGANOptions
 from ganbench_translation.domains import domain
@@ -112,5 +113,4 @@ def _sampler(context: AlgorithmContext, label: int, place: int) -> Sampler:
 
 
 def _pool(context: AlgorithmContext, size: int, random: torch.Generator) -> ImagePool:
-    shape = context.shape
-    return ImagePool(size, (shape.image_channels, shape.resolution, shape.resolution), random)
+    return ImagePool(size, images_of(context.dataset.space).size, random)

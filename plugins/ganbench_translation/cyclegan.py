@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ganbench import ImageShape, Networks
+from ganbench import BuildContext, Networks
 from ganbench.training.networks import Translation
+from ganbench_spaces.images import square_images
 from ganbench_translation.cyclegan_options import CycleGANOptions
 from ganbench_translation.domains import dataset_of_class, draw_images, held_out
 from ganbench_translation.layers import initialise
@@ -12,15 +13,15 @@ from ganbench_translation.resnet import ResNetGenerator
 from ganbench_translation.sizes import patch_layers
 
 
-def build(options: CycleGANOptions, shape: ImageShape) -> Networks:
+def build(options: CycleGANOptions, context: BuildContext) -> Networks:
     """Build the networks; the evaluated generator is the one to the target.
 
     Raises:
         ValueError: the dataset has not these two classes, or its images are too small for the layers that are asked for.
     """
-    _check_classes(options, shape)
-    generators = [_generator(options, shape) for _ in range(2)]
-    discriminators = [_discriminator(options, shape) for _ in range(2)]
+    _check_classes(options, context)
+    generators = [_generator(options, context) for _ in range(2)]
+    discriminators = [_discriminator(options, context) for _ in range(2)]
     for network in (*generators, *discriminators):
         network.apply(initialise)
     return Networks(
@@ -35,29 +36,31 @@ def build(options: CycleGANOptions, shape: ImageShape) -> Networks:
     )
 
 
-def _check_classes(options: CycleGANOptions, shape: ImageShape) -> None:
-    if shape.num_classes < 2:
+def _check_classes(options: CycleGANOptions, context: BuildContext) -> None:
+    if context.num_classes < 2:
         raise ValueError("cyclegan needs a dataset with two classes or more, its domains; for a folder of two folders say -o labels=true")
     for name in ("source_class", "target_class"):
-        if getattr(options, name) >= shape.num_classes:
-            raise ValueError(f"{name} must be below {shape.num_classes}, the number of classes (got {getattr(options, name)})")
+        if getattr(options, name) >= context.num_classes:
+            raise ValueError(f"{name} must be below {context.num_classes}, the number of classes (got {getattr(options, name)})")
 
 
-def _generator(options: CycleGANOptions, shape: ImageShape) -> ResNetGenerator:
-    downsamplings = options.num_downsamplings or (2 if shape.resolution >= 64 else 1)
-    if shape.resolution % 2**downsamplings or shape.resolution < 4 * 2**downsamplings:
-        allowed = f"such that {shape.resolution} pixels are a multiple of 2^n and 4 or more times that"
+def _generator(options: CycleGANOptions, context: BuildContext) -> ResNetGenerator:
+    images = square_images(context.space)
+    downsamplings = options.num_downsamplings or (2 if images.resolution >= 64 else 1)
+    if images.resolution % 2**downsamplings or images.resolution < 4 * 2**downsamplings:
+        allowed = f"such that {images.resolution} pixels are a multiple of 2^n and 4 or more times that"
         raise ValueError(f"num_downsamplings must be {allowed} (got {downsamplings})")
     return ResNetGenerator(
-        shape.image_channels,
+        images.channels,
         width=options.width,
         num_downsamplings=downsamplings,
-        num_blocks=options.num_blocks or (9 if shape.resolution >= 256 else 6),
+        num_blocks=options.num_blocks or (9 if images.resolution >= 256 else 6),
     )
 
 
-def _discriminator(options: CycleGANOptions, shape: ImageShape) -> PatchDiscriminator:
-    layers = options.patch_layers or patch_layers(shape.resolution)
-    if shape.resolution < least_resolution(layers):
-        raise ValueError(f"patch_layers must be smaller for {shape.resolution} pixels (got {layers})")
-    return PatchDiscriminator(shape.image_channels, width=options.discriminator_width, num_layers=layers, norm="instance")
+def _discriminator(options: CycleGANOptions, context: BuildContext) -> PatchDiscriminator:
+    images = square_images(context.space)
+    layers = options.patch_layers or patch_layers(images.resolution)
+    if images.resolution < least_resolution(layers):
+        raise ValueError(f"patch_layers must be smaller for {images.resolution} pixels (got {layers})")
+    return PatchDiscriminator(images.channels, width=options.discriminator_width, num_layers=layers, norm="instance")

@@ -56,6 +56,7 @@ def architecture() -> ArchitectureSpec:
         factory="ganbench_translation.cyclegan:build",
         options=CycleGANOptions,
         paper=PAPER,
+        spaces=("images",),
         resolutions=RESOLUTIONS,
         losses=("least-squares", "logistic", "hinge"),
         algorithm="ganbench_translation.cycle_algorithm:CycleAlgorithm",

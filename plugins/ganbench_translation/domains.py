@@ -1,6 +1,6 @@
 """Two classes of one dataset as the two domains of a translation: their images, their order, and what a translation is evaluated on.
 
-Shapes: N images of a split, n of one class, C channels, H = W = resolution.
+Shapes: N images of a split, n of one class, C channels, H, W height and width.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from ganbench.data.source import Dataset, Source
-from ganbench.errors import ConfigError
-from ganbench_kernels import gather_normalize
+from ganbench import ConfigError, Dataset, Source
 from ganbench_translation.subsets import part_of
 
 
@@ -55,7 +53,7 @@ def draw_images(source: Source, count: int, random: torch.Generator) -> Tensor:
     """
     order = torch.randperm(source.num_samples, generator=random)[:count]
     repeated = torch.arange(count) % len(order)
-    return gather_normalize(source.read(order), repeated, channels_last=False)
+    return source.space.to_network(source.space.arrange(source.read(order)), repeated)
 
 
 def dataset_of_class(dataset: Dataset, label: int) -> Dataset:

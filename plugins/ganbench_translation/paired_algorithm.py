@@ -27,7 +27,7 @@ class PairedAlgorithm(TranslationAlgorithm):
         options, networks = context.config.architecture.options, context.networks
         assert isinstance(options, Pix2PixOptions)
         assert isinstance(networks.discriminator, MultiScaleDiscriminator)
-        self._options, self._task = options, make_task(options, context.shape)
+        self._options, self._task = options, make_task(options, context.dataset.space)
         self._generator, self._discriminator = networks.generator, networks.discriminator
         super().__init__(
             context,

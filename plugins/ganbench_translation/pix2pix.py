@@ -7,9 +7,10 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from ganbench import ImageShape, Networks
+from ganbench import BuildContext, Networks
 from ganbench.data.source import Dataset, Targets
 from ganbench.training.networks import Translation
+from ganbench_spaces.images import square_images
 from ganbench_translation.domains import draw_images
 from ganbench_translation.layers import initialise
 from ganbench_translation.patch import MultiScaleDiscriminator, least_resolution
@@ -20,16 +21,22 @@ from ganbench_translation.tasks import Pairs, Task, make_task
 from ganbench_translation.unet import Inpainter, UNet
 
 
-def build(options: Pix2PixOptions, shape: ImageShape) -> Networks:
+def build(options: Pix2PixOptions, context: BuildContext) -> Networks:
     """Build the networks.
 
     Raises:
         ValueError: the images cannot be halved for ``task=pairs``, or are too small for the layers that are asked for.
     """
-    task = make_task(options, shape)
+    task = make_task(options, context.space)
     kind = UNet if options.task == "pairs" else Inpainter
-    generator = kind(task.input_channels, task.output_channels, resolution=shape.resolution, width=options.width, dropout=options.dropout)
-    discriminator = _discriminator(options, shape, task)
+    generator = kind(
+        task.input_channels,
+        task.output_channels,
+        resolution=square_images(context.space).resolution,
+        width=options.width,
+        dropout=options.dropout,
+    )
+    discriminator = _discriminator(options, context, task)
     generator.apply(initialise)
     discriminator.apply(initialise)
     return Networks(
@@ -44,11 +51,12 @@ def build(options: Pix2PixOptions, shape: ImageShape) -> Networks:
     )
 
 
-def _discriminator(options: Pix2PixOptions, shape: ImageShape, task: Task) -> MultiScaleDiscriminator:
-    layers = options.patch_layers or patch_layers(shape.resolution)
-    if shape.resolution < least_resolution(layers, options.num_scales):
+def _discriminator(options: Pix2PixOptions, context: BuildContext, task: Task) -> MultiScaleDiscriminator:
+    images = square_images(context.space)
+    layers = options.patch_layers or patch_layers(images.resolution)
+    if images.resolution < least_resolution(layers, options.num_scales):
         got = f"{layers} and {options.num_scales}"
-        raise ValueError(f"patch_layers and num_scales must be smaller for {shape.resolution} pixels (got {got})")
+        raise ValueError(f"patch_layers and num_scales must be smaller for {images.resolution} pixels (got {got})")
     return MultiScaleDiscriminator(
         task.input_channels + task.output_channels,
         num_scales=options.num_scales,
@@ -87,7 +95,6 @@ def targets_of(task: Task, dataset: Dataset) -> Dataset:
     test = None if dataset.test is None else part_of(dataset.test, channels=channels)
     return dataclasses.replace(
         dataset,
-        shape=dataclasses.replace(dataset.shape, image_channels=task.half_channels),
         train=part_of(dataset.train, channels=channels),
         test=test,
     )

@@ -54,6 +54,7 @@ def architecture() -> ArchitectureSpec:
         factory="ganbench_translation.pix2pix:build",
         options=Pix2PixOptions,
         paper=PAPER,
+        spaces=("images",),
         resolutions=RESOLUTIONS,
         losses=("logistic", "least-squares", "hinge"),
         algorithm="ganbench_translation.paired_algorithm:PairedAlgorithm",

@@ -1,14 +1,17 @@
 """A part of a split as a split of its own: some of its images, or some of their channels.
 
-Shapes: N images of the part, C channels, H = W = resolution.
+Shapes: N images of the part, C channels, H, W height and width.
 """
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 from torch import Tensor
 
-from ganbench.data.source import ArraySource, ContentHasher, Source
+from ganbench import ArraySource, ContentHasher, Source, Space
+from ganbench_spaces.images import ImageSpace, images_of
 
 _PIECE = 64
 _ALL = slice(None)
@@ -29,6 +32,7 @@ class PartSource:
         self._source, self._channels = source, channels
         self._ids = torch.arange(source.num_samples) if ids is None else ids
         self.labels = None if source.labels is None else source.labels[self._ids]
+        self.space = _some_channels(source.space, channels)
         self._content_hash = ""
 
     @property
@@ -40,8 +44,7 @@ class PartSource:
     def content_hash(self) -> str:
         """sha256 over shape, pixels and labels; reads all of them, once."""
         if not self._content_hash:
-            channels, height, width = self.read(torch.zeros(1, dtype=torch.int64)).shape[1:]
-            hasher = ContentHasher((channels, height, width))
+            hasher = ContentHasher(self.space)
             for start in range(0, self.num_samples, _PIECE):
                 hasher.update(self.read(torch.arange(start, min(start + _PIECE, self.num_samples))))
             self._content_hash = hasher.finish(self.labels)
@@ -58,4 +61,9 @@ def part_of(source: Source, *, ids: Tensor | None = None, channels: slice = _ALL
         return PartSource(source, ids, channels)
     images = source.stored if ids is None else source.stored[ids]
     labels = source.labels if ids is None or source.labels is None else source.labels[ids]
-    return ArraySource(images[:, channels], labels)
+    return ArraySource(images[:, channels], labels, space=_some_channels(source.space, channels))
+
+
+def _some_channels(space: Space, channels: slice) -> ImageSpace:
+    images = images_of(space)
+    return dataclasses.replace(images, channels=len(range(images.channels)[channels]))

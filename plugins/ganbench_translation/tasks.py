@@ -13,7 +13,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ganbench.spec import ImageShape
+from ganbench import Space
+from ganbench_spaces.images import square_images
 from ganbench_translation.pix2pix_options import Pix2PixOptions
 
 Uniform = Callable[[int], Tensor]
@@ -114,15 +115,16 @@ class Pairs:
         return inputs, torch.ones_like(inputs[:, :1])
 
 
-def make_task(options: Pix2PixOptions, shape: ImageShape) -> Task:
+def make_task(options: Pix2PixOptions, space: Space) -> Task:
     """Return the task of a run.
 
     Raises:
         ValueError: the images cannot be halved.
     """
+    images = square_images(space)
     if options.task == "inpainting":
-        side = min(max(round(options.hole_size * shape.resolution), 1), shape.resolution - 1)
-        return Inpainting(image_channels=shape.image_channels, resolution=shape.resolution, side=side, random=options.hole == "random")
-    if shape.image_channels % 2:
-        raise ValueError(f"task=pairs needs images of an even number of channels, input and target (got {shape.image_channels})")
-    return Pairs(half_channels=shape.image_channels // 2, backward=options.direction == "backward")
+        side = min(max(round(options.hole_size * images.resolution), 1), images.resolution - 1)
+        return Inpainting(image_channels=images.channels, resolution=images.resolution, side=side, random=options.hole == "random")
+    if images.channels % 2:
+        raise ValueError(f"task=pairs needs images of an even number of channels, input and target (got {images.channels})")
+    return Pairs(half_channels=images.channels // 2, backward=options.direction == "backward")

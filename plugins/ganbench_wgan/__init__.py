@@ -37,6 +37,7 @@ def _architecture() -> ArchitectureSpec:
         factory="ganbench_wgan.networks:build",
         options=ConvOptions,
         paper=f"{GULRAJANI}; igul222/improved_wgan_training gan_cifar.py",
+        spaces=("images",),
         resolutions=tuple(2**k for k in range(3, 9)),
         packing=True,
     )

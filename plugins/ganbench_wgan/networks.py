@@ -15,8 +15,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ganbench import ImageShape, Networks
+from ganbench import BuildContext, Networks
 from ganbench_kernels import ConvBiasAct, NormAct
+from ganbench_spaces.images import square_images
 from ganbench_wgan import ConvOptions
 
 _BASE = 4
@@ -31,15 +32,16 @@ def channel_widths(resolution: int, width: int) -> list[int]:
 class Generator(nn.Module):
     """``[N, L]`` latents to ``[N, C, H, W]`` images in [-1, 1]."""
 
-    def __init__(self, options: ConvOptions, shape: ImageShape) -> None:
+    def __init__(self, options: ConvOptions, context: BuildContext) -> None:
         super().__init__()
-        widths = channel_widths(shape.resolution, options.generator_width)[::-1]
+        images = square_images(context.space)
+        widths = channel_widths(images.resolution, options.generator_width)[::-1]
         features = widths[0] * _BASE**2
         self.input = nn.Sequential(nn.Linear(options.latent_dim, features), NormAct(features, negative_slope=0.0))
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [_transposed(before, after), NormAct(after, negative_slope=0.0)]
-        self.layers = nn.Sequential(*layers, _transposed(widths[-1], shape.image_channels))
+        self.layers = nn.Sequential(*layers, _transposed(widths[-1], images.channels))
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images."""
@@ -49,12 +51,13 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """``[N, C, H, W]`` images to ``[N]`` logits, each of its own image alone."""
 
-    def __init__(self, options: ConvOptions, shape: ImageShape) -> None:
+    def __init__(self, options: ConvOptions, context: BuildContext) -> None:
         super().__init__()
-        widths = channel_widths(shape.resolution, options.discriminator_width)
+        images = square_images(context.space)
+        widths = channel_widths(images.resolution, options.discriminator_width)
         layers: list[nn.Module] = [
             ConvBiasAct(before, after, _KERNEL, stride=2, padding=_KERNEL // 2, negative_slope=0.2)
-            for before, after in pairwise([shape.image_channels * shape.packing, *widths])
+            for before, after in pairwise([images.channels * context.packing, *widths])
         ]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * _BASE**2, 1))
 
@@ -86,9 +89,9 @@ def initialise(module: nn.Module) -> None:
     nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
 
-def build(options: ConvOptions, shape: ImageShape) -> Networks:
+def build(options: ConvOptions, context: BuildContext) -> Networks:
     """Build both networks."""
-    generator, discriminator = Generator(options, shape), Discriminator(options, shape)
+    generator, discriminator = Generator(options, context), Discriminator(options, context)
     generator.apply(initialise)
     discriminator.apply(initialise)
     return Networks(generator=generator, discriminator=discriminator, latent_dim=options.latent_dim)

@@ -12,9 +12,10 @@ from torch import Tensor
 from ganbench.data.index_stream import IndexStream
 from ganbench.data.resident import ResidentSampler
 from ganbench.data.sampler import Batch, Sampler
-from ganbench.data.source import ArraySource, Source
+from ganbench.data.source import Source
 from ganbench.data.streaming import StreamingSampler
 from ganbench.errors import DataError
+from ganbench_spaces.images import image_source
 
 NUM_IMAGES, COUNT, WINDOW = 23, 8, 20  # an epoch and a window end within batches
 RANDOM = torch.Generator().manual_seed(0)
@@ -30,6 +31,7 @@ class Streamed:
     is_resident = False
     content_hash = ""
     num_samples = NUM_IMAGES
+    space = image_source(IMAGES).space
 
     def __init__(self, labels: Tensor | None) -> None:
         self.labels = labels
@@ -42,7 +44,7 @@ def _sampler(kind: str, *, flips: bool = True, labels: bool = True, **options: A
     stream = IndexStream(NUM_IMAGES, seed=3, horizontal_flip=flips)
     chosen = LABELS if labels else None
     if kind == "resident":
-        return ResidentSampler(ArraySource(IMAGES, chosen), stream, window=WINDOW, **options)
+        return ResidentSampler(image_source(IMAGES, chosen), stream, window=WINDOW, **options)
     source: Source = Streamed(chosen)
     return StreamingSampler(source, stream, batch_size=5, **options)  # pieces that a batch must join and split
 

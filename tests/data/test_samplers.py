@@ -13,8 +13,9 @@ from torch import Tensor
 
 from ganbench.data.choose import make_sampler
 from ganbench.data.sampler import Sampler
-from ganbench.data.source import ArraySource, Source
+from ganbench.data.source import Source
 from ganbench.errors import DataError, RunFailed
+from ganbench_spaces.images import image_source
 
 NUM_IMAGES, BATCH = 23, 8
 RANDOM = torch.Generator().manual_seed(0)
@@ -28,6 +29,7 @@ class Streamed:
     is_resident = False
     content_hash = ""
     num_samples = NUM_IMAGES
+    space = image_source(IMAGES).space
     labels: Tensor | None = LABELS
 
     def __init__(self, before_read: Callable[[], None] = lambda: None) -> None:
@@ -60,13 +62,13 @@ def test_streaming_gives_the_resident_batches(workers: int, channels_last: bool)
     """Same seed, same bits and strides over several epochs, flips included, wherever the images lie."""
     samplers = [
         make_sampler(source, batch_size=BATCH, seed=5, channels_last=channels_last, horizontal_flip=True, workers=workers)
-        for source in (ArraySource(IMAGES, LABELS), Streamed())
+        for source in (image_source(IMAGES, LABELS), Streamed())
     ]
     resident, streamed = (_draw(sampler, [BATCH] * 10) for sampler in samplers)
     _assert_equal(resident, streamed)
 
 
-@pytest.mark.parametrize("source", [ArraySource(IMAGES, LABELS), Streamed()], ids=["resident", "streamed"])
+@pytest.mark.parametrize("source", [image_source(IMAGES, LABELS), Streamed()], ids=["resident", "streamed"])
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_resumed_sampler_goes_on_in_mid_epoch(source: Source, workers: int) -> None:
     """From a saved state, and from a position, the next batches are those of the uninterrupted stream."""
@@ -86,7 +88,7 @@ def test_counts_may_differ_from_the_batch_size() -> None:
     """Any sequence of counts cuts the same stream; a count larger than the dataset works too."""
     counts = [1, 8, 13, 2, 50, 7]
     resident, streamed = (
-        _draw(make_sampler(s, batch_size=BATCH, seed=2, workers=1), counts) for s in (ArraySource(IMAGES, LABELS), Streamed())
+        _draw(make_sampler(s, batch_size=BATCH, seed=2, workers=1), counts) for s in (image_source(IMAGES, LABELS), Streamed())
     )
     assert [len(images) for images, _ in resident] == counts
     _assert_equal(resident, streamed)
@@ -95,7 +97,7 @@ def test_counts_may_differ_from_the_batch_size() -> None:
 def test_images_are_normalised_exactly() -> None:
     """Every level lands in [-1, 1], both ends exactly, and the quantiser of the metrics takes it back to itself."""
     levels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
-    images = make_sampler(ArraySource(levels), batch_size=1, seed=0).next(1).samples
+    images = make_sampler(image_source(levels), batch_size=1, seed=0).next(1).samples
     assert images.dtype == torch.float32
     assert images.min() == -1
     assert images.max() == 1
@@ -105,7 +107,7 @@ def test_images_are_normalised_exactly() -> None:
 def test_a_flip_mirrors_left_and_right() -> None:
     """A mirrored draw has its columns reversed and its rows in place; both kinds occur."""
     picture = torch.tensor([[0, 255], [0, 0]], dtype=torch.uint8).reshape(1, 1, 2, 2)
-    drawn = make_sampler(ArraySource(picture), batch_size=64, seed=0, horizontal_flip=True).next(64).samples
+    drawn = make_sampler(image_source(picture), batch_size=64, seed=0, horizontal_flip=True).next(64).samples
     seen = {tuple(image.flatten().tolist()) for image in drawn}
     assert seen == {(-1.0, 1.0, -1.0, -1.0), (1.0, -1.0, -1.0, -1.0)}
 
@@ -142,7 +144,7 @@ def test_closing_ends_the_workers() -> None:
     assert set(multiprocessing.active_children()) <= before
 
 
-@pytest.mark.parametrize("source", [ArraySource(IMAGES, LABELS), Streamed()], ids=["resident", "streamed"])
+@pytest.mark.parametrize("source", [image_source(IMAGES, LABELS), Streamed()], ids=["resident", "streamed"])
 def test_sampling_leaves_the_global_generator_alone(source: Source) -> None:
     """Latents do not depend on where the images lie."""
     before = torch.get_rng_state()
@@ -150,7 +152,7 @@ def test_sampling_leaves_the_global_generator_alone(source: Source) -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
-@pytest.mark.parametrize("source", [ArraySource(IMAGES, LABELS), Streamed()], ids=["resident", "streamed"])
+@pytest.mark.parametrize("source", [image_source(IMAGES, LABELS), Streamed()], ids=["resident", "streamed"])
 def test_a_state_of_another_stream_is_refused(source: Source) -> None:
     """Another seed or another dataset cannot be resumed silently."""
     sampler = make_sampler(source, batch_size=BATCH, seed=0, workers=0)

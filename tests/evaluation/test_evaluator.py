@@ -7,14 +7,14 @@ import statistics
 import pytest
 import torch
 
-from ganbench.data.source import ArraySource, Dataset
+from ganbench.data.source import Dataset
 from ganbench.errors import PluginError, UnsuitableError
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import plan_metrics
 from ganbench.evaluation.protocol import Features, SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.evaluation.statistics import FeatureStatistics
-from ganbench.spec import ExtractorSpec, ImageShape, NoOptions
+from ganbench.spec import ExtractorSpec, NoOptions
 from ganbench_metrics import (
     CLASSIFIER,
     FRECHET,
@@ -28,6 +28,7 @@ from ganbench_metrics.classifier_score import build_classifier_score
 from ganbench_metrics.frechet import build_frechet, frechet_distance
 from ganbench_metrics.kernel_distance import build_kernel_distance
 from ganbench_metrics.precision_recall import build_precision_recall
+from ganbench_spaces.images import image_source
 
 METRICS = {spec.name: spec for spec in (FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL)}
 EXTRACTORS = {"sums": ExtractorSpec(name="sums", summary="weighted sums of pixels", factory="a:b")}
@@ -69,7 +70,7 @@ REAL, FAKE = images(150, 1), images(120, 2, high=200)
 
 def make(names, *, real=REAL, extractor=None, **settings):
     planned = plan_metrics(names, METRICS, EXTRACTORS, "sums")
-    dataset = Dataset(name="noise", shape=ImageShape(resolution=4, image_channels=1), train=ArraySource(real))
+    dataset = Dataset(name="noise", train=image_source(real))
     metrics = {p.name: BUILT[p.spec.name] for p in planned}
     return Evaluator(planned, metrics, {"sums": extractor or Sums()}, dataset, device="cpu", **settings)
 
@@ -202,7 +203,7 @@ def test_the_key_holds_the_whole_protocol():
     fields = dict(key.fields)
     assert fields["metric"] == "kd100_sums"
     assert fields["parameter.subset_size"] == 80
-    assert fields["reference_hash"] == ArraySource(REAL).content_hash
+    assert fields["reference_hash"] == image_source(REAL).content_hash
     expected = {"implementation", "extractor", "weights_hash", "preprocessing", "quantiser", "num_generated", "num_reference"}
     assert expected | {"reference_split", "seed_policy"} <= set(fields)
     assert {v.evaluation_key for v in evaluator.evaluate(generate)} == {key.digest}

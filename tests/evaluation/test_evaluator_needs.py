@@ -13,10 +13,11 @@ from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import plan_metrics
 from ganbench.evaluation.protocol import Features, Needs, SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache
-from ganbench.spec import ExtractorSpec, ImageShape, MetricSpec, Quantity
+from ganbench.spec import ExtractorSpec, MetricSpec, Quantity
+from ganbench_spaces.images import image_source
+from ganbench_spaces.points import point_source
 
 EXTRACTORS = {"mean": ExtractorSpec(name="mean", summary="s", factory="a:b")}
-SHAPE = ImageShape(resolution=4, image_channels=1, num_classes=3)
 
 
 class Mean:
@@ -62,8 +63,8 @@ def classes(count: int, seed: int) -> torch.Tensor:
     return torch.randint(3, (count,), generator=torch.Generator().manual_seed(seed))
 
 
-TRAIN = ArraySource(pixels(40, 0), classes(40, 0))
-TEST = ArraySource(pixels(12, 1), classes(12, 1))
+TRAIN = image_source(pixels(40, 0), classes(40, 0))
+TEST = image_source(pixels(12, 1), classes(12, 1))
 FAKE, ASKED = pixels(30, 2), classes(30, 2)
 
 
@@ -73,7 +74,7 @@ def make(needs: Needs, *, test: ArraySource | None = TEST, train: ArraySource = 
     looks_at = "features" if needs.features or needs.spread else "samples"
     spec = MetricSpec(name="spy", summary="s", factory="a:b", quantities=quantities, looks_at=looks_at, spaces=("images",))
     planned = plan_metrics(["spy20"], {"spy": spec}, EXTRACTORS, "mean")
-    dataset = Dataset(name="noise", shape=settings.pop("shape", SHAPE), train=train, test=test)  # type: ignore[arg-type]
+    dataset = Dataset(name="noise", train=train, test=test, num_classes=3)
     spy, extractor = Spy(needs), Mean()
     evaluator = Evaluator(
         planned, {planned[0].name: spy}, {"mean": extractor}, dataset, device="cpu", batch_size=7, conditional=conditional, **settings
@@ -125,7 +126,7 @@ def test_what_is_not_needed_is_not_kept() -> None:
 
 def test_without_a_reference_only_the_floors_images_are_read() -> None:
     """Forty images for two parts of twenty, then the generated ones; nothing when the floor is cached."""
-    evaluator, _, extractor = make(Needs(statistics=False, spread=True, reference=False), train=ArraySource(pixels(90, 5), classes(90, 5)))
+    evaluator, _, extractor = make(Needs(statistics=False, spread=True, reference=False), train=image_source(pixels(90, 5), classes(90, 5)))
     evaluator.prepare()
     assert extractor.samples_seen == 40
 
@@ -161,7 +162,7 @@ def test_held_out_images_can_be_the_generated_images_control() -> None:
 @pytest.mark.parametrize("held_out", ["reference", "control"])
 def test_without_held_out_images_the_train_split_stands_in(held_out: str) -> None:
     """None at all, or none with the labels that are needed; the evaluation key names the split."""
-    for test in (None, ArraySource(TEST.stored)):
+    for test in (None, image_source(TEST.stored)):
         needs = Needs(statistics=False, samples=True, labels=True, held_out=held_out)  # type: ignore[arg-type]
         floor, (real, _), value = run(needs, test=test)
         assert value.floor_of == ""
@@ -205,13 +206,12 @@ def test_features_and_floors_come_from_the_cache_with_labels(tmp_path, needs: Ne
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"train": ArraySource(pixels(40, 0))}, "metric 'spy20' needs labels, and noise has none; choose a dataset with classes"),
+        ({"train": image_source(pixels(40, 0))}, "metric 'spy20' needs labels, and noise has none; choose a dataset with classes"),
         ({"conditional": False}, "needs images that are asked for by label, and these networks take no labels; choose a conditional"),
         (
             {
-                "train": ArraySource(torch.zeros(40, 2, 1, 1), classes(40, 0)),
+                "train": point_source(torch.zeros(40, 2, 1, 1), classes(40, 0)),
                 "test": None,
-                "shape": ImageShape(resolution=1, image_channels=2, num_classes=3, points=True),
             },
             "metric 'spy20' looks at images, and noise holds points",
         ),
@@ -228,6 +228,6 @@ def test_too_few_held_out_images_are_refused() -> None:
     spy = Spy(Needs(samples=True, held_out="reference"), least_samples=15)
     spec = MetricSpec(name="spy", summary="s", factory="a:b", quantities=(), looks_at="samples")
     planned = plan_metrics(["spy20"], {"spy": spec}, EXTRACTORS, "mean")
-    dataset = Dataset(name="noise", shape=SHAPE, train=TRAIN, test=TEST)
+    dataset = Dataset(name="noise", train=TRAIN, test=TEST, num_classes=3)
     with pytest.raises(ConfigError, match=r"needs at least 15 real images \(got 12"):
         Evaluator(planned, {"spy20": spy}, {}, dataset, device="cpu")

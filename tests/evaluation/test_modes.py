@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganbench.data.source import ArraySource, Dataset
+from ganbench import ArraySource
+from ganbench.data.source import Dataset
 from ganbench.errors import ConfigError
 from ganbench.evaluation.collect import DataModes, Wanted, collect
 from ganbench.evaluation.evaluator import Evaluator
@@ -16,11 +17,12 @@ from ganbench.evaluation.naming import plan_metrics
 from ganbench.evaluation.protocol import Features, SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache, sample_set_from_tensors, sample_set_to_tensors
 from ganbench.evaluation.statistics import FeatureStatistics, score_modes
-from ganbench.spec import ExtractorSpec, ImageShape
+from ganbench.spec import ExtractorSpec
 from ganbench_metrics import FRECHET, MODES, ModesOptions
 from ganbench_metrics.modes import build_modes
+from ganbench_spaces.images import image_source
+from ganbench_spaces.points import point_source
 
-SHAPE = ImageShape(resolution=1, image_channels=2, points=True)
 EXTRACTORS = {"plane": ExtractorSpec(name="plane", summary="coordinates", factory="a:b")}
 
 
@@ -127,10 +129,9 @@ def test_counts_survive_the_cache() -> None:
         assert back.mode_counts is None or back.mode_counts.tolist() == counts
 
 
-def evaluator(shape: ImageShape = SHAPE, cache: ReferenceCache | None = None) -> Evaluator:
+def evaluator(train: ArraySource | None = None, cache: ReferenceCache | None = None) -> Evaluator:
     planned = plan_metrics(["modes200", "fd200"], {"modes": MODES, "fd": FRECHET}, EXTRACTORS, "plane")
-    train = ArraySource(points(1000) if shape.points else torch.zeros(9, 1, 1, 1, dtype=torch.uint8))
-    dataset = Dataset(name="plane", shape=shape, train=train, mode_of=quadrant, num_modes=3)
+    dataset = Dataset(name="plane", train=train or point_source(points(1000)), mode_of=quadrant, num_modes=3)
     from ganbench.spec import NoOptions
     from ganbench_metrics.frechet import build_frechet
 
@@ -155,4 +156,4 @@ def test_points_are_measured_with_a_floor(tmp_path) -> None:  # type: ignore[no-
 def test_an_extractor_of_points_refuses_images() -> None:
     """And says what else to do."""
     with pytest.raises(ConfigError, match="the extractor 'plane' takes points, and plane holds images"):
-        evaluator(ImageShape(resolution=1, image_channels=1))
+        evaluator(image_source(torch.zeros(9, 1, 1, 1, dtype=torch.uint8)))

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganbench import AugmentationSpec
+from ganbench import AugmentationSpec, BuildContext
 from ganbench.config.values import build_options
 from ganbench.errors import ConfigError
 from ganbench.plugin.manager import PluginManager
-from ganbench.spec import ImageShape
 from ganbench_augmentations.diffaugment import color, cut_out, translate
+from ganbench_spaces.images import ImageSpace
 
 MANAGER = PluginManager()
 SIZE = 16
@@ -38,7 +38,7 @@ def drawing(*draws: list[float]) -> Callable[[int], Tensor]:
 def augmentation(channels: int = 3, **options: str) -> Callable[..., Tensor]:
     registered = MANAGER.find(AugmentationSpec, "diffaugment")
     made: Callable[..., Tensor] = registered.build(
-        build_options(registered.spec.options, options, "augmentation"), ImageShape(resolution=SIZE, image_channels=channels)
+        build_options(registered.spec.options, options, "augmentation"), BuildContext(space=ImageSpace.square(channels, SIZE))
     )
     return made
 

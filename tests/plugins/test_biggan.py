@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
-from ganbench import ImageShape, Networks
+from ganbench import BuildContext, Networks
 from ganbench.config.resolve import resolve
 from ganbench.plugin.manager import PluginManager
 from ganbench.training.ema import EMA
@@ -23,6 +23,7 @@ from ganbench_biggan.networks import build
 from ganbench_biggan.orthogonal import OrthogonalRegularisation
 from ganbench_biggan.recipes import halflife_kimg
 from ganbench_resnet.spectral_norm import SpectralNorm
+from ganbench_spaces.images import ImageSpace
 
 MANAGER = PluginManager()
 
@@ -31,8 +32,8 @@ def networks(resolution: int = 16, image_channels: int = 3, num_classes: int = 4
     """Build with narrow layers unless the widths are given."""
     torch.manual_seed(0)
     narrow = {"generator_width": 4, "discriminator_width": 4, "shared_dim": 8}
-    shape = ImageShape(resolution=resolution, image_channels=image_channels, num_classes=num_classes, packing=packing)
-    return build(BigGANOptions(**{**narrow, **options}), shape)
+    context = BuildContext(space=ImageSpace.square(image_channels, resolution), num_classes=num_classes, packing=packing)
+    return build(BigGANOptions(**{**narrow, **options}), context)
 
 
 def count(module: nn.Module) -> int:
@@ -46,8 +47,8 @@ def counts(made: Networks) -> tuple[int, int]:
 def published(name: str) -> Networks:
     """Build what a recipe builds on CIFAR-10."""
     resolved = resolve(MANAGER, name, [])
-    shape = ImageShape(resolution=32, image_channels=3, num_classes=10)
-    made: Networks = resolved.architecture.build(resolved.config.architecture.options, shape)
+    context = BuildContext(space=ImageSpace.square(3, 32), num_classes=10)
+    made: Networks = resolved.architecture.build(resolved.config.architecture.options, context)
     return made
 
 
@@ -122,7 +123,7 @@ def test_the_recipes_have_their_sources_optimizers() -> None:
 @pytest.mark.parametrize("resolution", [16, 32, 64, 128, 256, 512])
 @pytest.mark.parametrize("num_classes", [0, 3])
 def test_shapes_fit_at_every_resolution(resolution: int, num_classes: int) -> None:
-    """Images in [-1, 1] of the dataset's shape, one logit for each, and the features behind it."""
+    """Images in [-1, 1] of the dataset's context, one logit for each, and the features behind it."""
     # 840 is a multiple of 3 to 8, the parts at these resolutions.
     made = networks(resolution, 1, num_classes, latent_dim=840, generator_width=1, discriminator_width=1, attention_resolution=0)
     labels = torch.tensor([0, 2]) if num_classes else None

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ganbench.data.source import ArraySource, DataContext, Dataset
+from ganbench.data.source import DataContext, Dataset
 from ganbench.errors import DataError, RunFailed, WeightsError
 from ganbench.evaluation.protocol import ExtractorContext
-from ganbench.spec import ImageShape, NoOptions
+from ganbench.spec import NoOptions
 from ganbench_datasets.digits import build as build_digits_dataset
 from ganbench_datasets.mnist import build_fashion_mnist
 from ganbench_datasets.options import DigitsOptions, MnistOptions
@@ -19,6 +19,7 @@ from ganbench_extractors.network import SmallClassifier
 from ganbench_extractors.recipes import RECIPES, SEEDS
 from ganbench_extractors.resize import to_colour, to_grey
 from ganbench_extractors.train import accuracy, load_dataset, load_split, rate_at, train, train_all
+from ganbench_spaces.images import image_source
 
 LIMIT_BYTES = 500_000
 
@@ -173,12 +174,11 @@ def test_folding_the_batch_norm_keeps_the_function(digits):
 
 def test_data_without_labels_or_test_split_cannot_be_trained_on(digits):
     """One line each."""
-    bare = ArraySource(digits.train.stored)
+    bare = image_source(digits.train.stored)
     with pytest.raises(RunFailed, match="no labels"):
         train(QUICK, bare, seed=0)
-    shape = ImageShape(resolution=16, image_channels=1)
     with pytest.raises(RunFailed, match="no test split"):
-        train_all(QUICK, Dataset(name="bare", shape=shape, train=bare), WEIGHTS)
+        train_all(QUICK, Dataset(name="bare", train=bare), WEIGHTS)
 
 
 def test_the_script_asks_for_its_dataset_by_name(digits):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganbench import ArraySource, Dataset, ExtractorSpec, ImageShape, MetricSpec
+from ganbench import ArraySource, Dataset, ExtractorSpec, MetricSpec
 from ganbench.config.resolve import Layer
 from ganbench.errors import ConfigError
 from ganbench.evaluation.naming import plan_metric
@@ -18,6 +18,7 @@ from ganbench.plugin.manager import PluginManager
 from ganbench.run.build import build
 from ganbench.run.plan import plan_run
 from ganbench.training.algorithm import execute
+from ganbench_spaces.images import image_source
 from ganbench_translation.cycle_algorithm import CycleAlgorithm
 from ganbench_translation.domains import dataset_of_class, draw_images, held_out, images_of_class
 from ganbench_translation.subsets import PartSource, part_of
@@ -135,11 +136,10 @@ def test_each_sampler_has_its_own_class_in_its_own_order() -> None:
 def labelled(test: bool = True) -> Dataset:
     """Twelve images whose value is their number, of classes 0, 1, 2 in turn; three test images above 100."""
     pixels = torch.arange(12, dtype=torch.uint8).view(12, 1, 1, 1).expand(12, 1, 4, 4)
-    held = ArraySource(pixels[:3] + 100, torch.tensor([0, 1, 2]))
-    shape = ImageShape(resolution=4, image_channels=1, num_classes=3)
+    held = image_source(pixels[:3] + 100, torch.tensor([0, 1, 2]))
     names = ("apple", "horse", "zebra")
     return Dataset(
-        name="made", shape=shape, train=ArraySource(pixels, torch.arange(12) % 3), test=held if test else None, class_names=names
+        name="made", train=image_source(pixels, torch.arange(12) % 3), test=held if test else None, num_classes=3, class_names=names
     )
 
 
@@ -177,7 +177,7 @@ def test_a_streaming_part_is_the_resident_one() -> None:
         is_resident = False
 
         def __init__(self, source: ArraySource) -> None:
-            self.read, self.labels, self.num_samples = source.read, source.labels, source.num_samples
+            self.read, self.labels, self.num_samples, self.space = source.read, source.labels, source.num_samples, source.space
             self.content_hash = source.content_hash
 
     train: Any = labelled().train
@@ -187,7 +187,7 @@ def test_a_streaming_part_is_the_resident_one() -> None:
     everything = torch.arange(4)
     assert torch.equal(resident.read(everything), streaming.read(everything))
     assert resident.content_hash == streaming.content_hash
-    pairs = ArraySource(torch.randint(0, 256, (5, 4, 3, 3), dtype=torch.uint8))
+    pairs = image_source(torch.randint(0, 256, (5, 4, 3, 3), dtype=torch.uint8))
     halves = [part_of(one, channels=slice(2, 4)) for one in (pairs, Streaming(pairs))]  # type: ignore[arg-type]
     assert torch.equal(halves[0].read(torch.arange(5)), pairs.stored[:, 2:])
     assert halves[0].content_hash == halves[1].content_hash

@@ -56,8 +56,8 @@ def test_streaming_reads_what_is_resident(tmp_path: Path, channels_first: bool, 
     assert _build(path, STREAMED, **options).train.content_hash == resident.train.content_hash  # now from the cache
     if not test_fraction:
         assert np.array_equal(resident.train.read(torch.arange(12)).numpy(), IMAGES.transpose(0, 3, 1, 2))
-    assert resident.shape.num_classes == 4
-    assert resident.shape.image_channels == 3
+    assert resident.num_classes == 4
+    assert resident.space.size[0] == 3
 
 
 def test_workers_read_the_same_slices(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_an_archive_has_images_and_labels(tmp_path: Path) -> None:
     assert data.train.labels.tolist() == LABELS.tolist()
     assert _build(tmp_path / "a.npz", labels="none").train.labels is None
     np.savez_compressed(tmp_path / "b.npz", x=IMAGES, z=IMAGES[:5], kinds=LABELS)
-    assert _build(tmp_path / "b.npz", key="x", labels="kinds").shape.num_classes == 4
+    assert _build(tmp_path / "b.npz", key="x", labels="kinds").num_classes == 4
 
 
 BAD = {

@@ -161,7 +161,7 @@ class TestCifar:
         self._write(tmp_path, CIFAR10, monkeypatch)
         data = cifar.build_cifar10(CifarOptions(resolution=16), DataContext(data_root=tmp_path))
         assert _images(data.train).shape == (20, 3, 16, 16)
-        assert data.shape.resolution == 16
+        assert data.space.resolution == 16
 
     def test_an_archive_put_there_by_hand_is_unpacked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The published archive is enough; it is checked and unpacked into the cache."""
@@ -214,7 +214,7 @@ class TestStl10:
         data = stl10.build(Stl10Options(), DataContext(data_root=tmp_path))
         assert _images(data.train).shape == (5, 3, 48, 48)
         assert data.train.labels is None
-        assert data.shape.num_classes == 0
+        assert data.num_classes == 0
 
     def test_the_labelled_images_keep_their_pixels(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """At 96x96 nothing is filtered, and classes count from 0."""

@@ -105,7 +105,7 @@ def test_first_level_folders_are_classes(mixed: Path, context: DataContext) -> N
     (mixed / "c.BMP").unlink()
     data = _build(mixed, context, labels=True)
     assert data.class_names == ("a", "b")
-    assert data.shape.num_classes == 2
+    assert data.num_classes == 2
     assert data.train.labels is not None
     assert data.train.labels.tolist() == [0, 1, 1, 1]
 

@@ -53,7 +53,7 @@ def test_digits_have_a_fixed_stratified_split() -> None:
     data = digits.build(DigitsOptions(), DataContext())
     assert data.test is not None
     assert (data.train.num_samples, data.test.num_samples) == (1437, 360)
-    assert data.shape.resolution == 16
+    assert data.space.resolution == 16
     assert data.class_names == tuple("0123456789")
     assert data.test.labels is not None
     assert torch.bincount(data.test.labels).tolist() == [36, 37, 35, 37, 36, 36, 36, 36, 35, 36]

@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 def test_halves_become_channels(folder: Path) -> None:
     """Left first; colours stay apart at the border between the halves."""
     made = build(PairsOptions(path=str(folder), resolution=8), DataContext())
-    assert (made.name, made.shape.image_channels, made.train.num_samples) == (f"pairs:{folder.name}", 6, 6)
+    assert (made.name, made.space.size[0], made.train.num_samples) == (f"pairs:{folder.name}", 6, 6)
     images = made.train.read(torch.arange(6))
     levels = torch.arange(6, dtype=torch.uint8)
     assert torch.equal(images[:, 0], (10 * levels)[:, None, None].expand(6, 8, 8))
@@ -50,7 +50,7 @@ def test_what_does_not_fit_streams_with_the_same_content(folder: Path) -> None:
     assert isinstance(resident.train, ArraySource)
     assert not streamed.train.is_resident
     assert resident.train.content_hash == streamed.train.content_hash
-    assert resident.shape.image_channels == 2
+    assert resident.space.size[0] == 2
 
 
 def test_held_out_pairs_come_from_their_own_folder_or_are_a_fraction(folder: Path) -> None:

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganbench import ImageShape, Networks
+from ganbench import BuildContext, Networks
 from ganbench.config.resolve import resolve
 from ganbench.plugin.manager import PluginManager
 from ganbench_dcgan import DCGANOptions
 from ganbench_dcgan.networks import build
 from ganbench_kernels import ConvBiasAct, NormAct
+from ganbench_spaces.images import ImageSpace
 
 MANAGER = PluginManager()
 
@@ -24,14 +25,14 @@ def networks(resolution: int = 16, image_channels: int = 3, num_classes: int = 0
     """Build with narrow layers unless the widths are given."""
     torch.manual_seed(0)
     narrow = {"latent_dim": 16, "generator_width": 8, "discriminator_width": 8}
-    shape = ImageShape(resolution=resolution, image_channels=image_channels, num_classes=num_classes)
-    return build(DCGANOptions(**{**narrow, **options}), shape)
+    context = BuildContext(space=ImageSpace.square(image_channels, resolution), num_classes=num_classes)
+    return build(DCGANOptions(**{**narrow, **options}), context)
 
 
-def published(name: str, shape: ImageShape) -> Networks:
+def published(name: str, context: BuildContext) -> Networks:
     """Build what a recipe builds."""
     resolved = resolve(MANAGER, name, [])
-    made: Networks = resolved.architecture.build(resolved.config.architecture.options, shape)
+    made: Networks = resolved.architecture.build(resolved.config.architecture.options, context)
     return made
 
 
@@ -41,13 +42,13 @@ def count(module: nn.Module) -> int:
 
 def test_dcgan_64_has_pytorch_examples_parameter_counts() -> None:
     """pytorch/examples dcgan/main.py with nz 100, ngf 64, ndf 64, nc 3."""
-    made = published("dcgan-64", ImageShape(resolution=64, image_channels=3))
+    made = published("dcgan-64", BuildContext(space=ImageSpace.square(3, 64)))
     assert (count(made.generator), count(made.discriminator)) == (3_576_704, 2_765_568)
 
 
 def test_dcgan_32_has_the_parameter_counts_of_its_layer_table() -> None:
     """w86763777/pytorch-gan-collections: z 100, ConvT 2x2 to 1024, 512, 256, 128, 3; 5x5 convolutions 64, 128, 256, 512, linear."""
-    made = published("dcgan-32", ImageShape(resolution=32, image_channels=3))
+    made = published("dcgan-32", BuildContext(space=ImageSpace.square(3, 32)))
     norms = 2 * (1024 + 512 + 256 + 128)
     generator = 100 * 1024 * 2 * 2 + 4 * 4 * (1024 * 512 + 512 * 256 + 256 * 128 + 128 * 3) + norms
     weights = 5 * 5 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512)
@@ -58,7 +59,7 @@ def test_dcgan_32_has_the_parameter_counts_of_its_layer_table() -> None:
 
 def test_lsgan_has_its_sources_networks_and_values() -> None:
     """MMGeneration's DCGAN at 64x64, base channels 1024 and 128, without the biases that it has where batch norm is missing."""
-    made = published("lsgan", ImageShape(resolution=64, image_channels=3))
+    made = published("lsgan", BuildContext(space=ImageSpace.square(3, 64)))
     norms, critic_norms = 2 * (1024 + 512 + 256 + 128), 2 * (256 + 512 + 1024)
     up = 16 * (100 * 1024 + 1024 * 512 + 512 * 256 + 256 * 128 + 128 * 3)
     assert count(made.generator) == up + norms
@@ -71,7 +72,7 @@ def test_lsgan_has_its_sources_networks_and_values() -> None:
 
 def test_dcgan_original_has_the_parameter_counts_of_its_source() -> None:
     """Newmu/dcgan_code faces/train_uncond_dcgan.py: gw to gwx and dw to dwy, with ngf and ndf 128; gg and gb are for each unit."""
-    made = published("dcgan-original", ImageShape(resolution=64, image_channels=3))
+    made = published("dcgan-original", BuildContext(space=ImageSpace.square(3, 64)))
     norms = 2 * (1024 * 4 * 4 + 512 + 256 + 128)
     generator = 100 * 1024 * 4 * 4 + 5 * 5 * (1024 * 512 + 512 * 256 + 256 * 128 + 128 * 3) + norms
     discriminator = 5 * 5 * (3 * 128 + 128 * 256 + 256 * 512 + 512 * 1024) + 2 * (256 + 512 + 1024) + 1024 * 4 * 4
@@ -91,7 +92,7 @@ def test_dcgan_original_has_its_sources_optimizers() -> None:
 
 def test_dcgan_deep_has_the_articles_discriminator() -> None:
     """64, 128, 256, 512, 1024 channels by 5x5 convolutions with stride 2, leaky ReLU, down to 2x2; pytorch/examples' generator."""
-    made = published("dcgan-deep", ImageShape(resolution=64, image_channels=3))
+    made = published("dcgan-deep", BuildContext(space=ImageSpace.square(3, 64)))
     strided = [m for m in made.discriminator.modules() if isinstance(m, nn.Conv2d)]
     assert [(m.out_channels, m.kernel_size, m.stride) for m in strided] == [(c, (5, 5), (2, 2)) for c in (64, 128, 256, 512, 1024)]
     weights = 5 * 5 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512 * 1024)
@@ -115,8 +116,8 @@ def test_a_norm_of_units_normalises_each_value_of_the_first_map_apart() -> None:
 def test_packing_widens_the_first_layer_and_leaves_labels_out() -> None:
     """A pack of images of several classes has no label (PacGAN)."""
     torch.manual_seed(0)
-    shape = ImageShape(resolution=16, image_channels=3, num_classes=4, packing=2)
-    made = build(DCGANOptions(generator_width=4, discriminator_width=4), shape)
+    context = BuildContext(space=ImageSpace.square(3, 16), num_classes=4, packing=2)
+    made = build(DCGANOptions(generator_width=4, discriminator_width=4), context)
     assert not made.conditional
     assert made.discriminator(torch.randn(3, 6, 16, 16), None).logits.shape == (3,)
 
@@ -125,7 +126,7 @@ def test_packing_widens_the_first_layer_and_leaves_labels_out() -> None:
 @pytest.mark.parametrize("base_resolution", [2, 4])
 @pytest.mark.parametrize(("kernel", "head"), [(3, "conv"), (4, "conv"), (5, "linear")])
 def test_shapes_fit_at_every_resolution(resolution: int, base_resolution: int, kernel: int, head: str) -> None:
-    """Images in [-1, 1] of the dataset's shape, one logit for each."""
+    """Images in [-1, 1] of the dataset's context, one logit for each."""
     made = networks(
         resolution, 1, generator_width=2, discriminator_width=2, base_resolution=base_resolution, discriminator_kernel=kernel, head=head
     )

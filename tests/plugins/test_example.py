@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganbench import LossSpec, ModelSpec
+from ganbench import BuildContext, LossSpec, ModelSpec
 from ganbench.config.resolve import Resolved, resolve
 from ganbench.config.values import build_options
 from ganbench.errors import PluginError
 from ganbench.plugin.manager import PluginManager
-from ganbench.spec import ImageShape
+from ganbench_spaces.images import ImageSpace
 
 EXAMPLE = Path(__file__).parents[2] / "plugins" / "ganbench-example"
 
@@ -92,7 +92,7 @@ def test_its_fixed_cost_is_at_most_15_lines() -> None:
 def test_its_networks_fit_the_dataset(manager: PluginManager, resolution: int, image_channels: int) -> None:
     """Also resolutions that are no power of two."""
     registered = manager.find(ModelSpec, "resize-gan")
-    made = registered.build(registered.spec.options(width=2), ImageShape(resolution=resolution, image_channels=image_channels))
+    made = registered.build(registered.spec.options(width=2), BuildContext(space=ImageSpace.square(image_channels, resolution)))
     images = made.generator(torch.randn(3, made.latent_dim), None)
     assert images.shape == (3, image_channels, resolution, resolution)
     assert images.abs().max() <= 1
@@ -104,7 +104,7 @@ def test_a_resolution_that_cannot_be_halved_is_refused(manager: PluginManager) -
     """One line, with resolutions that work."""
     registered = manager.find(ModelSpec, "resize-gan")
     with pytest.raises(PluginError, match=r"resolution must be 2 to 7 times a power of two \(got 27\); try 16, 28, 32, 48 or 64"):
-        registered.build(registered.spec.options(), ImageShape(resolution=27, image_channels=1))
+        registered.build(registered.spec.options(), BuildContext(space=ImageSpace.square(1, 27)))
 
 
 def test_dragans_penalty_of_a_linear_discriminator_is_known(manager: PluginManager) -> None:

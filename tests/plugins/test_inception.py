@@ -18,12 +18,12 @@ from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, i
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
-from ganbench.data.source import ArraySource, Dataset
+from ganbench.data.source import Dataset
 from ganbench.errors import WeightsError
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import plan_metrics
 from ganbench.evaluation.protocol import ExtractorContext
-from ganbench.spec import ImageShape, NoOptions
+from ganbench.spec import NoOptions
 from ganbench_extractors import INCEPTION, inception_weights
 from ganbench_extractors.inception import build, build_clean
 from ganbench_metrics import (
@@ -39,6 +39,7 @@ from ganbench_metrics.classifier_score import build_classifier_score
 from ganbench_metrics.frechet import build_frechet
 from ganbench_metrics.kernel_distance import build_kernel_distance
 from ganbench_metrics.precision_recall import build_precision_recall
+from ganbench_spaces.images import image_source
 
 COUNT = 20
 SUBSETS = KernelDistanceOptions(num_subsets=5, subset_size=10)
@@ -123,7 +124,7 @@ def measured(ours, theirs):
         build_classifier_score(ClassifierScoreOptions()),
         build_precision_recall(PrecisionRecallOptions()),
     ]
-    dataset = Dataset(name="smooth", shape=ImageShape(resolution=32, image_channels=3), train=ArraySource(real))
+    dataset = Dataset(name="smooth", train=image_source(real))
     evaluator = Evaluator(planned, dict(zip(names, built, strict=True)), {"inception": ours}, dataset, device="cpu", batch_size=32)
     values = {value.name: value.value for value in evaluator.evaluate(lambda start, count: fake[start : start + count])}
     return values, theirs(real), theirs(fake)

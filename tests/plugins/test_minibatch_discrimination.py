@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 import torch
 
-from ganbench import ImageShape, Networks
+from ganbench import BuildContext, Networks
 from ganbench_dcgan import DCGANOptions
 from ganbench_dcgan.minibatch_discrimination import MinibatchDiscrimination
 from ganbench_dcgan.networks import build
+from ganbench_spaces.images import ImageSpace
 
 
 def networks(resolution: int = 16, **options: Any) -> Networks:
     torch.manual_seed(0)
     chosen = {"generator_width": 4, "discriminator_width": 4, "head": "linear", "minibatch_discrimination": 7, **options}
-    return build(DCGANOptions(**chosen), ImageShape(resolution=resolution, image_channels=1))
+    return build(DCGANOptions(**chosen), BuildContext(space=ImageSpace.square(1, resolution)))
 
 
 def test_nearness_is_a_sum_of_exponentials_of_distances() -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganbench import ImageShape, ModelSpec, Networks
+from ganbench import BuildContext, ModelSpec, Networks
 from ganbench.config.resolve import Layer, Resolved, resolve
 from ganbench.plugin.manager import PluginManager
 from ganbench.spec import RecipeSpec
@@ -21,10 +21,12 @@ from ganbench_mlp import conditional, ganbench_register
 from ganbench_mlp.layers import Maxout
 from ganbench_mlp.networks import build
 from ganbench_mlp.options import CGANOptions, MLPOptions
+from ganbench_spaces.images import ImageSpace
+from ganbench_spaces.points import PointSpace
 
 MANAGER = PluginManager()
-MNIST = ImageShape(resolution=28, image_channels=1, num_classes=10)
-POINTS = ImageShape(resolution=1, image_channels=2, points=True)
+MNIST = BuildContext(space=ImageSpace.square(1, 28), num_classes=10)
+POINTS = BuildContext(space=PointSpace())
 RECIPES = [spec.name for spec in ganbench_register() if isinstance(spec, RecipeSpec)]
 
 
@@ -32,19 +34,19 @@ def resolved(name: str, **settings: Any) -> Resolved:
     return resolve(MANAGER, name, [Layer(origin="test", settings=settings)])
 
 
-def published(name: str, shape: ImageShape) -> Networks:
+def published(name: str, context: BuildContext) -> Networks:
     """Build what a recipe builds, from a fixed seed."""
     torch.manual_seed(0)
     found = resolved(name)
-    made: Networks = found.architecture.build(found.config.architecture.options, shape)
+    made: Networks = found.architecture.build(found.config.architecture.options, context)
     return made
 
 
-def networks(shape: ImageShape = MNIST, **options: Any) -> Networks:
+def networks(context: BuildContext = MNIST, **options: Any) -> Networks:
     """Build with narrow layers unless the widths are given."""
     torch.manual_seed(0)
     narrow = {"latent_dim": 8, "generator_widths": (16, 12), "discriminator_widths": (12, 16)}
-    return build(MLPOptions(**{**narrow, **options}), shape)
+    return build(MLPOptions(**{**narrow, **options}), context)
 
 
 def count(module: nn.Module) -> int:
@@ -64,7 +66,7 @@ def test_registration_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "generator", "discriminator"),
+    ("name", "context", "generator", "discriminator"),
     [
         ("mlp-tensorflow", MNIST, dense(100, 128, 128, 784), dense(784, 128, 128, 1)),
         ("mlp-tensorflow-small", MNIST, dense(100, 128, 784), dense(784, 128, 1)),
@@ -86,9 +88,9 @@ def test_registration_imports_nothing_heavy() -> None:
         ),
     ],
 )
-def test_a_recipe_has_the_parameters_of_its_source(name: str, shape: ImageShape, generator: int, discriminator: int) -> None:
+def test_a_recipe_has_the_parameters_of_its_source(name: str, context: BuildContext, generator: int, discriminator: int) -> None:
     """Layer by layer as the source lists them."""
-    made = published(name, shape)
+    made = published(name, context)
     assert (count(made.generator), count(made.discriminator)) == (generator, discriminator)
 
 
@@ -97,7 +99,7 @@ def test_a_pack_widens_the_discriminators_input_alone() -> None:
     found = resolved("pacgan-2d")
     assert found.config.training.packing == 2
     assert found.config.training.batch_size == 200
-    packed = found.architecture.build(found.config.architecture.options, ImageShape(resolution=1, image_channels=2, points=True, packing=2))
+    packed = found.architecture.build(found.config.architecture.options, BuildContext(space=PointSpace(), packing=2))
     single = published("pacgan-2d", POINTS)
     assert count(packed.discriminator) - count(single.discriminator) == 2 * 1000
     assert count(packed.generator) == count(single.generator)
@@ -136,14 +138,14 @@ def test_the_first_points_are_spread(name: str) -> None:
     made = published(name, POINTS)
     with torch.no_grad():
         points = made.generator(torch.randn(500, 2), None)
-    assert points.shape == (500, 2, 1, 1)
+    assert points.shape == (500, 2)
     assert points.std(0).min() > 0.01
 
 
 @pytest.mark.parametrize(("resolution", "channels"), [(8, 1), (13, 3), (64, 3)])
 def test_any_image_size_fits(resolution: int, channels: int) -> None:
     """Images in either memory layout give the same logits."""
-    made = networks(ImageShape(resolution=resolution, image_channels=channels))
+    made = networks(BuildContext(space=ImageSpace.square(channels, resolution)))
     images = made.generator(torch.randn(3, 8), None)
     assert images.shape == (3, channels, resolution, resolution)
     logits = made.discriminator(images, None).logits
@@ -186,7 +188,7 @@ def test_labels_decide_what_a_conditional_network_says() -> None:
         assert made.conditional
     assert not networks(conditional=False).conditional
     assert not networks(POINTS).conditional
-    assert not networks(ImageShape(resolution=8, image_channels=1, num_classes=10, packing=2)).conditional
+    assert not networks(BuildContext(space=ImageSpace.square(1, 8), num_classes=10, packing=2)).conditional
 
 
 def test_maxout_is_the_largest_piece() -> None:
@@ -202,8 +204,8 @@ def test_maxout_is_the_largest_piece() -> None:
 
 def test_a_discriminator_without_batch_statistics_can_be_penalised() -> None:
     """Trap 2: no batch norm in any of the critics; R1 and WGAN-GP differentiate twice."""
-    for name, shape in (("wgan-gp-toy", POINTS), ("pacgan-2d", POINTS), ("gan-2014", MNIST)):
-        made = published(name, shape)
+    for name, context in (("wgan-gp-toy", POINTS), ("pacgan-2d", POINTS), ("gan-2014", MNIST)):
+        made = published(name, context)
         assert not [m for m in made.discriminator.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
         images = made.generator(torch.randn(4, made.latent_dim), None).detach().requires_grad_()
         (gradient,) = torch.autograd.grad(made.discriminator(images, None).logits.sum(), images, create_graph=True)
@@ -266,7 +268,7 @@ def test_the_2014_optimizers_are_pylearn2s() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "options", "message"),
+    ("context", "options", "message"),
     [
         (POINTS, {"conditional": True}, "conditional needs labels, and this dataset has none; use -o conditional=false"),
         (POINTS, {"output": "tanh"}, r"output must be auto or linear for points, which have no bounds \(got tanh\)"),
@@ -280,16 +282,16 @@ def test_the_2014_optimizers_are_pylearn2s() -> None:
         (MNIST, {"discriminator_dropout": 1.0}, r"discriminator_dropout must be at least 0 and below 1 \(got 1.0\)"),
     ],
 )
-def test_wrong_options_are_refused(shape: ImageShape, options: dict[str, Any], message: str) -> None:
+def test_wrong_options_are_refused(context: BuildContext, options: dict[str, Any], message: str) -> None:
     """Field, what is allowed, and the value."""
     with pytest.raises(ValueError, match=message):
-        networks(shape, **options)
+        networks(context, **options)
 
 
 def test_cgan_refuses_what_it_cannot_be() -> None:
     """No labels, no network; no unit, no layer."""
     with pytest.raises(ValueError, match="cgan-mlp needs images with labels"):
-        conditional.build(CGANOptions(), ImageShape(resolution=8, image_channels=1))
+        conditional.build(CGANOptions(), BuildContext(space=ImageSpace.square(1, 8)))
     with pytest.raises(ValueError, match=r"joint_units must be 1 or more \(got 0\)"):
         CGANOptions(joint_units=0)
     with pytest.raises(ValueError, match=r"dropout must be at least 0 and below 1 \(got 1.0\)"):

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganbench import ArraySource, ConfigError, Dataset, ImageShape
+from ganbench import ConfigError, Dataset
 from ganbench.config.resolve import Layer, resolve
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.build import build
 from ganbench.run.plan import plan_run
+from ganbench_spaces.images import ImageSpace, image_source
 from ganbench_translation.paired_algorithm import PairedAlgorithm
 from ganbench_translation.pix2pix import draw_pairs, targets_of
 from ganbench_translation.pix2pix_options import Pix2PixOptions
@@ -126,7 +127,7 @@ def test_random_holes_are_squares_of_one_size_anywhere() -> None:
 @pytest.mark.parametrize(("size", "side"), [(0.5, 8), (0.01, 1), (0.99, 15), (0.25, 4)])
 def test_the_hole_is_a_fraction_of_the_resolution(size: float, side: int) -> None:
     """One pixel at least, and something is left to see."""
-    task = make_task(Pix2PixOptions(hole_size=size), ImageShape(resolution=16, image_channels=1))
+    task = make_task(Pix2PixOptions(hole_size=size), ImageSpace.square(1, 16))
     assert isinstance(task, Inpainting)
     assert task.side == side
 
@@ -145,8 +146,7 @@ def test_pairs_are_halves_of_the_channels_in_either_direction() -> None:
 def dataset(channels: int) -> Dataset:
     random = torch.Generator().manual_seed(2)
     splits = [torch.randint(0, 256, (n, channels, 8, 8), dtype=torch.uint8, generator=random) for n in (12, 5)]
-    shape = ImageShape(resolution=8, image_channels=channels)
-    return Dataset(name="made", shape=shape, train=ArraySource(splits[0]), test=ArraySource(splits[1]))
+    return Dataset(name="made", train=image_source(splits[0]), test=image_source(splits[1]))
 
 
 def test_inpainting_is_evaluated_on_held_out_images_and_compared_with_whole_ones() -> None:
@@ -165,7 +165,7 @@ def test_pairs_are_compared_with_their_target_halves() -> None:
     """In one channel of two."""
     made = dataset(2)
     found = targets_of(Pairs(half_channels=1, backward=False), made)
-    assert found.shape.image_channels == 1
+    assert found.space.size[0] == 1
     assert torch.equal(found.train.read(torch.arange(12)), made.train.read(torch.arange(12))[:, 1:])
     assert found.test is not None
     back = targets_of(Pairs(half_channels=1, backward=True), made)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganbench import ImageShape, Judgement, Networks, Seen
+from ganbench import BuildContext, Judgement, Networks, Seen
 from ganbench.config.resolve import resolve
 from ganbench.plugin.manager import PluginManager
 from ganbench_progan import ProgressiveOptions
@@ -16,6 +16,7 @@ from ganbench_progan.class_loss import ClassLoss
 from ganbench_progan.growing import double, enlarge, halve
 from ganbench_progan.networks import Discriminator, Generator, build, channel_widths
 from ganbench_progan.sampler import at_stage_of
+from ganbench_spaces.images import ImageSpace
 
 MANAGER = PluginManager()
 
@@ -23,8 +24,8 @@ MANAGER = PluginManager()
 def networks(resolution: int = 16, image_channels: int = 3, num_classes: int = 0, **options: Any) -> Networks:
     """Build with narrow layers unless the width is given."""
     torch.manual_seed(0)
-    shape = ImageShape(resolution=resolution, image_channels=image_channels, num_classes=num_classes)
-    return build(ProgressiveOptions(**{"max_channels": 8, **options}), shape)
+    context = BuildContext(space=ImageSpace.square(image_channels, resolution), num_classes=num_classes)
+    return build(ProgressiveOptions(**{"max_channels": 8, **options}), context)
 
 
 def pair(*arguments: Any, **options: Any) -> tuple[Generator, Discriminator]:
@@ -43,7 +44,7 @@ def published() -> tuple[Generator, Discriminator]:
     """What the recipe for 1024x1024 builds, without its memory."""
     options = resolve(MANAGER, "progan-1024", []).config.architecture.options
     with torch.device("meta"):
-        made = build(options, ImageShape(resolution=1024, image_channels=3))  # type: ignore[arg-type]
+        made = build(options, BuildContext(space=ImageSpace.square(3, 1024)))  # type: ignore[arg-type]
     return made.generator, made.discriminator  # type: ignore[return-value]
 
 
@@ -97,7 +98,7 @@ def test_the_discriminator_has_the_sources_parameters_at_each_stage(published: t
 def test_the_cifar_recipe_has_128_channels_everywhere() -> None:
     """config.py of the Theano version, section 6.5: fmap_base 4096, fmap_max 128, latent_size 128."""
     options: Any = resolve(MANAGER, "progan-32", []).config.architecture.options
-    made = build(options, ImageShape(resolution=32, image_channels=3))
+    made = build(options, BuildContext(space=ImageSpace.square(3, 32)))
     assert channel_widths(options, 32) == [128] * 4
     assert made.latent_dim == 128
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganbench import ImageShape, Judgement, Networks, Seen
+from ganbench import BuildContext, Judgement, Networks, Seen
 from ganbench.config.resolve import Layer, resolve
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.compatible import refusals
@@ -19,6 +19,7 @@ from ganbench_resnet import ResNetOptions
 from ganbench_resnet.blocks import DiscriminatorBlock, FirstBlock, GeneratorBlock
 from ganbench_resnet.class_loss import ClassLoss
 from ganbench_resnet.networks import build, discriminator_plan, generator_plan
+from ganbench_spaces.images import ImageSpace
 
 MANAGER = PluginManager()
 RECIPES = ("sngan", "sngan-projection", "wgan-gp", "acgan")
@@ -28,7 +29,7 @@ def networks(resolution: int = 16, image_channels: int = 3, num_classes: int = 0
     """Build with narrow layers unless the widths are given."""
     torch.manual_seed(0)
     narrow = {"latent_dim": 16, "generator_width": 8, "discriminator_width": 8}
-    shape = ImageShape(resolution=resolution, image_channels=image_channels, num_classes=num_classes, packing=packing)
+    shape = BuildContext(space=ImageSpace.square(image_channels, resolution), num_classes=num_classes, packing=packing)
     return build(ResNetOptions(**{**narrow, **options}), shape)
 
 
@@ -52,13 +53,13 @@ def plain_conv(x: Tensor, layer: nn.Module) -> Tensor:
 def test_recipes_have_the_parameter_counts_of_their_sources(name: str, generator: int, discriminator: int) -> None:
     """Summed over the layers of pfnet-research resnet_32.py and snresnet_32.py, and of igul222 gan_cifar_resnet.py."""
     resolved = resolve(MANAGER, name, [])
-    made = resolved.architecture.build(resolved.config.architecture.options, ImageShape(resolution=32, image_channels=3, num_classes=10))
+    made = resolved.architecture.build(resolved.config.architecture.options, BuildContext(space=ImageSpace.square(3, 32), num_classes=10))
     assert (count(made.generator), count(made.discriminator)) == (generator, discriminator)
 
 
 def test_mimicrys_discriminator_has_one_parameter_more() -> None:
     """kwotsin/mimicry sngan_32.py gives the last layer a bias; pfnet-research does not."""
-    shape = ImageShape(resolution=32, image_channels=3)
+    shape = BuildContext(space=ImageSpace.square(3, 32))
     assert count(build(ResNetOptions(generator_width=1), shape).discriminator) == 1_053_825
 
 

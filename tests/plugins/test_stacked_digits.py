@@ -23,8 +23,8 @@ def test_every_channel_is_a_digit_of_the_split() -> None:
     """Drawn independently, from train digits to train on and from test digits to test on; no labels."""
     data = build(SMALL, DataContext())
     plain = digits.build(DigitsOptions(resolution=8), DataContext())
-    assert data.shape.image_channels == 3
-    assert data.shape.num_classes == 0
+    assert data.space.size[0] == 3
+    assert data.num_classes == 0
     assert data.test is not None
     assert (data.train.num_samples, data.test.num_samples) == (3000, 300)
     for source, own in ((data.train, plain.train), (data.test, plain.test)):

@@ -14,6 +14,7 @@ from ganbench import DataContext, ExtractorContext
 from ganbench.config.values import describe_fields, field_types
 from ganbench.evaluation.statistics import ModeScores
 from ganbench.plugin.factory import load_attribute
+from ganbench_spaces.points import PointSpace
 from ganbench_toy import ganbench_register
 from ganbench_toy.curves import one_spiral, swiss_roll, two_spirals
 from ganbench_toy.distributions import Modes, ceiling, grid25, mode_scores, nearest_modes, ring8, sample
@@ -168,8 +169,7 @@ def test_a_dataset_is_points_drawn_once(name: str) -> None:
     spec = SPECS[name]
     build = load_attribute(spec.factory, owner=name)
     data = build(spec.options(num_samples=1000), DataContext())
-    assert data.shape.points
-    assert (data.shape.resolution, data.shape.image_channels, data.shape.num_classes) == (1, 2, 0)
+    assert (data.space, data.num_classes) == (PointSpace(), 0)
     points = data.train.read(torch.arange(1000))
     assert points.dtype == torch.float32
     assert points.shape == (1000, 2, 1, 1)

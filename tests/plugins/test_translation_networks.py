@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganbench import ImageShape, Networks
+from ganbench import BuildContext, Networks
 from ganbench_kernels import ConvBiasAct, NormAct
+from ganbench_spaces.images import ImageSpace
 from ganbench_translation import cyclegan, pix2pix
 from ganbench_translation.cyclegan_options import CycleGANOptions
 from ganbench_translation.layers import InstanceNormAct, ReflectionPad, _mirrored
@@ -25,14 +26,14 @@ NARROW = {"width": 4, "discriminator_width": 4}
 
 def cycle(resolution: int = 16, image_channels: int = 3, num_classes: int = 2, **options: Any) -> Networks:
     torch.manual_seed(0)
-    shape = ImageShape(resolution=resolution, image_channels=image_channels, num_classes=num_classes)
-    return cyclegan.build(CycleGANOptions(**{**NARROW, **options}), shape)
+    context = BuildContext(space=ImageSpace.square(image_channels, resolution), num_classes=num_classes)
+    return cyclegan.build(CycleGANOptions(**{**NARROW, **options}), context)
 
 
 def paired(resolution: int = 16, image_channels: int = 3, **options: Any) -> Networks:
     torch.manual_seed(0)
-    shape = ImageShape(resolution=resolution, image_channels=image_channels)
-    return pix2pix.build(Pix2PixOptions(**{**NARROW, **options}), shape)
+    context = BuildContext(space=ImageSpace.square(image_channels, resolution))
+    return pix2pix.build(Pix2PixOptions(**{**NARROW, **options}), context)
 
 
 def count(module: nn.Module) -> int:
@@ -70,7 +71,7 @@ def test_an_inpainter_has_one_more_input_channel() -> None:
 @pytest.mark.parametrize("resolution", [r for r in RESOLUTIONS if r <= 256])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_shapes_fit_at_every_resolution(resolution: int, channels: int) -> None:
-    """Images in [-1, 1] of the dataset's shape, and a map of logits."""
+    """Images in [-1, 1] of the dataset's context, and a map of logits."""
     options = {"width": 2, "discriminator_width": 2}
     images = torch.rand(2, channels, resolution, resolution) * 2 - 1
     made = cycle(resolution, channels, **options)

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganbench import ImageShape, Networks
+from ganbench import BuildContext, Networks
 from ganbench_dcgan import DCGANOptions
 from ganbench_dcgan.networks import Discriminator, Generator, build
 from ganbench_dcgan.virtual_norm import DropReference, VirtualNorm
+from ganbench_spaces.images import ImageSpace
 
 NARROW: dict[str, Any] = {"latent_dim": 6, "generator_width": 4, "discriminator_width": 4}
 VIRTUAL: dict[str, Any] = {"generator_norm": "virtual", "discriminator_norm": "virtual"}
@@ -21,7 +22,7 @@ VIRTUAL: dict[str, Any] = {"generator_norm": "virtual", "discriminator_norm": "v
 def virtual(num_classes: int = 0, packing: int = 1, **options: Any) -> Networks:
     """Build small networks for 16x16 images of one channel, with references of 5 and 6 samples."""
     torch.manual_seed(0)
-    shape = ImageShape(resolution=16, image_channels=1, num_classes=num_classes, packing=packing)
+    shape = BuildContext(space=ImageSpace.square(1, 16), num_classes=num_classes, packing=packing)
     made = build(DCGANOptions(**{**NARROW, **VIRTUAL, **options}), shape)
     labels = torch.arange(6) % num_classes if num_classes else None
     made.generator.set_reference(torch.randn(6, 6), labels)
@@ -145,7 +146,7 @@ def test_labels_go_with_the_reference() -> None:
 
 def test_only_virtual_networks_want_a_reference() -> None:
     """What wants none is not given one, and has none in its checkpoints."""
-    made = build(DCGANOptions(**NARROW, generator_norm="virtual"), ImageShape(resolution=16, image_channels=1))
+    made = build(DCGANOptions(**NARROW, generator_norm="virtual"), BuildContext(space=ImageSpace.square(1, 16)))
     assert made.generator.set_reference is not None
     assert made.discriminator.set_reference is None
     assert not any("reference" in name for name in made.discriminator.state_dict())
@@ -153,7 +154,7 @@ def test_only_virtual_networks_want_a_reference() -> None:
 
 def test_training_without_a_reference_is_refused() -> None:
     """Trying out shapes is not: in evaluation mode each sample has its own statistics until then."""
-    made = build(DCGANOptions(**NARROW, **VIRTUAL), ImageShape(resolution=16, image_channels=1))
+    made = build(DCGANOptions(**NARROW, **VIRTUAL), BuildContext(space=ImageSpace.square(1, 16)))
     with pytest.raises(RuntimeError, match="virtual batch norm has no reference batch: call the network's set_reference before training"):
         made.generator(torch.randn(2, 6))
     images = made.generator.eval()(torch.randn(2, 6))
@@ -163,7 +164,7 @@ def test_training_without_a_reference_is_refused() -> None:
 
 def test_norms_are_where_batch_norm_is() -> None:
     """In the same places, with as many parameters, initialised alike: gains N(1, 0.02) and biases 0, as in the source."""
-    shape = ImageShape(resolution=64, image_channels=3)
+    shape = BuildContext(space=ImageSpace.square(3, 64))
     batch, made = build(DCGANOptions(), shape), build(DCGANOptions(**VIRTUAL), shape)
     for network in ("generator", "discriminator"):
         theirs, ours = getattr(batch, network), getattr(made, network)
@@ -192,7 +193,7 @@ def test_a_penalty_on_single_samples_reaches_every_weight() -> None:
     names = [name for (name, _), g in zip(discriminator.named_parameters(), gradients, strict=True) if g is None or not g.any()]
     assert [n for n in names if n.endswith("weight")] == []
     small = Discriminator(
-        DCGANOptions(discriminator_width=1, discriminator_norm="virtual", base_resolution=2), ImageShape(resolution=8, image_channels=1)
+        DCGANOptions(discriminator_width=1, discriminator_norm="virtual", base_resolution=2), BuildContext(space=ImageSpace.square(1, 8))
     )
     small.double().set_reference(torch.randn(2, 1, 8, 8, dtype=torch.float64), None)  # type: ignore[misc]
     inputs = torch.randn(1, 1, 8, 8, dtype=torch.float64, requires_grad=True)
@@ -203,7 +204,7 @@ def test_a_penalty_on_single_samples_reaches_every_weight() -> None:
 def test_the_first_samples_are_neither_flat_nor_saturated() -> None:
     """At real width, as with batch norm."""
     torch.manual_seed(0)
-    generator = Generator(DCGANOptions(generator_norm="virtual"), ImageShape(resolution=32, image_channels=3))
+    generator = Generator(DCGANOptions(generator_norm="virtual"), BuildContext(space=ImageSpace.square(3, 32)))
     generator.set_reference(torch.randn(16, 100), None)  # type: ignore[misc]
     for module in generator.modules():
         if isinstance(module, nn.ConvTranspose2d):

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from ganbench import ImageShape, Networks
+from ganbench import BuildContext, Networks
 from ganbench.config.resolve import resolve
 from ganbench.plugin.manager import PluginManager
+from ganbench_spaces.images import ImageSpace
 from ganbench_wgan import ConvOptions
 from ganbench_wgan.networks import build
 
@@ -21,14 +22,14 @@ def networks(resolution: int = 16, image_channels: int = 3, packing: int = 1, **
     """Build with narrow layers unless the widths are given."""
     torch.manual_seed(0)
     narrow = {"latent_dim": 16, "generator_width": 8, "discriminator_width": 8}
-    return build(ConvOptions(**{**narrow, **options}), ImageShape(resolution=resolution, image_channels=image_channels, packing=packing))
+    return build(ConvOptions(**{**narrow, **options}), BuildContext(space=ImageSpace.square(image_channels, resolution), packing=packing))
 
 
 def published(name: str, resolution: int) -> Networks:
     """Build what a recipe builds."""
     resolved = resolve(MANAGER, name, [])
-    shape = ImageShape(resolution=resolution, image_channels=3)
-    made: Networks = resolved.architecture.build(resolved.config.architecture.options, shape)
+    context = BuildContext(space=ImageSpace.square(3, resolution))
+    made: Networks = resolved.architecture.build(resolved.config.architecture.options, context)
     return made
 
 
@@ -53,7 +54,7 @@ def test_wgan_has_pytorch_examples_parameter_counts() -> None:
 
 @pytest.mark.parametrize(("resolution", "channels"), [(8, 1), (16, 3), (32, 1), (64, 3)])
 def test_shapes_fit_at_every_resolution(resolution: int, channels: int) -> None:
-    """Images in [-1, 1] of the dataset's shape, one logit for each, or for each pack."""
+    """Images in [-1, 1] of the dataset's context, one logit for each, or for each pack."""
     made = networks(resolution, channels, generator_width=2, discriminator_width=2)
     images = made.generator(torch.randn(4, made.latent_dim), None)
     assert images.shape == (4, channels, resolution, resolution)

@@ -156,16 +156,16 @@ def test_the_evaluated_generator_makes_sane_images_at_initialisation(name: str) 
     """Of the shape that they are compared in, near [-1, 1] (ProGAN has no tanh), not all alike."""
     made = materials(name)
     generator, networks, translation = made.algorithm.evaluated_generator(), made.networks, made.networks.translation
-    shape = (made.dataset if translation is None else translation.reference(made.dataset)).shape
+    reference = made.dataset if translation is None else translation.reference(made.dataset)
     random = torch.Generator().manual_seed(0)
-    labels = torch.arange(6) % shape.num_classes if networks.conditional else None
+    labels = torch.arange(6) % reference.num_classes if networks.conditional else None
     if translation is None:
         inputs = torch.rand(6, networks.latent_dim, generator=random) * 2 - 1
     else:
         inputs = translation.inputs(made.dataset, 6, random)
     with torch.inference_mode():
         images = generator(inputs, labels)
-    assert list(images.shape) == [6, shape.image_channels, shape.resolution, shape.resolution]
+    assert list(images.shape) == [6, *reference.space.size]
     assert torch.isfinite(images).all()
     assert float((images - images[:1]).abs().max()) > 0
     assert float(images.abs().max()) < 4

@@ -14,7 +14,10 @@ from ganbench.errors import StorageError
 from ganbench.record.curves import loss_history, save_curves
 from ganbench.record.directory import RunDirectory
 from ganbench.record.event_log import EventLog, read_events
-from ganbench.record.grid import read_grid, save_grid, save_labelled_rows, save_strip
+from ganbench.record.files import write_bytes
+from ganbench.record.pictures import save_picture, save_strip
+from ganbench_spaces.grid import draw_grid, draw_labelled_rows, read_grid
+from ganbench_spaces.images import ImageSpace
 
 
 def _open(path):
@@ -22,6 +25,10 @@ def _open(path):
     with Image.open(path) as picture:
         picture.load()
         return picture
+
+
+def _save_grid(images, path, *, columns=8):
+    write_bytes(path, draw_grid(images, columns=columns))
 
 
 def _images(count, channels, size, seed=0):
@@ -34,14 +41,22 @@ def _images(count, channels, size, seed=0):
 def test_a_grid_holds_the_exact_images(tmp_path, count, channels, size, columns):
     """What was saved can be read back, also with a ragged last row."""
     images = _images(count, channels, size)
-    save_grid(images, tmp_path / "g.png", columns=columns)
+    _save_grid(images, tmp_path / "g.png", columns=columns)
     assert torch.equal(read_grid(tmp_path / "g.png"), images)
+
+
+def test_a_grid_of_images_that_are_not_square(tmp_path):
+    """Cells are as high and as wide as the images, and the larger side has at least 48 pixels."""
+    images = torch.randint(0, 256, (5, 3, 16, 24), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    _save_grid(images, tmp_path / "g.png", columns=3)
+    assert torch.equal(read_grid(tmp_path / "g.png"), images)
+    assert _open(tmp_path / "g.png").size == (2 + 3 * 50, 2 + 2 * 34)
 
 
 def test_small_images_are_enlarged_and_large_ones_are_not(tmp_path):
     """A cell has at least 48 pixels and whole multiples of the image."""
-    save_grid(_images(4, 1, 16), tmp_path / "small.png", columns=2)
-    save_grid(_images(1, 3, 128), tmp_path / "large.png", columns=2)
+    _save_grid(_images(4, 1, 16), tmp_path / "small.png", columns=2)
+    _save_grid(_images(1, 3, 128), tmp_path / "large.png", columns=2)
     assert _open(tmp_path / "small.png").size == (2 + 2 * 50, 2 + 2 * 50)
     assert _open(tmp_path / "large.png").size == (132, 132)
 
@@ -49,7 +64,7 @@ def test_small_images_are_enlarged_and_large_ones_are_not(tmp_path):
 def test_images_are_in_reading_order(tmp_path):
     """The second image is to the right of the first, the third below it."""
     images = torch.stack([torch.full((1, 48, 48), value, dtype=torch.uint8) for value in (10, 20, 30)])
-    save_grid(images, tmp_path / "g.png", columns=2)
+    _save_grid(images, tmp_path / "g.png", columns=2)
     picture = _open(tmp_path / "g.png")
     assert [picture.getpixel(at) for at in ((26, 26), (76, 26), (26, 76))] == [10, 20, 30]
 
@@ -61,14 +76,14 @@ def test_images_are_in_reading_order(tmp_path):
 def test_what_is_no_batch_of_images_is_refused(tmp_path, images):
     """Type and shape are named."""
     with pytest.raises(ValueError, match="images must be uint8"):
-        save_grid(images, tmp_path / "g.png")
+        _save_grid(images, tmp_path / "g.png")
     assert not (tmp_path / "g.png").exists()
 
 
 def test_a_grid_that_cannot_be_written_is_a_storage_error(tmp_path):
     """The folder is gone."""
     with pytest.raises(StorageError):
-        save_grid(_images(1, 1, 4), tmp_path / "gone" / "g.png")
+        save_picture(ImageSpace.square(1, 4), _images(1, 1, 4), tmp_path / "gone" / "g", columns=1, real=_images(1, 1, 4))
 
 
 def test_another_picture_is_no_grid(tmp_path):
@@ -90,9 +105,9 @@ def run(tmp_path):
 def test_the_strip_shows_the_same_latents_over_training(run):
     """One row for each grid in order of training, first images only; foreign pictures are left out."""
     for i, seen in enumerate((0, 500, 12_000)):
-        save_grid(torch.full((16, 1, 48, 48), 50 * (i + 1), dtype=torch.uint8), run.samples_path / f"{seen:09d}.png", columns=4)
+        _save_grid(torch.full((16, 1, 48, 48), 50 * (i + 1), dtype=torch.uint8), run.samples_path / f"{seen:09d}.png", columns=4)
     Image.new("L", (4, 4)).save(run.samples_path / "000000600.png")
-    assert save_strip(run) == run.progress_path
+    assert save_strip(run, ImageSpace.square(1, 48)) == run.progress_path
     picture = _open(run.progress_path).convert("L")
     assert picture.height == 2 + 3 * 50
     assert picture.width > 2 + 8 * 50
@@ -102,8 +117,8 @@ def test_the_strip_shows_the_same_latents_over_training(run):
 def test_a_long_run_has_a_short_strip(run):
     """Twelve rows with the first and the last moment."""
     for i in range(40):
-        save_grid(torch.full((8, 1, 48, 48), i, dtype=torch.uint8), run.samples_path / f"{i:09d}.png")
-    save_strip(run)
+        _save_grid(torch.full((8, 1, 48, 48), i, dtype=torch.uint8), run.samples_path / f"{i:09d}.png")
+    save_strip(run, ImageSpace.square(1, 48))
     picture = _open(run.progress_path).convert("L")
     assert picture.height == 2 + 12 * 50
     assert [picture.getpixel((picture.width - 20, y)) for y in (26, picture.height - 26)] == [0, 39]
@@ -111,14 +126,14 @@ def test_a_long_run_has_a_short_strip(run):
 
 def test_a_run_without_grids_has_no_strip(run):
     """Nothing is written."""
-    assert save_strip(run) is None
+    assert save_strip(run, ImageSpace.square(1, 48)) is None
     assert not run.progress_path.exists()
 
 
-def test_rows_of_unlike_shapes_are_refused(tmp_path):
+def test_rows_of_unlike_shapes_are_refused():
     """The shapes are told."""
     with pytest.raises(ValueError, match="of one shape"):
-        save_labelled_rows([("a", _images(2, 1, 4)), ("b", _images(3, 1, 4))], tmp_path / "s.png")
+        draw_labelled_rows([("a", _images(2, 1, 4)), ("b", _images(3, 1, 4))])
 
 
 def _ink(path):

@@ -8,8 +8,10 @@ from PIL import Image
 from torch import Tensor
 
 from ganbench.record.directory import RunDirectory
-from ganbench.record.grid import read_grid, save_strip
-from ganbench.record.scatter import draw_points, save_scatter
+from ganbench.record.pictures import save_picture, save_strip
+from ganbench_spaces.grid import read_grid
+from ganbench_spaces.points import PointSpace
+from ganbench_spaces.scatter import draw_points, draw_scatter
 
 CORNERS = torch.tensor([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]])
 REAL, GENERATED, OUTSIDE = (140, 140, 140), (255, 176, 59), (230, 60, 60)
@@ -45,10 +47,10 @@ def test_equal_points_have_a_picture_too() -> None:
 
 
 @pytest.mark.parametrize("shape", [(5, 2), (0, 2, 1, 1), (5, 3, 1, 1)])
-def test_what_is_no_points_is_refused(tmp_path, shape) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_no_points_is_refused(shape) -> None:  # type: ignore[no-untyped-def]
     """The shape is named."""
     with pytest.raises(ValueError, match=r"real points must be \[N, 2, 1, 1\] with N of 1 or more \(got \["):
-        save_scatter(torch.zeros(shape), torch.zeros(5, 2, 1, 1), tmp_path / "s.png")
+        draw_scatter(torch.zeros(shape), torch.zeros(5, 2, 1, 1))
 
 
 def test_the_strip_shows_the_pictures_of_a_run(tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -57,8 +59,8 @@ def test_the_strip_shows_the_pictures_of_a_run(tmp_path) -> None:  # type: ignor
     with RunDirectory.create(tmp_path, name="run", dataset="ring8", seed=0) as directory:
         directory.samples_path.mkdir(exist_ok=True)
         for moment in (0, 1000):
-            save_scatter(points, points * 0.5, directory.samples_path / f"{moment:09d}.png")
-        strip = save_strip(directory)
+            save_picture(PointSpace(), points * 0.5, directory.samples_path / f"{moment:09d}", columns=8, real=points)
+        strip = save_strip(directory, PointSpace())
         assert strip is not None
         with Image.open(strip) as picture:
             assert picture.height > 600

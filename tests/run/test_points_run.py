@@ -12,11 +12,12 @@ from ganbench.config.resolve import Layer
 from ganbench.errors import ConfigError, Diverged, Interrupted, UsageError
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
-from ganbench.record.grid import read_grid
 from ganbench.run.lifecycle import Run
 from ganbench.run.plan import plan_run
 from ganbench.training.networks import Networks
 from ganbench.training.sampling import SampleStream
+from ganbench_spaces.grid import read_grid
+from ganbench_spaces.points import PointSpace
 
 MANAGER = PluginManager()
 TINY: dict[str, Any] = {
@@ -119,12 +120,12 @@ def test_samples_of_points_are_not_quantised() -> None:
 
     class Far(torch.nn.Module):
         def forward(self, latents: torch.Tensor, labels: None) -> torch.Tensor:
-            return (latents * 1e6)[:, :, None, None]
+            return latents * 1e6
 
     networks = Networks(generator=Far(), discriminator=torch.nn.Identity(), latent_dim=2)
-    stream = SampleStream(Far(), networks, count=9, seed=0, purpose="grid", device=torch.device("cpu"), points=True)
+    stream = SampleStream(Far(), networks, count=9, seed=0, purpose="grid", space=PointSpace(), device=torch.device("cpu"))
     assert stream(0, 9).dtype == torch.float32
     assert stream(0, 9).abs().max() > 1e5
     stream._latents[3] = torch.inf
-    with pytest.raises(Diverged, match="the generated images hold NaN or Inf"):
+    with pytest.raises(Diverged, match="the generated points hold NaN or Inf"):
         stream(0, 9)

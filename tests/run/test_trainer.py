@@ -84,7 +84,7 @@ def fake_time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(clock, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
     monkeypatch.setattr(EagerRunner, "run", taking(1, EagerRunner.run))
     monkeypatch.setattr(Evaluator, "evaluate", taking(100, Evaluator.evaluate))
-    monkeypatch.setattr(trainer, "save_grid", taking(10_000, trainer.save_grid))
+    monkeypatch.setattr(trainer, "save_picture", taking(10_000, trainer.save_picture))
     monkeypatch.setattr(trainer, "save_checkpoint", taking(1_000_000, trainer.save_checkpoint))
     return now
 

@@ -14,9 +14,9 @@ from torch.nn.functional import softplus
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ganbench.data.choose import make_sampler
-from ganbench.data.source import ArraySource
 from ganbench.training.adversarial import AdversarialAlgorithm
 from ganbench.training.seeding import stream
+from ganbench_spaces.images import image_source
 
 
 def hand_written(iterations: int, loss: Callable[[Tensor, float], Tensor], two_backwards: bool) -> tuple[dict[str, Tensor], Tensor]:
@@ -26,7 +26,7 @@ def hand_written(iterations: int, loss: Callable[[Tensor, float], Tensor], two_b
     rate = torch.tensor(2e-4)  # float32, as ganbench keeps it
     adam_g, adam_d = (torch.optim.Adam(n.parameters(), lr=rate, betas=(0.5, 0.999), fused=True) for n in (generator, discriminator))
     pixels = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
-    sampler = make_sampler(ArraySource(pixels), batch_size=BATCH, seed=0, channels_last=True)
+    sampler = make_sampler(image_source(pixels), batch_size=BATCH, seed=0, channels_last=True)
     random = stream(0, "latents")
     losses: list[list[float]] = []
     for _ in range(iterations):
@@ -251,7 +251,7 @@ def test_rmsprop_with_clipping_is_wgans_step() -> None:
         fake = generator(torch.randn(BATCH, 6, generator=stream(0, "latents")), None)
         for parameter in discriminator.parameters():
             parameter.clamp_(-0.01, 0.01)
-    real = make_sampler(ArraySource(pixels), batch_size=BATCH, seed=0, channels_last=True).next(BATCH).samples
+    real = make_sampler(image_source(pixels), batch_size=BATCH, seed=0, channels_last=True).next(BATCH).samples
     (discriminator(fake, None).logits.mean() - discriminator(real, None).logits.mean()).backward()
     with torch.no_grad():
         for ours, theirs in zip(algorithm.modules()["discriminator"].parameters(), discriminator.parameters(), strict=True):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ganbench.training.networks import Networks
 from ganbench.training.sampling import SampleStream, grid_labels
+from ganbench_spaces.images import ImageSpace
 
 
 class Echo(nn.Module):
@@ -21,7 +22,7 @@ class Echo(nn.Module):
 def samples(conditional: bool = False, generator: nn.Module | None = None, **arguments: object) -> SampleStream:
     generator = generator or Echo()
     networks = Networks(generator=generator, discriminator=nn.Identity(), latent_dim=5, conditional=conditional)
-    given = {"count": 40, "seed": 0, "purpose": "evaluation", "device": torch.device("cpu"), **arguments}
+    given = {"count": 40, "seed": 0, "purpose": "evaluation", "space": ImageSpace(1, 6, 1), "device": torch.device("cpu"), **arguments}
     return SampleStream(generator, networks, **given)  # type: ignore[arg-type]
 
 
@@ -90,7 +91,7 @@ def test_samples_that_are_not_asked_for_by_label_have_none() -> None:
 
 def test_a_grid_has_one_class_for_each_column() -> None:
     """Columns beyond the classes begin anew; without classes there are no labels."""
-    labels = grid_labels(3, 4)
+    labels = grid_labels(3, 4, 16)
     assert labels is not None
     assert labels.view(4, 4).tolist() == [[0, 1, 2, 0]] * 4
-    assert grid_labels(0, 4) is None
+    assert grid_labels(0, 4, 16) is None

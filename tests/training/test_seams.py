@@ -13,18 +13,18 @@ from torch import Tensor, nn
 
 from ganbench.config.resolve import Layer, resolve
 from ganbench.data.choose import make_sampler
-from ganbench.data.source import ArraySource, Dataset
+from ganbench.data.source import Dataset
 from ganbench.errors import ConfigError
 from ganbench.run.compatible import check_pair
-from ganbench.spec import ArchitectureSpec, ImageShape
+from ganbench.spec import ArchitectureSpec
 from ganbench.training.adversarial import AdversarialAlgorithm
 from ganbench.training.algorithm import AlgorithmContext
 from ganbench.training.networks import Networks, draw_latents
 from ganbench.training.objective import Judgement, Objective, Seen, boosted_steps, pack, steps_before
+from ganbench_spaces.images import image_source
 
 CPU = torch.device("cpu")
 LABELS = torch.arange(40) % 3
-SHAPE = ImageShape(resolution=4, image_channels=1, num_classes=3)
 
 
 class Draw(nn.Module):
@@ -92,14 +92,13 @@ def make(objective: Objective, networks: Networks | None = None, augment: Any = 
     chosen = {"training.batch_size": BATCH, "training.total_kimg": 0.4, "training.channels_last": False, **settings}
     config = resolve(MANAGER, "dcgan", [Layer(origin="test", settings=chosen)]).config
     pixels = torch.randint(0, 256, (40, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
-    dataset = Dataset(name="random", shape=SHAPE, train=ArraySource(pixels, LABELS))
+    dataset = Dataset(name="random", train=image_source(pixels, LABELS))
     return AdversarialAlgorithm(
         AlgorithmContext(
             config=config,
             networks=networks,
             objective=objective,
             sampler=make_sampler(dataset.train, batch_size=BATCH, seed=0),
-            shape=SHAPE,
             train_labels=LABELS,
             device=CPU,
             dataset=dataset,
@@ -117,7 +116,7 @@ def judge_of(algorithm: AdversarialAlgorithm) -> Judge:
 def real_batches(count: int) -> list[Tensor]:
     """The first batches of the run."""
     pixels = torch.randint(0, 256, (40, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
-    sampler = make_sampler(ArraySource(pixels, LABELS), batch_size=BATCH, seed=0)
+    sampler = make_sampler(image_source(pixels, LABELS), batch_size=BATCH, seed=0)
     return [sampler.next(BATCH).samples for _ in range(count)]
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganbench import ArchitectureSpec, LossSpec
+from ganbench import ArchitectureSpec, BuildContext, LossSpec
 from ganbench.config.resolve import Layer, resolve
 from ganbench.data.choose import make_sampler
-from ganbench.data.source import ArraySource, Dataset
+from ganbench.data.source import Dataset
 from ganbench.plugin.manager import PluginManager
-from ganbench.spec import ImageShape
 from ganbench.training.adversarial import AdversarialAlgorithm
 from ganbench.training.algorithm import AlgorithmContext, execute
+from ganbench_spaces.images import ImageSpace, image_source
 
 MANAGER = PluginManager()
 CPU = torch.device("cpu")
@@ -29,10 +29,10 @@ def make(
     chosen = {"training.batch_size": BATCH, "training.total_kimg": 0.4, **(settings or {})}
     config = resolve(MANAGER, "dcgan", [Layer(origin="test", settings=chosen)], {**TINY, **options}).config
     pixels = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
-    source = ArraySource(pixels, labels)
-    shape = ImageShape(resolution=8, image_channels=1, num_classes=0 if labels is None else int(labels.max()) + 1)
+    source = image_source(pixels, labels)
+    built_for = BuildContext(space=ImageSpace.square(1, 8), num_classes=0 if labels is None else int(labels.max()) + 1)
     torch.manual_seed(config.training.seed)
-    networks = MANAGER.find(ArchitectureSpec, "dcgan").build(config.architecture.options, shape)
+    networks = MANAGER.find(ArchitectureSpec, "dcgan").build(config.architecture.options, built_for)
     layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
     for network in (networks.generator, networks.discriminator):
         network.to(device=device, memory_format=layout).train()  # type: ignore[call-overload]
@@ -43,10 +43,9 @@ def make(
         networks=networks,
         objective=MANAGER.find(LossSpec, config.loss.name).build(config.loss.options),
         sampler=sampler,
-        shape=shape,
         train_labels=labels,
         device=device,
-        dataset=Dataset(name="random", shape=shape, train=source),
+        dataset=Dataset(name="random", train=source),
     )
     return AdversarialAlgorithm(context)
 

@@ -13,8 +13,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from ganbench import ImageShape, Networks
+from ganbench import BuildContext, Networks
 from ganbench_example import ResizeOptions
+from ganbench_spaces.images import square_images
 
 
 def feature_widths(resolution: int, width: int) -> tuple[int, list[int]]:
@@ -73,8 +74,9 @@ class Discriminator(nn.Module):
         return logits
 
 
-def build(options: ResizeOptions, shape: ImageShape) -> Networks:
+def build(options: ResizeOptions, context: BuildContext) -> Networks:
     """Build both networks, with torch's own initialisation."""
-    generator = Generator(options, shape.resolution, shape.image_channels)
-    discriminator = Discriminator(options, shape.resolution, shape.image_channels)
+    images = square_images(context.space)
+    generator = Generator(options, images.resolution, images.channels)
+    discriminator = Discriminator(options, images.resolution, images.channels)
     return Networks(generator=generator, discriminator=discriminator, latent_dim=options.latent_dim)

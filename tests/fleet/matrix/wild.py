@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ganbench import ImageShape, Networks
+from ganbench import BuildContext, Networks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,10 +27,10 @@ class Options:
 class Generator(nn.Module):
     """One layer and a surprise."""
 
-    def __init__(self, shape: ImageShape, options: Options) -> None:
+    def __init__(self, context: BuildContext, options: Options) -> None:
         super().__init__()
-        self.shape, self.options, self.steps = shape, options, 0
-        self.layer = nn.Linear(4, shape.image_channels * shape.resolution**2)
+        self.space, self.options, self.steps = context.space, options, 0
+        self.layer = nn.Linear(4, math.prod(self.space.size))
 
     def forward(self, latents: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
         """Return images, unless it is time."""
@@ -37,15 +38,15 @@ class Generator(nn.Module):
         if self.training and self.steps == 2:
             act(self.options.act)
         images = torch.tanh(self.layer(latents))
-        return images.view(-1, self.shape.image_channels, self.shape.resolution, self.shape.resolution)
+        return images.view(-1, *self.space.size)
 
 
 class Discriminator(nn.Module):
     """One layer."""
 
-    def __init__(self, shape: ImageShape) -> None:
+    def __init__(self, context: BuildContext) -> None:
         super().__init__()
-        self.layer = nn.Linear(shape.image_channels * shape.resolution**2, 1)
+        self.layer = nn.Linear(math.prod(context.space.size), 1)
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
         """Return one logit for each image."""
@@ -80,7 +81,7 @@ def act(what: str) -> None:
             kept.append(bytearray(os.urandom(1 << 20) * 16))
 
 
-def build(options: Options, shape: ImageShape) -> Networks:
+def build(options: Options, context: BuildContext) -> Networks:
     """Return the networks; ``build-...`` acts here already."""
     if options.note:
         Path(options.note).write_text(f"{os.getpid()} {os.getppid()}")
@@ -88,7 +89,7 @@ def build(options: Options, shape: ImageShape) -> Networks:
         act(options.act.removeprefix("build-"))
     if options.act == "refuse":
         raise ValueError("act must not be refuse")
-    return Networks(generator=Generator(shape, options), discriminator=Discriminator(shape), latent_dim=4)
+    return Networks(generator=Generator(context, options), discriminator=Discriminator(context), latent_dim=4)
 
 
 build.Options = Options  # type: ignore[attr-defined]

@@ -1,12 +1,10 @@
 """Points as a picture: the data in grey, what a generator makes of its fixed latents over them.
 
-The picture is a grid of one cell (see :mod:`ganbench.record.grid`), so that the strip over training works as it does for images.
+The picture is a grid of one cell (see :mod:`ganbench_spaces.grid`), so that the strip over training works as it does for images.
 Shapes: N points.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,10 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ganbench.record.grid import save_grid
+from ganbench_spaces.grid import draw_grid
 
-NUM_POINTS = 2500
-"""Points of either kind in a picture."""
 _SIZE = 300
 _MARGIN = 0.15  # of the data's extent, on each side
 _DOT = 2  # pixels
@@ -26,24 +22,22 @@ _TEXT_POINTS = 11
 _Places = NDArray[np.int64]
 
 
-def save_scatter(real: Tensor, generated: Tensor, path: Path) -> None:
-    """Write a picture of points; its frame follows from the real ones, so that the pictures of a run can be compared.
+def draw_scatter(real: Tensor, generated: Tensor) -> bytes:
+    """Return a picture of points; its frame follows from the real ones, so that the pictures of a run can be compared.
 
     Generated points outside the frame lie on its edge, in red.
 
     Args:
         real: ``[N, 2, 1, 1]`` floating point, N of 1 or more.
         generated: the same shape with any N, finite.
-        path: the PNG, replaced as a whole.
 
     Raises:
         ValueError: another shape.
-        StorageError: the disk is full or not writable.
     """
     for name, points in (("real", real), ("generated", generated)):
         if points.shape[1:] != (2, 1, 1) or len(points) == 0:
             raise ValueError(f"{name} points must be [N, 2, 1, 1] with N of 1 or more (got {list(points.shape)})")
-    save_grid(draw_points(real[:NUM_POINTS].cpu().flatten(1), generated[:NUM_POINTS].cpu().flatten(1))[None], path, columns=1)
+    return draw_grid(draw_points(real.cpu().flatten(1), generated.cpu().flatten(1))[None], columns=1)
 
 
 def draw_points(real: Tensor, generated: Tensor) -> Tensor:
