@@ -189,6 +189,7 @@ _HOME_OF = {
     "Judgement": "ganbench.training.objective",
     "KERNELS": "ganbench.config.model",
     "Key": "ganbench.record.record",
+    "Layer": "ganbench.config.resolve",
     "Listener": "ganbench.record.events",
     "LocalExecutor": "ganbench.fleet.local",
     "LossSpec": "ganbench.spec",
