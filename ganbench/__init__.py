@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from ganbench.config.model import KERNELS as KERNELS
     from ganbench.config.model import RUNNERS as RUNNERS
     from ganbench.config.model import OptimizerConfig as OptimizerConfig
-    from ganbench.config.resolve import Layer as Layer
     from ganbench.config.setting import Settings as Settings
     from ganbench.config.setting import setting as setting
     from ganbench.config.values import build_options as build_options
     from ganbench.config.values import read_pairs as read_pairs
     from ganbench.data.index_stream import IndexStream as IndexStream
+    from ganbench.data.read_ahead import default_workers as default_workers
+    from ganbench.data.read_ahead import read_ahead as read_ahead
     from ganbench.data.source import ArraySource as ArraySource
     from ganbench.data.source import ContentHasher as ContentHasher
     from ganbench.data.source import DataContext as DataContext
@@ -253,6 +254,7 @@ _HOME_OF = {
     "complete_plugins": "ganbench.cli.completion",
     "complete_words": "ganbench.cli.completion",
     "decode": "ganbench.record.serialise",
+    "default_workers": "ganbench.data.read_ahead",
     "describe_machine": "ganbench.record.machine",
     "encode": "ganbench.record.serialise",
     "hardware_key": "ganbench.record.machine",
@@ -267,6 +269,7 @@ _HOME_OF = {
     "logits_of": "ganbench.evaluation.protocol",
     "plan": "ganbench.run.call",
     "print_text": "ganbench.report.stream",
+    "read_ahead": "ganbench.data.read_ahead",
     "read_pairs": "ganbench.config.values",
     "remove_leftovers": "ganbench.record.files",
     "resume": "ganbench.run.call",

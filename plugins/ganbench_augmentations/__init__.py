@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ganbench import Settings, setting
-from ganbench.plugin import hookimpl
-from ganbench.spec import AugmentationSpec
+from ganbench import AugmentationSpec, Settings, hookimpl, setting
 
 PARTS = ("color", "translation", "cutout")
 

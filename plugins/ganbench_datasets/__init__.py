@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.plugin import hookimpl
-from ganbench.spec import DatasetSpec
+from ganbench import DatasetSpec, hookimpl
 from ganbench_datasets import options
 
 

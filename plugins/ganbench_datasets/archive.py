@@ -7,8 +7,7 @@ from typing import Protocol
 
 from torchvision.datasets.utils import extract_archive
 
-from ganbench.data.source import DataContext
-from ganbench.errors import DataError
+from ganbench import DataContext, DataError
 from ganbench_datasets.location import candidate_folders, download, download_folder, one_line, require_checksum
 
 

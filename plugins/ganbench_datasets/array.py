@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ganbench import DataContext, Dataset, Source
-from ganbench.errors import DataError
+from ganbench import DataContext, DataError, Dataset, Source
 from ganbench_datasets.array_labels import find_labels
 from ganbench_datasets.array_layout import image_layout
 from ganbench_datasets.holdout import hold_out

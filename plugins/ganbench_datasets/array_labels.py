@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.errors import DataError
+from ganbench import DataError
 
 _USUAL_KEYS = ("labels", "y")
 

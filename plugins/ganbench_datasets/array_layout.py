@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.errors import DataError
+from ganbench import DataError
 
 _CHANNELS = (1, 3)
 

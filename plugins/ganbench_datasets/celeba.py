@@ -13,8 +13,7 @@ import numpy as np
 from torchvision.datasets import CelebA
 from torchvision.datasets.utils import extract_archive
 
-from ganbench import DataContext, Dataset
-from ganbench.errors import DataError
+from ganbench import DataContext, DataError, Dataset
 from ganbench_datasets.decode import Decoder
 from ganbench_datasets.file_list import FileList
 from ganbench_datasets.image_files import Ids, SplitBuilder

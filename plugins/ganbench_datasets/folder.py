@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganbench import DataContext, Dataset
-from ganbench.errors import DataError
+from ganbench import DataContext, DataError, Dataset
 from ganbench_datasets.decode import SUFFIXES, Decoder
 from ganbench_datasets.file_list import FileList, list_images, shown
 from ganbench_datasets.holdout import hold_out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ganbench.errors import DataError
+from ganbench import DataError
 
 _SEED = 0
 

@@ -16,9 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganbench import ContentHasher, Source
-from ganbench.data.read_ahead import default_workers, read_ahead
-from ganbench.errors import DataError
+from ganbench import ContentHasher, DataError, Source, default_workers, read_ahead
 from ganbench_datasets.decode import Decoder, UndecodableError
 from ganbench_datasets.file_list import FileList, LeftOut, shown
 from ganbench_datasets.scan_cache import Scan, keep_scan, load_scan, scan_key

@@ -16,8 +16,7 @@ from pathlib import Path
 import torch
 from torchvision.datasets import MNIST, FashionMNIST
 
-from ganbench import ArraySource, DataContext, Dataset
-from ganbench.errors import DataError
+from ganbench import ArraySource, DataContext, DataError, Dataset
 from ganbench_datasets.fit import pad_to, resize_to
 from ganbench_datasets.location import candidate_folders, download, one_line, require_checksum
 from ganbench_datasets.options import MnistOptions

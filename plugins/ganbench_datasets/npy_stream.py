@@ -17,8 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ganbench import ContentHasher
-from ganbench.errors import DataError
+from ganbench import ContentHasher, DataError
 from ganbench_datasets.scan_cache import Scan, keep_scan, load_scan, scan_key
 from ganbench_spaces.images import ImageSpace
 

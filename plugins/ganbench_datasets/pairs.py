@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ganbench import DataContext, Dataset, Source
-from ganbench.errors import DataError
+from ganbench import DataContext, DataError, Dataset, Source
 from ganbench_datasets.decode import Decoder, UndecodableError, open_upright
 from ganbench_datasets.file_list import list_images
 from ganbench_datasets.holdout import hold_out

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torchvision.datasets import STL10
 
-from ganbench import DataContext, Dataset
-from ganbench.errors import DataError
+from ganbench import DataContext, DataError, Dataset
 from ganbench_datasets.archive import locate
 from ganbench_datasets.fit import resize_to
 from ganbench_datasets.location import one_line, require_checksum

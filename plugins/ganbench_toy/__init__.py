@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.plugin import hookimpl
-from ganbench.spec import DatasetSpec, ExtractorSpec
+from ganbench import DatasetSpec, ExtractorSpec, hookimpl
 from ganbench_toy import options
 
 PACGAN = "Lin et al., 2018, https://arxiv.org/abs/1712.04086"
