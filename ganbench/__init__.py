@@ -67,6 +67,9 @@ if TYPE_CHECKING:
     from ganbench.fleet.executor import Executor as Executor
     from ganbench.fleet.executor import ExecutorContext as ExecutorContext
     from ganbench.fleet.local import LocalExecutor as LocalExecutor
+    from ganbench.fleet.matrix.call import StoredMatrix as StoredMatrix
+    from ganbench.fleet.matrix.call import matrix as matrix
+    from ganbench.fleet.matrix.ledger import CellRow as CellRow
     from ganbench.plugin.factory import Registered as Registered
     from ganbench.plugin.hookspecs import hookimpl as hookimpl
     from ganbench.plugin.manager import PluginManager as PluginManager
@@ -158,6 +161,7 @@ _HOME_OF = {
     "CellOutcome": "ganbench.fleet.executor",
     "CellProgress": "ganbench.fleet.executor",
     "CellRequest": "ganbench.fleet.executor",
+    "CellRow": "ganbench.fleet.matrix.ledger",
     "CellTask": "ganbench.fleet.executor",
     "CommandSpec": "ganbench.spec",
     "ConfigError": "ganbench.errors",
@@ -237,6 +241,7 @@ _HOME_OF = {
     "StatusLine": "ganbench.report.status_line",
     "StopSignal": "ganbench.cli.run",
     "StorageError": "ganbench.errors",
+    "StoredMatrix": "ganbench.fleet.matrix.call",
     "StoredRun": "ganbench.run.call",
     "Targets": "ganbench.data.source",
     "Term": "ganbench.training.objective",
@@ -267,6 +272,7 @@ _HOME_OF = {
     "load_checkpoint": "ganbench.run.checkpoint",
     "load_optimizer_state": "ganbench.training.optimizers",
     "logits_of": "ganbench.evaluation.protocol",
+    "matrix": "ganbench.fleet.matrix.call",
     "plan": "ganbench.run.call",
     "print_text": "ganbench.report.stream",
     "read_ahead": "ganbench.data.read_ahead",

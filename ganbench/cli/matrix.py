@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import signal
 import sys
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli.main import Invocation, switched_off
-from ganbench.errors import Interrupted, UsageError
+from ganbench.errors import Interrupted
 
 if TYPE_CHECKING:
     from ganbench.fleet.executor import Executor, ExecutorContext
@@ -63,14 +62,17 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
     off = (*invocation.off, *flags["off"])
     if flags["wants_status"]:
         return _print_status(_folder(_definition(flags, needed=flags["out"] is None), flags["out"]))
+    from ganbench.fleet.matrix.call import stated_threads
+
     definition = _definition(flags)
     assert definition is not None
-    stated, folder = _stated_threads(), _folder(definition, flags["out"])
+    stated_threads()  # an error of the call, before anything is planned
+    folder = _folder(definition, flags["out"])
     start = _executor_named(flags["executor"], flags["executor_options"], off)
     planned = _plan(definition, folder, flags["shard"], off)
     if flags["dry_run"]:
         return _print_plan(planned)
-    return _run(planned, folder, start, stated, flags)
+    return _run(planned, folder, start, flags)
 
 
 def _definition(flags: dict[str, Any], *, needed: bool = True) -> Definition | None:
@@ -108,56 +110,35 @@ def _executor_named(name: str, options: Sequence[str], off: tuple[str, ...]) -> 
     Raises:
         UsageError: there is none of that name, an option is wrong, or ``off`` holds a name that nothing has.
     """
-    from ganbench.config.values import build_options, read_pairs
+    from ganbench.config.values import read_pairs
+    from ganbench.fleet.matrix.call import find_executor
     from ganbench.plugin.manager import PluginManager
-    from ganbench.spec import ExecutorSpec
 
-    registered = PluginManager(off=off).find(ExecutorSpec, name)
-    chosen = build_options(registered.spec.options, read_pairs("-x", options), name)
-    return functools.partial(registered.build, chosen)
+    return find_executor(PluginManager(off=off), name, read_pairs("-x", options))
 
 
-def _stated_threads() -> int | None:
-    """Return the threads of one process as the user's environment has them.
-
-    Raises:
-        UsageError: OMP_NUM_THREADS is no number.
-    """
-    stated = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    if stated and not (stated.isdecimal() and int(stated) > 0):
-        raise UsageError(f"OMP_NUM_THREADS must be a number of threads, 1 or more (got {stated!r})", hint="unset it")
-    return int(stated) if stated else None
-
-
-def _run(
-    planned: Sequence[PlannedCell],
-    folder: Path,
-    start: Callable[[ExecutorContext], Executor],
-    stated_threads: int | None,
-    flags: dict[str, Any],
-) -> int:
+def _run(planned: Sequence[PlannedCell], folder: Path, start: Callable[[ExecutorContext], Executor], flags: dict[str, Any]) -> int:
     """Run the cells and print what came of them."""
-    from ganbench.fleet.executor import ExecutorContext
+    from ganbench.fleet.matrix.call import run_cells, started_executor
     from ganbench.fleet.matrix.ledger import MatrixLedger
-    from ganbench.fleet.matrix.schedule import Rules, Scheduler, share_threads
 
     ledger = MatrixLedger(folder)
     waiting = sum(one.directory is not None and not one.is_finished for one in planned)
     with (
-        _locked(folder, flags["shard"]),
-        contextlib.closing(start(ExecutorContext(jobs=flags["jobs"], folder=folder))) as executor,
+        started_executor(start, folder, jobs=flags["jobs"], part=flags["shard"] or "") as executor,
         _StopRequests().listening() as stop,
         _overview(waiting, quiet=flags["quiet"]) as listener,
     ):
-        shared, exclusive = share_threads(executor.cpus, executor.slots, executor.machines, stated_threads)
-        rules = Rules(
-            shared_threads=shared,
-            exclusive_threads=exclusive,
+        result = run_cells(
+            planned,
+            executor,
+            ledger,
+            listener,
+            stop,
             retries=flags["retries"],
             timeout_seconds=flags["timeout"],
             memory_limit_mib=flags["memory_limit"],
         )
-        result = Scheduler(planned, executor, ledger, listener, rules, stop).run()
     _print_result(result, ledger)
     if result.interrupted:
         raise Interrupted("the matrix was stopped; what is finished is kept", hint="the same command runs the rest")
@@ -195,22 +176,6 @@ class _StopRequests:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self._count += 1
-
-
-@contextlib.contextmanager
-def _locked(folder: Path, shard: str | None) -> Iterator[None]:
-    """Keep a second call of the same matrix, or of the same shard, away."""
-    from ganbench.record.directory import RunLock
-    from ganbench.record.files import storage_errors
-
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    lock = RunLock(folder / f".matrix{'-' + shard.replace('/', '-of-') if shard else ''}.lock")
-    lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _overview(waiting: int, *, quiet: bool) -> LineOverview:

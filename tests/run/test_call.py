@@ -33,6 +33,8 @@ def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "samples a second" not in printed
     assert "512 of 500 samples" in printed
     assert load_run(tmp_path / "my-run") == names["run"].record
+    assert [row.state for row in names["matrix"].rows] == ["done", "done"]
+    assert [one.directory.parent for one in names["matrix"].runs] == [Path("seeds")] * 2
 
 
 def test_a_run_leaves_its_process_as_it_was(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

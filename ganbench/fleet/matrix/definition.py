@@ -98,17 +98,45 @@ def with_flags(
     given = tuple(axis(*_pair("-a", text), "-a") for text in axes)
     if (twice := [one.path for one in given]) and len(set(twice)) < len(twice):
         raise UsageError(f"-a: {next(p for p in twice if twice.count(p) > 1)} is given twice", hint="write all its values in one -a")
-    made = definition or Definition(name="", products=())
-    products = made.products if not given else _with_axes(made.products, given)
+    pairs = dict(_pair("--set", text) for text in settings)
+    return with_values(
+        definition, axes=given, settings=pairs, options=[_pair("-o", text) for text in options], exclusive=exclusive, where="--set"
+    )
+
+
+def with_values(
+    definition: Definition | None,
+    *,
+    axes: Sequence[Axis],
+    settings: Mapping[str, Any],
+    options: Sequence[tuple[str, str]],
+    exclusive: bool,
+    where: str = "settings",
+) -> Definition:
+    """Add axes, settings and options, which stand above the file's.
+
+    Args:
+        definition: of the file, if there is one.
+        axes: an axis that the file has too gets these values.
+        settings: of every cell, by short name or path.
+        options: of the plugins of every cell.
+        exclusive: run every cell alone.
+        where: what to call the place of the settings in an error.
+
+    Raises:
+        UsageError: a setting that is none, or no axis at all.
+    """
+    wanted = definition or Definition(name="", products=())
+    products = _with_axes(wanted.products, tuple(axes)) if axes else wanted.products
     if not products:
         raise UsageError("which runs? the matrix has no axis", hint="give FILE.toml, or -a plugin=dcgan -a seed=0..4")
-    made = replace(
-        made,
+    wanted = replace(
+        wanted,
         products=tuple(replace(product, exclusive=product.exclusive or exclusive) for product in products),
-        settings=made.settings + _settings(dict(_pair("--set", text) for text in settings), "--set"),
-        options=made.options + tuple(_pair("-o", text) for text in options),
+        settings=wanted.settings + _settings(settings, where),
+        options=wanted.options + tuple(options),
     )
-    return made if made.name else replace(made, name=_name_of(made))
+    return wanted if wanted.name else replace(wanted, name=_name_of(wanted))
 
 
 def _pair(flag: str, text: str) -> tuple[str, str]:

@@ -1,0 +1,164 @@
+"""A matrix as a call: of the command line, of Python programs, of notebooks."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganbench.config.values import build_options
+from ganbench.errors import UsageError
+from ganbench.fleet.executor import CellProgress, Executor, ExecutorContext
+from ganbench.fleet.matrix.axes import axis
+from ganbench.fleet.matrix.definition import read_definition, with_values
+from ganbench.fleet.matrix.ledger import CellRow, MatrixLedger
+from ganbench.fleet.matrix.plan import PlannedCell, plan_cells
+from ganbench.fleet.matrix.schedule import MatrixListener, Result, Rules, Scheduler, share_threads
+from ganbench.fleet.matrix.wanted import expand
+from ganbench.plugin.manager import PluginManager
+from ganbench.record.directory import DEFAULT_RUNS, RunLock
+from ganbench.record.files import storage_errors
+from ganbench.run.call import StoredRun, load
+from ganbench.spec import ExecutorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMatrix:
+    """What became of each cell, and where the runs lie."""
+
+    rows: tuple[CellRow, ...]
+    directory: Path
+
+    @property
+    def runs(self) -> tuple[StoredRun, ...]:
+        """The cells that came to an end, with their records."""
+        return tuple(load(self.directory / row.directory) for row in self.rows if row.state in ("done", "diverged"))
+
+
+def matrix(
+    definition: str | Path | None = None,
+    *,
+    axes: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    options: Mapping[str, str] | None = None,
+    out: str | Path | None = None,
+    jobs: int = 1,
+    executor: str = "local",
+    exclusive: bool = False,
+    on_row: Callable[[CellRow], None] | None = None,
+) -> StoredMatrix:
+    """Run the cross product of some settings, each cell in a process of its own; called again, run what is not finished.
+
+    Args:
+        definition: a TOML file as ``ganbench matrix`` takes it, or None.
+        axes: the values of each axis, by short name or path: ``{"plugin": ["dcgan", "wgan-gp"], "seed": [0, 1, 2]}``.
+        settings: of every cell, by short name or path.
+        options: plugin options of every cell, as after ``-o``.
+        out: the folder of the runs; None for ``results/runs/NAME``.
+        jobs: cells at a time; they share the CPUs.
+        executor: what runs them.
+        exclusive: whether each cell runs alone, for timings.
+        on_row: told of a cell when it begins and when it has ended.
+
+    Raises:
+        UsageError: an axis or a setting that is none.
+        StorageError: the disk is full; what was finished is kept.
+    """
+    read = None if definition is None else read_definition(Path(definition))
+    given = [axis(name, values, "axes") for name, values in (axes or {}).items()]
+    wanted = with_values(read, axes=given, settings=settings or {}, options=tuple((options or {}).items()), exclusive=exclusive)
+    folder = DEFAULT_RUNS / wanted.name if out is None else Path(out)
+    start = find_executor(PluginManager(), executor, {})
+    planned = plan_cells(expand(wanted), folder)
+    with started_executor(start, folder, jobs=jobs) as made:
+        result = run_cells(planned, made, MatrixLedger(folder), _RowListener(on_row or (lambda row: None)))
+    return StoredMatrix(result.rows, folder)
+
+
+def find_executor(manager: PluginManager, name: str, options: Mapping[str, Any]) -> Callable[[ExecutorContext], Executor]:
+    """Return what makes an executor; nothing is started yet.
+
+    Raises:
+        UsageError: there is none of that name, or an option is wrong.
+    """
+    registered = manager.find(ExecutorSpec, name)
+    return functools.partial(registered.build, build_options(registered.spec.options, dict(options), name))
+
+
+@contextlib.contextmanager
+def started_executor(start: Callable[[ExecutorContext], Executor], folder: Path, *, jobs: int, part: str = "") -> Iterator[Executor]:
+    """Start an executor for a matrix, and keep a second call of the same matrix away.
+
+    Args:
+        start: what :func:`find_executor` returned.
+        folder: of the matrix; made when missing.
+        jobs: cells at a time.
+        part: the part of the matrix that is run, as ``1/4``; a call of another part goes beside it. Empty for the whole.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = RunLock(folder / f".matrix{'-' + part.replace('/', '-of-') if part else ''}.lock")
+    lock.acquire()
+    try:
+        with contextlib.closing(start(ExecutorContext(jobs=jobs, folder=folder))) as executor:
+            yield executor
+    finally:
+        lock.release()
+
+
+def run_cells(
+    planned: Sequence[PlannedCell],
+    executor: Executor,
+    ledger: MatrixLedger,
+    listener: MatrixListener,
+    stop_requests: Callable[[], int] = lambda: 0,
+    *,
+    retries: int = 1,
+    timeout_seconds: float | None = None,
+    memory_limit_mib: float | None = None,
+) -> Result:
+    """Run the cells that are not finished; see :class:`ganbench.fleet.matrix.schedule.Scheduler`."""
+    shared, alone = share_threads(executor.cpus, executor.slots, executor.machines, stated_threads())
+    rules = Rules(
+        shared_threads=shared,
+        exclusive_threads=alone,
+        retries=retries,
+        timeout_seconds=timeout_seconds,
+        memory_limit_mib=memory_limit_mib,
+    )
+    return Scheduler(planned, executor, ledger, listener, rules, stop_requests).run()
+
+
+def stated_threads() -> int | None:
+    """Return the threads of one process as the user's environment has them.
+
+    Raises:
+        UsageError: OMP_NUM_THREADS is no number.
+    """
+    stated = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if stated and not (stated.isdecimal() and int(stated) > 0):
+        raise UsageError(f"OMP_NUM_THREADS must be a number of threads, 1 or more (got {stated!r})", hint="unset it")
+    return int(stated) if stated else None
+
+
+class _RowListener:
+    """Tells a function of the rows of a matrix."""
+
+    def __init__(self, tell: Callable[[CellRow], None]) -> None:
+        self._tell = tell
+
+    def started(self, row: CellRow) -> None:
+        self._tell(row)
+
+    def progressed(self, progress: CellProgress) -> None:
+        pass
+
+    def ended(self, row: CellRow) -> None:
+        self._tell(row)
+
+    def stopping(self) -> None:
+        pass
