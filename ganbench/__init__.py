@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from ganbench.cli.main import Invocation as Invocation
     from ganbench.cli.run import StopSignal as StopSignal
     from ganbench.config.model import KERNELS as KERNELS
-    from ganbench.config.model import RUNNERS as RUNNERS
     from ganbench.config.model import OptimizerConfig as OptimizerConfig
+    from ganbench.config.model import RUNNERS as RUNNERS
+    from ganbench.config.resolve import Layer as Layer
     from ganbench.config.setting import Settings as Settings
     from ganbench.config.setting import setting as setting
     from ganbench.config.values import build_options as build_options
@@ -91,9 +92,9 @@ if TYPE_CHECKING:
     from ganbench.record.machine import hardware_key as hardware_key
     from ganbench.record.machine import host_name as host_name
     from ganbench.record.machine import software_key as software_key
-    from ganbench.record.record import MIXED_MACHINES as MIXED_MACHINES
     from ganbench.record.record import Evaluation as Evaluation
     from ganbench.record.record import Key as Key
+    from ganbench.record.record import MIXED_MACHINES as MIXED_MACHINES
     from ganbench.record.record import MetricValue as MetricValue
     from ganbench.record.record import RunRecord as RunRecord
     from ganbench.record.serialise import decode as decode
@@ -133,8 +134,10 @@ if TYPE_CHECKING:
     from ganbench.spec import both_optimizers as both_optimizers
     from ganbench.training.algorithm import Algorithm as Algorithm
     from ganbench.training.algorithm import AlgorithmContext as AlgorithmContext
+    from ganbench.training.inputs import FromData as FromData
+    from ganbench.training.inputs import Inputs as Inputs
+    from ganbench.training.inputs import Latents as Latents
     from ganbench.training.networks import Networks as Networks
-    from ganbench.training.networks import Translation as Translation
     from ganbench.training.objective import Augmentation as Augmentation
     from ganbench.training.objective import Discriminate as Discriminate
     from ganbench.training.objective import Judgement as Judgement
@@ -184,16 +187,19 @@ _HOME_OF = {
     "FeatureSpread": "ganbench.evaluation.statistics",
     "FeatureStatistics": "ganbench.evaluation.statistics",
     "Features": "ganbench.evaluation.protocol",
+    "FromData": "ganbench.training.inputs",
     "FrozenSamples": "ganbench.evaluation.frozen",
     "FrozenSamplesSpec": "ganbench.spec",
     "FrozenScore": "ganbench.evaluation.frozen",
     "GanbenchError": "ganbench.errors",
     "IndexStream": "ganbench.data.index_stream",
+    "Inputs": "ganbench.training.inputs",
     "Interrupted": "ganbench.errors",
     "Invocation": "ganbench.cli.main",
     "Judgement": "ganbench.training.objective",
     "KERNELS": "ganbench.config.model",
     "Key": "ganbench.record.record",
+    "Latents": "ganbench.training.inputs",
     "Layer": "ganbench.config.resolve",
     "Listener": "ganbench.record.events",
     "LocalExecutor": "ganbench.fleet.local",
@@ -245,7 +251,6 @@ _HOME_OF = {
     "StoredRun": "ganbench.run.call",
     "Targets": "ganbench.data.source",
     "Term": "ganbench.training.objective",
-    "Translation": "ganbench.training.networks",
     "UnsuitableError": "ganbench.errors",
     "UsageError": "ganbench.errors",
     "WeightTerm": "ganbench.training.objective",

@@ -46,10 +46,10 @@ def test_the_minimal_plugin_runs_from_its_file(site: Path, capsys: pytest.Captur
     name, option = commands[1][3], commands[1][5]
     resolved = resolve(PluginManager(), name, [], dict([option.split("=")]))
     made = resolved.architecture.build(resolved.config.architecture.options, BuildContext(space=ImageSpace.square(1, 16)))
-    images = made.generator(torch.randn(3, made.latent_dim), None)
+    images = made["generator"](torch.randn(3, made.inputs.dim), None)
     assert images.shape == (3, 1, 16, 16)
-    assert made.generator.layers[0].out_features == 256
-    assert made.discriminator(images, None).shape == (3,)
+    assert made["generator"].layers[0].out_features == 256
+    assert made["discriminator"](images, None).shape == (3,)
 
 
 def test_the_registration_and_its_entry_point_work(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_the_registration_and_its_entry_point_work(site: Path, monkeypatch: pyte
         found = PluginManager().find(ModelSpec, "my-gan")
         assert (found.distribution, found.spec.summary) == ("my-gan", "a multilayer perceptron")
         made = found.build(found.spec.options(width=16), BuildContext(space=ImageSpace.square(3, 8)))
-        assert made.generator(torch.randn(2, 32), None).shape == (2, 3, 8, 8)
+        assert made["generator"](torch.randn(2, 32), None).shape == (2, 3, 8, 8)
     finally:
         for name in ("my_gan", "my_gan_options", "my_gan_plugin"):
             sys.modules.pop(name, None)

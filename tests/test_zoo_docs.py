@@ -85,7 +85,7 @@ def test_a_recipes_networks_have_the_parameters_of_its_row(name: str) -> None:
     # Spectral norm begins with power iterations, for which weights must have values.
     with torch.device("cpu" if name.startswith(("sngan", "biggan")) else "meta"):
         made = resolved.architecture.build(resolved.config.architecture.options, shape(row["images"]))
-    counts = [sum(p.numel() for p in network.parameters()) for network in (made.generator, made.discriminator)]
+    counts = [sum(p.numel() for p in network.parameters()) for network in (made["generator"], made["discriminator"])]
     assert row["parameters"] == ", ".join(f"{count:,}" for count in counts)
 
 

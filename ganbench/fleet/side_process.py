@@ -122,15 +122,16 @@ class SideTraining:
         import ganbench
 
         networks, made = self._made.networks, self._made
-        parts = (networks.generator, networks.discriminator, self._algorithm)
+        generator, discriminator = (module_of(networks, name) for name in ("generator", "discriminator"))
+        parts = [one for one in (generator, discriminator, self._algorithm) if one is not None]
         batch = made.config.training.batch_size
         return {
             "ganbench": str(Path(ganbench.__file__).parent),
             "from_tree": packages_below([self._tree] if self._tree else [], []),
             "foreign": packages_below(self._foreign, [self._tree] if self._tree else []),
             "made_by": sorted({type(one).__module__.partition(".")[0] for one in parts}),
-            "generator_parameters": sum(p.numel() for p in networks.generator.parameters()),
-            "discriminator_parameters": sum(p.numel() for p in networks.discriminator.parameters()),
+            "generator_parameters": parameters_of(generator),
+            "discriminator_parameters": parameters_of(discriminator),
             "data_hash": made.dataset.train.content_hash,
             "what": f"{made.config.name} on {made.dataset.name}, batch {batch}, {self._runner.name} on {made.device}",
             "gpu": self._gpu(),
@@ -244,6 +245,17 @@ def start_runner(made: Any) -> Any:
     if not hasattr(runner, "choose_runner"):  # of a version that had eager steps only
         return runner.make_runner(wanted, algorithm, device)
     return runner.start_runner(runner.choose_runner(wanted, algorithm, device), algorithm, device).runner
+
+
+def module_of(networks: Any, name: str) -> Any:
+    """Return a network by its name, or None; earlier versions have attributes instead."""
+    modules = getattr(networks, "modules", None)
+    return getattr(networks, name, None) if modules is None else modules.get(name)
+
+
+def parameters_of(module: Any) -> int:
+    """Return how many parameters a module has; none has 0."""
+    return 0 if module is None else sum(p.numel() for p in module.parameters())
 
 
 def packages_below(folders: list[str], but: list[str]) -> list[str]:

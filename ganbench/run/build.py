@@ -24,6 +24,7 @@ from ganbench.run.machine import choose_device, keep_freed_memory, set_numerics
 from ganbench.run.plan import RunPlan
 from ganbench.spec import ArchitectureSpec, ExtractorSpec
 from ganbench.training.algorithm import Algorithm, AlgorithmContext
+from ganbench.training.inputs import FromData
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Judgement, Objective, as_judgement, pack
 from ganbench.training.seeding import seed_everything
@@ -139,7 +140,7 @@ def _build_networks(plan: RunPlan, dataset: Dataset, device: torch.device) -> tu
     networks: Networks = plan.architecture.build(config.architecture.options, context)
     judged = check_networks(spec.name, networks, context, dataset)
     layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
-    for module in (networks.generator, networks.discriminator, *networks.extra.values()):
+    for module in networks.modules.values():
         module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
         module.train()
     return networks, judged
@@ -177,18 +178,18 @@ def check_networks(name: str, networks: Networks, context: BuildContext, dataset
     """
     if not isinstance(networks, Networks):
         raise PluginError(f"architecture {name!r} must return ganbench.Networks (got {type(networks).__name__})")
-    space, count = context.space, 2 * context.packing
-    labels = torch.zeros(count, dtype=torch.int64) if networks.conditional else None
-    networks.generator.eval()
-    networks.discriminator.eval()
+    space, count, inputs = context.space, 2 * context.packing, networks.inputs
+    labels = torch.zeros(count, dtype=torch.int64) if inputs.labels else None
+    judged = Judgement(torch.zeros(2))
+    for module in networks.modules.values():
+        module.eval()
     try:
-        if networks.translation is None:
-            samples = networks.generator(torch.zeros(count, networks.latent_dim), labels)
-            judged = as_judgement(networks.discriminator(pack(samples, context.packing), labels))
-        else:  # what its discriminator is shown is between it and its algorithm
-            samples = networks.generator(networks.translation.inputs(dataset, count, torch.Generator().manual_seed(0)), labels)
-            space = networks.translation.reference(dataset).space
-            judged = Judgement(torch.zeros(count))
+        asked = inputs.draw(count, torch.Generator().manual_seed(0), dataset=dataset)
+        samples = networks.generate(networks.modules, asked, labels)
+        if isinstance(inputs, FromData):  # what its discriminator is shown is between it and its algorithm
+            space = inputs.reference(dataset).space
+        elif "discriminator" in networks.modules:
+            judged = as_judgement(networks["discriminator"](pack(samples, context.packing), labels))
     except GanbenchError:
         raise
     except Exception as error:

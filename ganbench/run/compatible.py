@@ -10,6 +10,7 @@ from torch import nn
 from ganbench.config.model import RunConfig
 from ganbench.errors import ConfigError
 from ganbench.spec import ArchitectureSpec
+from ganbench.training.inputs import Latents
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Judgement, Objective
 
@@ -55,9 +56,10 @@ def refusals(config: RunConfig, spec: ArchitectureSpec, networks: Networks, obje
     """Yield every reason against a run; see :func:`check_pair`."""
     yield from _against_the_loss(config, spec, objective, judged)
     yield from _against_packing(config, spec, networks)
-    yield from _against_penalties(objective, networks.discriminator)
-    if networks.latents != "normal" and config.evaluation.truncation:
-        reason = f"evaluation.truncation is for normal latents, and {spec.name} has {networks.latents} ones"
+    if "discriminator" in networks.modules:
+        yield from _against_penalties(objective, networks["discriminator"])
+    if isinstance(networks.inputs, Latents) and networks.inputs.distribution != "normal" and config.evaluation.truncation:
+        reason = f"evaluation.truncation is for normal latents, and {spec.name} has {networks.inputs.distribution} ones"
         yield Refusal(reason, "leave it at 0", can_be_forced=False)
 
 
@@ -81,7 +83,7 @@ def _against_packing(config: RunConfig, spec: ArchitectureSpec, networks: Networ
     if not spec.packing:
         reason = f"training.packing is {packing}, and the discriminator of {spec.name} judges one image at a time"
         yield Refusal(reason, "use training.packing=1", can_be_forced=False)
-    elif networks.conditional:
+    elif networks.inputs.labels:
         reason = f"training.packing is {packing}, and a pack of images of several classes has no label"
         yield Refusal(reason, "use -o conditional=false", can_be_forced=False)
 

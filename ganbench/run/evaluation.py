@@ -15,6 +15,7 @@ from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.plan import RunPlan
 from ganbench.spec import MetricSpec
+from ganbench.training.inputs import FromData
 from ganbench.training.networks import Networks
 from ganbench.training.seeding import stream
 
@@ -35,18 +36,18 @@ def build_evaluator(
     Raises:
         ConfigError: a metric that does not suit the dataset or the networks.
     """
-    config, planned, translation = plan.config, plan.metrics, networks.translation
+    config, planned, inputs = plan.config, plan.metrics, networks.inputs
     given = {choice.name: choice.options for choice in config.metrics}
     metrics = {p.name: manager.find(MetricSpec, p.spec.name).build(given.get(p.spec.name) or p.spec.options()) for p in planned}
     evaluator = Evaluator(
         planned,
         metrics,
         extractors,
-        dataset if translation is None else translation.reference(dataset),
+        inputs.reference(dataset),
         device=str(device),
         batch_size=config.evaluation.batch_size,
         cache=ReferenceCache(cache_directory()),
-        conditional=networks.conditional,
+        conditional=inputs.labels,
         source=dataset,
         targets=_targets(plan, dataset, networks),
     )
@@ -63,11 +64,11 @@ def _targets(plan: RunPlan, dataset: Dataset, networks: Networks) -> Targets | N
     looking = [p.name for p in plan.metrics if p.spec.looks_at == "targets"]
     if not looking:
         return None
-    translation = networks.translation
-    if translation is None or translation.targets is None:
+    inputs = networks.inputs
+    if not isinstance(inputs, FromData) or inputs.targets is None:
         raise ConfigError(
             f"metric {looking[0]!r} compares images with their targets, and {plan.config.architecture.name} has none",
             hint="it is for a translation from pairs",
         )
     count = max(p.num_generated for p in plan.metrics)
-    return translation.targets(dataset, count, stream(plan.config.training.seed, SAMPLES))
+    return inputs.targets(dataset, count, stream(plan.config.training.seed, SAMPLES))

@@ -182,7 +182,7 @@ class Run:
 
     def _started(self, directory: RunDirectory, *, resumed: bool) -> Started:
         config, dataset = self.plan.config, self.materials.dataset.name
-        conditional = "class-conditional " if self.materials.networks.conditional else ""
+        conditional = "class-conditional " if self.materials.networks.inputs.labels else ""
         return Started(
             directory=directory.path,
             name=config.name,

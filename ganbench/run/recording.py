@@ -158,8 +158,8 @@ def make_record(
             peak_memory_mib=peak_memory_mib(made.device),
         ),
         work=Work(
-            generator_parameters=count_parameters(made.networks.generator),
-            discriminator_parameters=count_parameters(made.networks.discriminator),
+            generator_parameters=count_parameters(made.networks["generator"]),
+            discriminator_parameters=count_parameters(made.networks["discriminator"]),
             flops_per_iteration=facts.flops_per_iteration,
             generator_steps=counters.generator_steps,
             samples_seen=seen,
@@ -178,7 +178,7 @@ def run_notes(facts: RunFacts, made: Materials, runner: StepRunner) -> tuple[str
     plan = made.plan
     notes = [f"threads {facts.threads.count}: {facts.threads.reason}"]
     notes += [f"runner {runner.name}: {facts.runner_reason}", *runner.notes()]
-    if made.networks.conditional:
+    if made.networks.inputs.labels:
         notes.append(f"class-conditional, {made.dataset.num_classes} classes")
     if plan.recipe is not None and isinstance(plan.recipe.spec, RecipeSpec):
         notes += [f"recipe {plan.recipe.spec.name}: {d}" for d in plan.recipe.spec.deviations]

@@ -27,7 +27,7 @@ from ganbench.run.clock import Cadence, Clock, Counters
 from ganbench.run.evaluation import SAMPLES
 from ganbench.run.recording import RunFacts, make_record, run_identity
 from ganbench.training.eager_runner import StepRunner
-from ganbench.training.sampling import SampleStream, grid_labels
+from ganbench.training.inputs import SampleStream, grid_labels
 from ganbench.training.seeding import global_state, set_global_state
 
 REPORTS = 200
@@ -88,11 +88,11 @@ class Trainer:
         def build(purpose: str, count: int, labels: torch.Tensor | None = None) -> SampleStream:
             return SampleStream(
                 generator,
-                made.networks,
+                made.networks.inputs,
                 count=count,
                 seed=training.seed,
                 purpose=purpose,
-                space=made.networks.translation.reference(made.dataset).space if made.networks.translation else made.dataset.space,
+                space=made.networks.inputs.reference(made.dataset).space,
                 device=made.device,
                 label_pool=made.dataset.train.labels,
                 labels=labels,

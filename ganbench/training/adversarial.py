@@ -18,7 +18,6 @@ from ganbench.data.choose import make_sampler
 from ganbench.data.sampler import Batch
 from ganbench.training.algorithm import AlgorithmContext, Phase, Wrap
 from ganbench.training.ledger import logit_statistics
-from ganbench.training.networks import draw_latents
 from ganbench.training.objective import Judgement, Seen, add_terms, as_judgement, boosted_steps, pack, steps_before
 from ganbench.training.seeding import stream
 from ganbench.training.updates import NetworkUpdates
@@ -35,11 +34,12 @@ class AdversarialAlgorithm(NetworkUpdates):
         _give_references(context)  # before the average copies the generator
         super().__init__(
             context,
-            generators=[context.networks.generator],
-            discriminators=[context.networks.discriminator],
+            generators=[context.networks["generator"]],
+            discriminators=[context.networks["discriminator"]],
             images_per_update=self.samples_per_iteration,
         )
-        self._generator, self._discriminator = context.networks.generator, context.networks.discriminator
+        self._generator, self._discriminator = context.networks["generator"], context.networks["discriminator"]
+        self._dataset = context.dataset
         self._sampler, self._augment, self._grain = context.sampler, context.augment, context.dataset.space.grain
         self._generator_batch = training.batch_size * training.generator_batch_factor
         one_to_one = training.d_steps == 1 and training.d_steps_boost == 0 and training.generator_batch_factor == 1
@@ -52,7 +52,7 @@ class AdversarialAlgorithm(NetworkUpdates):
             "discriminator": self._make_weight_terms(self._discriminator, "discriminator"),
         }
         self._random = stream(training.seed, "latents", self._device)
-        labels = context.train_labels if context.networks.conditional else None
+        labels = context.train_labels if context.networks.inputs.labels else None
         self._label_pool = None if labels is None else labels.to(self._device)
 
     def _make_weight_terms(self, network: nn.Module, role: str) -> list[nn.Module]:
@@ -153,12 +153,12 @@ class AdversarialAlgorithm(NetworkUpdates):
         if self._training.dequantise:
             noise = torch.rand(batch.samples.shape, device=self._device, generator=self._random)
             batch.samples = batch.samples + self._grain * noise
-        if not self._networks.conditional:
+        if not self._networks.inputs.labels:
             batch.labels = None
         return batch
 
     def _draw_latents(self, count: int) -> Tensor:
-        return draw_latents(self._networks, count, self._random)
+        return self._networks.inputs.draw(count, self._random, dataset=self._dataset)
 
     def _draw_labels(self, count: int) -> Tensor | None:
         """Return ``[count]`` labels from the distribution of the train split."""
@@ -247,16 +247,16 @@ class AdversarialAlgorithm(NetworkUpdates):
 def _give_references(context: AlgorithmContext) -> None:
     """Give each network that wants one its fixed batch, the first of the run (Salimans et al. 2016, section 3.4)."""
     training, networks = context.config.training, context.networks
-    tell_discriminator, tell_generator = (getattr(n, "set_reference", None) for n in (networks.discriminator, networks.generator))
+    tell_discriminator, tell_generator = (getattr(n, "set_reference", None) for n in (networks["discriminator"], networks["generator"]))
     if tell_discriminator is not None:
         count, seed = training.batch_size, training.seed
         first = make_sampler(context.dataset.train, batch_size=count, seed=seed, device=context.device, workers=0)
         batch = first.next(count)
-        tell_discriminator(pack(batch.samples, training.packing), batch.labels if networks.conditional else None)
+        tell_discriminator(pack(batch.samples, training.packing), batch.labels if networks.inputs.labels else None)
         first.close()
     if tell_generator is not None:
         random = stream(training.seed, "reference")
-        latents = draw_latents(networks, training.batch_size, random).to(context.device)
-        labels = context.train_labels if networks.conditional else None
+        latents = networks.inputs.draw(training.batch_size, random, dataset=context.dataset).to(context.device)
+        labels = context.train_labels if networks.inputs.labels else None
         chosen = None if labels is None else labels[torch.randint(len(labels), (training.batch_size,), generator=random)]
         tell_generator(latents, None if chosen is None else chosen.to(context.device))

@@ -4,73 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
 
-import torch
 from torch import Tensor, nn
 
+from ganbench.errors import PluginError
+from ganbench.training.inputs import Inputs
 from ganbench.training.objective import Term, WeightTerm
 
-if TYPE_CHECKING:
-    from ganbench.data.source import Dataset, Targets
+Modules = Mapping[str, nn.Module]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Translation:
-    """What a network that turns images into images is evaluated on, in the place of latents."""
-
-    inputs: Callable[[Dataset, int, torch.Generator], Tensor]
-    """(dataset, count, random) to the generator's inputs ``[count, ...]`` float32 on the CPU."""
-    reference: Callable[[Dataset], Dataset]
-    """The dataset whose train split the generator's images are compared with."""
-    targets: Callable[[Dataset, int, torch.Generator], Targets] | None = None
-    """Of pairs: what is asked for of the inputs that :attr:`inputs` returns for the same arguments; None where there is no right answer."""
+def _ask_generator(modules: Modules, inputs: Tensor, labels: Tensor | None) -> Tensor:
+    """Return what the module ``generator`` makes."""
+    samples: Tensor = modules["generator"](inputs, labels)
+    return samples
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Networks:
-    """A generator and a discriminator, initialised by their factory.
+    """Modules by name, initialised by their factory, and what they can do together.
 
-    ``generator(latents [N, latent_dim] float32, labels [N] int64 | None) -> images [N, C, H, W] in [-1, 1]``;
-    ``discriminator(images, labels | None) -> logits [N]`` or ``[N, ...]`` for patches, without a sigmoid, or a
+    Which modules there must be is between an architecture and its algorithm. The default one asks for two:
+    ``generator(inputs [N, ...] float32, labels [N] int64 | None) -> samples [N, ...]`` as the data's space has them, and
+    ``discriminator(samples, labels | None) -> logits [N]`` or ``[N, ...]`` for patches, without a sigmoid, or a
     :class:`~ganbench.Judgement`.
 
-    A network with a method ``set_reference(inputs, labels)`` is given one fixed batch before the first step, real images for the
+    There, a network with a method ``set_reference(inputs, labels)`` is given one fixed batch before the first step, real samples for the
     discriminator and latents for the generator, and keeps it in buffers (virtual batch norm). A module whose output for a sample depends on
     the rest of the batch says so, unless it is a batch norm: ``couples_samples = "minibatch discrimination"``, a few words for the refusal
     of penalties on single samples.
     """
 
-    generator: nn.Module
-    discriminator: nn.Module
-    latent_dim: int
-    """Length of z; 0 for a translation."""
-    latents: Literal["normal", "uniform"] = "normal"
-    """Distribution of z: N(0, 1), or U(-1, 1)."""
-    conditional: bool = False
-    """Whether both networks want labels."""
+    modules: Modules
+    inputs: Inputs
+    """What is asked of :attr:`generate`."""
+    averaged: tuple[str, ...] = ("generator",)
+    """The modules whose moving averages are evaluated in their places."""
+    generate: Callable[[Modules, Tensor, Tensor | None], Tensor] = _ask_generator
+    """(modules, inputs, labels) to samples, with the modules as they are evaluated."""
+    scorers: Mapping[str, Callable[[Modules, Tensor], Tensor]] = field(default_factory=dict)
+    """By name: (modules, samples ``[N, ...]``) to one number for each, ``[N]``: an anomaly score, a log-likelihood."""
     terms: tuple[Term, ...] = ()
     """Terms of the losses that belong to these networks, such as the class loss of a discriminator that classifies."""
     weight_terms: tuple[WeightTerm, ...] = ()
-    extra: Mapping[str, nn.Module] = field(default_factory=dict)
-    """Further networks, for an algorithm of the plugin's own."""
-    translation: Translation | None = None
-    """Given for networks that turn images into images."""
 
+    def __post_init__(self) -> None:
+        for name in self.averaged:
+            self[name]
 
-def draw_latents(networks: Networks, count: int, random: torch.Generator, *, truncation: float = 0.0) -> Tensor:
-    """Return latents ``[count, latent_dim]`` float32 on the generator's device.
+    def __getitem__(self, name: str) -> nn.Module:
+        """Return a module.
 
-    Args:
-        networks: their distribution.
-        count: how many.
-        random: the stream.
-        truncation: above 0, components of normal latents beyond it are drawn again (Brock et al. 2019, section 3.1); only on the CPU.
-    """
-    size = (count, networks.latent_dim)
-    if networks.latents == "uniform":
-        return torch.rand(size, device=random.device, generator=random) * 2 - 1
-    latents = torch.randn(size, device=random.device, generator=random)
-    while truncation > 0 and bool((beyond := latents.abs() > truncation).any()):
-        latents[beyond] = torch.randn(int(beyond.sum()), generator=random)
-    return latents
+        Raises:
+            PluginError: there is none of this name.
+        """
+        if name not in self.modules:
+            raise PluginError(f"the networks have no module {name!r} (they have {', '.join(self.modules) or 'none'})")
+        return self.modules[name]

@@ -88,10 +88,8 @@ class NetworkUpdates:
     def modules(self) -> Mapping[str, nn.Module]:
         """Return the networks, with the average."""
         return {
-            "generator": self._networks.generator,
-            "discriminator": self._networks.discriminator,
+            **self._networks.modules,
             "generator_ema": self._ema.module,
-            **self._networks.extra,
         }
 
     def evaluated_generator(self) -> nn.Module:

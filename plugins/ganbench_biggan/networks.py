@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganbench import BuildContext, Judgement, Networks
+from ganbench import BuildContext, Judgement, Latents, Networks
 from ganbench_biggan import BigGANOptions
 from ganbench_biggan.attention import SelfAttention
 from ganbench_biggan.blocks import DiscriminatorBlock, GeneratorBlock
@@ -155,9 +155,7 @@ def build(options: BigGANOptions, context: BuildContext) -> Networks:
     """
     check(options, context)
     return Networks(
-        generator=Generator(options, context),
-        discriminator=Discriminator(options, context),
-        latent_dim=options.latent_dim,
-        conditional=used_classes(options, context) > 0,
+        modules={"generator": Generator(options, context), "discriminator": Discriminator(options, context)},
+        inputs=Latents(options.latent_dim, labels=used_classes(options, context) > 0),
         weight_terms=(partial(regularise, beta=options.orthogonal_weight),) if options.orthogonal_weight else (),
     )

@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ganbench import BuildContext, Judgement, Networks
+from ganbench import BuildContext, Judgement, Latents, Networks
 from ganbench_dcgan import DCGANOptions
 from ganbench_dcgan.minibatch_discrimination import MinibatchDiscrimination
 from ganbench_dcgan.virtual_norm import DropReference, Referenced, VirtualNorm
@@ -160,9 +160,6 @@ def build(options: DCGANOptions, context: BuildContext) -> Networks:
     generator.apply(initialise)
     discriminator.apply(initialise)
     return Networks(
-        generator=generator,
-        discriminator=discriminator,
-        latent_dim=options.latent_dim,
-        latents=options.latents,
-        conditional=used_classes(options, context) > 0,
+        modules={"generator": generator, "discriminator": discriminator},
+        inputs=Latents(options.latent_dim, options.latents, labels=used_classes(options, context) > 0),
     )

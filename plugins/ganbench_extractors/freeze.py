@@ -44,7 +44,7 @@ def sample_run(run: Path, manager: PluginManager) -> tuple[Tensor, dict[str, Any
     from ganbench.run.build import build
     from ganbench.run.checkpoint import load_checkpoint
     from ganbench.run.plan import plan_again
-    from ganbench.training.sampling import SampleStream
+    from ganbench.training.inputs import SampleStream
 
     plan = dataclasses.replace(plan_again(manager, run / "config.toml"), metrics=())
     made = build(plan, manager)
@@ -54,13 +54,14 @@ def sample_run(run: Path, manager: PluginManager) -> tuple[Tensor, dict[str, Any
     made.algorithm.load_state_dict(state["algorithm"])
     stream = SampleStream(
         made.algorithm.evaluated_generator(),
-        made.networks,
+        made.networks.inputs,
         count=NUM_IMAGES,
         seed=made.config.training.seed,
         purpose="evaluation",
         space=made.dataset.space,
         device=made.device,
         label_pool=made.dataset.train.labels,
+        dataset=made.dataset,
     )
     images = torch.cat([stream(start, _BATCH_SIZE).cpu() for start in range(0, NUM_IMAGES, _BATCH_SIZE)])
     return images, {

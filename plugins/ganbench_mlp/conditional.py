@@ -14,7 +14,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ganbench import BuildContext, Judgement, Networks
+from ganbench import BuildContext, Judgement, Latents, Networks
 from ganbench_kernels import BiasAct
 from ganbench_mlp.layers import Maxout, UnitSigmoid, initialise, one_hot
 from ganbench_mlp.options import CGANOptions
@@ -77,4 +77,6 @@ def build(options: CGANOptions, context: BuildContext) -> Networks:
     generator, discriminator = Generator(options, context), Discriminator(options, context)
     initialise(generator, "uniform", options.scale)
     initialise(discriminator, "uniform", options.scale / 10)
-    return Networks(generator=generator, discriminator=discriminator, latent_dim=options.latent_dim, latents="uniform", conditional=True)
+    return Networks(
+        modules={"generator": generator, "discriminator": discriminator}, inputs=Latents(options.latent_dim, "uniform", labels=True)
+    )

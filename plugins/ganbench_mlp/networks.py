@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from ganbench import BuildContext, Judgement, Networks
+from ganbench import BuildContext, Judgement, Latents, Networks
 from ganbench_kernels import NormAct
 from ganbench_mlp.layers import LEAKY_SLOPE, Maxout, UnitSigmoid, activation, initialise, with_labels
 from ganbench_mlp.options import MLPOptions
@@ -112,9 +112,6 @@ def build(options: MLPOptions, context: BuildContext) -> Networks:
     initialise(generator, options.initialisation, options.generator_scale)
     initialise(discriminator, options.initialisation, options.discriminator_scale)
     return Networks(
-        generator=generator,
-        discriminator=discriminator,
-        latent_dim=options.latent_dim,
-        latents=options.latents,
-        conditional=used_classes(options, context) > 0,
+        modules={"generator": generator, "discriminator": discriminator},
+        inputs=Latents(options.latent_dim, options.latents, labels=used_classes(options, context) > 0),
     )

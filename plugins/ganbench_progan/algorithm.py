@@ -36,7 +36,7 @@ class ProgressiveAlgorithm(AdversarialAlgorithm):
 
     def __init__(self, context: AlgorithmContext) -> None:
         options, training = context.config.architecture.options, context.config.training
-        generator, discriminator = context.networks.generator, context.networks.discriminator
+        generator, discriminator = context.networks["generator"], context.networks["discriminator"]
         assert isinstance(options, ProgressiveOptions)
         assert isinstance(generator, Generator)
         assert isinstance(discriminator, Discriminator)

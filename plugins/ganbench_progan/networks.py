@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ganbench import BuildContext, Judgement, Networks
+from ganbench import BuildContext, Judgement, Latents, Networks
 from ganbench_progan import ProgressiveOptions
 from ganbench_progan.class_loss import ClassLoss
 from ganbench_progan.growing import GrowingNetwork, blend, double, enlarge, halve, level_of, reduce
@@ -127,9 +127,7 @@ def build(options: ProgressiveOptions, context: BuildContext) -> Networks:
     latent_dim = options.latent_dim or most
     num_classes = used_classes(options, context)
     return Networks(
-        generator=Generator(options, context, latent_dim),
-        discriminator=Discriminator(options, context, most),
-        latent_dim=latent_dim,
-        conditional=num_classes > 0,
+        modules={"generator": Generator(options, context, latent_dim), "discriminator": Discriminator(options, context, most)},
+        inputs=Latents(latent_dim, labels=num_classes > 0),
         terms=(ClassLoss(options.class_weight),) if num_classes and options.class_weight else (),
     )

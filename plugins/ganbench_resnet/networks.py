@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganbench import BuildContext, Judgement, Networks
+from ganbench import BuildContext, Judgement, Latents, Networks
 from ganbench_kernels import NormAct
 from ganbench_resnet import ResNetOptions
 from ganbench_resnet.blocks import DiscriminatorBlock, FirstBlock, GeneratorBlock, Norm, glorot
@@ -144,9 +144,7 @@ def build(options: ResNetOptions, context: BuildContext) -> Networks:
     conditional = used_classes(options, context) > 0
     classifies = conditional and options.label_head == "classifier"
     return Networks(
-        generator=Generator(options, context),
-        discriminator=Discriminator(options, context),
-        latent_dim=options.latent_dim,
-        conditional=conditional,
+        modules={"generator": Generator(options, context), "discriminator": Discriminator(options, context)},
+        inputs=Latents(options.latent_dim, labels=conditional),
         terms=(ClassLoss(options.class_weight, options.generator_class_weight),) if classifies else (),
     )

@@ -32,8 +32,8 @@ class CycleAlgorithm(TranslationAlgorithm):
         options, networks = context.config.architecture.options, context.networks
         assert isinstance(options, CycleGANOptions)
         self._options = options
-        self._to_target, self._to_source = networks.generator, networks.extra["backward_generator"]
-        self._target_critic, self._source_critic = networks.discriminator, networks.extra["backward_discriminator"]
+        self._to_target, self._to_source = networks["generator"], networks["backward_generator"]
+        self._target_critic, self._source_critic = networks["discriminator"], networks["backward_discriminator"]
         names = ("source", "target")
         streams = {name: stream(context.config.training.seed, f"image-pool-{name}", context.device) for name in names}
         super().__init__(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench import BuildContext, Networks
-from ganbench.training.networks import Translation
+from ganbench import BuildContext, FromData, Networks
 from ganbench_spaces.images import square_images
 from ganbench_translation.cyclegan_options import CycleGANOptions
 from ganbench_translation.domains import dataset_of_class, draw_images, held_out
@@ -25,11 +24,13 @@ def build(options: CycleGANOptions, context: BuildContext) -> Networks:
     for network in (*generators, *discriminators):
         network.apply(initialise)
     return Networks(
-        generator=generators[0],
-        discriminator=discriminators[0],
-        latent_dim=0,
-        extra={"backward_generator": generators[1], "backward_discriminator": discriminators[1]},
-        translation=Translation(
+        modules={
+            "generator": generators[0],
+            "discriminator": discriminators[0],
+            "backward_generator": generators[1],
+            "backward_discriminator": discriminators[1],
+        },
+        inputs=FromData(
             inputs=lambda dataset, count, random: draw_images(held_out(dataset, options.source_class), count, random),
             reference=lambda dataset: dataset_of_class(dataset, options.target_class),
         ),

@@ -26,13 +26,13 @@ class PairedAlgorithm(TranslationAlgorithm):
     def __init__(self, context: AlgorithmContext) -> None:
         options, networks = context.config.architecture.options, context.networks
         assert isinstance(options, Pix2PixOptions)
-        assert isinstance(networks.discriminator, MultiScaleDiscriminator)
+        assert isinstance(networks["discriminator"], MultiScaleDiscriminator)
         self._options, self._task = options, make_task(options, context.dataset.space)
-        self._generator, self._discriminator = networks.generator, networks.discriminator
+        self._generator, self._discriminator = networks["generator"], networks["discriminator"]
         super().__init__(
             context,
-            generators=(networks.generator,),
-            discriminators=(networks.discriminator,),
+            generators=(networks["generator"],),
+            discriminators=(networks["discriminator"],),
             samplers={"images": context.sampler},
             streams={"task": stream(context.config.training.seed, "task", context.device)},
         )

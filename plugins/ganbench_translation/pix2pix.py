@@ -7,9 +7,8 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from ganbench import BuildContext, Networks
+from ganbench import BuildContext, FromData, Networks
 from ganbench.data.source import Dataset, Targets
-from ganbench.training.networks import Translation
 from ganbench_spaces.images import square_images
 from ganbench_translation.domains import draw_images
 from ganbench_translation.layers import initialise
@@ -40,10 +39,8 @@ def build(options: Pix2PixOptions, context: BuildContext) -> Networks:
     generator.apply(initialise)
     discriminator.apply(initialise)
     return Networks(
-        generator=generator,
-        discriminator=discriminator,
-        latent_dim=0,
-        translation=Translation(
+        modules={"generator": generator, "discriminator": discriminator},
+        inputs=FromData(
             inputs=lambda dataset, count, random: draw_pairs(task, dataset, count, random)[0],
             reference=lambda dataset: targets_of(task, dataset),
             targets=lambda dataset, count, random: draw_targets(task, dataset, count, random),

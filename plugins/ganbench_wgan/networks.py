@@ -15,7 +15,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ganbench import BuildContext, Networks
+from ganbench import BuildContext, Latents, Networks
 from ganbench_kernels import ConvBiasAct, NormAct
 from ganbench_spaces.images import square_images
 from ganbench_wgan import ConvOptions
@@ -94,4 +94,4 @@ def build(options: ConvOptions, context: BuildContext) -> Networks:
     generator, discriminator = Generator(options, context), Discriminator(options, context)
     generator.apply(initialise)
     discriminator.apply(initialise)
-    return Networks(generator=generator, discriminator=discriminator, latent_dim=options.latent_dim)
+    return Networks(modules={"generator": generator, "discriminator": discriminator}, inputs=Latents(options.latent_dim))

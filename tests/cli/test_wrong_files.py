@@ -27,12 +27,13 @@ RECORD = "results/cpu/default-run/record.json"
 PLUGIN = """
 import torch
 from torch import nn
-from ganbench import LossSpec, Networks
+from ganbench import Latents, LossSpec, Networks
 class Generator(nn.Module):
     def forward(self, latents, labels=None): return torch.zeros(len(latents), 1, 16, 16)
 class Discriminator(nn.Module):
     def forward(self, images, labels=None): raise IndexError("layer 7")
-def fails_on_samples(options, shape): return Networks(generator=Generator(), discriminator=Discriminator(), latent_dim=4)
+def fails_on_samples(options, shape):
+    return Networks(modules={"generator": Generator(), "discriminator": Discriminator()}, inputs=Latents(4))
 def takes_nothing(): return None
 def loss(options): return "x"
 def dataset(options, context): return [1, 2]

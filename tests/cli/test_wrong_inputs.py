@@ -96,7 +96,7 @@ def run_with_damaged_checkpoint(folder: Path) -> None:
 
 PLUGIN = """
 import torch
-from ganbench import Networks
+from ganbench import Latents, Networks
 def not_networks(options, shape): return "nothing"
 def raises(options, shape): raise RuntimeError("no such layer")
 def wrong_shape(options, shape):
@@ -104,7 +104,7 @@ def wrong_shape(options, shape):
         def forward(self, latents, labels=None): return torch.zeros(len(latents), 3, 5, 5)
     class D(torch.nn.Module):
         def forward(self, images, labels=None): return images.mean(dim=(1, 2, 3))
-    return Networks(generator=G(), discriminator=D(), latent_dim=4)
+    return Networks(modules={"generator": G(), "discriminator": D()}, inputs=Latents(4))
 number = 3
 """
 

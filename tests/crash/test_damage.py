@@ -19,7 +19,7 @@ from ganbench.run.checkpoint import list_checkpoints, save_checkpoint
 
 FILE_PLUGIN = """
 from torch import nn
-from ganbench import Networks
+from ganbench import Latents, Networks
 
 class Generator(nn.Module):
     def __init__(self):
@@ -38,7 +38,7 @@ class Discriminator(nn.Module):
         return self.layer(images.flatten(1)).squeeze(1)
 
 def Tiny(options, shape):
-    return Networks(generator=Generator(), discriminator=Discriminator(), latent_dim=4)
+    return Networks(modules={"generator": Generator(), "discriminator": Discriminator()}, inputs=Latents(4))
 """
 
 

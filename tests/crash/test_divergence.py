@@ -12,7 +12,7 @@ import pytest
 BROKEN = """
 import torch
 from torch import nn
-from ganbench import Networks
+from ganbench import Latents, Networks
 
 class Generator(nn.Module):
     def __init__(self):
@@ -35,7 +35,7 @@ class Discriminator(nn.Module):
         return {body}
 
 def Broken(options, shape):
-    return Networks(generator=Generator(), discriminator=Discriminator(), latent_dim=4)
+    return Networks(modules={"generator": Generator(), "discriminator": Discriminator()}, inputs=Latents(4))
 """
 NAN = "logits * torch.where(self.calls > 30, torch.nan, 1.0)"
 EXPLODING = "logits * 10 ** self.calls.clamp(max=30)"

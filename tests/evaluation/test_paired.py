@@ -8,16 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganbench import ExtractorSpec, MetricSpec
+from ganbench import ExtractorSpec, MetricSpec, Targets
 from ganbench.config.resolve import Layer
-from ganbench.data.source import Targets
 from ganbench.errors import ConfigError
 from ganbench.evaluation.naming import PlannedMetric, plan_metrics
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.build import Materials, build
 from ganbench.run.evaluation import SAMPLES
 from ganbench.run.plan import plan_run
-from ganbench.training.sampling import SampleStream
+from ganbench.training.inputs import SampleStream
 from ganbench_metrics.squared_error import squared_errors
 
 MANAGER = PluginManager()
@@ -68,14 +67,14 @@ def test_samples_are_compared_with_their_own_targets() -> None:
         visible, hidden = inputs[:, :-1], inputs[:, -1:]
         return visible + hidden * visible.sum((2, 3), keepdim=True) / (1 - hidden).sum((2, 3), keepdim=True)
 
-    options: Any = {"count": 50, "seed": 0, "purpose": SAMPLES, "device": made.device, "dataset": made.dataset}
-    samples = SampleStream(fill, made.networks, **options)  # type: ignore[arg-type]
+    options: Any = {"count": 50, "seed": 0, "purpose": SAMPLES, "device": made.device, "space": made.dataset.space, "dataset": made.dataset}
+    samples = SampleStream(fill, made.networks.inputs, **options)  # type: ignore[arg-type]
     values = {v.name: v for v in made.evaluator.evaluate(samples)}
     assert list(values) == ["fd50_digits", "mse37", "guess_mse37"]
     assert values["mse37"].value == pytest.approx(values["guess_mse37"].value, rel=0.01)
     assert values["mse37"].value > 0.05
     assert values["mse37"].num_reference == 360
-    targets: Any = made.networks.translation.targets(made.dataset, 50, torch.Generator().manual_seed(0))  # type: ignore[union-attr,misc]
+    targets: Any = made.networks.inputs.targets(made.dataset, 50, torch.Generator().manual_seed(0))  # type: ignore[union-attr,misc]
     assert set(targets.weights.sum(dim=(1, 2, 3)).tolist()) == {9.0}
 
 

@@ -41,7 +41,7 @@ def count(module: nn.Module) -> int:
 
 
 def counts(made: Networks) -> tuple[int, int]:
-    return count(made.generator), count(made.discriminator)
+    return count(made["generator"]), count(made["discriminator"])
 
 
 def published(name: str) -> Networks:
@@ -127,8 +127,8 @@ def test_shapes_fit_at_every_resolution(resolution: int, num_classes: int) -> No
     # 840 is a multiple of 3 to 8, the parts at these resolutions.
     made = networks(resolution, 1, num_classes, latent_dim=840, generator_width=1, discriminator_width=1, attention_resolution=0)
     labels = torch.tensor([0, 2]) if num_classes else None
-    images = made.generator(torch.randn(2, made.latent_dim), labels)
-    judged = made.discriminator(images, labels)
+    images = made["generator"](torch.randn(2, made.inputs.dim), labels)
+    judged = made["discriminator"](images, labels)
     assert images.shape == (2, 1, resolution, resolution)
     assert images.abs().max() <= 1
     assert judged.logits.shape == (2,)
@@ -141,8 +141,8 @@ def test_the_first_samples_are_neither_flat_nor_saturated(options: dict[str, Any
     made = networks(32, num_classes=10, **{"generator_width": 16, "discriminator_width": 16, "shared_dim": 128, **options})
     with torch.no_grad():
         labels = torch.arange(16) % 10
-        images = made.generator(torch.randn(16, made.latent_dim), labels)
-        judged = made.discriminator(images, labels)
+        images = made["generator"](torch.randn(16, made.inputs.dim), labels)
+        judged = made["discriminator"](images, labels)
     assert abs(images.mean().item()) < 0.2
     assert 0.02 < images.std().item() < 0.9
     assert images[0].sub(images[1]).abs().mean() > 0.01
@@ -158,7 +158,7 @@ def layers(network: nn.Module) -> list[Any]:
 def test_orthogonal_weights_have_orthogonal_rows_and_biases_are_zero() -> None:
     """The article, appendix C; normalised layers keep the raw weight."""
     made = networks(32, generator_spectral_norm=False, discriminator_spectral_norm=False)
-    for layer in [*layers(made.generator), *layers(made.discriminator)]:
+    for layer in [*layers(made["generator"]), *layers(made["discriminator"])]:
         rows = layer.weight.flatten(1)
         rows = rows if len(rows) <= rows.shape[1] else rows.T
         torch.testing.assert_close(rows @ rows.T, torch.eye(len(rows)), rtol=0, atol=1e-5)
@@ -169,43 +169,43 @@ def test_orthogonal_weights_have_orthogonal_rows_and_biases_are_zero() -> None:
 def test_other_initialisations(name: str, std: float) -> None:
     """N(0, 0.02), as the author's CIFAR recipe, and Glorot's."""
     made = networks(32, generator_width=16, initialisation=name, generator_spectral_norm=False)
-    block: Any = made.generator.blocks[0]  # type: ignore[index]
+    block: Any = made["generator"].blocks[0]  # type: ignore[index]
     assert block.conv1.weight.std().item() == pytest.approx(std, rel=0.03)
 
 
 def test_spectral_norm_is_on_everything_but_the_generators_tables() -> None:
     """The source normalises the shared embedding and per-class tables of no generator, and all of the discriminator."""
     made = networks(32)
-    assert [m for m in layers(made.discriminator) if not parametrize.is_parametrized(m, "weight")] == []
-    assert [m for m in layers(made.generator) if not parametrize.is_parametrized(m, "weight")] == [made.generator.shared]
-    plain = networks(32, shared_dim=0, hierarchical=False).generator
+    assert [m for m in layers(made["discriminator"]) if not parametrize.is_parametrized(m, "weight")] == []
+    assert [m for m in layers(made["generator"]) if not parametrize.is_parametrized(m, "weight")] == [made["generator"].shared]
+    plain = networks(32, shared_dim=0, hierarchical=False)["generator"]
     assert {parametrize.is_parametrized(m, "weight") for m in layers(plain) if isinstance(m, nn.Embedding)} == {False}
     off = networks(32, generator_spectral_norm=False, discriminator_spectral_norm=False)
-    assert [m for n in (off.generator, off.discriminator) for m in n.modules() if isinstance(m, SpectralNorm)] == []
+    assert [m for n in (off["generator"], off["discriminator"]) for m in n.modules() if isinstance(m, SpectralNorm)] == []
 
 
 def test_evaluation_leaves_the_power_iterations_and_training_moves_them() -> None:
     """The vectors are buffers, so that a checkpoint and the average have them."""
     made = networks(16)
-    vectors = {k: v for k, v in made.discriminator.named_buffers() if k.endswith("left")}
-    assert len(vectors) == len(layers(made.discriminator))
+    vectors = {k: v for k, v in made["discriminator"].named_buffers() if k.endswith("left")}
+    assert len(vectors) == len(layers(made["discriminator"]))
     images, labels = torch.randn(2, 3, 16, 16), torch.tensor([0, 1])
     before = {k: v.clone() for k, v in vectors.items()}
-    made.discriminator.eval()
-    made.discriminator(images, labels)
+    made["discriminator"].eval()
+    made["discriminator"](images, labels)
     assert all(torch.equal(before[k], v) for k, v in vectors.items())
-    made.discriminator.train()
-    made.discriminator(images, labels)
+    made["discriminator"].train()
+    made["discriminator"](images, labels)
     assert not any(torch.equal(before[k], v) for k, v in vectors.items() if len(v) > 1)
 
 
 def test_the_average_has_the_running_statistics_of_the_trained_generator() -> None:
     """Trap 11, for conditional norms and for the vectors of spectral norm too: the averaged network evaluates, so it needs them."""
     made = networks(16)
-    ema = EMA(made.generator, halflife_kimg=100, start_kimg=0, images_per_update=64)
-    made.generator(torch.randn(8, made.latent_dim), torch.arange(8) % 4)
+    ema = EMA(made["generator"], halflife_kimg=100, start_kimg=0, images_per_update=64)
+    made["generator"](torch.randn(8, made.inputs.dim), torch.arange(8) % 4)
     ema.update()
-    theirs, ours = dict(made.generator.named_buffers()), dict(ema.module.named_buffers())
+    theirs, ours = dict(made["generator"].named_buffers()), dict(ema.module.named_buffers())
     assert [k for k in theirs if k.endswith("running_mean")]
     assert [k for k in theirs if not torch.equal(theirs[k], ours[k])] == []
     assert theirs["blocks.0.norm1.num_batches_tracked"] == 1
@@ -224,14 +224,14 @@ def blocks_outputs(generator: Any, latents: Tensor, labels: Tensor | None) -> li
 
 def test_each_part_of_a_hierarchical_latent_enters_at_its_block() -> None:
     """Changing the last part leaves the blocks before alone; changing the first changes all."""
-    generator = networks(32).generator.eval()
+    generator = networks(32)["generator"].eval()
     latents, labels = torch.randn(2, 120), torch.tensor([0, 1])
     plain = blocks_outputs(generator, latents, labels)
     changed = latents.clone()
     changed[:, 60:90] += 1  # the third part of four: the second block's
     other = blocks_outputs(generator, changed, labels)
     assert [torch.equal(a, b) for a, b in zip(plain, other, strict=True)] == [True, False, False]
-    whole = networks(32, hierarchical=False).generator.eval()
+    whole = networks(32, hierarchical=False)["generator"].eval()
     assert whole.linear.in_features == 120
 
 
@@ -239,13 +239,13 @@ def test_labels_decide_what_a_conditional_network_says() -> None:
     """Both networks see them, with a shared embedding and with tables of each norm's own."""
     for options in ({}, {"shared_dim": 0, "hierarchical": False}):
         made = networks(16, **options)
-        made.generator.eval()
-        made.discriminator.eval()
-        images = made.generator(torch.randn(1, made.latent_dim).expand(2, -1), torch.tensor([0, 3]))
+        made["generator"].eval()
+        made["discriminator"].eval()
+        images = made["generator"](torch.randn(1, made.inputs.dim).expand(2, -1), torch.tensor([0, 3]))
         assert (images[0] - images[1]).abs().max() > 1e-3
-        logits = made.discriminator(images[:1].expand(2, -1, -1, -1), torch.tensor([0, 3])).logits
+        logits = made["discriminator"](images[:1].expand(2, -1, -1, -1), torch.tensor([0, 3])).logits
         assert logits[0] != logits[1]
-        assert made.conditional
+        assert made.inputs.labels
 
 
 @pytest.mark.parametrize("case", ["no-labels", "unwanted"])
@@ -253,21 +253,21 @@ def test_without_labels_latents_alone_condition_the_norms(case: str) -> None:
     """No embedding and no projection; without hierarchical latents either, the norms are plain."""
     found = {"num_classes": 0} if case == "no-labels" else {"conditional": False}
     made = networks(16, **found)
-    assert not made.conditional
-    assert (made.generator.shared, made.discriminator.embedding) == (None, None)
-    conditioned = [m for m in made.generator.modules() if isinstance(m, ConditionedNormAct)]
+    assert not made.inputs.labels
+    assert (made["generator"].shared, made["discriminator"].embedding) == (None, None)
+    conditioned = [m for m in made["generator"].modules() if isinstance(m, ConditionedNormAct)]
     assert len(conditioned) == 4
     assert {m.gain.in_features for m in conditioned} == {40}
     plain = networks(16, **found, hierarchical=False)
-    assert len([m for m in plain.generator.modules() if isinstance(m, PlainNormAct)]) == 4
+    assert len([m for m in plain["generator"].modules() if isinstance(m, PlainNormAct)]) == 4
     for each in (made, plain):
-        assert each.discriminator(each.generator(torch.randn(2, 120), None), None).logits.shape == (2,)
+        assert each["discriminator"](each["generator"](torch.randn(2, 120), None), None).logits.shape == (2,)
 
 
 def test_the_logit_is_a_linear_term_and_a_projection_of_summed_features() -> None:
     """Trap 5: the sum over positions, as SNGAN has it; a mean would divide by 16 here."""
     made = networks(16)
-    discriminator: Any = made.discriminator.eval()
+    discriminator: Any = made["discriminator"].eval()
     last: list[Tensor] = []
     discriminator.attention[-1].register_forward_hook(lambda m, i, o: last.append(o))
     labels = torch.tensor([1, 3])
@@ -307,12 +307,12 @@ def test_attention_stands_behind_the_first_block_of_its_resolution(wanted: int |
     """One in each network; unset, at half the image's size, as the article has it at 128x128 and StudioGAN at 32x32."""
     made = networks(32, attention_resolution=wanted)
     sizes: list[str] = []
-    for network in (made.generator, made.discriminator):
+    for network in (made["generator"], made["discriminator"]):
         for module in network.modules():
             if isinstance(module, SelfAttention):
                 module.register_forward_hook(lambda m, i, o: sizes.append(str(o.shape[-1])))
     labels = torch.tensor([0, 1])
-    made.discriminator(made.generator(torch.randn(2, 120), labels), labels)
+    made["discriminator"](made["generator"](torch.randn(2, 120), labels), labels)
     assert sizes == expected
 
 
@@ -334,7 +334,7 @@ def test_shortcuts_are_the_sources_up_to_rounding() -> None:
 def test_no_activation_overwrites_what_a_shortcut_needs(which: str) -> None:
     """Trap 4: the input of every block is the same after it."""
     made = networks(32)
-    network: Any = getattr(made, which)
+    network: Any = made[which]
     changed: list[str] = []
 
     def watch(module: nn.Module, arguments: Any, output: Any) -> None:
@@ -352,7 +352,7 @@ def test_no_activation_overwrites_what_a_shortcut_needs(which: str) -> None:
 
 def test_the_discriminator_can_be_differentiated_twice() -> None:
     """R1 and WGAN-GP go through spectral norm, attention and the projection."""
-    discriminator: Any = networks(16, 1, discriminator_width=2, num_classes=2, attention_resolution=8).discriminator.double().eval()
+    discriminator: Any = networks(16, 1, discriminator_width=2, num_classes=2, attention_resolution=8)["discriminator"].double().eval()
     nn.init.constant_(discriminator.attention[0].gamma, 0.5)
     images = torch.randn(2, 1, 16, 16, dtype=torch.float64, requires_grad=True)
     labels = torch.tensor([0, 1])
@@ -391,19 +391,19 @@ def test_the_generator_alone_is_regularised_and_its_embedding_is_not() -> None:
     assert networks(16).weight_terms == ()
     made = networks(16, orthogonal_weight=1e-4)
     (make,) = made.weight_terms
-    assert make(made.discriminator, "discriminator") is None
-    term = make(made.generator, "generator")
+    assert make(made["discriminator"], "discriminator") is None
+    term = make(made["generator"], "generator")
     assert term is not None
     term().backward()
-    without = {n for n, p in made.generator.named_parameters() if p.ndim >= 2 and p.grad is None}
+    without = {n for n, p in made["generator"].named_parameters() if p.ndim >= 2 and p.grad is None}
     assert without == {"shared.weight"}
 
 
 def test_packing_widens_the_first_layer_and_leaves_labels_out() -> None:
     """A pack of images of several classes has no label (PacGAN)."""
     made = networks(16, packing=2)
-    assert not made.conditional
-    assert made.discriminator(torch.randn(3, 6, 16, 16), None).logits.shape == (3,)
+    assert not made.inputs.labels
+    assert made["discriminator"](torch.randn(3, 6, 16, 16), None).logits.shape == (3,)
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_pix2pix_trains_on_them(folder: Path) -> None:
     made = build_run(plan_run(manager, "pix2pix-256", [Layer(origin="test", settings=settings)]), manager)
     execute(made.algorithm, 0)
     assert torch.isfinite(made.algorithm.trajectory()).all()
-    translation = made.networks.translation
+    translation = made.networks.inputs
     assert translation is not None
     assert translation.reference(made.dataset).train.read(torch.arange(6))[:, 0].any()
     assert not translation.reference(made.dataset).train.read(torch.arange(6))[:, 1:].any()

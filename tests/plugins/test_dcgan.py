@@ -43,7 +43,7 @@ def count(module: nn.Module) -> int:
 def test_dcgan_64_has_pytorch_examples_parameter_counts() -> None:
     """pytorch/examples dcgan/main.py with nz 100, ngf 64, ndf 64, nc 3."""
     made = published("dcgan-64", BuildContext(space=ImageSpace.square(3, 64)))
-    assert (count(made.generator), count(made.discriminator)) == (3_576_704, 2_765_568)
+    assert (count(made["generator"]), count(made["discriminator"])) == (3_576_704, 2_765_568)
 
 
 def test_dcgan_32_has_the_parameter_counts_of_its_layer_table() -> None:
@@ -53,8 +53,8 @@ def test_dcgan_32_has_the_parameter_counts_of_its_layer_table() -> None:
     generator = 100 * 1024 * 2 * 2 + 4 * 4 * (1024 * 512 + 512 * 256 + 256 * 128 + 128 * 3) + norms
     weights = 5 * 5 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512)
     biases, norms, linear = 64 + 128 + 256 + 512, 2 * (128 + 256 + 512), 512 * 2 * 2 + 1
-    assert count(made.generator) == generator
-    assert count(made.discriminator) == weights + biases + norms + linear
+    assert count(made["generator"]) == generator
+    assert count(made["discriminator"]) == weights + biases + norms + linear
 
 
 def test_lsgan_has_its_sources_networks_and_values() -> None:
@@ -62,8 +62,8 @@ def test_lsgan_has_its_sources_networks_and_values() -> None:
     made = published("lsgan", BuildContext(space=ImageSpace.square(3, 64)))
     norms, critic_norms = 2 * (1024 + 512 + 256 + 128), 2 * (256 + 512 + 1024)
     up = 16 * (100 * 1024 + 1024 * 512 + 512 * 256 + 256 * 128 + 128 * 3)
-    assert count(made.generator) == up + norms
-    assert count(made.discriminator) == 16 * (3 * 128 + 128 * 256 + 256 * 512 + 512 * 1024 + 1024) + critic_norms
+    assert count(made["generator"]) == up + norms
+    assert count(made["discriminator"]) == 16 * (3 * 128 + 128 * 256 + 256 * 512 + 512 * 1024 + 1024) + critic_norms
     config = resolve(MANAGER, "lsgan", []).config
     assert (config.loss.name, config.training.batch_size, config.training.total_kimg) == ("least-squares", 128, 12_800)
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
@@ -76,9 +76,9 @@ def test_dcgan_original_has_the_parameter_counts_of_its_source() -> None:
     norms = 2 * (1024 * 4 * 4 + 512 + 256 + 128)
     generator = 100 * 1024 * 4 * 4 + 5 * 5 * (1024 * 512 + 512 * 256 + 256 * 128 + 128 * 3) + norms
     discriminator = 5 * 5 * (3 * 128 + 128 * 256 + 256 * 512 + 512 * 1024) + 2 * (256 + 512 + 1024) + 1024 * 4 * 4
-    assert count(made.generator) == generator
-    assert count(made.discriminator) == discriminator
-    assert made.latents == "uniform"
+    assert count(made["generator"]) == generator
+    assert count(made["discriminator"]) == discriminator
+    assert made.inputs.distribution == "uniform"
 
 
 def test_dcgan_original_has_its_sources_optimizers() -> None:
@@ -93,24 +93,24 @@ def test_dcgan_original_has_its_sources_optimizers() -> None:
 def test_dcgan_deep_has_the_articles_discriminator() -> None:
     """64, 128, 256, 512, 1024 channels by 5x5 convolutions with stride 2, leaky ReLU, down to 2x2; pytorch/examples' generator."""
     made = published("dcgan-deep", BuildContext(space=ImageSpace.square(3, 64)))
-    strided = [m for m in made.discriminator.modules() if isinstance(m, nn.Conv2d)]
+    strided = [m for m in made["discriminator"].modules() if isinstance(m, nn.Conv2d)]
     assert [(m.out_channels, m.kernel_size, m.stride) for m in strided] == [(c, (5, 5), (2, 2)) for c in (64, 128, 256, 512, 1024)]
     weights = 5 * 5 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512 * 1024)
     biases, norms = 64 + 128 + 256 + 512 + 1024, 2 * (128 + 256 + 512 + 1024)
-    assert count(made.discriminator) == weights + biases + norms + 1024 * 2 * 2 + 1
-    assert count(made.generator) == 3_576_704
+    assert count(made["discriminator"]) == weights + biases + norms + 1024 * 2 * 2 + 1
+    assert count(made["generator"]) == 3_576_704
 
 
 def test_a_norm_of_units_normalises_each_value_of_the_first_map_apart() -> None:
     """As a batch norm behind a dense layer does: over the batch alone, every value has mean 0 before the ReLU."""
-    layers: Any = networks(16, first_norm="unit").generator.layers
+    layers: Any = networks(16, first_norm="unit")["generator"].layers
     norm = layers[2]
     assert norm.num_features == 16 * 4 * 4
     x = torch.randn(32, 16, 1, 1)
     values = layers[1](layers[0](x))
     expected = F.relu(F.batch_norm(values, None, None, norm.weight, norm.bias, training=True))
     torch.testing.assert_close(layers[3](norm(values)), expected.view(32, 16, 4, 4))
-    assert not isinstance(networks(16).generator.layers[1], nn.Flatten)  # type: ignore[index]
+    assert not isinstance(networks(16)["generator"].layers[1], nn.Flatten)  # type: ignore[index]
 
 
 def test_packing_widens_the_first_layer_and_leaves_labels_out() -> None:
@@ -118,8 +118,8 @@ def test_packing_widens_the_first_layer_and_leaves_labels_out() -> None:
     torch.manual_seed(0)
     context = BuildContext(space=ImageSpace.square(3, 16), num_classes=4, packing=2)
     made = build(DCGANOptions(generator_width=4, discriminator_width=4), context)
-    assert not made.conditional
-    assert made.discriminator(torch.randn(3, 6, 16, 16), None).logits.shape == (3,)
+    assert not made.inputs.labels
+    assert made["discriminator"](torch.randn(3, 6, 16, 16), None).logits.shape == (3,)
 
 
 @pytest.mark.parametrize("resolution", [8, 16, 32, 64, 128])
@@ -130,10 +130,10 @@ def test_shapes_fit_at_every_resolution(resolution: int, base_resolution: int, k
     made = networks(
         resolution, 1, generator_width=2, discriminator_width=2, base_resolution=base_resolution, discriminator_kernel=kernel, head=head
     )
-    images = made.generator(torch.randn(3, made.latent_dim), None)
+    images = made["generator"](torch.randn(3, made.inputs.dim), None)
     assert images.shape == (3, 1, resolution, resolution)
     assert images.abs().max() <= 1
-    assert made.discriminator(images, None).logits.shape == (3,)
+    assert made["discriminator"](images, None).logits.shape == (3,)
 
 
 @pytest.mark.parametrize("resolution", [8, 16, 64])
@@ -141,8 +141,8 @@ def test_the_first_samples_are_neither_flat_nor_saturated(resolution: int) -> No
     """At initialisation: zero mean, a visible spread, logits near zero and different from image to image."""
     made = networks(resolution, generator_width=64, discriminator_width=64 if resolution < 64 else 16)
     with torch.no_grad():
-        images = made.generator(torch.randn(16, made.latent_dim), None)
-        logits = made.discriminator(images, None).logits
+        images = made["generator"](torch.randn(16, made.inputs.dim), None)
+        logits = made["discriminator"](images, None).logits
     assert abs(images.mean().item()) < 0.1
     assert 0.05 < images.std().item() < 0.6
     assert images[0].sub(images[1]).abs().mean() > 0.02
@@ -153,7 +153,7 @@ def test_the_first_samples_are_neither_flat_nor_saturated(resolution: int) -> No
 def test_weights_are_initialised_as_published() -> None:
     """Convolutions N(0, 0.02), batch-norm gains N(1, 0.02), no bias in the generator, every other bias 0."""
     made = networks(32, generator_width=64, discriminator_width=64, head="linear")
-    for module in [*made.generator.modules(), *made.discriminator.modules()]:
+    for module in [*made["generator"].modules(), *made["discriminator"].modules()]:
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)) and module.weight.numel() > 5000:
             assert abs(module.weight.mean().item()) < 0.002
             assert module.weight.std().item() == pytest.approx(0.02, rel=0.05)
@@ -162,23 +162,23 @@ def test_weights_are_initialised_as_published() -> None:
             assert module.weight.std().item() == pytest.approx(0.02, rel=0.5)
         bias = getattr(module, "bias", None)
         assert bias is None or not bias.any()
-    assert not [m for m in made.generator.modules() if isinstance(m, nn.ConvTranspose2d) and m.bias is not None]
+    assert not [m for m in made["generator"].modules() if isinstance(m, nn.ConvTranspose2d) and m.bias is not None]
 
 
 def test_batch_norm_has_torchs_eps_and_momentum() -> None:
     """Trap 3: BatchNorm2d(c, 0.8) sets eps, not momentum."""
     made = networks(64)
-    norms = [m for n in (made.generator, made.discriminator) for m in n.modules() if isinstance(m, nn.BatchNorm2d)]
+    norms = [m for n in (made["generator"], made["discriminator"]) for m in n.modules() if isinstance(m, nn.BatchNorm2d)]
     assert len(norms) == 4 + 3
     assert {(m.eps, m.momentum) for m in norms} == {(1e-5, 0.1)}
 
 
 def test_the_discriminators_first_layer_has_no_norm_and_none_can_be_asked_for() -> None:
     """Radford et al. 2016, section 3; none at all for penalties by sample."""
-    first, second, norm = list(networks(32).discriminator.layers)[:3]  # type: ignore[arg-type]
+    first, second, norm = list(networks(32)["discriminator"].layers)[:3]  # type: ignore[arg-type]
     assert [type(m) for m in (first, second, norm)] == [ConvBiasAct, nn.Conv2d, NormAct]
     assert (first.curve.negative_slope, norm.negative_slope) == (0.2, 0.2)
-    without = networks(32, discriminator_norm="none").discriminator
+    without = networks(32, discriminator_norm="none")["discriminator"]
     assert not [m for m in without.modules() if isinstance(m, nn.BatchNorm2d)]
 
 
@@ -201,8 +201,8 @@ def plain_forward(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
 def test_activations_in_place_change_no_value_and_no_gradient(which: str, after: bool) -> None:
     """Trap 4: what an in-place activation overwrites must not be needed by anyone, the caller's tensor included."""
     made = networks(16, norm_after_activation=after)
-    module: nn.Module = getattr(made, which)
-    x = torch.randn(6, made.latent_dim) if which == "generator" else torch.randn(6, 3, 16, 16)
+    module: nn.Module = made[which]
+    x = torch.randn(6, made.inputs.dim) if which == "generator" else torch.randn(6, 3, 16, 16)
     before = x.clone()
     answer = module(x, None)
     images_or_logits = answer if which == "generator" else answer.logits
@@ -218,7 +218,7 @@ def test_activations_in_place_change_no_value_and_no_gradient(which: str, after:
 @pytest.mark.parametrize("head", ["conv", "linear"])
 def test_the_features_are_what_the_last_layer_sees(head: str) -> None:
     """The feature map pixel by pixel, or what the linear layer is given; channels last, as by default, without a copy."""
-    discriminator = networks(16, head=head).discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    discriminator = networks(16, head=head)["discriminator"].to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     seen: list[Tensor] = []
     discriminator.head.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
     judged = discriminator(torch.randn(3, 3, 16, 16), None)
@@ -231,7 +231,7 @@ def test_the_features_are_what_the_last_layer_sees(head: str) -> None:
 
 def test_the_discriminator_can_be_differentiated_twice() -> None:
     """R1 and WGAN-GP need it; in-place leaky ReLUs must not break it."""
-    discriminator = networks(8, 1, discriminator_width=2, discriminator_norm="none").discriminator.double()
+    discriminator = networks(8, 1, discriminator_width=2, discriminator_norm="none")["discriminator"].double()
     x = torch.randn(2, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
     function: Callable[[Tensor], Tensor] = lambda images: 100 * discriminator(images, None).logits  # noqa: E731
     assert torch.autograd.gradcheck(function, x)
@@ -241,18 +241,18 @@ def test_the_discriminator_can_be_differentiated_twice() -> None:
 def test_labels_decide_what_a_conditional_network_says() -> None:
     """Both networks see them, where there are any and unless they are not wanted."""
     made = networks(16, num_classes=4)
-    made.generator.eval()
-    made.discriminator.eval()
-    latents = torch.randn(1, made.latent_dim).expand(2, -1)
-    images = made.generator(latents, torch.tensor([0, 3]))
+    made["generator"].eval()
+    made["discriminator"].eval()
+    latents = torch.randn(1, made.inputs.dim).expand(2, -1)
+    images = made["generator"](latents, torch.tensor([0, 3]))
     assert (images[0] - images[1]).abs().max() > 1e-3
-    logits = made.discriminator(images[:1].expand(2, -1, -1, -1), torch.tensor([0, 3])).logits
+    logits = made["discriminator"](images[:1].expand(2, -1, -1, -1), torch.tensor([0, 3])).logits
     assert logits[0] != logits[1]
-    assert made.conditional
+    assert made.inputs.labels
     plain = networks(16, num_classes=4, conditional=False)
-    assert not plain.conditional
-    assert plain.discriminator(images, torch.tensor([0, 3])).logits.shape == (2,)
-    assert not networks(16).conditional
+    assert not plain.inputs.labels
+    assert plain["discriminator"](images, torch.tensor([0, 3])).logits.shape == (2,)
+    assert not networks(16).inputs.labels
 
 
 def test_conditional_without_labels_is_refused() -> None:

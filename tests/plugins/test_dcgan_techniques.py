@@ -157,7 +157,7 @@ def test_feature_matching_goes_with_every_head(head: str) -> None:
     before = weights(made.algorithm)
     train(made.algorithm, 1)
     after = weights(made.algorithm)
-    names = [f"generator.{name}" for name, _ in made.networks.generator.named_parameters()]
+    names = [f"generator.{name}" for name, _ in made.networks["generator"].named_parameters()]
     assert [name for name in names if torch.equal(before[name], after[name])] == []
 
 
@@ -166,7 +166,7 @@ def test_stacked_digits_go_with_packing(options: tuple[str, ...]) -> None:
     """PacGAN's experiment (Lin et al. 2018): packs of three-channel images, judged, normalised and compared as packs."""
     settings = {"dataset.name": "stacked-digits", "dataset.options.resolution": 8, "dataset.options.num_images": 200}
     made = built(*options, **settings, **{"training.packing": 2})
-    discriminator = made.networks.discriminator
+    discriminator = made.networks["discriminator"]
     shown: list[torch.Tensor] = []
     discriminator.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
     train(made.algorithm, 2)

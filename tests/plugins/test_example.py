@@ -93,11 +93,11 @@ def test_its_networks_fit_the_dataset(manager: PluginManager, resolution: int, i
     """Also resolutions that are no power of two."""
     registered = manager.find(ModelSpec, "resize-gan")
     made = registered.build(registered.spec.options(width=2), BuildContext(space=ImageSpace.square(image_channels, resolution)))
-    images = made.generator(torch.randn(3, made.latent_dim), None)
+    images = made["generator"](torch.randn(3, made.inputs.dim), None)
     assert images.shape == (3, image_channels, resolution, resolution)
     assert images.abs().max() <= 1
-    assert made.discriminator(images, None).shape == (3,)
-    assert not [m for m in made.discriminator.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    assert made["discriminator"](images, None).shape == (3,)
+    assert not [m for m in made["discriminator"].modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
 
 
 def test_a_resolution_that_cannot_be_halved_is_refused(manager: PluginManager) -> None:

@@ -54,13 +54,13 @@ def test_it_is_the_formula_with_its_gradients() -> None:
 def test_it_is_in_front_of_the_head() -> None:
     """The last layer sees D + B features, of which the last B say how alike the batch is."""
     made = networks(minibatch_discrimination_dim=3)
-    (layer,) = [m for m in made.discriminator.modules() if isinstance(m, MinibatchDiscrimination)]
+    (layer,) = [m for m in made["discriminator"].modules() if isinstance(m, MinibatchDiscrimination)]
     size = 8 * 4 * 4
     assert list(layer.weight.shape) == [size, 7 * 3]
     images = torch.randn(4, 1, 16, 16)
-    judged = made.discriminator(images)
+    judged = made["discriminator"](images)
     assert (judged.logits.shape, judged.features.shape) == ((4,), (4, size + 7))
-    alike = made.discriminator(images[:1].expand(4, -1, -1, -1)).features[:, size:]
+    alike = made["discriminator"](images[:1].expand(4, -1, -1, -1)).features[:, size:]
     torch.testing.assert_close(alike, torch.full_like(alike, 4.0))
     assert bool((judged.features[:, size:] < 4).all())
 
@@ -69,7 +69,7 @@ def test_the_published_size_starts_neither_dead_nor_blind() -> None:
     """100 kernels of 5 dimensions (Salimans et al. 2016): others of the batch count, and count differently, before anything is learned."""
     made = networks(32, discriminator_width=64, minibatch_discrimination=100)
     with torch.no_grad():
-        nearness = made.discriminator(torch.randn(32, 1, 32, 32)).features[:, -100:] - 1
+        nearness = made["discriminator"](torch.randn(32, 1, 32, 32)).features[:, -100:] - 1
     assert nearness.shape == (32, 100)
     assert 0.05 < float(nearness.mean()) < 20
     assert float(nearness.std()) > 0.02
@@ -78,8 +78,8 @@ def test_the_published_size_starts_neither_dead_nor_blind() -> None:
 def test_with_virtual_batch_norm_the_reference_is_not_of_the_batch() -> None:
     """A reference that is far away or near leaves the number of neighbours as it is."""
     made = networks(discriminator_norm="virtual")
-    made.discriminator.set_reference(torch.randn(9, 1, 16, 16), None)
-    judged = made.discriminator(torch.zeros(3, 1, 16, 16))
+    made["discriminator"].set_reference(torch.randn(9, 1, 16, 16), None)
+    judged = made["discriminator"](torch.zeros(3, 1, 16, 16))
     nearness = judged.features[:, -7:]
     torch.testing.assert_close(nearness, torch.full_like(nearness, 3.0))
 

@@ -91,7 +91,7 @@ def test_registration_imports_nothing_heavy() -> None:
 def test_a_recipe_has_the_parameters_of_its_source(name: str, context: BuildContext, generator: int, discriminator: int) -> None:
     """Layer by layer as the source lists them."""
     made = published(name, context)
-    assert (count(made.generator), count(made.discriminator)) == (generator, discriminator)
+    assert (count(made["generator"]), count(made["discriminator"])) == (generator, discriminator)
 
 
 def test_a_pack_widens_the_discriminators_input_alone() -> None:
@@ -101,9 +101,9 @@ def test_a_pack_widens_the_discriminators_input_alone() -> None:
     assert found.config.training.batch_size == 200
     packed = found.architecture.build(found.config.architecture.options, BuildContext(space=PointSpace(), packing=2))
     single = published("pacgan-2d", POINTS)
-    assert count(packed.discriminator) - count(single.discriminator) == 2 * 1000
-    assert count(packed.generator) == count(single.generator)
-    assert packed.discriminator(torch.zeros(5, 4, 1, 1), None).logits.shape == (5,)
+    assert count(packed["discriminator"]) - count(single["discriminator"]) == 2 * 1000
+    assert count(packed["generator"]) == count(single["generator"])
+    assert packed["discriminator"](torch.zeros(5, 4, 1, 1), None).logits.shape == (5,)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -120,10 +120,10 @@ def test_a_recipe_resolves_and_says_what_it_comes_from(name: str) -> None:
 def test_the_first_images_are_neither_flat_nor_saturated(name: str) -> None:
     """At initialisation: in range, different from image to image, logits near 0."""
     made = published(name, MNIST)
-    labels = torch.arange(16) % 10 if made.conditional else None
+    labels = torch.arange(16) % 10 if made.inputs.labels else None
     with torch.no_grad():
-        images = made.generator(torch.rand(16, made.latent_dim) * 2 - 1, labels)
-        logits = made.discriminator(images, labels).logits
+        images = made["generator"](torch.rand(16, made.inputs.dim) * 2 - 1, labels)
+        logits = made["discriminator"](images, labels).logits
     assert images.shape == (16, 1, 28, 28)
     assert images.abs().max() < 1
     assert abs(images.mean().item()) < 0.1
@@ -137,7 +137,7 @@ def test_the_first_points_are_spread(name: str) -> None:
     """No bound and no collapse at initialisation."""
     made = published(name, POINTS)
     with torch.no_grad():
-        points = made.generator(torch.randn(500, 2), None)
+        points = made["generator"](torch.randn(500, 2), None)
     assert points.shape == (500, 2)
     assert points.std(0).min() > 0.01
 
@@ -146,10 +146,10 @@ def test_the_first_points_are_spread(name: str) -> None:
 def test_any_image_size_fits(resolution: int, channels: int) -> None:
     """Images in either memory layout give the same logits."""
     made = networks(BuildContext(space=ImageSpace.square(channels, resolution)))
-    images = made.generator(torch.randn(3, 8), None)
+    images = made["generator"](torch.randn(3, 8), None)
     assert images.shape == (3, channels, resolution, resolution)
-    logits = made.discriminator(images, None).logits
-    assert torch.equal(logits, made.discriminator(images.contiguous(memory_format=torch.channels_last), None).logits)
+    logits = made["discriminator"](images, None).logits
+    assert torch.equal(logits, made["discriminator"](images.contiguous(memory_format=torch.channels_last), None).logits)
 
 
 @pytest.mark.parametrize("name", ["mlp-pytorch", "gan-2014", "cgan"])
@@ -157,9 +157,9 @@ def test_the_features_are_what_the_last_layer_sees(name: str) -> None:
     """So that feature matching can be had with each."""
     made = published(name, MNIST)
     seen: list[Tensor] = []
-    (*_, last) = (m for m in made.discriminator.modules() if isinstance(m, nn.Linear))
+    (*_, last) = (m for m in made["discriminator"].modules() if isinstance(m, nn.Linear))
     last.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
-    judged = made.discriminator(torch.randn(3, 1, 28, 28), torch.arange(3) if made.conditional else None)
+    judged = made["discriminator"](torch.randn(3, 1, 28, 28), torch.arange(3) if made.inputs.labels else None)
     assert torch.equal(judged.features, seen[0])
     assert (judged.features.shape, judged.logits.shape) == ((3, last.in_features), (3,))
 
@@ -169,25 +169,25 @@ def test_both_networks_have_the_same_range() -> None:
     for output, lowest in (("sigmoid", 0.0), ("tanh", -1.0)):
         made = networks(output=output)
         seen: list[Tensor] = []
-        made.discriminator.layers[0].register_forward_hook(lambda module, inputs, result, seen=seen: seen.append(inputs[0]))  # type: ignore[union-attr,operator]
+        made["discriminator"].layers[0].register_forward_hook(lambda module, inputs, result, seen=seen: seen.append(inputs[0]))  # type: ignore[union-attr,operator]
         images = torch.cat([torch.full((1, 1, 28, 28), value) for value in (-1.0, 0.0, 1.0)])
-        made.discriminator(images, torch.zeros(3, dtype=torch.int64))
+        made["discriminator"](images, torch.zeros(3, dtype=torch.int64))
         assert seen[0][:, 0].tolist() == [lowest, (lowest + 1) / 2, 1.0]
     last = torch.tensor([[-3.0, 0.5]])
-    torch.testing.assert_close(networks(output="sigmoid").generator.layers[-1](last), torch.sigmoid(last) * 2 - 1)  # type: ignore[index,operator]
+    torch.testing.assert_close(networks(output="sigmoid")["generator"].layers[-1](last), torch.sigmoid(last) * 2 - 1)  # type: ignore[index,operator]
 
 
 def test_labels_decide_what_a_conditional_network_says() -> None:
     """Both networks see them, where there are any and unless they are not wanted."""
     for made in (networks(), conditional.build(CGANOptions(dropout=0.0), MNIST)):
-        latents = torch.randn(1, made.latent_dim).expand(2, -1)
-        images = made.generator(latents, torch.tensor([0, 3]))
+        latents = torch.randn(1, made.inputs.dim).expand(2, -1)
+        images = made["generator"](latents, torch.tensor([0, 3]))
         assert (images[0] - images[1]).abs().max() > 1e-4
-        logits = made.discriminator(images[:1].expand(2, -1, -1, -1), torch.tensor([0, 3])).logits
+        logits = made["discriminator"](images[:1].expand(2, -1, -1, -1), torch.tensor([0, 3])).logits
         assert logits[0] != logits[1]
-        assert made.conditional
-    assert not networks(conditional=False).conditional
-    assert not networks(POINTS).conditional
+        assert made.inputs.labels
+    assert not networks(conditional=False).inputs.labels
+    assert not networks(POINTS).inputs.labels
     assert not networks(BuildContext(space=ImageSpace.square(1, 8), num_classes=10, packing=2)).conditional
 
 
@@ -206,11 +206,11 @@ def test_a_discriminator_without_batch_statistics_can_be_penalised() -> None:
     """Trap 2: no batch norm in any of the critics; R1 and WGAN-GP differentiate twice."""
     for name, context in (("wgan-gp-toy", POINTS), ("pacgan-2d", POINTS), ("gan-2014", MNIST)):
         made = published(name, context)
-        assert not [m for m in made.discriminator.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-        images = made.generator(torch.randn(4, made.latent_dim), None).detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(made.discriminator(images, None).logits.sum(), images, create_graph=True)
+        assert not [m for m in made["discriminator"].modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        images = made["generator"](torch.randn(4, made.inputs.dim), None).detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(made["discriminator"](images, None).logits.sum(), images, create_graph=True)
         gradient.square().sum().backward()
-        assert any(p.grad is not None and bool(p.grad.any()) for p in made.discriminator.parameters())
+        assert any(p.grad is not None and bool(p.grad.any()) for p in made["discriminator"].parameters())
 
 
 def test_weights_are_drawn_as_the_sources_draw_them() -> None:
@@ -221,39 +221,39 @@ def test_weights_are_drawn_as_the_sources_draw_them() -> None:
 
     for name in ("gan-2014", "cgan"):
         made = published(name, MNIST)
-        for network, bound in ((made.generator, 0.05), (made.discriminator, 0.005)):
+        for network, bound in ((made["generator"], 0.05), (made["discriminator"], 0.005)):
             for layer in linears(network):
                 assert 0.9 * bound < layer.weight.abs().max() <= bound
                 assert not layer.bias.any()
     packed = published("pacgan-2d", POINTS)
-    for layer in linears(packed.generator)[1:4] + linears(packed.discriminator)[1:3]:
+    for layer in linears(packed["generator"])[1:4] + linears(packed["discriminator"])[1:3]:
         assert layer.weight.std().item() == pytest.approx(0.02, rel=0.02)
-    toy = linears(published("wgan-gp-toy", POINTS).discriminator)
+    toy = linears(published("wgan-gp-toy", POINTS)["discriminator"])
     assert toy[1].weight.abs().max().item() == pytest.approx((6 / 512) ** 0.5, rel=1e-3)
     assert toy[-1].weight.abs().max().item() == pytest.approx((6 / 513) ** 0.5, rel=0.02)
 
 
 def test_batch_norm_is_where_and_as_the_sources_have_it() -> None:
     """PyTorch-GAN: not behind the first layer, eps 0.8 (trap 3: passed for the momentum); PacGAN: everywhere, statistics by 0.05."""
-    teaching = [m for m in published("mlp-teaching", MNIST).generator.modules() if isinstance(m, NormAct)]
+    teaching = [m for m in published("mlp-teaching", MNIST)["generator"].modules() if isinstance(m, NormAct)]
     assert [(m.num_features, m.eps, m.momentum) for m in teaching] == [(256, 0.8, 0.1), (512, 0.8, 0.1), (1024, 0.8, 0.1)]
-    packed = [m for m in published("pacgan-2d", POINTS).generator.modules() if isinstance(m, NormAct)]
+    packed = [m for m in published("pacgan-2d", POINTS)["generator"].modules() if isinstance(m, NormAct)]
     assert [(m.num_features, m.eps, m.momentum, m.negative_slope) for m in packed] == [(400, 1e-5, 0.05, 0.0)] * 4
-    assert not [m for m in networks().generator.modules() if isinstance(m, nn.BatchNorm2d)]
-    tanh = networks(generator_norm="batch", generator_activation="tanh").generator
+    assert not [m for m in networks()["generator"].modules() if isinstance(m, nn.BatchNorm2d)]
+    tanh = networks(generator_norm="batch", generator_activation="tanh")["generator"]
     assert [type(m) for m in tanh.layers][:3] == [nn.Linear, nn.BatchNorm1d, nn.Tanh]  # type: ignore[union-attr]
 
 
 def test_dropout_is_for_training_and_keeps_the_mean() -> None:
     """2014: 0.8 of the input scaled by 1.25, half of the rest scaled by 2."""
-    discriminator = published("gan-2014", MNIST).discriminator
+    discriminator = published("gan-2014", MNIST)["discriminator"]
     drops = [m.p for m in discriminator.modules() if isinstance(m, nn.Dropout)]
     assert drops == [0.2, 0.5, 0.5]
     images = torch.zeros(4, 1, 28, 28)
     assert not torch.equal(discriminator(images).logits, discriminator(images).logits)
     discriminator.eval()
     assert torch.equal(discriminator(images).logits, discriminator(images).logits)
-    assert not [m for m in networks().discriminator.modules() if isinstance(m, nn.Dropout)]
+    assert not [m for m in networks()["discriminator"].modules() if isinstance(m, nn.Dropout)]
 
 
 def test_the_2014_optimizers_are_pylearn2s() -> None:

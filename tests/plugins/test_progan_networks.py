@@ -30,9 +30,9 @@ def networks(resolution: int = 16, image_channels: int = 3, num_classes: int = 0
 
 def pair(*arguments: Any, **options: Any) -> tuple[Generator, Discriminator]:
     made = networks(*arguments, **options)
-    assert isinstance(made.generator, Generator)
-    assert isinstance(made.discriminator, Discriminator)
-    return made.generator, made.discriminator
+    assert isinstance(made["generator"], Generator)
+    assert isinstance(made["discriminator"], Discriminator)
+    return made["generator"], made["discriminator"]
 
 
 def count(*modules: nn.Module) -> int:
@@ -45,7 +45,7 @@ def published() -> tuple[Generator, Discriminator]:
     options = resolve(MANAGER, "progan-1024", []).config.architecture.options
     with torch.device("meta"):
         made = build(options, BuildContext(space=ImageSpace.square(3, 1024)))  # type: ignore[arg-type]
-    return made.generator, made.discriminator  # type: ignore[return-value]
+    return made["generator"], made["discriminator"]  # type: ignore[return-value]
 
 
 # Parameters by resolution, as print_layers of tkarras/progressive_growing_of_gans lists them: table 2 of the paper has them rounded.
@@ -100,7 +100,7 @@ def test_the_cifar_recipe_has_128_channels_everywhere() -> None:
     options: Any = resolve(MANAGER, "progan-32", []).config.architecture.options
     made = build(options, BuildContext(space=ImageSpace.square(3, 32)))
     assert channel_widths(options, 32) == [128] * 4
-    assert made.latent_dim == 128
+    assert made.inputs.dim == 128
 
 
 @pytest.mark.parametrize(("resolution", "widths"), [(16, [64] * 3), (64, [256] * 5), (256, [512, 512, 512, 512, 256, 128, 64])])
@@ -227,18 +227,18 @@ def test_labels_decide_what_is_made_and_the_discriminator_tells_classes() -> Non
     """Beside z in the generator; K more outputs, and no look at labels, in the discriminator."""
     made = networks(8, num_classes=5)
     z, labels = torch.randn(1, 8).expand(2, -1), torch.tensor([0, 3])
-    images = made.generator(z, labels)
+    images = made["generator"](z, labels)
     assert (images[0] - images[1]).abs().max() > 1e-3
-    judged = made.discriminator(images, labels)
+    judged = made["discriminator"](images, labels)
     assert isinstance(judged, Judgement)
     assert judged.logits.shape == (2,)
     assert judged.class_logits is not None
     assert judged.class_logits.shape == (2, 5)
-    assert torch.equal(judged.logits, made.discriminator(images, labels.flip(0)).logits)
-    assert made.conditional
+    assert torch.equal(judged.logits, made["discriminator"](images, labels.flip(0)).logits)
+    assert made.inputs.labels
     assert [term.name for term in made.terms] == ["class"]
     plain = networks(8, num_classes=5, conditional=False)
-    assert not plain.conditional
+    assert not plain.inputs.labels
     assert plain.terms == ()
     assert networks(8, num_classes=5, class_weight=0.0).terms == ()
 

@@ -44,7 +44,7 @@ def make(
     built_for = BuildContext(space=ImageSpace.square(1, resolution), num_classes=0 if labels is None else int(labels.max()) + 1)
     torch.manual_seed(config.training.seed)
     networks = MANAGER.find(ArchitectureSpec, "progressive").build(config.architecture.options, built_for)
-    for network in (networks.generator, networks.discriminator):
+    for network in (networks["generator"], networks["discriminator"]):
         network.to(memory_format=torch.channels_last).train()
     training = config.training
     context = AlgorithmContext(

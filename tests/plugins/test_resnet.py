@@ -54,13 +54,13 @@ def test_recipes_have_the_parameter_counts_of_their_sources(name: str, generator
     """Summed over the layers of pfnet-research resnet_32.py and snresnet_32.py, and of igul222 gan_cifar_resnet.py."""
     resolved = resolve(MANAGER, name, [])
     made = resolved.architecture.build(resolved.config.architecture.options, BuildContext(space=ImageSpace.square(3, 32), num_classes=10))
-    assert (count(made.generator), count(made.discriminator)) == (generator, discriminator)
+    assert (count(made["generator"]), count(made["discriminator"])) == (generator, discriminator)
 
 
 def test_mimicrys_discriminator_has_one_parameter_more() -> None:
     """kwotsin/mimicry sngan_32.py gives the last layer a bias; pfnet-research does not."""
     shape = BuildContext(space=ImageSpace.square(3, 32))
-    assert count(build(ResNetOptions(generator_width=1), shape).discriminator) == 1_053_825
+    assert count(build(ResNetOptions(generator_width=1), shape)["discriminator"]) == 1_053_825
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,12 @@ def test_the_plans_are_the_published_ones(
 def test_shapes_fit_at_every_resolution(resolution: int, channels: int, shape: str) -> None:
     """Images in [-1, 1] of the dataset's shape, one logit for each, features of the last layer's length."""
     made = networks(resolution, channels, generator_width=2, discriminator_width=2, shape=shape)
-    images = made.generator(torch.randn(3, made.latent_dim), None)
+    images = made["generator"](torch.randn(3, made.inputs.dim), None)
     assert images.shape == (3, channels, resolution, resolution)
     assert images.abs().max() <= 1
-    judged = made.discriminator(images, None)
+    judged = made["discriminator"](images, None)
     assert judged.logits.shape == (3,)
-    assert judged.features.shape == (3, made.discriminator.head.in_features)  # type: ignore[union-attr]
+    assert judged.features.shape == (3, made["discriminator"].head.in_features)  # type: ignore[union-attr]
     assert judged.class_logits is None
 
 
@@ -102,8 +102,8 @@ def test_the_first_samples_are_neither_flat_nor_saturated(options: dict[str, Any
     """At initialisation: a visible spread about a moderate mean (rectified features add up), logits that differ from image to image."""
     made = networks(16, generator_width=64, discriminator_width=64, latent_dim=128, **options)
     with torch.no_grad():
-        images = made.generator(torch.randn(16, 128), None)
-        logits = made.discriminator(images, None).logits
+        images = made["generator"](torch.randn(16, 128), None)
+        logits = made["discriminator"](images, None).logits
     assert abs(images.mean().item()) < 0.5
     assert 0.3 < images.std().item() < 0.8
     assert images[0].sub(images[1]).abs().mean() > 0.2
@@ -115,7 +115,7 @@ def test_weights_are_initialised_as_published() -> None:
     """Glorot uniform, with gain sqrt 2 in the 3x3 convolutions of residual branches; biases 0 (pfnet-research resblocks.py)."""
     made = networks(16, generator_width=64, discriminator_width=64, latent_dim=64, spectral_norm=False)
     gains = {}
-    for name, layer in [*made.generator.named_modules(prefix="g"), *made.discriminator.named_modules(prefix="d")]:
+    for name, layer in [*made["generator"].named_modules(prefix="g"), *made["discriminator"].named_modules(prefix="d")]:
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             fan_in, fan_out = nn.init._calculate_fan_in_and_fan_out(layer.weight)
             gains[name] = layer.weight.abs().max().item() / (6 / (fan_in + fan_out)) ** 0.5
@@ -177,7 +177,7 @@ def assert_agrees(block: nn.Module, ours: Tensor, wanted: Tensor) -> None:
 @pytest.mark.parametrize(("norm", "kind"), [("layer", nn.GroupNorm), ("batch", nn.BatchNorm2d)])
 def test_a_norm_stands_before_each_relu_behind_the_first_block(norm: str, kind: type[nn.Module]) -> None:
     """Gulrajani et al. 2017, section 4: layer norm over a whole sample where there is one."""
-    blocks: Any = networks(16, discriminator_norm=norm).discriminator.blocks
+    blocks: Any = networks(16, discriminator_norm=norm)["discriminator"].blocks
     norms = [sum(isinstance(m, kind) for m in block.modules()) for block in blocks]
     assert norms == [0, 2, 2, 2]
     assert all(m.num_groups == 1 for m in blocks.modules() if isinstance(m, nn.GroupNorm))
@@ -185,7 +185,7 @@ def test_a_norm_stands_before_each_relu_behind_the_first_block(norm: str, kind: 
 
 def test_pooling_is_a_sum_or_a_mean() -> None:
     """Trap 5: SNGAN adds the last feature map up, WGAN-GP averages it; 4x4 pixels here."""
-    summing, averaging = (networks(16, pooling=pooling, spectral_norm=False).discriminator for pooling in ("sum", "mean"))
+    summing, averaging = (networks(16, pooling=pooling, spectral_norm=False)["discriminator"] for pooling in ("sum", "mean"))
     images = torch.randn(2, 3, 16, 16)
     torch.testing.assert_close(summing(images).features, 16 * averaging(images).features)
     pooling = {name: resolve(MANAGER, name, []).config.architecture.options.pooling for name in RECIPES}  # type: ignore[attr-defined]
@@ -220,7 +220,7 @@ def test_recipes_train_as_their_sources(name: str) -> None:
 
 def test_the_discriminator_can_be_differentiated_twice() -> None:
     """R1 and WGAN-GP need it, through spectral norm too; in evaluation mode, so that the vectors stand still."""
-    discriminator = networks(8, 1, discriminator_width=2).discriminator.double().eval()
+    discriminator = networks(8, 1, discriminator_width=2)["discriminator"].double().eval()
     x = torch.randn(2, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).requires_grad_()
     # A quadratic on top, because piecewise linear layers alone have no second derivative.
     function: Callable[[Tensor], Tensor] = lambda images: discriminator(images, None).features.square()  # noqa: E731
@@ -233,24 +233,24 @@ def test_the_discriminator_can_be_differentiated_twice() -> None:
 def test_labels_decide_what_a_conditional_network_says() -> None:
     """Through conditional batch norm once its gains differ, and through the projection; unless labels are not wanted."""
     made = networks(16, num_classes=4)
-    assert made.conditional
+    assert made.inputs.labels
     images = torch.randn(1, 3, 16, 16).expand(2, -1, -1, -1)
-    made.discriminator.eval()
-    judged = made.discriminator(images, torch.tensor([0, 3]))
-    embedding = made.discriminator.projection.weight  # type: ignore[union-attr]
+    made["discriminator"].eval()
+    judged = made["discriminator"](images, torch.tensor([0, 3]))
+    embedding = made["discriminator"].projection.weight  # type: ignore[union-attr]
     difference = ((embedding[0] - embedding[3]) * judged.features[0]).sum()  # type: ignore[index, operator]
     torch.testing.assert_close(judged.logits[0] - judged.logits[1], difference)
     assert difference.abs() > 1e-3
     plain = networks(16, num_classes=4, conditional=False)
-    assert not plain.conditional
-    assert plain.discriminator(images, torch.tensor([0, 3])).logits.diff().abs() < 1e-5
-    assert not networks(16).conditional
+    assert not plain.inputs.labels
+    assert plain["discriminator"](images, torch.tensor([0, 3])).logits.diff().abs() < 1e-5
+    assert not networks(16).inputs.labels
 
 
 def test_the_classifier_head_comes_with_its_loss() -> None:
     """AC-GAN: class logits beside logits that do not look at labels, and the term with the options' weights."""
     made = networks(16, num_classes=4, label_head="classifier", class_weight=2.0, generator_class_weight=0.5)
-    judged = made.discriminator(torch.randn(3, 3, 16, 16), torch.tensor([0, 1, 2]))
+    judged = made["discriminator"](torch.randn(3, 3, 16, 16), torch.tensor([0, 1, 2]))
     assert judged.class_logits.shape == (3, 4)
     (term,) = made.terms
     seen = Seen(fake=judged, real=judged, fake_labels=torch.tensor([3, 3, 3]), real_labels=torch.tensor([0, 1, 2]))
@@ -272,8 +272,8 @@ def test_the_class_loss_leaves_out_what_has_no_weight() -> None:
 def test_a_packed_discriminator_judges_images_behind_one_another() -> None:
     """PacGAN: twice the channels in, the generator as it was."""
     made = networks(16, 3, packing=2)
-    assert made.generator(torch.randn(2, 16)).shape == (2, 3, 16, 16)
-    assert made.discriminator(torch.randn(2, 6, 16, 16)).logits.shape == (2,)
+    assert made["generator"](torch.randn(2, 16)).shape == (2, 3, 16, 16)
+    assert made["discriminator"](torch.randn(2, 6, 16, 16)).logits.shape == (2,)
 
 
 def test_conditional_without_labels_is_refused() -> None:

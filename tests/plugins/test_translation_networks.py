@@ -43,8 +43,8 @@ def count(module: nn.Module) -> int:
 def test_cyclegan_at_256_has_the_sources_parameter_counts() -> None:
     """11.378 M for resnet_9blocks and 2.765 M for the 70x70 discriminator, as users of junyanz/pytorch-CycleGAN-and-pix2pix report."""
     made = cycle(256, width=64, discriminator_width=64)
-    assert (count(made.generator), count(made.discriminator)) == (11_378_179, 2_764_737)
-    assert [count(made.extra[f"backward_{name}"]) for name in ("generator", "discriminator")] == [11_378_179, 2_764_737]
+    assert (count(made["generator"]), count(made["discriminator"])) == (11_378_179, 2_764_737)
+    assert [count(made[f"backward_{name}"]) for name in ("generator", "discriminator")] == [11_378_179, 2_764_737]
 
 
 @pytest.mark.parametrize(
@@ -58,14 +58,14 @@ def test_cyclegan_at_256_has_the_sources_parameter_counts() -> None:
 def test_pix2pix_has_the_sources_parameter_counts(resolution: int, channels: int, patch_layers: int, expected: tuple[int, int]) -> None:
     """junyanz/pytorch-CycleGAN-and-pix2pix, unet_256 and the same with six levels, n_layers_D 3 and 2."""
     made = paired(resolution, 2 * channels, task="pairs", width=64, discriminator_width=64, patch_layers=patch_layers)
-    assert (count(made.generator), count(made.discriminator)) == expected
+    assert (count(made["generator"]), count(made["discriminator"])) == expected
 
 
 def test_an_inpainter_has_one_more_input_channel() -> None:
     """The plane that says what is hidden: one more filter plane in the first layer of both networks."""
     made, plain = paired(32, 3), paired(32, 6, task="pairs")
-    assert count(made.generator) - count(plain.generator) == 4 * 4 * 4
-    assert count(made.discriminator) - count(plain.discriminator) == 4 * 4 * 4
+    assert count(made["generator"]) - count(plain["generator"]) == 4 * 4 * 4
+    assert count(made["discriminator"]) - count(plain["discriminator"]) == 4 * 4 * 4
 
 
 @pytest.mark.parametrize("resolution", [r for r in RESOLUTIONS if r <= 256])
@@ -75,14 +75,14 @@ def test_shapes_fit_at_every_resolution(resolution: int, channels: int) -> None:
     options = {"width": 2, "discriminator_width": 2}
     images = torch.rand(2, channels, resolution, resolution) * 2 - 1
     made = cycle(resolution, channels, **options)
-    translated = made.generator(images, None)
+    translated = made["generator"](images, None)
     assert translated.shape == images.shape
     assert translated.abs().max() <= 1
-    assert made.discriminator(translated, None).shape[:2] == (2, 1)
+    assert made["discriminator"](translated, None).shape[:2] == (2, 1)
     made = paired(resolution, channels, **options)
     inputs = torch.cat([images, torch.zeros(2, 1, resolution, resolution)], dim=1)
-    assert made.generator(inputs, None).shape == images.shape
-    assert made.discriminator(torch.cat([inputs, images], dim=1), None).ndim == 2
+    assert made["generator"](inputs, None).shape == images.shape
+    assert made["discriminator"](torch.cat([inputs, images], dim=1), None).ndim == 2
 
 
 @pytest.mark.parametrize(("layers", "pixels"), [(1, 16), (2, 34), (3, 70)])
@@ -106,7 +106,7 @@ def test_the_first_translations_are_neither_flat_nor_saturated() -> None:
     images = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(1)) * 2 - 1
     made = cycle(64, width=32, discriminator_width=32)
     with torch.no_grad():
-        translated, logits = made.generator(images), made.discriminator(images)
+        translated, logits = made["generator"](images), made["discriminator"](images)
     assert abs(translated.mean().item()) < 0.2
     assert 0.05 < translated.std().item() < 0.7
     assert logits.abs().max() < 3
@@ -116,7 +116,7 @@ def test_the_first_translations_are_neither_flat_nor_saturated() -> None:
 def test_weights_are_initialised_as_published() -> None:
     """Convolutions N(0, 0.02), batch-norm gains N(1, 0.02), biases 0 (networks.py init_weights)."""
     for made in (cycle(64, width=32, discriminator_width=32), paired(64, width=32, discriminator_width=32)):
-        for module in [*made.generator.modules(), *made.discriminator.modules()]:
+        for module in [*made["generator"].modules(), *made["discriminator"].modules()]:
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)) and module.weight.numel() > 5000:
                 assert module.weight.std().item() == pytest.approx(0.02, rel=0.05)
             if isinstance(module, nn.BatchNorm2d):
@@ -199,13 +199,13 @@ def test_the_depth_goes_by_the_resolution() -> None:
     """Eight halvings at 256 (unet_256), seven at 128 (unet_128), and down to an odd size elsewhere."""
     assert [num_levels(r) for r in (8, 16, 28, 32, 96, 128, 256, 1024)] == [3, 4, 2, 5, 5, 7, 8, 8]
     assert [list(dropout_levels(n)) for n in (8, 7, 6, 4, 3, 2)] == [[4, 5, 6], [4, 5], [4], [2], [1], []]
-    dropping = [len([m for m in paired(r).generator.modules() if isinstance(m, nn.Dropout)]) for r in (16, 256)]
+    dropping = [len([m for m in paired(r)["generator"].modules() if isinstance(m, nn.Dropout)]) for r in (16, 256)]
     assert dropping == [1, 3]
 
 
 def test_dropout_is_the_generators_noise_in_training_alone() -> None:
     """Two passes differ in training; an evaluated image depends on its input alone."""
-    net = paired(16, 1).generator
+    net = paired(16, 1)["generator"]
     x = torch.randn(2, 2, 16, 16)
     x[:, 1] = 1
     assert not torch.equal(net(x), net(x))

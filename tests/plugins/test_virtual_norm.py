@@ -25,8 +25,8 @@ def virtual(num_classes: int = 0, packing: int = 1, **options: Any) -> Networks:
     shape = BuildContext(space=ImageSpace.square(1, 16), num_classes=num_classes, packing=packing)
     made = build(DCGANOptions(**{**NARROW, **VIRTUAL, **options}), shape)
     labels = torch.arange(6) % num_classes if num_classes else None
-    made.generator.set_reference(torch.randn(6, 6), labels)
-    made.discriminator.set_reference(torch.randn(5, packing, 16, 16), None if labels is None else labels[:5])
+    made["generator"].set_reference(torch.randn(6, 6), labels)
+    made["discriminator"].set_reference(torch.randn(5, packing, 16, 16), None if labels is None else labels[:5])
     return made
 
 
@@ -94,12 +94,12 @@ def test_no_sample_of_a_network_depends_on_another(options: dict[str, Any]) -> N
     """Nor on how many there are: alone, each has the images and logits that it has in a batch."""
     made = virtual(**options)
     latents = torch.randn(4, 6)
-    images = made.generator(latents)
-    judged = made.discriminator(images)
+    images = made["generator"](latents)
+    judged = made["discriminator"](images)
     assert (images.shape, judged.logits.shape) == ((4, 1, 16, 16), (4,))
     for i in range(4):
-        torch.testing.assert_close(made.generator(latents[i : i + 1]), images[i : i + 1], rtol=1e-4, atol=1e-5)
-        alone = made.discriminator(images[i : i + 1])
+        torch.testing.assert_close(made["generator"](latents[i : i + 1]), images[i : i + 1], rtol=1e-4, atol=1e-5)
+        alone = made["discriminator"](images[i : i + 1])
         torch.testing.assert_close(alone.logits, judged.logits[i : i + 1], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(alone.features, judged.features[i : i + 1], rtol=1e-4, atol=1e-5)
 
@@ -108,10 +108,10 @@ def test_evaluation_is_training() -> None:
     """There are no running statistics: the reference goes through the weights of the moment."""
     made = virtual()
     latents = torch.randn(3, 6)
-    trained = made.generator(latents)
-    assert torch.equal(made.generator.eval()(latents), trained)
-    assert list(made.generator.state_dict()).count("reference") == 1
-    assert not any("running" in name for name in made.generator.state_dict())
+    trained = made["generator"](latents)
+    assert torch.equal(made["generator"].eval()(latents), trained)
+    assert list(made["generator"].state_dict()).count("reference") == 1
+    assert not any("running" in name for name in made["generator"].state_dict())
 
 
 @torch.no_grad()
@@ -119,13 +119,13 @@ def test_the_reference_decides() -> None:
     """Another one gives other images and logits, and a copy of the network has its own."""
     made = virtual()
     latents, real = torch.randn(3, 6), torch.randn(3, 1, 16, 16)
-    generator = made.generator
+    generator = made["generator"]
     copied = copy.deepcopy(generator)
-    before, logits = generator(latents), made.discriminator(real).logits
+    before, logits = generator(latents), made["discriminator"](real).logits
     generator.set_reference(torch.randn(6, 6) + 1, None)
-    made.discriminator.set_reference(torch.randn(5, 1, 16, 16) * 3, None)
+    made["discriminator"].set_reference(torch.randn(5, 1, 16, 16) * 3, None)
     assert float((generator(latents) - before).abs().max()) > 1e-3
-    assert float((made.discriminator(real).logits - logits).abs().max()) > 1e-4
+    assert float((made["discriminator"](real).logits - logits).abs().max()) > 1e-4
     assert torch.equal(copied(latents), before)
 
 
@@ -133,33 +133,33 @@ def test_labels_go_with_the_reference() -> None:
     """Each image of the reference has its own class, and packs have as many channels as they have images."""
     made = virtual(num_classes=3)
     latents, labels = torch.randn(2, 6), torch.tensor([0, 2])
-    images = made.generator(latents, labels)
+    images = made["generator"](latents, labels)
     assert images.shape == (2, 1, 16, 16)
-    assert made.discriminator(images, labels).logits.shape == (2,)
-    assert torch.equal(made.generator.reference_labels, torch.arange(6) % 3)
-    other = copy.deepcopy(made.generator)
+    assert made["discriminator"](images, labels).logits.shape == (2,)
+    assert torch.equal(made["generator"].reference_labels, torch.arange(6) % 3)
+    other = copy.deepcopy(made["generator"])
     other.set_reference(other.reference, torch.zeros(6, dtype=torch.int64))
     assert not torch.equal(other(latents, labels), images)
-    packed = virtual(packing=2).discriminator(torch.randn(3, 2, 16, 16))
+    packed = virtual(packing=2)["discriminator"](torch.randn(3, 2, 16, 16))
     assert packed.logits.shape == (3,)
 
 
 def test_only_virtual_networks_want_a_reference() -> None:
     """What wants none is not given one, and has none in its checkpoints."""
     made = build(DCGANOptions(**NARROW, generator_norm="virtual"), BuildContext(space=ImageSpace.square(1, 16)))
-    assert made.generator.set_reference is not None
-    assert made.discriminator.set_reference is None
-    assert not any("reference" in name for name in made.discriminator.state_dict())
+    assert made["generator"].set_reference is not None
+    assert made["discriminator"].set_reference is None
+    assert not any("reference" in name for name in made["discriminator"].state_dict())
 
 
 def test_training_without_a_reference_is_refused() -> None:
     """Trying out shapes is not: in evaluation mode each sample has its own statistics until then."""
     made = build(DCGANOptions(**NARROW, **VIRTUAL), BuildContext(space=ImageSpace.square(1, 16)))
     with pytest.raises(RuntimeError, match="virtual batch norm has no reference batch: call the network's set_reference before training"):
-        made.generator(torch.randn(2, 6))
-    images = made.generator.eval()(torch.randn(2, 6))
+        made["generator"](torch.randn(2, 6))
+    images = made["generator"].eval()(torch.randn(2, 6))
     assert images.shape == (2, 1, 16, 16)
-    assert torch.isfinite(made.discriminator.eval()(images).logits).all()
+    assert torch.isfinite(made["discriminator"].eval()(images).logits).all()
 
 
 def test_norms_are_where_batch_norm_is() -> None:
@@ -167,7 +167,7 @@ def test_norms_are_where_batch_norm_is() -> None:
     shape = BuildContext(space=ImageSpace.square(3, 64))
     batch, made = build(DCGANOptions(), shape), build(DCGANOptions(**VIRTUAL), shape)
     for network in ("generator", "discriminator"):
-        theirs, ours = getattr(batch, network), getattr(made, network)
+        theirs, ours = batch[network], made[network]
         norms = [m for m in ours.modules() if isinstance(m, VirtualNorm)]
         assert [len(n.weight) for n in norms] == [m.num_features for m in theirs.modules() if isinstance(m, nn.BatchNorm2d)]
         assert [p.shape for p in ours.parameters()] == [p.shape for p in theirs.parameters()]
@@ -181,7 +181,7 @@ def test_norms_are_where_batch_norm_is() -> None:
 def test_a_penalty_on_single_samples_reaches_every_weight() -> None:
     """The discriminator can be differentiated twice, and a sample's gradient is of its own logit alone."""
     made = virtual(discriminator_width=2)
-    discriminator = made.discriminator.double()
+    discriminator = made["discriminator"].double()
     x = torch.randn(3, 1, 16, 16, dtype=torch.float64, requires_grad=True)
     logits = discriminator(x).logits
     (of_first,) = torch.autograd.grad(logits[0], x, retain_graph=True)

@@ -42,34 +42,34 @@ def test_wgan_gp_conv_has_the_parameter_counts_of_its_layer_table() -> None:
     made = published("wgan-gp-conv", 32)
     features = 4 * 4 * 512
     up = 25 * (512 * 256 + 256 * 128 + 128 * 3) + 256 + 128 + 3
-    assert count(made.generator) == 128 * features + features + 2 * (features + 256 + 128) + up
-    assert count(made.discriminator) == 25 * (3 * 128 + 128 * 256 + 256 * 512) + 128 + 256 + 512 + features + 1
+    assert count(made["generator"]) == 128 * features + features + 2 * (features + 256 + 128) + up
+    assert count(made["discriminator"]) == 25 * (3 * 128 + 128 * 256 + 256 * 512) + 128 + 256 + 512 + features + 1
 
 
 def test_wgan_has_pytorch_examples_parameter_counts() -> None:
     """martinarjovsky/WassersteinGAN models/dcgan.py has the layers of pytorch/examples without the sigmoid, batch norm included."""
     made = published("wgan", 64)
-    assert (count(made.generator), count(made.discriminator)) == (3_576_704, 2_765_568)
+    assert (count(made["generator"]), count(made["discriminator"])) == (3_576_704, 2_765_568)
 
 
 @pytest.mark.parametrize(("resolution", "channels"), [(8, 1), (16, 3), (32, 1), (64, 3)])
 def test_shapes_fit_at_every_resolution(resolution: int, channels: int) -> None:
     """Images in [-1, 1] of the dataset's context, one logit for each, or for each pack."""
     made = networks(resolution, channels, generator_width=2, discriminator_width=2)
-    images = made.generator(torch.randn(4, made.latent_dim), None)
+    images = made["generator"](torch.randn(4, made.inputs.dim), None)
     assert images.shape == (4, channels, resolution, resolution)
     assert images.abs().max() <= 1
-    assert made.discriminator(images, None).shape == (4,)
+    assert made["discriminator"](images, None).shape == (4,)
     packed = networks(resolution, channels, packing=2, generator_width=2, discriminator_width=2)
-    assert packed.discriminator(images.view(2, 2 * channels, resolution, resolution), None).shape == (2,)
+    assert packed["discriminator"](images.view(2, 2 * channels, resolution, resolution), None).shape == (2,)
 
 
 def test_the_first_samples_are_neither_flat_nor_saturated() -> None:
     """At initialisation: zero mean, a visible spread, logits of moderate size that differ from image to image."""
     made = networks(32, generator_width=32, discriminator_width=32, latent_dim=128)
     with torch.no_grad():
-        images = made.generator(torch.randn(16, 128), None)
-        logits = made.discriminator(images, None)
+        images = made["generator"](torch.randn(16, 128), None)
+        logits = made["discriminator"](images, None)
     assert abs(images.mean().item()) < 0.15
     assert 0.3 < images.std().item() < 0.8
     assert logits.abs().max() < 5
@@ -79,17 +79,17 @@ def test_the_first_samples_are_neither_flat_nor_saturated() -> None:
 def test_weights_are_initialised_as_tflib_does() -> None:
     """Bounds worked out by hand from tflib's fans, which count what a stride leaves: 8 to 16 channels, 5x5, stride 2."""
     made = networks(16)
-    strided, transposed = made.discriminator.layers[1], made.generator.layers[0]  # type: ignore[index]
-    linear = made.generator.input[0]  # type: ignore[index]
+    strided, transposed = made["discriminator"].layers[1], made["generator"].layers[0]  # type: ignore[index]
+    linear = made["generator"].input[0]  # type: ignore[index]
     assert strided.weight.abs().max().item() == pytest.approx((12 / (25 * (8 + 16 / 4))) ** 0.5, rel=0.01)
     assert transposed.weight.abs().max().item() == pytest.approx((12 / (25 * (16 / 4 + 8))) ** 0.5, rel=0.01)
     assert linear.weight.abs().max().item() == pytest.approx((6 / (16 + 256)) ** 0.5, rel=0.01)
-    assert not any(p.any() for n in (made.generator, made.discriminator) for k, p in n.named_parameters() if k == "bias")
+    assert not any(p.any() for n in (made["generator"], made["discriminator"]) for k, p in n.named_parameters() if k == "bias")
 
 
 def test_the_critic_has_no_norm() -> None:
     """Trap 2: each logit depends on its own image alone."""
-    critic = networks(16).discriminator
+    critic = networks(16)["discriminator"]
     images = torch.randn(3, 3, 16, 16)
     torch.testing.assert_close(critic(images)[:1], critic(images[:1]))
     assert not [m for m in critic.modules() if isinstance(m, nn.BatchNorm2d)]

@@ -155,12 +155,12 @@ def test_compiled_steps_are_the_eager_ones_where_they_are_claimed(name: str) -> 
 def test_the_evaluated_generator_makes_sane_images_at_initialisation(name: str) -> None:
     """Of the shape that they are compared in, near [-1, 1] (ProGAN has no tanh), not all alike."""
     made = materials(name)
-    generator, networks, translation = made.algorithm.evaluated_generator(), made.networks, made.networks.translation
+    generator, networks, translation = made.algorithm.evaluated_generator(), made.networks, made.networks.inputs
     reference = made.dataset if translation is None else translation.reference(made.dataset)
     random = torch.Generator().manual_seed(0)
-    labels = torch.arange(6) % reference.num_classes if networks.conditional else None
+    labels = torch.arange(6) % reference.num_classes if networks.inputs.labels else None
     if translation is None:
-        inputs = torch.rand(6, networks.latent_dim, generator=random) * 2 - 1
+        inputs = torch.rand(6, networks.inputs.dim, generator=random) * 2 - 1
     else:
         inputs = translation.inputs(made.dataset, 6, random)
     with torch.inference_mode():

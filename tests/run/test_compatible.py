@@ -12,6 +12,7 @@ from ganbench.config.resolve import resolve
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.compatible import refusals, what_couples
 from ganbench.spec import ArchitectureSpec
+from ganbench.training.inputs import Latents
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Judgement, Objective
 
@@ -37,7 +38,7 @@ class Penalty:
 def reasons(discriminator: nn.Module, *, by_sample: bool = True) -> list[str]:
     """Return why a penalty is refused with a discriminator."""
     objective = Objective(discriminator_loss=lambda r, f: r, generator_loss=lambda f: f, penalties=(Penalty(by_sample),))
-    networks = Networks(generator=nn.Identity(), discriminator=discriminator, latent_dim=1)
+    networks = Networks(modules={"generator": nn.Identity(), "discriminator": discriminator}, inputs=Latents(1))
     spec = ArchitectureSpec(name="thing", summary="", factory="a:b")
     return [r.reason for r in refusals(resolve(MANAGER, "dcgan", []).config, spec, networks, objective, Judgement(torch.zeros(2)))]
 

@@ -14,8 +14,7 @@ from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory
 from ganbench.run.lifecycle import Run
 from ganbench.run.plan import plan_run
-from ganbench.training.networks import Networks
-from ganbench.training.sampling import SampleStream
+from ganbench.training.inputs import Latents, SampleStream
 from ganbench_spaces.grid import read_grid
 from ganbench_spaces.points import PointSpace
 
@@ -122,10 +121,9 @@ def test_samples_of_points_are_not_quantised() -> None:
         def forward(self, latents: torch.Tensor, labels: None) -> torch.Tensor:
             return latents * 1e6
 
-    networks = Networks(generator=Far(), discriminator=torch.nn.Identity(), latent_dim=2)
-    stream = SampleStream(Far(), networks, count=9, seed=0, purpose="grid", space=PointSpace(), device=torch.device("cpu"))
+    stream = SampleStream(Far(), Latents(2), count=9, seed=0, purpose="grid", space=PointSpace(), device=torch.device("cpu"))
     assert stream(0, 9).dtype == torch.float32
     assert stream(0, 9).abs().max() > 1e5
-    stream._latents[3] = torch.inf
+    stream._inputs[3] = torch.inf
     with pytest.raises(Diverged, match="the generated points hold NaN or Inf"):
         stream(0, 9)

@@ -32,7 +32,7 @@ def test_the_record_is_consistent(trained: Callable[..., Any]) -> None:
     assert record.seed == record.config["training.seed"] == 7
     assert record.work.samples_seen == record.evaluations[-1].samples_seen == 240
     assert record.work.generator_steps == 10
-    assert record.work.generator_parameters == sum(p.numel() for p in run.materials.networks.generator.parameters())
+    assert record.work.generator_parameters == sum(p.numel() for p in run.materials.networks["generator"].parameters())
     assert record.dataset_hash == run.materials.dataset.train.content_hash
     assert [key.digest for key in record.keys.evaluation] == [v.evaluation_key for v in record.evaluations[-1].values]
     parts = [getattr(record.timing, f.name) for f in dataclasses.fields(record.timing) if f.name != "wall_seconds"]
@@ -127,7 +127,7 @@ import random
 import numpy as np
 import torch
 from torch import nn
-from ganbench import Networks
+from ganbench import Latents, Networks
 
 class Generator(nn.Linear):
     def forward(self, latents, labels):
@@ -139,7 +139,7 @@ class Discriminator(nn.Linear):
         return logits * (1 + random.random() + np.random.rand() + np.random.randn())
 
 def Random(options, shape):
-    return Networks(generator=Generator(4, 64), discriminator=Discriminator(64, 1), latent_dim=4)
+    return Networks(modules={"generator": Generator(4, 64), "discriminator": Discriminator(64, 1)}, inputs=Latents(4))
 """
 
 
@@ -228,7 +228,7 @@ def test_bf16_runs_the_networks_in_bf16_and_keeps_the_weights(trained: Callable[
     """Autocast: other bits, the same types in the checkpoint, and the software key says so."""
     full, half = trained(NO_EVALUATION), trained(NO_EVALUATION | {"training.precision": "bf16"})
     assert half.record.work.trajectory_hash != full.record.work.trajectory_hash
-    assert {p.dtype for p in half.materials.networks.generator.parameters()} == {torch.float32}
+    assert {p.dtype for p in half.materials.networks["generator"].parameters()} == {torch.float32}
     assert dict(half.record.keys.software.fields)["precision"] == "bf16"
 
 

@@ -104,8 +104,8 @@ def test_a_schedule_moves_the_optimizers_own_tensor(kind: Any, schedule: Any, st
     rate = LearningRate(config, optimizer, total_kimg=100)
     tensor = optimizer.param_groups[0]["lr"]
     assert isinstance(tensor, torch.Tensor)
-    for images_seen, factor in expected.items():
-        rate.set_progress(images_seen)
+    for samples_seen, factor in expected.items():
+        rate.set_progress(samples_seen)
         assert optimizer.param_groups[0]["lr"] is tensor
         assert tensor.item() == pytest.approx(0.02 * factor, rel=1e-6, abs=1e-9)
 
@@ -117,8 +117,8 @@ def test_a_scheduled_rate_is_the_rate_of_the_step() -> None:
     optimizer = build_optimizer(config, [weight], CPU)
     rate = LearningRate(config, optimizer, total_kimg=1)
     moved = []
-    for images_seen in (0, 500, 1000):
-        rate.set_progress(images_seen)
+    for samples_seen in (0, 500, 1000):
+        rate.set_progress(samples_seen)
         weight.grad = torch.ones(1)
         before = weight.item()
         optimizer.step()
@@ -147,8 +147,8 @@ def test_momentum_rises_in_the_optimizers_own_tensor() -> None:
     optimizer = build_optimizer(config, [nn.Parameter(torch.zeros(1))], CPU)
     rate = LearningRate(config, optimizer, total_kimg=100)
     tensor = optimizer.param_groups[0]["momentum"]
-    for images_seen, expected in {0: 0.5, 5_000: 0.6, 10_000: 0.7, 90_000: 0.7}.items():
-        rate.set_progress(images_seen)
+    for samples_seen, expected in {0: 0.5, 5_000: 0.6, 10_000: 0.7, 90_000: 0.7}.items():
+        rate.set_progress(samples_seen)
         assert optimizer.param_groups[0]["momentum"] is tensor
         assert tensor.item() == pytest.approx(expected)
     at_once = OptimizerConfig(kind="sgd", momentum=0.5, final_momentum=0.7)
@@ -162,8 +162,8 @@ def test_a_falling_rate_slows_new_steps_only() -> None:
     optimizer = build_optimizer(config, [weight], CPU)
     rate = LearningRate(config, optimizer, total_kimg=1)
     path = []
-    for images_seen in (0, 1000, 1000):
-        rate.set_progress(images_seen)
+    for samples_seen in (0, 1000, 1000):
+        rate.set_progress(samples_seen)
         weight.grad = torch.ones(1)
         optimizer.step()
         path.append(weight.item())

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganbench.training.networks import Networks
-from ganbench.training.sampling import SampleStream, grid_labels
+from ganbench.training.inputs import Latents, SampleStream, grid_labels
 from ganbench_spaces.images import ImageSpace
 
 
@@ -21,9 +20,8 @@ class Echo(nn.Module):
 
 def samples(conditional: bool = False, generator: nn.Module | None = None, **arguments: object) -> SampleStream:
     generator = generator or Echo()
-    networks = Networks(generator=generator, discriminator=nn.Identity(), latent_dim=5, conditional=conditional)
     given = {"count": 40, "seed": 0, "purpose": "evaluation", "space": ImageSpace(1, 6, 1), "device": torch.device("cpu"), **arguments}
-    return SampleStream(generator, networks, **given)  # type: ignore[arg-type]
+    return SampleStream(generator, Latents(5, labels=conditional), **given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("batch", [1, 7, 40])

@@ -19,7 +19,8 @@ from ganbench.run.compatible import check_pair
 from ganbench.spec import ArchitectureSpec
 from ganbench.training.adversarial import AdversarialAlgorithm
 from ganbench.training.algorithm import AlgorithmContext
-from ganbench.training.networks import Networks, draw_latents
+from ganbench.training.inputs import Latents
+from ganbench.training.networks import Networks
 from ganbench.training.objective import Judgement, Objective, Seen, boosted_steps, pack, steps_before
 from ganbench_spaces.images import image_source
 
@@ -88,7 +89,7 @@ def losses(**settings: Any) -> Objective:
 
 def make(objective: Objective, networks: Networks | None = None, augment: Any = None, **settings: Any) -> AdversarialAlgorithm:
     torch.manual_seed(0)
-    networks = networks or Networks(generator=Draw(), discriminator=Judge(), latent_dim=3)
+    networks = networks or Networks(modules={"generator": Draw(), "discriminator": Judge()}, inputs=Latents(3))
     chosen = {"training.batch_size": BATCH, "training.total_kimg": 0.4, "training.channels_last": False, **settings}
     config = resolve(MANAGER, "dcgan", [Layer(origin="test", settings=chosen)]).config
     pixels = torch.randint(0, 256, (40, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
@@ -124,7 +125,7 @@ def real_batches(count: int) -> list[Tensor]:
 def test_a_term_sees_both_judgements_with_their_labels_and_is_added(conditional: bool) -> None:
     """In the discriminator's update; the generator's has the generated batch alone unless the term needs the real one."""
     term = Recorder()
-    networks = Networks(generator=Draw(), discriminator=Judge(), latent_dim=3, conditional=conditional, terms=(term,))
+    networks = Networks(modules={"generator": Draw(), "discriminator": Judge()}, inputs=Latents(3, labels=conditional), terms=(term,))
     algorithm = make(losses(), networks)
     train(algorithm, 1)
     (first, seen), (second, later) = term.seen
@@ -182,7 +183,7 @@ def test_an_augmentation_is_applied_to_all_that_the_discriminator_sees() -> None
 
 def test_packs_hold_neighbours_of_a_batch_one_behind_the_other() -> None:
     """Lin et al. 2018: m images as channels; the batch is m times shorter for the discriminator."""
-    networks = Networks(generator=Draw(), discriminator=Judge(2), latent_dim=3)
+    networks = Networks(modules={"generator": Draw(), "discriminator": Judge(2)}, inputs=Latents(3))
     algorithm = make(losses(), networks, **{"training.packing": 2})
     train(algorithm, 1)
     batch = real_batches(1)[0]
@@ -247,7 +248,9 @@ def test_a_weight_term_pulls_its_network_and_is_saved_with_the_run() -> None:
 
 def test_a_network_that_wants_a_reference_gets_one_fixed_batch() -> None:
     """Latents for the generator, in its average too; the same for the same seed."""
-    first, second = (make(losses(), Networks(generator=Draw(True), discriminator=Judge(), latent_dim=3)) for _ in range(2))
+    first, second = (
+        make(losses(), Networks(modules={"generator": Draw(True), "discriminator": Judge()}, inputs=Latents(3))) for _ in range(2)
+    )
     reference = weights(first)["generator.reference"]
     assert float(reference.std()) > 0.5
     assert torch.equal(reference, weights(first)["generator_ema.reference"])
@@ -269,15 +272,13 @@ def test_the_boost_gives_the_first_25_iterations_and_every_500th_more_steps() ->
 
 def test_latents_are_drawn_as_the_networks_say() -> None:
     """N(0, 1), U(-1, 1), and normal ones truncated by drawing again."""
-    normal, uniform = (
-        Networks(generator=nn.Identity(), discriminator=nn.Identity(), latent_dim=50, latents=kind) for kind in ("normal", "uniform")
-    )
+    normal, uniform = Latents(50), Latents(50, "uniform")
     random = torch.Generator().manual_seed(0)
-    assert float(draw_latents(normal, 400, random).std()) == pytest.approx(1, abs=0.02)
-    flat = draw_latents(uniform, 400, random)
+    assert float(normal.draw(400, random).std()) == pytest.approx(1, abs=0.02)
+    flat = uniform.draw(400, random)
     assert float(flat.abs().max()) <= 1
     assert float(flat.std()) == pytest.approx(3**-0.5, abs=0.01)
-    short = draw_latents(normal, 400, random, truncation=0.5)
+    short = normal.draw(400, random, truncation=0.5)
     assert float(short.abs().max()) <= 0.5
     assert float(short.std()) > 0.25
 
@@ -286,7 +287,7 @@ COUPLED = nn.Sequential(nn.BatchNorm2d(1))
 
 
 @pytest.mark.parametrize(
-    ("spec", "networks", "settings", "objective", "judged", "message"),
+    ("spec", "inputs", "settings", "objective", "judged", "message"),
     [
         ({"losses": ("hinge",)}, {}, {}, {}, {}, "thing is not trained with the loss 'logistic' (it is with hinge)"),
         ({}, {}, {}, {"needs_features": True}, {}, "looks at the discriminator's features, and thing shows none"),
@@ -299,10 +300,10 @@ COUPLED = nn.Sequential(nn.BatchNorm2d(1))
             "training.generator_batch_factor makes unequal batches",
         ),
         ({}, {}, {"training.packing": 2}, {}, {}, "the discriminator of thing judges one image at a time"),
-        ({"packing": True}, {"conditional": True}, {"training.packing": 2}, {}, {}, "a pack of images of several classes has no label"),
+        ({"packing": True}, {"labels": True}, {"training.packing": 2}, {}, {}, "a pack of images of several classes has no label"),
         (
             {},
-            {"latents": "uniform"},
+            {"distribution": "uniform"},
             {"evaluation.truncation": 0.5},
             {},
             {},
@@ -313,7 +314,7 @@ COUPLED = nn.Sequential(nn.BatchNorm2d(1))
 @pytest.mark.parametrize("force", [False, True])
 def test_what_cannot_work_is_refused_even_with_force(
     spec: dict[str, Any],
-    networks: dict[str, Any],
+    inputs: dict[str, Any],
     settings: dict[str, Any],
     objective: dict[str, Any],
     judged: dict[str, Any],
@@ -322,7 +323,7 @@ def test_what_cannot_work_is_refused_even_with_force(
 ) -> None:
     """One line each, before anything is trained."""
     config = resolve(MANAGER, "dcgan", [Layer(origin="test", settings={**settings, "training.force": force})]).config
-    made = Networks(generator=Draw(), discriminator=Judge(), latent_dim=3, **networks)
+    made = Networks(modules={"generator": Draw(), "discriminator": Judge()}, inputs=Latents(3, **inputs))
     of = ArchitectureSpec(name="thing", summary="", factory="a:b", **spec)
     with pytest.raises(ConfigError) as caught:
         check_pair(config, of, made, losses(**objective), Judgement(torch.zeros(2), **judged))
@@ -339,7 +340,7 @@ class Independent:
 
 def test_what_makes_no_sense_is_refused_unless_forced() -> None:
     """Trap 2: batch norm under a penalty on single samples; forced, the reason is returned for the record."""
-    made = Networks(generator=Draw(), discriminator=COUPLED, latent_dim=3)
+    made = Networks(modules={"generator": Draw(), "discriminator": COUPLED}, inputs=Latents(3))
     of = ArchitectureSpec(name="thing", summary="", factory="a:b")
     for force in (False, True):
         config = resolve(MANAGER, "dcgan", [Layer(origin="test", settings={"training.force": force})]).config

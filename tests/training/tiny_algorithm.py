@@ -34,7 +34,7 @@ def make(
     torch.manual_seed(config.training.seed)
     networks = MANAGER.find(ArchitectureSpec, "dcgan").build(config.architecture.options, built_for)
     layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
-    for network in (networks.generator, networks.discriminator):
+    for network in networks.modules.values():
         network.to(device=device, memory_format=layout).train()  # type: ignore[call-overload]
     training = config.training
     sampler = make_sampler(source, batch_size=BATCH, seed=training.seed, device=device, channels_last=training.channels_last)

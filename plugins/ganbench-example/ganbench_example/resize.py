@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from ganbench import BuildContext, Networks
+from ganbench import BuildContext, Latents, Networks
 from ganbench_example import ResizeOptions
 from ganbench_spaces.images import square_images
 
@@ -79,4 +79,4 @@ def build(options: ResizeOptions, context: BuildContext) -> Networks:
     images = square_images(context.space)
     generator = Generator(options, images.resolution, images.channels)
     discriminator = Discriminator(options, images.resolution, images.channels)
-    return Networks(generator=generator, discriminator=discriminator, latent_dim=options.latent_dim)
+    return Networks(modules={"generator": generator, "discriminator": discriminator}, inputs=Latents(options.latent_dim))

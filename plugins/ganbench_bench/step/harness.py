@@ -56,7 +56,7 @@ class Harness:
             run = Run(planned, manager)
             self.materials: Materials = run.materials
             self.device = self.materials.device
-            networks = self.materials.networks.generator, self.materials.networks.discriminator
+            networks = self.materials.networks["generator"], self.materials.networks["discriminator"]
             self._initial = [{name: tensor.cpu().clone() for name, tensor in m.state_dict().items()} for m in networks]
             self._trainer = self._open.enter_context(run.trainer(self._open.enter_context(RunDirectory.create_at(directory))))
         self.threads = torch.get_num_threads()
@@ -92,7 +92,7 @@ class Harness:
 
     def networks(self) -> tuple[nn.Module, nn.Module]:
         """Return contiguous copies of generator and discriminator as they were before the first step, of torch's own layers."""
-        made = copy.deepcopy((self.materials.networks.generator, self.materials.networks.discriminator))
+        made = copy.deepcopy((self.materials.networks["generator"], self.materials.networks["discriminator"]))
         for module, state in zip(made, self._initial, strict=True):
             module.load_state_dict(state)
             module.to(memory_format=torch.contiguous_format)
@@ -106,8 +106,8 @@ class Harness:
     def draw_latents(self, dtype: torch.dtype = torch.float32) -> Callable[[], Tensor]:
         """Return what draws the latents ``[N, latent_dim]`` that the harness draws."""
         random = stream(self.materials.config.training.seed, "latents", self.device)
-        latent_dim = self.materials.networks.latent_dim
-        return lambda: torch.randn(self.batch_size, latent_dim, device=self.device, generator=random).to(dtype)
+        inputs, dataset = self.materials.networks.inputs, self.materials.dataset
+        return lambda: inputs.draw(self.batch_size, random, dataset=dataset).to(dtype)
 
     def order(self) -> Iterator[Tensor]:
         """Yield the indices of the harness's batches, ``[N]`` int64."""

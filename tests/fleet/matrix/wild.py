@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ganbench import BuildContext, Networks
+from ganbench import BuildContext, Latents, Networks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +89,7 @@ def build(options: Options, context: BuildContext) -> Networks:
         act(options.act.removeprefix("build-"))
     if options.act == "refuse":
         raise ValueError("act must not be refuse")
-    return Networks(generator=Generator(context, options), discriminator=Discriminator(context), latent_dim=4)
+    return Networks(modules={"generator": Generator(context, options), "discriminator": Discriminator(context)}, inputs=Latents(4))
 
 
 build.Options = Options  # type: ignore[attr-defined]
