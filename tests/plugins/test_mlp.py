@@ -188,7 +188,7 @@ def test_labels_decide_what_a_conditional_network_says() -> None:
         assert made.inputs.labels
     assert not networks(conditional=False).inputs.labels
     assert not networks(POINTS).inputs.labels
-    assert not networks(BuildContext(space=ImageSpace.square(1, 8), num_classes=10, packing=2)).conditional
+    assert not networks(BuildContext(space=ImageSpace.square(1, 8), num_classes=10, packing=2)).inputs.labels
 
 
 def test_maxout_is_the_largest_piece() -> None:
