@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ganbench.cli.main import Invocation as Invocation
     from ganbench.cli.run import StopSignal as StopSignal
     from ganbench.config.model import KERNELS as KERNELS
-    from ganbench.config.model import OptimizerConfig as OptimizerConfig
     from ganbench.config.model import RUNNERS as RUNNERS
+    from ganbench.config.model import OptimizerConfig as OptimizerConfig
     from ganbench.config.resolve import Layer as Layer
     from ganbench.config.setting import Settings as Settings
     from ganbench.config.setting import setting as setting
@@ -92,9 +92,9 @@ if TYPE_CHECKING:
     from ganbench.record.machine import hardware_key as hardware_key
     from ganbench.record.machine import host_name as host_name
     from ganbench.record.machine import software_key as software_key
+    from ganbench.record.record import MIXED_MACHINES as MIXED_MACHINES
     from ganbench.record.record import Evaluation as Evaluation
     from ganbench.record.record import Key as Key
-    from ganbench.record.record import MIXED_MACHINES as MIXED_MACHINES
     from ganbench.record.record import MetricValue as MetricValue
     from ganbench.record.record import RunRecord as RunRecord
     from ganbench.record.serialise import decode as decode
