@@ -99,7 +99,14 @@ if TYPE_CHECKING:
     from ganbench.record.record import RunRecord as RunRecord
     from ganbench.record.serialise import decode as decode
     from ganbench.record.serialise import encode as encode
-    from ganbench.report.status_line import StatusLine as StatusLine
+    from ganbench.report.document import Cell as Cell
+    from ganbench.report.document import Column as Column
+    from ganbench.report.document import Document as Document
+    from ganbench.report.document import Row as Row
+    from ganbench.report.document import Section as Section
+    from ganbench.report.formats import render as render
+    from ganbench.report.live_run import StatusLine as StatusLine
+    from ganbench.report.stream import print_document as print_document
     from ganbench.report.stream import print_text as print_text
     from ganbench.run import run as run
     from ganbench.run.build import Materials as Materials
@@ -161,11 +168,13 @@ _HOME_OF = {
     "Augmentation": "ganbench.training.objective",
     "AugmentationSpec": "ganbench.spec",
     "BuildContext": "ganbench.data.space",
+    "Cell": "ganbench.report.document",
     "CellOutcome": "ganbench.fleet.executor",
     "CellProgress": "ganbench.fleet.executor",
     "CellRequest": "ganbench.fleet.executor",
     "CellRow": "ganbench.fleet.matrix.ledger",
     "CellTask": "ganbench.fleet.executor",
+    "Column": "ganbench.report.document",
     "CommandSpec": "ganbench.spec",
     "ConfigError": "ganbench.errors",
     "ContentHasher": "ganbench.data.source",
@@ -174,6 +183,7 @@ _HOME_OF = {
     "Dataset": "ganbench.data.source",
     "DatasetSpec": "ganbench.spec",
     "Discriminate": "ganbench.training.objective",
+    "Document": "ganbench.report.document",
     "Ended": "ganbench.record.events",
     "Evaluated": "ganbench.record.events",
     "Evaluation": "ganbench.record.record",
@@ -230,6 +240,7 @@ _HOME_OF = {
     "Registered": "ganbench.plugin.factory",
     "ReporterContext": "ganbench.record.events",
     "ReporterSpec": "ganbench.spec",
+    "Row": "ganbench.report.document",
     "Run": "ganbench.run.lifecycle",
     "RunDirectory": "ganbench.record.directory",
     "RunFailed": "ganbench.errors",
@@ -238,13 +249,14 @@ _HOME_OF = {
     "RunRecord": "ganbench.record.record",
     "SampleSet": "ganbench.evaluation.protocol",
     "Saved": "ganbench.record.events",
+    "Section": "ganbench.report.document",
     "Seen": "ganbench.training.objective",
     "Settings": "ganbench.config.setting",
     "Source": "ganbench.data.source",
     "Space": "ganbench.data.space",
     "SpaceSpec": "ganbench.spec",
     "Started": "ganbench.record.events",
-    "StatusLine": "ganbench.report.status_line",
+    "StatusLine": "ganbench.report.live_run",
     "StopSignal": "ganbench.cli.run",
     "StorageError": "ganbench.errors",
     "StoredMatrix": "ganbench.fleet.matrix.call",
@@ -279,10 +291,12 @@ _HOME_OF = {
     "logits_of": "ganbench.evaluation.protocol",
     "matrix": "ganbench.fleet.matrix.call",
     "plan": "ganbench.run.call",
+    "print_document": "ganbench.report.stream",
     "print_text": "ganbench.report.stream",
     "read_ahead": "ganbench.data.read_ahead",
     "read_pairs": "ganbench.config.values",
     "remove_leftovers": "ganbench.record.files",
+    "render": "ganbench.report.formats",
     "resume": "ganbench.run.call",
     "run": "ganbench.run",
     "run_cell": "ganbench.fleet.cell_process",

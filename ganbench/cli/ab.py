@@ -85,7 +85,7 @@ def measure(plan: AbPlan, samples: Path | None) -> Comparison:
     """Return the verdict; the samples are kept whatever happens."""
     from ganbench.fleet.pairs.measure import Measurement, samples_json
     from ganbench.record.files import write_text
-    from ganbench.report.status_line import StatusLine
+    from ganbench.report.live_run import StatusLine
 
     with StatusLine() as line, last_words_shown():
         measurement = Measurement(plan, line.say)

@@ -92,17 +92,15 @@ def list_command(history: Path, as_json: bool) -> None:
 def show_command(name: str, history: Path, as_json: bool) -> None:
     """Show the runs of a baseline in a table."""
     from ganbench.record.baseline import read_baseline
-    from ganbench.report.formats import render
     from ganbench.report.runs import make_table
-    from ganbench.report.stream import has_colour, print_text, stream_width
+    from ganbench.report.stream import print_document
 
     baseline = read_baseline(name, history)
     for reason in baseline.damaged:
         _warn(reason)
     if not baseline.records:
         raise UsageError(f"baseline {name} has no record that can be read", hint="set it again with `ganbench baseline set`")
-    form = "json" if as_json else "terminal"
-    print_text(render(make_table(baseline.records), form, width=stream_width(), colour=has_colour(sys.stdout)), sys.stdout)
+    print_document(make_table(baseline.records), "json" if as_json else "terminal")
 
 
 @command.command("remove")

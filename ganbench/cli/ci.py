@@ -139,7 +139,7 @@ def _with_others(plan: AbPlan, flags: dict[str, Any], off: tuple[str, ...]) -> A
     """Return the plan with the findings of the frozen samples and of the stored runs."""
     from ganbench.cli.ab import last_words_shown
     from ganbench.fleet.pairs.frozen import check_frozen_samples
-    from ganbench.report.status_line import StatusLine
+    from ganbench.report.live_run import StatusLine
 
     quality, told = _quality(plan, flags)
     data_root = flags["data_root"] or os.environ.get("GANBENCH_DATA", "")

@@ -209,14 +209,13 @@ def _print_result(result: Result, ledger: MatrixLedger) -> None:
     """Print the table of the runs as ``ganbench table`` does, the rows that are no runs, and the summary."""
     from ganbench.record.directory import is_run
     from ganbench.record.find import load_runs
-    from ganbench.report.formats.terminal import render_terminal
     from ganbench.report.live_matrix import summary
     from ganbench.report.runs import make_summary
-    from ganbench.report.stream import has_colour, print_text, stream_width
+    from ganbench.report.stream import print_document
 
     runs = [path for row in result.rows if row.directory and is_run(path := ledger.folder / row.directory)]
     if runs:
-        print_text(render_terminal(make_summary(load_runs(runs)), width=stream_width(), colour=has_colour(sys.stdout)), sys.stdout)
+        print_document(make_summary(load_runs(runs)))
     _print_rows([row for row in result.rows if row.state not in ("done", "diverged")])
     click.echo(f"{summary(result.rows, result.skipped)}; everything is in {ledger.folder}")
 

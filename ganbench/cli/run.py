@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -271,7 +270,7 @@ class _LineHandler(logging.Handler):
 
 def _print_result(record: RunRecord, directory: Path, *, as_json: bool, quiet: bool) -> None:
     """Print the record or the table on stdout, then one sentence."""
-    from ganbench.report.run_sentence import result_sentence
+    from ganbench.report.one_run import result_sentence
 
     sentence = result_sentence(record, run_directory_name(directory))
     if as_json:
@@ -281,7 +280,8 @@ def _print_result(record: RunRecord, directory: Path, *, as_json: bool, quiet: b
         if not quiet:
             click.echo(sentence, err=True)
         return
-    from ganbench.report.stream import print_records
+    from ganbench.report.runs import make_table
+    from ganbench.report.stream import print_document
 
-    print_records([record], file=sys.stdout)
+    print_document(make_table([record]))
     click.echo(sentence)

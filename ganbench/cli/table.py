@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -33,9 +32,8 @@ def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | N
     """
     from ganbench.record import find
     from ganbench.report.formats import SUFFIXES, render
-    from ganbench.report.order import order_by
-    from ganbench.report.runs import make_summary, make_table
-    from ganbench.report.stream import has_colour, print_text, stream_width
+    from ganbench.report.runs import make_summary, make_table, order_by
+    from ganbench.report.stream import print_document, stream_width
 
     items = find.load_runs(find.find_runs(runs))
     unreadable = [item.reason for item in items if isinstance(item, find.Unreadable)]
@@ -46,10 +44,9 @@ def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | N
     table = make_table(items) if each else make_summary(items)
     if column is not None:
         table = order_by(table, column)
-    text = render(table, form, width=stream_width(), colour=output is None and has_colour(sys.stdout))
     if output is None:
-        print_text(text, sys.stdout)
+        print_document(table, form)
     else:
         from ganbench.record.files import write_text
 
-        write_text(output, text)
+        write_text(output, render(table, form, width=stream_width()))

@@ -45,8 +45,7 @@ def command(
     Exit codes: 0 no step for the worse in the newest part, or each is accepted or undone; 1 there is one; 5 nothing to look at.
     """
     from ganbench.report.stream import has_colour, print_text, stream_width
-    from ganbench.report.trend import render_trend
-    from ganbench.report.trend_json import render_json
+    from ganbench.report.trend import render_trend, render_trend_json
     from ganbench.verdict.series import series_of
     from ganbench.verdict.trend import follow
 
@@ -58,7 +57,7 @@ def command(
     _refuse_unknown(metrics, sorted({one.rule.name for one in series}))
     trend = follow(series, accepts, history=str(history), newest=newest, metrics=metrics)
     if as_json:
-        print_text(render_json(trend), sys.stdout)
+        print_text(render_trend_json(trend), sys.stdout)
     else:
         text = render_trend(trend, width=stream_width(), colour=has_colour(sys.stdout), ascii_only=not _has_blocks())
         print_text(text, sys.stdout)

@@ -118,7 +118,7 @@ def _write_files(comparison: Comparison, outputs: Sequence[tuple[str, Path]], wi
 
 def _append_summary(comparison: Comparison, wish: Wish) -> None:
     """Add the verdict to the summary of a GitHub step, as far as there is room; that it cannot be written changes no verdict."""
-    from ganbench.report.markdown import SUMMARY_BYTES, cut_to, render_markdown
+    from ganbench.report.outputs import SUMMARY_BYTES, cut_to, markdown
 
     name = os.environ.get(SUMMARY_VARIABLE)
     if not name:
@@ -126,19 +126,19 @@ def _append_summary(comparison: Comparison, wish: Wish) -> None:
     try:
         with Path(name).open("ab") as file:
             before = "\n" if file.tell() else ""
-            text = before + render_markdown(comparison, show_all=wish.show_all)
+            text = before + markdown(comparison, show_all=wish.show_all)
             file.write(cut_to(text, SUMMARY_BYTES - file.tell()).encode())
     except OSError as error:
         click.echo(f"ganbench: the step summary was not written: {error.strerror or error}", err=True)
 
 
 def _print(comparison: Comparison, wish: Wish, *, as_json: bool) -> None:
-    from ganbench.report.json import render_json
+    from ganbench.record.serialise import to_json
+    from ganbench.report.outputs import terminal
     from ganbench.report.stream import has_colour, print_text
-    from ganbench.report.terminal import render_terminal
 
     colour = has_colour(sys.stdout)
-    text = render_json(comparison) if as_json else render_terminal(comparison, width=wish.width, colour=colour, show_all=wish.show_all)
+    text = to_json(comparison) if as_json else terminal(comparison, width=wish.width, colour=colour, show_all=wish.show_all)
     print_text(text, sys.stdout)
 
 

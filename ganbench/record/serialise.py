@@ -20,9 +20,9 @@ _FLOAT_MARK = "$float"
 T = TypeVar("T")
 
 
-def to_json(record: RunRecord) -> str:
-    """Return a record as indented JSON text, ending in a newline."""
-    return json.dumps(encode(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+def to_json(value: object) -> str:
+    """Return a record, or another of our dataclasses, as indented JSON text that ends in a newline."""
+    return json.dumps(encode(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def from_json(text: str | bytes, source: str = "record.json") -> RunRecord:

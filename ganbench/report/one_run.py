@@ -1,42 +1,67 @@
-"""Everything that a record says of its run, as sections of short text; how it is printed is the caller's business."""
+"""Everything that a record says of its run, on one page; and the run's last line."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from ganbench import text as formats
+from ganbench.record.directory import RunDirectory
 from ganbench.record.machine import describe_machine
 from ganbench.record.record import Key, MetricValue, RunRecord, Scalar
+from ganbench.report.document import Cell, Column, Document, Kind, Row, Section
 
 _HASH_DIGITS = 12
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Section:
-    """A heading and rows of text under it."""
+def run_document(record: RunRecord, directory: Path) -> Document:
+    """Return the page of a record, the most important first; sections without rows are left out.
 
-    title: str
-    rows: tuple[tuple[str, ...], ...]
-    headings: tuple[str, ...] = ()
-    """One for each column; empty for a list of fields."""
-
-
-def summarise(record: RunRecord) -> tuple[Section, ...]:
-    """Return the sections of a record, the most important first; sections without rows are left out."""
+    Args:
+        record: the run's.
+        directory: where its files are.
+    """
     sections = (
-        Section(title="run", rows=_run(record)),
-        Section(title="quality", rows=tuple(_quality(record)), headings=("kimg", "training", *_metric_headings(record))),
-        Section(title="speed", rows=_speed(record)),
-        Section(title="time", rows=tuple(_time(record))),
-        Section(title="work", rows=_work(record)),
-        Section(title="machine", rows=_machine(record)),
-        Section(title="plugins", rows=_plugins(record), headings=("kind", "name", "distribution", "version", "source")),
-        Section(title="configuration", rows=tuple((path, _say(value)) for path, value in record.config.items())),
-        Section(title="notes", rows=tuple((note,) for note in record.notes)),
+        _section("run", _run(record)),
+        _section("quality", _quality(record), ("kimg", "training", *_metric_headings(record))),
+        _section("speed", _speed(record)),
+        _section("time", _time(record)),
+        _section("work", _work(record)),
+        _section("machine", _machine(record)),
+        _section("plugins", _plugins(record), ("kind", "name", "distribution", "version", "source")),
+        _section("configuration", ((path, _say(value)) for path, value in record.config.items())),
+        _section("notes", ((note,) for note in record.notes)),
+        _section(f"files in {directory}", _files(directory)),
     )
-    return tuple(_cleaned(section) for section in sections if section.rows)
+    title = formats.clean(f"{record.name} on {record.dataset}, seed {record.seed}")
+    return Document(layout="page", title=title, sections=tuple(section for section in sections if section.rows))
+
+
+def _section(title: str, texts: Iterable[Sequence[str]], headings: Sequence[str] = ()) -> Section:
+    rows = tuple(Row(tuple(Cell(formats.clean(text)) for text in line)) for line in texts)
+    num_columns = len(rows[0].cells) if rows else 0
+    kinds: list[Kind] = ["name" if i == 0 and num_columns > 1 else "text" for i in range(num_columns)]
+    shown = [formats.clean(heading) for heading in headings] or [""] * num_columns
+    columns = tuple(Column(heading=heading, kind=kind) for heading, kind in zip(shown, kinds, strict=bool(rows)))
+    return Section(title=formats.clean(title), columns=columns, rows=rows)
+
+
+def _files(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield which of a run's files there are, and what each is."""
+    run = RunDirectory(path)
+    about = (
+        (run.config_path, "`ganbench run --config` with it repeats the run"),
+        (run.record_path, "the record"),
+        (run.partial_record_path, "the record so far; `ganbench run --resume` with the folder continues the run"),
+        (run.curves_path, "losses and metrics"),
+        (run.progress_path, "the same latents over training"),
+        (run.samples_path, "sample grids"),
+        (run.checkpoints_path, "states to resume from"),
+        (run.events_path, "every measured number"),
+        (run.log_path, "the log"),
+    )
+    return ((file.name, text) for file, text in about if file.exists())
 
 
 def _run(record: RunRecord) -> tuple[tuple[str, str], ...]:
@@ -146,6 +171,17 @@ def _say(value: Scalar | list[str]) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
-def _cleaned(section: Section) -> Section:
-    rows = tuple(tuple(formats.clean(cell) for cell in row) for row in section.rows)
-    return Section(title=section.title, rows=rows, headings=tuple(formats.clean(heading) for heading in section.headings))
+def result_sentence(record: RunRecord, where: str) -> str:
+    """Return who reached which value of the first metric (best and floor beside it), after how many images, how fast, and where it lies."""
+    who = f"{record.name} on {record.dataset}, seed {record.seed}"
+    how = f"after {record.work.samples_seen / 1000:.1f} kimg at {record.throughput.samples_per_second:,.0f} images/s"
+    ending = f"; everything is in {where}"
+    if record.status == "diverged":
+        return f"{who}: diverged {how}: {record.status_detail}{ending}"
+    if not record.metric_names:
+        return f"{who}: trained {how}{ending}"
+    name = record.metric_names[0]
+    final, best = record.final(name), record.best(name)
+    floor = "" if final.floor is None else f", floor {final.floor:.3g}"
+    collapsed = " (collapsed)" if record.collapsed else ""
+    return f"{who}: {final.label} {final.value:.4g}{collapsed} (best {best.value:.4g}{floor}) {how}{ending}"

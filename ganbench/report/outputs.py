@@ -1,13 +1,20 @@
-"""The kinds of output, by name: what ``-o kind=path`` writes."""
+"""A verdict in each kind of output, by name: what ``-o kind=path`` writes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
+from ganbench.record.serialise import to_json
+from ganbench.report import formats
+from ganbench.report.verdict import findings_document, verdict_document
 from ganbench.verdict.findings import Comparison
+
+SUMMARY_BYTES = 1024 * 1024
+"""What GitHub takes as the summary of one step; of a larger one it shows nothing."""
+_MARGIN = 1024
+_NARROWEST = 80
 
 KINDS: dict[str, str] = {
     "terminal": "the table, as it is printed",
@@ -63,26 +70,39 @@ def with_addition(path: Path, addition: str) -> Path:
     return path.with_name(f"{path.stem}-{addition}{path.suffix or '.json'}") if addition else path
 
 
-def _terminal(comparison: Comparison, wish: Wish) -> dict[str, str]:
-    from ganbench.report.terminal import render_terminal
-
-    return {"": render_terminal(comparison, width=wish.width, show_all=wish.show_all)}
-
-
-def _markdown(comparison: Comparison, wish: Wish) -> dict[str, str]:
-    from ganbench.report.markdown import render_markdown
-
-    return {"": render_markdown(comparison, show_all=wish.show_all)}
+def markdown(comparison: Comparison, *, show_all: bool = False) -> str:
+    """Return a comparison as markdown, whose first line is the verdict sentence."""
+    return formats.render(verdict_document(comparison, show_all=show_all), "markdown")
 
 
-def _plain(kind: str) -> Callable[[Comparison, Wish], dict[str, str]]:
-    """Return a renderer that wants nothing but the verdict."""
+def terminal(comparison: Comparison, *, width: int = 80, colour: bool = False, show_all: bool = False) -> str:
+    """Return a comparison as text; a terminal of less than 80 columns folds its lines, and loses nothing.
 
-    def call(comparison: Comparison, wish: Wish) -> dict[str, str]:
-        text: str = getattr(import_module(f"ganbench.report.{kind}"), f"render_{kind}")(comparison)
-        return {"": text}
+    Args:
+        comparison: the verdict.
+        width: columns of the terminal.
+        colour: whether to use its colours.
+        show_all: whether unchanged findings are shown.
+    """
+    return formats.render(verdict_document(comparison, show_all=show_all), "terminal", width=max(width, _NARROWEST), colour=colour)
 
-    return call
+
+def cut_to(text: str, num_bytes: int) -> str:
+    """Return as many whole lines of a text as fit, with a line that says how many were left out; nothing where there is no room at all.
+
+    Args:
+        text: markdown.
+        num_bytes: how long it may be in UTF-8, a kilobyte of which is kept free.
+    """
+    if num_bytes < 2 * _MARGIN:
+        return ""
+    if len(text.encode()) <= num_bytes - _MARGIN:
+        return text
+    lines = text.splitlines(keepends=True)
+    kept, size = 0, 0
+    while kept < len(lines) and (size := size + len(lines[kept].encode())) <= num_bytes - 2 * _MARGIN:
+        kept += 1
+    return f"{''.join(lines[:kept])}\n{len(lines) - kept} of {len(lines)} lines left out: a summary holds {SUMMARY_BYTES // 1024} kB.\n"
 
 
 def _junit(comparison: Comparison, wish: Wish) -> dict[str, str]:
@@ -104,11 +124,11 @@ def _pytest_benchmark(comparison: Comparison, wish: Wish) -> dict[str, str]:
 
 
 _RENDERERS: dict[str, Callable[[Comparison, Wish], dict[str, str]]] = {
-    "terminal": _terminal,
-    "json": _plain("json"),
-    "markdown": _markdown,
+    "terminal": lambda comparison, wish: {"": terminal(comparison, width=wish.width, show_all=wish.show_all)},
+    "json": lambda comparison, _: {"": to_json(comparison)},
+    "markdown": lambda comparison, wish: {"": markdown(comparison, show_all=wish.show_all)},
     "junit": _junit,
     "github-benchmark": _github_benchmark,
-    "csv": _plain("csv"),
+    "csv": lambda comparison, _: {"": formats.render(findings_document(comparison), "csv")},
     "pytest-benchmark": _pytest_benchmark,
 }

@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from ganbench import text as formats
 from ganbench.record.cells import Replicates, finite
 from ganbench.record.record import Key, MetricValue, RunRecord
-from ganbench.report.averages import coverage, mean_cell
-from ganbench.report.run_columns import Notes
-from ganbench.report.table_model import Cell, Column, Direction, Part
+from ganbench.report.document import Beside, Cell, Column
+from ganbench.report.run_columns import coverage, mean_cell
 
-_PARTS: tuple[tuple[Part, int], ...] = (("best", 0), ("final", 0), ("floor", 7))
+_PARTS = (("best", 0), ("final", 0), ("floor", 7))
 _MetricKey = tuple[str, str]
 """Name and digest of the evaluation key."""
 
@@ -29,9 +28,9 @@ class MetricColumns:
         """Return a record's cells in these columns; empty cells for what it did not measure."""
         return tuple(_cell(column, _history(record, (column.metric, column.evaluation_key))) for column in self.columns)
 
-    def mean_cells(self, row: Replicates, notes: Notes) -> tuple[Cell, ...]:
-        """Return the means over some replicates in these columns; ``notes`` takes which runs are not in a mean."""
-        return tuple(_mean(column, row, notes) for column in self.columns)
+    def mean_cells(self, row: Replicates) -> tuple[Cell, ...]:
+        """Return the means over some replicates in these columns, with notes of which runs are not in them."""
+        return tuple(_mean(column, row) for column in self.columns)
 
 
 def metric_columns(records: Sequence[RunRecord], *, averaged: bool = False) -> MetricColumns:
@@ -47,23 +46,28 @@ def metric_columns(records: Sequence[RunRecord], *, averaged: bool = False) -> M
             for value in evaluation.values:
                 samples[value.name, value.evaluation_key] = value
     headings = _headings(samples, records)
-    columns = [_column(key, headings[key], value, part, priority) for key, value in samples.items() for part, priority in _PARTS]
-    columns = [replace(column, averaged=averaged and column.part != "floor") for column in columns]
+    beside: Beside = "interval" if averaged else "spread"
+    columns = [
+        _column(key, headings[key], value, part, priority, "" if part == "floor" else beside)
+        for key, value in samples.items()
+        for part, priority in _PARTS
+    ]
     notes = [_explanation(headings[key], value, of_networks=not averaged) for key, value in samples.items()]
     notes += [_key_note(name, records) for name in sorted({name for name, _ in samples}) if sum(name == n for n, _ in samples) > 1]
     return MetricColumns(columns=tuple(columns), notes=tuple(formats.clean(note) for note in notes))
 
 
-def _column(key: _MetricKey, heading: str, value: MetricValue, part: Part, priority: int) -> Column:
-    direction: Direction = "higher" if value.higher_is_better else "lower"
+def _column(key: _MetricKey, heading: str, value: MetricValue, part: str, priority: int, beside: Beside) -> Column:
     return Column(
         id=f"{key[0]}@{key[1]}.{part}",
         heading=part,
+        kind="quality",
+        direction="higher" if value.higher_is_better else "lower",
         metric=key[0],
         metric_heading=heading,
         evaluation_key=key[1],
         part=part,
-        direction=direction,
+        beside=beside,
         priority=priority,
     )
 
@@ -92,13 +96,13 @@ def _cell(column: Column, history: list[MetricValue]) -> Cell:
         return Cell()
     final = history[-1]
     if column.part == "floor":
-        return Cell() if final.floor is None else Cell(value=final.floor, text=formats.number(final.floor))
+        return Cell() if final.floor is None else Cell(formats.number(final.floor), value=final.floor)
     shown = best_of(history) if column.part == "best" else final
     spread = shown.spread if shown.spread > 0 else None
-    return Cell(value=shown.value, text=formats.with_spread(shown.value, shown.spread), spread=spread)
+    return Cell(formats.with_spread(shown.value, shown.spread), value=shown.value, spread=spread)
 
 
-def _mean(column: Column, row: Replicates, notes: Notes) -> Cell:
+def _mean(column: Column, row: Replicates) -> Cell:
     """Return the mean over replicates of best or final, or the floor, which is not averaged where it is the same in all."""
     cells = [_cell(column, _history(run, (column.metric, column.evaluation_key))) for run in row.counted]
     measured = [cell.value for cell in cells if isinstance(cell.value, float)]
@@ -111,7 +115,7 @@ def _mean(column: Column, row: Replicates, notes: Notes) -> Cell:
         why.append("the others have no value")
     if len(used) < len(measured):
         why.append(f"{len(measured) - len(used)} ended at nan or inf")
-    return mean_cell(used, formats.number, notes.add(coverage(len(used), row, why)))
+    return mean_cell(used, formats.number, coverage(len(used), row, why))
 
 
 def best_of(history: Sequence[MetricValue]) -> MetricValue:

@@ -1,60 +1,48 @@
-"""The columns that every run has, whatever was measured on it."""
+"""The columns that every run has, whatever was measured on it: of single runs, and of means over seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+import functools
+import math
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from ganbench import text as formats
+from ganbench.record.cells import Replicates, finite
 from ganbench.record.record import RunRecord, Scalar
-from ganbench.report.table_model import Cell, Column
+from ganbench.report.document import Cell, Column, Tone
 
-
-class Notes:
-    """The notes of one group, numbered from 1; equal texts share a number."""
-
-    def __init__(self) -> None:
-        self._texts: list[str] = []
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """All of them, in order."""
-        return tuple(self._texts)
-
-    def add(self, text: str) -> tuple[int, ...]:
-        """Return the number of a note, as cells hold it; nothing for an empty text."""
-        text = formats.clean(text)
-        if not text:
-            return ()
-        if text not in self._texts:
-            self._texts.append(text)
-        return (self._texts.index(text) + 1,)
+CONFIDENCE = 0.95
+_BISECTIONS = 80
+_TONES: dict[str, Tone] = {"complete": "good", "running": "going", "collapsed": "doubtful", "interrupted": "doubtful"}
+_BY_BADNESS = ("unreadable", "failed", "diverged", "collapsed", "interrupted", "running", "complete")
+_Text = Callable[[float], str]
 
 
 PLAIN_COLUMNS = (
-    Column(id="run", heading="run", is_number=False, priority=1),
-    Column(id="model", heading="model", is_number=False),
-    Column(id="loss", heading="loss", is_number=False, priority=3),
-    Column(id="dataset", heading="dataset", is_number=False),
+    Column(id="run", heading="run", kind="name", priority=1),
+    Column(id="model", heading="model", kind="text"),
+    Column(id="loss", heading="loss", kind="text", priority=3),
+    Column(id="dataset", heading="dataset", kind="text"),
     Column(id="seed", heading="seed"),
-    Column(id="status", heading="status", is_number=False),
-    Column(id="samples_per_second", heading="images/s"),
-    Column(id="seconds_per_kimg", heading="s/kimg", priority=6),
+    Column(id="status", heading="status", kind="state"),
+    Column(id="samples_per_second", heading="images/s", kind="speed", direction="higher"),
+    Column(id="seconds_per_kimg", heading="s/kimg", kind="speed", direction="lower", priority=6),
     Column(id="kimg", heading="kimg", priority=2),
     Column(id="generator_parameters", heading="params G", priority=5),
     Column(id="discriminator_parameters", heading="params D", priority=5),
     Column(id="peak_memory_mib", heading="memory", priority=4),
-    Column(id="reason", heading="reason", is_number=False, in_text=False),
-    Column(id="collapsed", heading="collapsed", is_number=False, in_text=False),
-    Column(id="created", heading="created", is_number=False, in_text=False),
+    Column(id="reason", heading="reason", kind="text", in_text=False),
+    Column(id="collapsed", heading="collapsed", kind="text", in_text=False),
+    Column(id="created", heading="created", kind="text", in_text=False),
     Column(id="flops_per_iteration", heading="flops per iteration", in_text=False),
     Column(id="num_resumes", heading="resumes", in_text=False),
-    Column(id="software_key", heading="software key", is_number=False, in_text=False),
-    Column(id="work_key", heading="work key", is_number=False, in_text=False),
-    Column(id="ganbench_version", heading="ganbench", is_number=False, in_text=False),
+    Column(id="software_key", heading="software key", kind="text", in_text=False),
+    Column(id="work_key", heading="work key", kind="text", in_text=False),
+    Column(id="ganbench_version", heading="ganbench", kind="text", in_text=False),
 )
-
-SPEED_COLUMNS = ("samples_per_second", "seconds_per_kimg")
-"""What the software key must agree on."""
 
 _VALUES: dict[str, tuple[Callable[[RunRecord], Scalar], Callable[[RunRecord], str]]] = {
     "run": (lambda r: r.run_id, lambda r: r.run_id),
@@ -86,19 +74,32 @@ _VALUES: dict[str, tuple[Callable[[RunRecord], Scalar], Callable[[RunRecord], st
 }
 
 
-def plain_cell(column: str, record: RunRecord, notes: Notes, marked: tuple[int, ...] = ()) -> Cell:
+def plain_cell(column: Column, record: RunRecord, software: tuple[str, ...] = ()) -> Cell:
     """Return a record's cell in one of :data:`PLAIN_COLUMNS`.
 
     Args:
-        column: its id.
+        column: which.
         record: the run.
-        notes: takes the reason of a status.
-        marked: notes that the cell has besides.
+        software: what must be said of its speed.
     """
-    value, text = _VALUES[column]
-    if column == "status":
-        marked = marked + notes.add(_status_note(record))
-    return Cell(value=value(record), text=formats.clean(text(record)), notes=marked)
+    value, text = _VALUES[column.id]
+    cell = Cell(formats.clean(text(record)), value=value(record))
+    if column.kind == "name":
+        return dataclasses.replace(cell, short=short_id(cell.text))
+    if column.kind == "state":
+        return dataclasses.replace(cell, tone=tone_of(cell.text), notes=_noted(_status_note(record)))
+    return dataclasses.replace(cell, notes=software) if column.kind == "speed" else cell
+
+
+def short_id(run_id: str) -> str:
+    """Return date and time of a run's id; `ganbench show` takes it like that."""
+    return "-".join(run_id.split("-")[:2])
+
+
+def tone_of(status: str) -> Tone:
+    """Return how good the worst word of a status is: ``diverged`` of ``4 complete, 1 diverged``."""
+    worst = next((word for word in _BY_BADNESS if word in status), status)
+    return _TONES.get(worst, "bad")
 
 
 def plugin_name(record: RunRecord, kind: str) -> str:
@@ -118,3 +119,176 @@ def _status_note(record: RunRecord) -> str:
 
 def _measured(value: float) -> str:
     return formats.number(value) if value > 0 else ""
+
+
+def _two_digits(half_width: float) -> str:
+    return formats.number(half_width, 2)
+
+
+_MEASURES: dict[str, tuple[Callable[[RunRecord], float], _Text, _Text]] = {
+    "samples_per_second": (lambda r: r.throughput.samples_per_second, formats.number, _two_digits),
+    "seconds_per_kimg": (lambda r: r.throughput.seconds_per_kimg, formats.number, _two_digits),
+    "peak_memory_mib": (lambda r: r.throughput.peak_memory_mib, formats.mib, formats.mib),
+}
+"""For each measure its value in a record, and how mean and half width are written."""
+_PLAIN = {column.id: column for column in PLAIN_COLUMNS}
+
+
+def _mean(name: str) -> Column:
+    return dataclasses.replace(_PLAIN[name], beside="interval")
+
+
+def _count(name: str) -> Column:
+    return Column(id=name, heading=name.removeprefix("num_"), in_text=False)
+
+
+AVERAGE_COLUMNS = (
+    _PLAIN["run"],
+    _PLAIN["model"],
+    _PLAIN["loss"],
+    _PLAIN["dataset"],
+    Column(id="setting", heading="setting", kind="text", priority=1),
+    Column(id="n", heading="n"),
+    Column(id="seeds", heading="seeds", kind="text", priority=3),
+    _PLAIN["status"],
+    _mean("samples_per_second"),
+    _mean("seconds_per_kimg"),
+    _PLAIN["kimg"],
+    _PLAIN["generator_parameters"],
+    _PLAIN["discriminator_parameters"],
+    _mean("peak_memory_mib"),
+    _count("num_complete"),
+    _count("num_collapsed"),
+    _count("num_diverged"),
+    _count("num_failed"),
+    _count("num_unfinished"),
+    _PLAIN["flops_per_iteration"],
+    _PLAIN["software_key"],
+    _PLAIN["work_key"],
+    _PLAIN["ganbench_version"],
+)
+
+
+def average_cells(row: Replicates, name: str, setting: str, software: tuple[str, ...]) -> list[Cell]:
+    """Return a row's cells in :data:`AVERAGE_COLUMNS`.
+
+    Args:
+        row: the replicates.
+        name: what stands in the column of runs.
+        setting: what tells them from others of their name.
+        software: what must be said of their speed.
+    """
+    own = {
+        "run": Cell(name, value=row.runs[0].run_id, short=short_id(name)) if row.is_single else Cell(name),
+        "setting": _label(setting),
+        "n": _number(len(row.counted)),
+        "seeds": _label(row.seeds),
+        "status": _status(row),
+        "num_complete": _number(row.count("complete")),
+        "num_collapsed": _number(row.num_collapsed),
+        "num_diverged": _number(row.count("diverged")),
+        "num_failed": _number(row.count("failed")),
+        "num_unfinished": _number(row.count("interrupted", "running")),
+        **{name: _measure(name, row, software if _PLAIN[name].kind == "speed" else ()) for name in _MEASURES},
+    }
+    return [own[column.id] if column.id in own else plain_cell(column, row.example) for column in AVERAGE_COLUMNS]
+
+
+def mean_cell(values: Sequence[float], text: _Text, notes: tuple[str, ...] = (), half_text: _Text = _two_digits) -> Cell:
+    """Return the mean of finite values as a cell; an interval only where there are two or more, and an empty cell for none."""
+    if not values:
+        return Cell(notes=notes)
+    mean = mean_of(values)
+    shown = text(mean.value)
+    if mean.half_width is not None:
+        shown += f" ±{half_text(mean.half_width)}"
+    return Cell(shown, value=mean.value, half_width=mean.half_width, num_runs=mean.num_values, notes=notes)
+
+
+def coverage(num_used: int, row: Replicates, why: Iterable[str]) -> tuple[str, ...]:
+    """Return the note of a cell whose number of runs is not the row's; none where it is."""
+    if num_used == len(row.counted):
+        return ()
+    reasons = "; ".join(why)
+    return (f"over {num_used} run{'' if num_used == 1 else 's'}, not {len(row.counted)}{f': {reasons}' if reasons else ''}",)
+
+
+def _measure(name: str, row: Replicates, notes: tuple[str, ...]) -> Cell:
+    measure, text, half_text = _MEASURES[name]
+    values = [value for run in row.timed if (value := measure(run)) > 0]
+    used = finite(values)
+    why = []
+    if len(row.timed) < row.count("complete"):
+        why.append("those resumed on another machine are left out")
+    if len(row.timed) > len(row.counted):
+        why.append("seeds that were repeated count each time")
+    if len(used) < len(row.timed):
+        why.append("where nothing was measured it is left out")
+    if not row.is_single:
+        notes += coverage(len(used), row, why)
+    return mean_cell(used, text, notes, half_text)
+
+
+def _status(row: Replicates) -> Cell:
+    if row.is_single:
+        return plain_cell(_PLAIN["status"], row.runs[0])
+    return Cell(row.status, value=row.status, tone=tone_of(row.status), notes=tuple(note for r in row.remarks() for note in _noted(r)))
+
+
+def _noted(text: str) -> tuple[str, ...]:
+    """Return a note as a cell holds it; none for an empty text."""
+    text = formats.clean(text)
+    return (text,) if text else ()
+
+
+def _label(text: str) -> Cell:
+    return Cell(formats.clean(text), value=formats.clean(text))
+
+
+def _number(value: int) -> Cell:
+    return Cell(str(value), value=value)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mean:
+    """The mean of independent values."""
+
+    value: float
+    num_values: int
+    """1 or more."""
+    half_width: float | None = None
+    """Half of Student's interval; None for a single value, which has none."""
+
+
+def mean_of(values: Sequence[float]) -> Mean:
+    """Return the mean of finite values, at least one, with Student's interval from two on."""
+    count, center = len(values), statistics.fmean(values)
+    if count == 1:
+        return Mean(value=values[0], num_values=1)
+    error = statistics.stdev(values) / math.sqrt(count)
+    return Mean(value=center, num_values=count, half_width=t_quantile(count - 1) * error)
+
+
+@functools.lru_cache(maxsize=64)
+def t_quantile(freedom: int) -> float:
+    """Return the t that Student's variable exceeds on neither side with a probability of :data:`CONFIDENCE`.
+
+    Args:
+        freedom: degrees of freedom, 1 or more.
+    """
+    low, high = 0.0, math.pi / 2  # of the angle, atan(t / sqrt(freedom)), which is finite
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _inside(middle, freedom) < CONFIDENCE else (low, middle)
+    return math.tan(low) * math.sqrt(freedom)
+
+
+def _inside(angle: float, freedom: int) -> float:
+    """Return the probability of -t to t (Abramowitz and Stegun, 1964, 26.7.3 and 26.7.4)."""
+    odd = freedom % 2
+    term = math.cos(angle) if odd else 1.0
+    total = term if freedom > 1 else 0.0
+    for power in range(2 + odd, freedom - 1, 2):
+        term *= math.cos(angle) ** 2 * (power - 1) / power
+        total += term
+    return 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total

@@ -1,24 +1,27 @@
-"""From records to a table of single runs or of means over seeds. A run that failed or cannot be read is told with its reason."""
+"""Tables of runs: single ones, or means over seeds. A run that failed or cannot be read is told with its reason."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ganbench import text as formats
+from ganbench.errors import UsageError, did_you_mean
 from ganbench.record.cells import Replicates, group_replicates, tell_apart
 from ganbench.record.find import Unreadable
 from ganbench.record.machine import describe_difference, describe_machine
 from ganbench.record.record import Key, RunRecord
-from ganbench.report.averages import AVERAGE_COLUMNS, average_cells
+from ganbench.report.document import Cell, Column, Document, Row, Section, Value
 from ganbench.report.quality_columns import MetricColumns, metric_columns
-from ganbench.report.run_columns import PLAIN_COLUMNS, SPEED_COLUMNS, Notes, plain_cell
-from ganbench.report.table_model import Cell, Column, Group, Row, Table
+from ganbench.report.run_columns import AVERAGE_COLUMNS, PLAIN_COLUMNS, average_cells, plain_cell, short_id
 
 _OF_SEEDS = "± is half of the 95 % interval of the mean over n seeds (Student's t); a single run has none. --runs shows each run"
+_RUNS = Column(id="runs", heading="runs", kind="text", in_text=False)
 
 
-def make_table(items: Sequence[RunRecord | Unreadable]) -> Table:
+def make_table(items: Sequence[RunRecord | Unreadable]) -> Document:
     """Return the table of some runs, each a row.
 
     Args:
@@ -27,13 +30,11 @@ def make_table(items: Sequence[RunRecord | Unreadable]) -> Table:
     records = sorted((item for item in items if isinstance(item, RunRecord)), key=_order)
     metrics = metric_columns(records)
     columns = PLAIN_COLUMNS + metrics.columns
-    groups = [_group(key, list(members), metrics) for key, members in _by_hardware(records)]
-    if unreadable := [item for item in items if isinstance(item, Unreadable)]:
-        groups.append(_unreadable_group(unreadable, columns))
-    return Table(columns=columns, groups=tuple(groups), notes=metrics.notes)
+    sections = [_machine(key, columns, _rows(members, metrics)) for key, members in _by_hardware(records)]
+    return _document(items, sections, columns, metrics.notes, "runs")
 
 
-def make_summary(items: Sequence[RunRecord | Unreadable]) -> Table:
+def make_summary(items: Sequence[RunRecord | Unreadable]) -> Document:
     """Return the table of means over seeds: runs that differ in their seed only are one row, and a single run is a row as it is.
 
     Args:
@@ -41,13 +42,61 @@ def make_summary(items: Sequence[RunRecord | Unreadable]) -> Table:
     """
     records = sorted((item for item in items if isinstance(item, RunRecord)), key=_order)
     metrics = metric_columns(records, averaged=True)
-    columns = AVERAGE_COLUMNS + metrics.columns
-    groups = [_summary_group(key, list(members), metrics) for key, members in _by_hardware(records)]
-    has_means = any(row.runs for group in groups for row in group.rows)
+    columns = (*AVERAGE_COLUMNS, *metrics.columns, _RUNS)
+    sections = [_machine(key, columns, _mean_rows(members, metrics)) for key, members in _by_hardware(records)]
+    has_means = any(len(row.cells[-1].value) > 1 for section in sections for row in section.rows if isinstance(row.cells[-1].value, tuple))
+    return _document(items, sections, columns, (*metrics.notes, *([_OF_SEEDS] if has_means else [])), "replicates")
+
+
+def order_by(table: Document, name: str) -> Document:
+    """Return a table whose rows stand by one column within each section, the best first; rows without a value come last.
+
+    Args:
+        table: of runs.
+        name: a metric (``fd5k_digits``, by its final value; ``fd5k_digits.best`` by another), or a column's heading or id (``images/s``).
+
+    Raises:
+        UsageError: there is no such column, or values in it cannot be compared.
+    """
+    columns = table.sections[0].columns
+    column = _find(columns, name)
+    index = columns.index(column)
+
+    def value(row: Row) -> Value:
+        found = row.cells[index].value
+        return None if found == "" or (isinstance(found, float) and math.isnan(found)) else found
+
+    def rank(row: Row) -> float | str:
+        found = value(row)
+        return str(found) if not isinstance(found, (int, float)) else -found if column.direction == "higher" else found
+
+    sections = []
+    for section in table.sections:
+        known = sorted((row for row in section.rows if value(row) is not None), key=rank)
+        sections.append(replace(section, rows=(*known, *(row for row in section.rows if value(row) is None))))
+    return replace(table, sections=tuple(sections))
+
+
+def _find(columns: Sequence[Column], name: str) -> Column:
+    metric, dot, part = name.rpartition(".")
+    if not dot or part not in ("best", "final", "floor"):
+        metric, part = name, "final"
+    found = [column for column in columns if column.metric == metric and column.part == part]
+    if len(found) > 1:
+        raise UsageError(f"{metric} was measured in {len(found)} ways, which give no common order", hint="choose runs of one of them")
+    found = found or [column for column in columns if not column.metric and name in (column.id, column.heading)]
+    if not found:
+        known = list(dict.fromkeys(column.metric or column.heading for column in columns if column.in_text))
+        raise UsageError(f"no column is called {name!r}", hint=did_you_mean(name, known))
+    return found[0]
+
+
+def _document(
+    items: Sequence[RunRecord | Unreadable], sections: list[Section], columns: tuple[Column, ...], notes: tuple[str, ...], kind: str
+) -> Document:
     if unreadable := [item for item in items if isinstance(item, Unreadable)]:
-        groups.append(_unreadable_group(unreadable, columns))
-    notes = (*metrics.notes, _OF_SEEDS) if has_means else metrics.notes
-    return Table(columns=columns, groups=tuple(groups), notes=notes, kind="replicates")
+        sections.append(_unreadable(unreadable, columns))
+    return Document(sections=tuple(sections), legend=notes, row_kind=kind, title="ganbench runs")
 
 
 def _order(record: RunRecord) -> tuple[str, str, int, str]:
@@ -61,20 +110,26 @@ def _by_hardware(records: Sequence[RunRecord]) -> list[tuple[Key, list[RunRecord
     return sorted(groups.items(), key=lambda item: (describe_machine(item[0]), item[0].digest))
 
 
-def _group(hardware: Key, records: Sequence[RunRecord], metrics: MetricColumns) -> Group:
-    notes = Notes()
-    usual = _usual_software(records)
-    rows = tuple(_row(record, usual, metrics, notes) for record in records)
-    return Group(machine=describe_machine(hardware), hardware=hardware, rows=rows, notes=notes.texts)
+def _machine(hardware: Key, columns: tuple[Column, ...], rows: Iterable[Row]) -> Section:
+    """Return the section of one kind of machine; only the speeds in it may be compared with each other."""
+    name = describe_machine(hardware)
+    facts = (("machine", name), ("hardware_key", hardware.digest), ("hardware", dict(hardware.fields)))
+    return Section(title=name, columns=columns, rows=tuple(rows), facts=facts)
 
 
-def _summary_group(hardware: Key, records: Sequence[RunRecord], metrics: MetricColumns) -> Group:
-    notes = Notes()
+def _rows(records: Sequence[RunRecord], metrics: MetricColumns) -> Iterable[Row]:
     usual = _usual_software(records)
-    replicates = group_replicates(records)
-    texts = zip(_run_names(replicates), tell_apart(replicates), strict=True)
-    rows = [_summary_row(one, *pair, usual, metrics, notes) for one, pair in zip(replicates, texts, strict=True)]
-    return Group(machine=describe_machine(hardware), hardware=hardware, rows=tuple(rows), notes=notes.texts)
+    for record in records:
+        software = _software_note(record.keys.software, usual)
+        yield Row((*(plain_cell(column, record, software) for column in PLAIN_COLUMNS), *metrics.cells(record)))
+
+
+def _mean_rows(records: Sequence[RunRecord], metrics: MetricColumns) -> Iterable[Row]:
+    usual, replicates = _usual_software(records), group_replicates(records)
+    for one, name, setting in zip(replicates, _run_names(replicates), tell_apart(replicates), strict=True):
+        software = _software_note(one.example.keys.software, usual)
+        runs = Cell(value=tuple(formats.clean(run.run_id) for run in one.runs))
+        yield Row((*average_cells(one, name, setting, software), *metrics.mean_cells(one), runs))
 
 
 def _run_names(rows: Sequence[Replicates]) -> list[str]:
@@ -83,37 +138,29 @@ def _run_names(rows: Sequence[Replicates]) -> list[str]:
     return [formats.clean(r.runs[0].run_id) if r.is_single else f"{len(r.runs)} runs" if has_single else "" for r in rows]
 
 
-def _summary_row(one: Replicates, name: str, setting: str, usual: Key, metrics: MetricColumns, notes: Notes) -> Row:
-    software = _software_note(one.example.keys.software, usual, notes)
-    cells = (*average_cells(one, name, setting, notes, software), *metrics.mean_cells(one, notes))
-    runs = () if one.is_single else tuple(formats.clean(run.run_id) for run in one.runs)
-    return Row(run_id=name, cells=cells, runs=runs)
-
-
-def _row(record: RunRecord, usual: Key, metrics: MetricColumns, notes: Notes) -> Row:
-    software = _software_note(record.keys.software, usual, notes)
-    cells = [plain_cell(column.id, record, notes, software if column.id in SPEED_COLUMNS else ()) for column in PLAIN_COLUMNS]
-    return Row(run_id=formats.clean(record.run_id), cells=(*cells, *metrics.cells(record)))
-
-
 def _usual_software(records: Sequence[RunRecord]) -> Key:
     """Return the software key of most runs; among equals the first."""
     counts = Counter(record.keys.software for record in records)
     return counts.most_common(1)[0][0]
 
 
-def _software_note(software: Key, usual: Key, notes: Notes) -> tuple[int, ...]:
+def _software_note(software: Key, usual: Key) -> tuple[str, ...]:
     differences = [f"{name} {describe_difference(ours, theirs)}" for name, ours, theirs in software.differences(usual)]
-    return notes.add(f"speed under other software, not comparable with the rest: {', '.join(differences)}") if differences else ()
+    text = f"speed under other software, not comparable with the rest: {', '.join(differences)}"
+    return (formats.clean(text),) if differences else ()
 
 
-def _unreadable_group(items: Iterable[Unreadable], columns: Sequence[Column]) -> Group:
-    notes, rows = Notes(), []
+def _unreadable(items: Iterable[Unreadable], columns: tuple[Column, ...]) -> Section:
+    rows = []
     for item in sorted(items, key=lambda item: str(item.path)):
+        name, reason = formats.clean(item.path.name), formats.clean(item.reason)
         known = {
-            "run": Cell(value=item.path.name, text=formats.clean(item.path.name)),
-            "status": Cell(value="unreadable", text="unreadable", notes=notes.add(item.reason)),
-            "reason": Cell(value=item.reason, text=formats.clean(item.reason)),
+            "run": Cell(name, value=item.path.name, short=short_id(name)),
+            "status": Cell("unreadable", value="unreadable", notes=(reason,), tone="bad"),
+            "reason": Cell(reason, value=item.reason),
+            "runs": Cell(value=(name,)),
         }
-        rows.append(Row(run_id=formats.clean(item.path.name), cells=tuple(known.get(column.id, Cell()) for column in columns)))
-    return Group(machine="unknown machine: these records cannot be read", hardware=None, rows=tuple(rows), notes=notes.texts)
+        rows.append(Row(tuple(known.get(column.id, Cell()) for column in columns)))
+    title = "unknown machine: these records cannot be read"
+    facts = (("machine", title), ("hardware_key", None), ("hardware", None))
+    return Section(title=title, columns=columns, rows=tuple(rows), facts=facts)

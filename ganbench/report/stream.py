@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Sequence
+import sys
 from typing import TextIO
 
-from ganbench.record.find import Unreadable
-from ganbench.record.record import RunRecord
+from ganbench.report.document import Document
+from ganbench.report.formats import render
 
 _ASCII = str.maketrans(
     {"↑": "^", "↓": "v", "±": "+-", "─": "-", "˒": ",", **{superscript: f"[{digit}]" for digit, superscript in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}}
@@ -17,17 +17,16 @@ _ASCII = str.maketrans(
 _MAX_WIDTH = 200
 
 
-def print_records(records: Sequence[RunRecord | Unreadable], *, file: TextIO) -> None:
-    """Print the table of some runs, as wide and as colourful as the stream allows.
+def print_document(document: Document, form: str = "terminal", *, file: TextIO | None = None) -> None:
+    """Print a document, as wide and as colourful as the stream allows.
 
     Args:
-        records: the runs.
-        file: where to; usually ``sys.stdout``.
+        document: what to show.
+        form: one of :data:`ganbench.report.formats.FORMATS`.
+        file: where to; ``sys.stdout`` where it is left out.
     """
-    from ganbench.report.formats.terminal import render_terminal
-    from ganbench.report.runs import make_table
-
-    print_text(render_terminal(make_table(records), width=stream_width(), colour=has_colour(file)), file)
+    file = file or sys.stdout
+    print_text(render(document, form, width=stream_width(), colour=has_colour(file)), file)
 
 
 def print_text(text: str, file: TextIO) -> None:

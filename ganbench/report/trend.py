@@ -1,14 +1,20 @@
-"""A trend for a terminal: a line for each series, a line for each step, and the verdict in the last."""
+"""A trend for a terminal: a line for each series, a line for each step, and the verdict in the last; and as JSON for programs.
+
+Schema history of the JSON
+    1  (0.1.0) first version
+"""
 
 from __future__ import annotations
 
-import io
+import itertools
+import json
 import math
+import statistics
 from collections.abc import Iterator, Sequence
 
 from ganbench import text as formats
-from ganbench.report.formats.terminal import make_console
-from ganbench.report.sparkline import sparkline
+from ganbench.record.serialise import encode
+from ganbench.report.formats.terminal import make_console, printed
 from ganbench.verdict.trend import Trend, TrendSeries, TrendStep
 
 _ARROWS = {"higher": " ↑", "lower": " ↓", "equal": ""}
@@ -16,6 +22,9 @@ _SPACES = 7
 """Columns of a series' line besides its label, its plot and its text."""
 _PLOT = (10, 40)
 _HASH_DIGITS = 12
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_ASCII = "_.-=+*#@"
+_DIVERGED = "x"
 _Line = tuple[str, str]
 """Text and style."""
 
@@ -36,9 +45,16 @@ def render_trend(trend: Trend, *, width: int = 80, colour: bool = False, ascii_o
     for text, style in _lines(trend, width, ascii_only=ascii_only):
         indent = len(text) - len(text.lstrip(" "))
         console.print(Padding(Text(text.strip(), style=style), (0, 0, 0, indent)))
-    file = console.file
-    assert isinstance(file, io.StringIO)
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+    return printed(console)
+
+
+def render_trend_json(trend: Trend) -> str:
+    """Return all series with points and steps; NaN and the infinities are ``{"$float": "nan"}``, as in a record."""
+    whole = {"schema": "ganbench-trend", **encode(trend)}
+    for series, data in zip(trend.series, whole["series"], strict=True):
+        for step, fields in zip(series.steps, data["steps"], strict=True):
+            fields["fails"] = step.fails
+    return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def verdict(trend: Trend) -> str:
@@ -135,3 +151,31 @@ def _style(step: TrendStep) -> str:
     if step.fails:
         return "red"
     return "green" if step.state == "better" else "yellow"
+
+
+def sparkline(values: Sequence[float], *, width: int = 30, ascii_only: bool = False) -> str:
+    """Return one block for each value, the lowest for the smallest; ``x`` for what is no number.
+
+    Args:
+        values: oldest first.
+        width: the most blocks; of more values each block is the median of its share.
+        ascii_only: use only what every encoding has.
+    """
+    blocks = _ASCII if ascii_only else _BLOCKS
+    edges = [i * len(values) // width for i in range(width + 1)]
+    shown = [_middle(values[a:b]) for a, b in itertools.pairwise(edges)] if len(values) > width else values
+    finite = [value for value in shown if math.isfinite(value)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    return "".join(_block(value, low, high, blocks) for value in shown)
+
+
+def _middle(values: Sequence[float]) -> float:
+    finite = [value for value in values if math.isfinite(value)]
+    return statistics.median(finite) if finite else math.nan
+
+
+def _block(value: float, low: float, high: float, blocks: str) -> str:
+    if not math.isfinite(value):
+        return _DIVERGED
+    share = (value - low) / (high - low) if high > low else 0.5
+    return blocks[min(len(blocks) - 1, int(share * len(blocks)))]

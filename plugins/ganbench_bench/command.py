@@ -5,19 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from ganbench import KERNELS, RUNNERS, Invocation, Place, StatusLine, UsageError, complete_plugins, complete_words
+from ganbench import KERNELS, RUNNERS, Invocation, Place, StatusLine, UsageError, complete_plugins, complete_words, print_document
 from ganbench_bench.names import DTYPES, LAYOUTS, OPS
-
-if TYPE_CHECKING:
-    from ganbench.report.document import Sheet
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FORMATS = ("terminal", "markdown")
@@ -62,7 +58,7 @@ def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, .
     """
     _check_writable(shared["json_file"])
     from ganbench_bench.document import heading
-    from ganbench_bench.kernel_table import kernel_sheet
+    from ganbench_bench.kernel_table import kernel_document
     from ganbench_bench.kernels.bench import KernelSettings, measure_kernels
     from ganbench_bench.kernels.case import DTYPE_NAMES
 
@@ -81,7 +77,7 @@ def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, .
     asked = {"ops": settings.ops, "dtypes": wanted, "layouts": settings.layouts, "quick": quick, "seconds": seconds}
     place = Place.of_process(settings.device, precision=" ".join(wanted), channels_last="channels_last" in settings.layouts)
     _write_json(shared["json_file"], "bench kernels", asked | {"compile": not settings.compiles}, report, place)
-    _print(kernel_sheet(report, heading(settings.device)), shared["form"])
+    print_document(kernel_document(report, heading(settings.device)), shared["form"])
     return 130 if report.is_interrupted else int(any(row.status == "wrong" for row in report.rows))
 
 
@@ -117,7 +113,7 @@ def step(invocation: Invocation, /, **flags: Any) -> int:
     from ganbench_bench.step.bench import StepSettings, measure_steps
     from ganbench_bench.step.entries import choose_entries
     from ganbench_bench.step.settings import settings_of
-    from ganbench_bench.step_table import step_sheet
+    from ganbench_bench.step_table import step_document
 
     device, quick = _device(flags["device"]), flags["quick"]
     runners = tuple(name for name in RUNNERS if name in flags["runners"] or not flags["runners"])
@@ -148,7 +144,7 @@ def step(invocation: Invocation, /, **flags: Any) -> int:
     )
     asked = {"settings": settings.settings, "blocks": settings.blocks, "seconds": settings.seconds}
     _write_json(flags["json_file"], "bench step", asked, report, place)
-    _print(step_sheet(report, heading(device)), flags["form"])
+    print_document(step_document(report, heading(device)), flags["form"])
     return int(any(row.status == "wrong" for row in report.rows))
 
 
@@ -205,14 +201,3 @@ def _write_json(path: Path | None, name: str, asked: dict[str, Any], report: Any
     from ganbench_bench.document import document
 
     write_text(path, document(name, asked, report, place))
-
-
-def _print(sheet: Sheet, form: str) -> None:
-    from ganbench import print_text
-    from ganbench.report.formats.sheet_markdown import render_markdown
-    from ganbench.report.formats.sheet_terminal import render_terminal
-    from ganbench.report.stream import has_colour, stream_width
-
-    terminal = form == "terminal"
-    text = render_terminal(sheet, width=stream_width(), colour=has_colour(sys.stdout)) if terminal else render_markdown(sheet)
-    print_text(text, sys.stdout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from ganbench.report.document import Block, Cell, Column, Notes, Section, Sheet
+from ganbench import Cell, Column, Document, Row, Section
 from ganbench.text import number
 from ganbench_bench.interval import Interval
 from ganbench_bench.kernels.bench import KernelReport
@@ -13,11 +13,11 @@ from ganbench_bench.kernels.case import IMPLEMENTATIONS, Pass
 from ganbench_bench.kernels.row import KernelRow, Measured
 
 _COLUMNS = (
-    Column(heading="case", is_number=False),
-    Column(heading="pass", is_number=False),
-    Column(heading="eager µs"),
-    Column(heading="compile µs"),
-    Column(heading="ours µs"),
+    Column(heading="case", kind="name"),
+    Column(heading="pass", kind="text"),
+    Column(heading="eager µs", kind="speed", direction="lower"),
+    Column(heading="compile µs", kind="speed", direction="lower"),
+    Column(heading="ours µs", kind="speed", direction="lower"),
     Column(heading="eager\n/ ours", priority=1),
     Column(heading="compile\n/ ours", priority=1),
     Column(heading="% of copy\ne/c/o", priority=2),
@@ -37,21 +37,20 @@ _ON_A_GPU = (
 )
 
 
-def kernel_sheet(report: KernelReport, heading: Sequence[str]) -> Sheet:
+def kernel_document(report: KernelReport, heading: Sequence[str]) -> Document:
     """Return the table.
 
     Args:
         report: what was measured.
         heading: lines that name the machine and the software.
     """
-    notes = Notes()
-    sections = [_section(f"{op}: {title}", list(rows), notes) for (op, title), rows in groupby(report.rows, _title)]
     figures = [row.measured for row in report.rows if row.measured]
     copy = f"copy {_interval(report.copy_gb_per_second)} GB/s"
-    return Sheet(
+    return Document(
+        layout="report",
+        title="ganbench bench kernels",
         heading=(*heading, f"{copy}; took {report.seconds:.0f} s"),
-        sections=tuple(sections),
-        notes=tuple(notes.texts),
+        sections=tuple(_section(f"{op}: {title}", list(rows)) for (op, title), rows in groupby(report.rows, _title)),
         legend=(
             *(f"{one.op}: not measured: {one.reason}" for one in report.missing),
             *_LEGEND,
@@ -64,31 +63,29 @@ def _title(row: KernelRow) -> tuple[str, str]:
     return row.op, row.title
 
 
-def _section(title: str, rows: list[KernelRow], notes: Notes) -> Section:
-    blocks = [_block(list(same), notes) for _, same in groupby(rows, lambda row: (row.variant, row.shape, row.dtype, row.layout))]
-    return Section(title=title, columns=_COLUMNS, blocks=tuple(blocks))
+def _section(title: str, rows: list[KernelRow]) -> Section:
+    cases = [_case(list(same)) for _, same in groupby(rows, lambda row: (row.variant, row.shape, row.dtype, row.layout))]
+    return Section(title=title, columns=_COLUMNS, rows=tuple(row for case in cases for row in case))
 
 
-def _block(rows: list[KernelRow], notes: Notes) -> Block:
-    lines = [_line(list(same), notes) for _, same in groupby(rows, lambda row: row.wanted)]
+def _case(rows: list[KernelRow]) -> list[Row]:
+    """Return a row for each pass."""
     first = rows[0]
     warm = any(row.measured and row.measured.timing != "wall clock" and not row.measured.is_cold for row in rows)
     size = "x".join(map(str, first.shape))
-    name = (size, f"{first.dtype} {first.layout}") if first.layout else (f"{size} {first.dtype}",)
-    return Block(
-        (first.variant, *name) if first.variant else name,
-        tuple(lines),
-        notes.add("so little that it stays in the L2 cache" if warm else ""),
-    )
+    lines = (first.variant, *((size, f"{first.dtype} {first.layout}") if first.layout else (f"{size} {first.dtype}",)))
+    name = Cell("\n".join(filter(None, lines)), notes=("so little that it stays in the L2 cache",) if warm else ())
+    passes = (list(same) for _, same in groupby(rows, lambda row: row.wanted))
+    return [Row((name, *_figures(same)), is_joined=i > 0) for i, same in enumerate(passes)]
 
 
-def _line(rows: list[KernelRow], notes: Notes) -> tuple[Cell, ...]:
+def _figures(rows: list[KernelRow]) -> tuple[Cell, ...]:
     assert tuple(row.implementation for row in rows) == IMPLEMENTATIONS
     figures = [row.measured for row in rows]
     ours = figures[-1]
     return (
         Cell(_PASSES[rows[0].wanted]),
-        *(_time(row, notes) for row in rows),
+        *(_time(row) for row in rows),
         Cell(_ratio(ours.speedup_over_eager if ours else None)),
         Cell(_ratio(ours.speedup_over_compile if ours else None)),
         _triple(figures, lambda m: m.percent_of_copy),
@@ -99,11 +96,16 @@ def _line(rows: list[KernelRow], notes: Notes) -> tuple[Cell, ...]:
     )
 
 
-def _time(row: KernelRow, notes: Notes) -> Cell:
+def _time(row: KernelRow) -> Cell:
     """Return the time; in its place ``wrong`` or a dash, with the reason in a note."""
     if row.measured is None:
-        return Cell("wrong" if row.status == "wrong" else "-", notes.add(row.reason), is_bad=row.status == "wrong")
-    return Cell(_interval(row.measured.microseconds), notes.add(row.measured.note))
+        return not_measured(row.status, row.reason)
+    return Cell(_interval(row.measured.microseconds), notes=(row.measured.note,) if row.measured.note else ())
+
+
+def not_measured(status: str, reason: str) -> Cell:
+    """Return ``wrong`` or a dash, with the reason in a note."""
+    return Cell("wrong", notes=(reason,), tone="bad") if status == "wrong" else Cell("-", notes=(reason,))
 
 
 def _interval(value: Interval) -> str:

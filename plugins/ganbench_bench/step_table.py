@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganbench.report.document import Block, Cell, Column, Notes, Section, Sheet
+from ganbench import Cell, Column, Document, Row, Section
 from ganbench.text import number
 from ganbench_bench.interval import Interval
+from ganbench_bench.kernel_table import not_measured
 from ganbench_bench.step.bench import StepReport
 from ganbench_bench.step.row import Measured, StepRow
 
 _COLUMNS = (
-    Column(heading="loop", is_number=False),
-    Column(heading="images/s"),
+    Column(heading="loop", kind="name"),
+    Column(heading="images/s", kind="speed", direction="higher"),
     Column(heading="over pytorch/\nexamples"),
     Column(heading="over best\ncompile", priority=1),
     Column(heading="ms\na step", priority=4),
@@ -32,33 +33,33 @@ _ON_A_GPU = (
 )
 
 
-def step_sheet(report: StepReport, heading: Sequence[str]) -> Sheet:
+def step_document(report: StepReport, heading: Sequence[str]) -> Document:
     """Return the table.
 
     Args:
         report: what was measured.
         heading: lines that name the machine and the software.
     """
-    notes, trained = Notes(), report.trained
+    trained = report.trained
     section = Section(
         title=f"{trained['plugin']} on {trained['dataset']}, batch {trained['batch_size']}, {report.precision}",
         columns=_COLUMNS,
-        blocks=tuple(_block(row, notes) for row in report.rows),
+        rows=tuple(Row((Cell(str(row.entry)), *_cells(row))) for row in report.rows),
     )
     on_gpu = any(row.measured and row.measured.single.host_milliseconds for row in report.rows)
-    return Sheet(
+    return Document(
+        layout="report",
+        title="ganbench bench step",
         heading=(*heading, f"{report.blocks} blocks; took {report.seconds:.0f} s"),
         sections=(section,),
-        notes=tuple(notes.texts),
         legend=(*_LEGEND, *(_ON_A_GPU if on_gpu else ())),
     )
 
 
-def _block(row: StepRow, notes: Notes) -> Block:
+def _cells(row: StepRow) -> tuple[Cell, ...]:
     if row.measured is not None:
-        return Block((str(row.entry),), (_figures(row.measured),))
-    figure = Cell("wrong" if row.status == "wrong" else "-", notes.add(row.reason), is_bad=row.status == "wrong")
-    return Block((str(row.entry),), ((figure, *(Cell() for _ in _COLUMNS[2:])),))
+        return _figures(row.measured)
+    return (not_measured(row.status, row.reason), *(Cell() for _ in _COLUMNS[2:]))
 
 
 def _figures(measured: Measured) -> tuple[Cell, ...]:

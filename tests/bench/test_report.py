@@ -8,13 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ganbench import Place
-from ganbench.report.document import Sheet
-from ganbench.report.formats.sheet_markdown import render_markdown
-from ganbench.report.formats.sheet_terminal import render_terminal
+from ganbench import Document, Place
+from ganbench.report.formats.markdown import render_markdown
+from ganbench.report.formats.terminal import render_terminal
 from ganbench_bench.document import document, heading
 from ganbench_bench.interval import Interval
-from ganbench_bench.kernel_table import kernel_sheet
+from ganbench_bench.kernel_table import kernel_document
 from ganbench_bench.kernels.bench import KernelReport
 from ganbench_bench.kernels.cases import Missing, cases_of
 from ganbench_bench.kernels.row import KernelRow, Measured
@@ -23,7 +22,7 @@ from ganbench_bench.names import LAYOUTS
 from ganbench_bench.step.bench import StepReport
 from ganbench_bench.step.row import Entry, SingleStep, StepRow
 from ganbench_bench.step.row import Measured as MeasuredStep
-from ganbench_bench.step_table import step_sheet
+from ganbench_bench.step_table import step_document
 
 CPU = torch.device("cpu")
 
@@ -68,22 +67,22 @@ def kernels() -> KernelReport:
 
 
 @pytest.fixture
-def sheet(kernels: KernelReport) -> Sheet:
+def table(kernels: KernelReport) -> Document:
     """Its table."""
-    return kernel_sheet(kernels, ("a machine", "some software"))
+    return kernel_document(kernels, ("a machine", "some software"))
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])
-def test_a_table_fits_its_terminal(sheet: Sheet, width: int) -> None:
+def test_a_table_fits_its_terminal(table: Document, width: int) -> None:
     """What does not is named below it."""
-    text = render_terminal(sheet, width=width)
+    text = render_terminal(table, width=width)
     assert max(map(len, text.splitlines())) <= width
     assert ("left out at this width" in text) == (width < 160)
 
 
-def test_a_wide_table_has_every_figure(sheet: Sheet) -> None:
+def test_a_wide_table_has_every_figure(table: Document) -> None:
     """In the order eager, compile, ours; a missing one is a dash."""
-    text = render_terminal(sheet, width=200)
+    text = render_terminal(table, width=200)
     lines = [line.split() for line in text.splitlines()]
     (forward, *_) = [line for line in lines if "forward" in line]
     figures = forward[forward.index("forward") + 1 :]
@@ -93,9 +92,9 @@ def test_a_wide_table_has_every_figure(sheet: Sheet) -> None:
     assert "double" in " ".join(next(line for line in lines if any(cell.startswith("-") for cell in line) and "double" in line))
 
 
-def test_reasons_are_notes(sheet: Sheet) -> None:
+def test_reasons_are_notes(table: Document) -> None:
     """Numbered; an op that is not there is told as well."""
-    text = render_terminal(sheet, width=120)
+    text = render_terminal(table, width=120)
     assert "¹ wrong: result 1: 16 of 16 values are off" in text
     assert "² RuntimeError: no double backward" in text
     assert "norm_act: not measured: not there" in text
@@ -105,13 +104,13 @@ def test_reasons_are_notes(sheet: Sheet) -> None:
 def test_what_stays_in_the_cache_is_marked(kernels: KernelReport) -> None:
     """So that nobody takes its bandwidth for the memory's."""
     rows = tuple(replace(row, measured=row.measured and replace(row.measured, is_cold=False)) for row in kernels.rows)
-    text = render_terminal(kernel_sheet(replace(kernels, rows=rows), ()), width=120)
+    text = render_terminal(kernel_document(replace(kernels, rows=rows), ()), width=120)
     assert "so little that it stays in the L2 cache" in text
 
 
-def test_markdown_repeats_the_case_on_each_line(sheet: Sheet) -> None:
+def test_markdown_repeats_the_case_on_each_line(table: Document) -> None:
     """One table, as many cells in each line as in the head, notes below."""
-    text = render_markdown(sheet)
+    text = render_markdown(table)
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len(lines) == 2 + 6
     assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
@@ -120,10 +119,10 @@ def test_markdown_repeats_the_case_on_each_line(sheet: Sheet) -> None:
     assert "<sup>2</sup> RuntimeError: no double backward" in text
 
 
-def test_colour_only_where_it_is_wanted(sheet: Sheet) -> None:
+def test_colour_only_where_it_is_wanted(table: Document) -> None:
     """Escape sequences never reach a file."""
-    assert "\x1b[" not in render_terminal(sheet, width=100)
-    assert "\x1b[" in render_terminal(sheet, width=100, colour=True)
+    assert "\x1b[" not in render_terminal(table, width=100)
+    assert "\x1b[" in render_terminal(table, width=100, colour=True)
 
 
 def step_report(device: str) -> StepReport:
@@ -153,7 +152,7 @@ def step_report(device: str) -> StepReport:
 @pytest.mark.parametrize("width", [80, 100, 160])
 def test_the_table_of_steps_fits(width: int) -> None:
     """On a GPU, with every column at 160."""
-    text = render_terminal(step_sheet(step_report("cuda"), ("machine",)), width=width)
+    text = render_terminal(step_document(step_report("cuda"), ("machine",)), width=width)
     assert max(map(len, text.splitlines())) <= width
     assert "dcgan-64 on synthetic, batch 64, bf16" in text
     (line,) = [line.split() for line in text.splitlines() if line.startswith(" ganbench cuda_graph")]
@@ -166,7 +165,7 @@ def test_the_table_of_steps_fits(width: int) -> None:
 
 def test_a_cpu_has_no_columns_of_a_gpu() -> None:
     """Nor the sentence that explains them."""
-    text = render_terminal(step_sheet(step_report("cpu"), ()), width=160)
+    text = render_terminal(step_document(step_report("cpu"), ()), width=160)
     assert "host ms" not in text
     assert "launches" not in text
 

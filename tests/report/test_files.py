@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from ganbench.report.csv import render_csv
 from ganbench.report.exchange.github_benchmark import render_bigger, render_smaller
 from ganbench.report.outputs import KINDS, Wish, file_names, render
 from ganbench.verdict.findings import Comparison
@@ -22,7 +21,7 @@ Make = Callable[..., Any]
 
 def test_csv_has_a_line_for_each_finding_with_numbers_in_full(everything: Comparison) -> None:
     """Unchanged ones too; what is missing is empty."""
-    rows = list(csv.DictReader(io.StringIO(render_csv(everything))))
+    rows = list(csv.DictReader(io.StringIO(render("csv", everything, Wish())[""])))
     assert [row["state"] for row in rows] == [found.state for found in everything.findings]
     first = rows[0]
     assert (first["change"], first["low"], first["null_change"], first["base_values"]) == ("-0.1", "-0.121", "0.002", "1240.0 nan 1260.0")
@@ -33,7 +32,7 @@ def test_csv_has_a_line_for_each_finding_with_numbers_in_full(everything: Compar
 
 def test_csv_keeps_a_finding_on_its_line(make_finding: Make, make_comparison: Make) -> None:
     """Whatever a name holds."""
-    (row,) = csv.DictReader(io.StringIO(render_csv(make_comparison(make_finding(cell='a,"b"\nc', head="x\ny")))))
+    (row,) = csv.DictReader(io.StringIO(render("csv", make_comparison(make_finding(cell='a,"b"\nc', head="x\ny")), Wish())[""]))
     assert (row["cell"], row["head"]) == ('a,"b" c', "x y")
 
 

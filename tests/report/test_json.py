@@ -13,7 +13,6 @@ import pytest
 from ganbench.record.record import RunRecord
 from ganbench.record.serialise import decode, to_json
 from ganbench.report.exchange.schema import FOLDER, PUBLISHED, schema_text
-from ganbench.report.json import render_json
 from ganbench.verdict.findings import Comparison
 
 KEYWORDS = {"$schema", "$defs", "$ref", "title", "description", "type", "properties", "required", "additionalProperties", "const", "enum"}
@@ -92,7 +91,7 @@ def test_the_published_schema_is_that_of_the_dataclasses(name: str) -> None:
 
 def test_a_comparison_is_valid_and_comes_back_the_same(everything: Comparison) -> None:
     """Every state, open intervals, values that JSON has no word for."""
-    text = render_json(everything)
+    text = to_json(everything)
     assert check(text, "comparison.schema.json") == []
     again = decode(Comparison, json.loads(text), "comparison")
     assert repr(again) == repr(everything)  # a NaN is not equal to itself
@@ -120,7 +119,7 @@ def test_a_record_is_valid(make_record: Callable[..., RunRecord]) -> None:
 )
 def test_what_is_not_a_comparison_is_refused(everything: Comparison, path: tuple[Any, ...], value: Any) -> None:
     """A later version, an unknown state or field, a wrong type."""
-    content = json.loads(render_json(everything))
+    content = json.loads(to_json(everything))
     *parents, last = path
     place = content
     for key in parents:

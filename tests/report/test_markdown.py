@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ganbench.report.markdown import cut_to, render_markdown
-from ganbench.report.sentence import verdict_sentence
+from ganbench.report.outputs import cut_to
+from ganbench.report.outputs import markdown as render_markdown
+from ganbench.report.words import verdict_sentence
 from ganbench.verdict.findings import Comparison
 
 Make = Callable[..., Any]

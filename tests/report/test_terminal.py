@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ganbench.report.sentence import verdict_sentence
-from ganbench.report.terminal import render_terminal
+from ganbench.report.outputs import terminal as render_terminal
+from ganbench.report.words import verdict_sentence
 from ganbench.verdict.findings import Comparison
 
 

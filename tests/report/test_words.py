@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from ganbench.record.record import Difference
 from ganbench.report import words
-from ganbench.report.folding import folded
-from ganbench.report.groups import groups_of
-from ganbench.report.sentence import finding_sentence, verdict_sentence
+from ganbench.report.formats.terminal import folded
+from ganbench.report.verdict import groups_of
+from ganbench.report.words import finding_sentence, verdict_sentence
 from ganbench.verdict.findings import Comparison
 
 Make = Callable[..., Any]

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from ganbench.report.sentence import finding_sentence, verdict_sentence
 from ganbench.report.words import (
     change_text,
     count_text,
     difference_text,
+    finding_sentence,
     interval_text,
     metric_name,
     threshold_text,
+    verdict_sentence,
     visible_text,
     why,
 )

@@ -1,56 +1,58 @@
-"""A table as CSV: every column, in ASCII headings, numbers in full."""
+"""A document as CSV: every column, in ASCII headings, numbers in full."""
 
 from __future__ import annotations
 
 import csv
 import io
 
-from ganbench.record.record import Scalar
-from ganbench.report.table_model import Cell, Column, Group, Row, Table
-
-_GROUP_HEADINGS = ("machine", "hardware_key", "notes")
+from ganbench.report.document import Cell, Column, Document, Row, Section, Value
 
 
-def render_csv(table: Table) -> str:
-    """Return a table as CSV with one header line (RFC 4180, lines end in a line feed).
+def render_csv(document: Document) -> str:
+    """Return a document as CSV with a header line (RFC 4180, lines end in a line feed); sections of other columns begin with their own.
 
-    A metric's heading holds name, evaluation key, part and direction, and each best and final value is followed by its spread. A mean is
-    followed by half the width of its interval and by its number of runs instead. Values that are missing are empty; ``nan`` and ``inf`` are
-    written so. The runs of a mean are in the last column.
+    A quality's heading holds name, evaluation key, part and direction. Beside a value stand its spread, or half the width of a mean's
+    interval and its number of runs. Values that are missing are empty; ``nan`` and ``inf`` are written so. A section's facts lead each
+    line, and the notes of its row.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    last = ["runs"] if table.kind == "replicates" else []
-    writer.writerow([*_GROUP_HEADINGS, *(heading for column in table.columns for heading in _headings(column)), *last])
-    for group in table.groups:
-        for row in group.rows:
-            writer.writerow([*_values(table, group, row), *([" ".join(row.runs or (row.run_id,))] if last else [])])
+    before: list[str] = []
+    for section in document.sections:
+        header = [*_facts(section), *(heading for column in section.columns for heading in _headings(column))]
+        if header != before:
+            writer.writerow(header)
+            before = header
+        writer.writerows(_values(section, row) for row in section.rows)
     return buffer.getvalue()
 
 
+def _facts(section: Section) -> dict[str, Value]:
+    """Return what can stand in a cell."""
+    facts: dict[str, Value] = {name: fact for name, fact in section.facts if isinstance(fact, (str, int, float, type(None)))}
+    return facts | {"notes": None} if facts else {}
+
+
 def _headings(column: Column) -> list[str]:
-    name = f"{column.metric}@{column.evaluation_key} {column.part}" if column.metric else column.id
+    name = f"{column.metric}@{column.evaluation_key} {column.part}" if column.metric else column.id or column.title()
     heading = f"{name} ({column.direction} is better)" if column.metric else name
-    if column.averaged:
-        return [heading, f"{name} half width", f"{name} n"]
-    return [heading, f"{name} spread"] if _has_spread(column) else [heading]
+    beside = {"spread": [f"{name} spread"], "interval": [f"{name} half width", f"{name} n"], "": []}
+    return [heading, *beside[column.beside]]
 
 
-def _values(table: Table, group: Group, row: Row) -> list[Scalar]:
-    marked = sorted({note for cell in row.cells for note in cell.notes})
-    notes = "; ".join(group.notes[note - 1] for note in marked)
-    values: list[Scalar] = [group.machine, group.hardware.digest if group.hardware else "", notes]
-    for column, cell in zip(table.columns, row.cells, strict=True):
+def _values(section: Section, row: Row) -> list[Value]:
+    facts = _facts(section)
+    if facts:
+        facts["notes"] = "; ".join(note for note in section.notes if any(note in cell.notes for cell in row.cells))
+    values = list(facts.values())
+    for column, cell in zip(section.columns, row.cells, strict=True):
         values += _cell(column, cell)
     return values
 
 
-def _cell(column: Column, cell: Cell) -> list[Scalar]:
-    value = str(cell.value).lower() if isinstance(cell.value, bool) else cell.value
-    if column.averaged:
-        return [value, cell.half_width, cell.num_runs]
-    return [value, cell.spread] if _has_spread(column) else [value]
-
-
-def _has_spread(column: Column) -> bool:
-    return column.part in ("best", "final")
+def _cell(column: Column, cell: Cell) -> list[Value]:
+    value = cell.value if column.id else " ".join(cell.text.split("\n"))
+    if isinstance(value, bool):
+        value = str(value).lower()
+    beside: dict[str, list[Value]] = {"spread": [cell.spread], "interval": [cell.half_width, cell.num_runs], "": []}
+    return [" ".join(value) if isinstance(value, tuple) else value, *beside[column.beside]]

@@ -1,4 +1,4 @@
-"""A table as JSON for programs.
+"""A document as JSON for programs.
 
 Schema history
     1  (0.1.0) first version; ``kind`` says whether a row is one run or the mean of replicates
@@ -7,16 +7,17 @@ Schema history
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from typing import Any
 
-from ganbench.record.serialise import encode
-from ganbench.report.table_model import Cell, Group, Row, Table
+from ganbench.report.document import Cell, Document, Row, Section
 
 TABLE_SCHEMA_VERSION = 1
 
 
-def render_json(table: Table) -> str:
-    """Return a table as JSON: groups of rows, each with its fields and a list of metrics.
+def render_json(document: Document) -> str:
+    """Return a document as JSON: groups of rows, each with its fields and a list of metrics.
 
     Values are in full, in the units of the field's name; NaN and the infinities are ``{"$float": "nan"}``, as in a record. Beside a mean
     ``x`` stand ``x_half_width``, half of its 95 % interval and null for a single run, and ``x_num_runs``.
@@ -24,33 +25,25 @@ def render_json(table: Table) -> str:
     whole = {
         "schema": "ganbench-table",
         "schema_version": TABLE_SCHEMA_VERSION,
-        "kind": table.kind,
-        "groups": [_group(table, group) for group in table.groups],
-        "notes": table.notes,
+        "kind": document.row_kind,
+        "groups": [_group(section) for section in document.sections],
+        "notes": (*document.heading, *document.legend),
     }
-    return json.dumps(encode(whole), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_strict(whole), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _group(table: Table, group: Group) -> dict[str, Any]:
-    return {
-        "machine": group.machine,
-        "hardware_key": group.hardware.digest if group.hardware else None,
-        "hardware": dict(group.hardware.fields) if group.hardware else None,
-        "rows": [_row(table, group, row) for row in group.rows],
-    }
+def _group(section: Section) -> dict[str, Any]:
+    return {**(dict(section.facts) or {"title": section.title}), "rows": [_row(section, row) for row in section.rows]}
 
 
-def _row(table: Table, group: Group, row: Row) -> dict[str, Any]:
-    pairs = list(zip(table.columns, row.cells, strict=True))
+def _row(section: Section, row: Row) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for column, cell in pairs:
-        if not column.metric:
-            fields |= {column.id: cell.value, **(_mean(column.id, cell) if column.averaged else {})}
-    if table.kind == "replicates":
-        fields["runs"] = row.runs or (row.run_id,)
     metrics: dict[tuple[str, str], dict[str, Any]] = {}
-    for column, cell in pairs:
-        if column.metric and cell.text:
+    for column, cell in zip(section.columns, row.cells, strict=True):
+        if not column.metric:
+            name = column.id or column.title()
+            fields |= {name: cell.value if column.id else cell.text, **(_mean(name, cell) if column.beside == "interval" else {})}
+        elif cell.text:
             about = {
                 "name": column.metric,
                 "label": column.metric_heading,
@@ -59,13 +52,22 @@ def _row(table: Table, group: Group, row: Row) -> dict[str, Any]:
             }
             metric = metrics.setdefault((column.metric, column.evaluation_key), about)
             metric[column.part] = cell.value
-            if column.averaged:
+            if column.beside == "interval":
                 metric |= _mean(column.part, cell)
-            elif column.part != "floor":
+            elif column.beside == "spread":
                 metric[f"{column.part}_spread"] = cell.spread or 0.0
-    notes = sorted({note for _, cell in pairs for note in cell.notes})
-    return {**fields, "metrics": list(metrics.values()), "notes": [group.notes[note - 1] for note in notes]}
+    notes = [note for note in section.notes if any(note in cell.notes for cell in row.cells)]
+    return {**fields, "metrics": list(metrics.values()), "notes": notes}
 
 
 def _mean(name: str, cell: Cell) -> dict[str, Any]:
     return {f"{name}_half_width": cell.half_width, f"{name}_num_runs": cell.num_runs}
+
+
+def _strict(value: Any) -> Any:
+    """Return a value without what JSON lacks."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": str(value)}
+    if isinstance(value, Mapping):
+        return {name: _strict(one) for name, one in value.items()}
+    return [_strict(one) for one in value] if isinstance(value, (list, tuple)) else value

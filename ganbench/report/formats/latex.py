@@ -1,14 +1,18 @@
-"""A table as LaTeX with booktabs, in ASCII."""
+"""A document as LaTeX with booktabs, in ASCII."""
 
 from __future__ import annotations
 
-from ganbench.report.table_model import Cell, Column, Group, Table
+from collections.abc import Mapping
+
+from ganbench.report.document import Cell, Document, Section
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
@@ -18,25 +22,26 @@ _ESCAPES = {
 }
 
 
-def render_latex(table: Table) -> str:
-    """Return a ``table`` environment for each machine; needs ``\\usepackage{booktabs}`` and the T1 font encoding."""
-    return "\n".join(_group(table, group) for group in table.groups)
+def render_latex(document: Document) -> str:
+    """Return a ``table`` environment for each section; needs ``\\usepackage{booktabs}`` and the T1 font encoding."""
+    heading = "".join(f"{_escape(line)}\n\n" for line in document.heading)
+    return heading + "\n".join(_table(document, section) for section in document.sections)
 
 
-def _group(table: Table, group: Group) -> str:
-    indices = table.text_columns(group)
-    columns = [table.columns[i] for i in indices]
-    notes = [rf"\textsuperscript{{{i}}} {_escape(note)}" for i, note in enumerate(group.notes, start=1)]
-    notes += [_escape(note) for note in table.notes]
+def _table(document: Document, section: Section) -> str:
+    indices, numbers = section.shown(), document.numbers(section)
+    columns = [section.columns[i] for i in indices]
+    notes = [rf"\textsuperscript{{{numbers[note]}}} {_escape(note)}" for note in section.notes]
+    notes += [_escape(line) for line in document.legend]
     lines = [
         r"\begin{table}",
         r"  \centering\small",
-        rf"  \caption{{{_escape(group.machine)}}}",
+        rf"  \caption{{{_escape(section.title)}}}",
         rf"  \begin{{tabular}}{{{''.join('r' if column.is_number else 'l' for column in columns)}}}",
         r"    \toprule",
-        f"    {' & '.join(_heading(column) for column in columns)} \\\\",
+        f"    {' & '.join(_escape(column.title()) for column in columns)} \\\\",
         r"    \midrule",
-        *(f"    {' & '.join(_cell(row.cells[i]) for i in indices)} \\\\" for row in group.rows),
+        *(f"    {' & '.join(_cell(row.cells[i], numbers) for i in indices)} \\\\" for row in section.rows),
         r"    \bottomrule",
         r"  \end{tabular}",
         *(rf"  \par\footnotesize {note}" for note in notes),
@@ -45,16 +50,9 @@ def _group(table: Table, group: Group) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _heading(column: Column) -> str:
-    if not column.metric:
-        return _escape(column.heading)
-    arrow = r"$\uparrow$" if column.direction == "higher" else r"$\downarrow$"
-    return f"{_escape(column.metric_heading)} {arrow} {_escape(column.heading)}"
-
-
-def _cell(cell: Cell) -> str:
-    marker = rf"\textsuperscript{{{','.join(map(str, cell.notes))}}}" if cell.notes else ""
-    return _escape(cell.text or "-") + marker
+def _cell(cell: Cell, numbers: Mapping[str, int]) -> str:
+    marker = rf"\textsuperscript{{{','.join(str(numbers[note]) for note in cell.notes)}}}" if cell.notes else ""
+    return _escape(" ".join(cell.text.split("\n")) or "-") + marker
 
 
 def _escape(text: str) -> str:

@@ -15,7 +15,7 @@ import pytest
 from ganbench.record.accept import Accept
 from ganbench.record.history import add_record, read_history
 from ganbench.record.record import RunRecord
-from ganbench.report.trend_json import render_json
+from ganbench.report.trend import render_trend_json
 from ganbench.verdict.series import series_of
 from ganbench.verdict.trend import Trend, TrendSeries, follow
 
@@ -248,7 +248,7 @@ def test_too_short_a_history_is_nothing_to_look_at(make_history: MakeHistory, co
 def test_json_holds_everything(make_history: MakeHistory) -> None:
     """Valid JSON with a schema, points, steps and the exit code."""
     trend = trend_of(make_history(level(1000, 20) + level(700, 6)), history="h")
-    data = json.loads(render_json(trend), parse_constant=pytest.fail)
+    data = json.loads(render_trend_json(trend), parse_constant=pytest.fail)
     assert (data["schema"], data["schema_version"], data["history"], data["exit_code"]) == ("ganbench-trend", 1, "h", 1)
     (step,) = data["series"][0]["steps"]
     assert (step["state"], step["fails"], step["commit"]) == ("worse", True, commit_of(20))

@@ -1,4 +1,4 @@
-"""The table's model and its renderers."""
+"""The table of runs, in every format."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def _measured(*values):
 
 
 def _column(table, **wanted):
-    return next(i for i, c in enumerate(table.columns) if all(getattr(c, name) == value for name, value in wanted.items()))
+    return next(i for i, c in enumerate(table.sections[0].columns) if all(getattr(c, name) == value for name, value in wanted.items()))
 
 
 def _texts(table, **wanted):
     i = _column(table, **wanted)
-    return [row.cells[i].text for group in table.groups for row in group.rows]
+    return [row.cells[i].text for section in table.sections for row in section.rows]
 
 
 def test_best_final_and_floor_stand_side_by_side(make_record):
@@ -53,7 +53,7 @@ def test_what_the_floor_is_of_is_said(make_record, make_value):
     for of, words in told.items():
         values = (make_value(2.0, floor_of=of),)
         record = make_record(evaluations=(Evaluation(samples_seen=1, training_seconds=1.0, values=values),))
-        assert words in make_table([record]).notes[0]
+        assert words in make_table([record]).legend[0]
 
 
 def test_higher_is_better_takes_the_largest(make_record, make_value):
@@ -76,9 +76,9 @@ def test_values_under_different_keys_are_never_in_one_column(make_record, make_v
         expected = ["", ""]
         expected[i] = f"{10 + i}.00 ±0.50"
         assert _texts(table, part="best", evaluation_key=key.digest) == expected
-    headings = {c.metric_heading for c in table.columns if c.metric}
+    headings = {c.metric_heading for c in table.sections[0].columns if c.metric}
     assert headings == {f"fd1k_digits digits [{key.digest}]" for key in keys} or headings == {f"fd1k_digits [{key.digest}]" for key in keys}
-    assert "fd1k_digits was measured in different ways, which are not comparable: weights_hash differ" in table.notes
+    assert "fd1k_digits was measured in different ways, which are not comparable: weights_hash differ" in table.legend
 
 
 def test_one_metric_on_two_datasets_is_told_apart_by_the_dataset(make_record, make_value):
@@ -87,14 +87,14 @@ def test_one_metric_on_two_datasets_is_told_apart_by_the_dataset(make_record, ma
         make_record(run_id=data, dataset=data, evaluations=_measured(make_value(1.0, name="fid10k", label="FID", evaluation_key=data)))
         for data in ("cifar10", "celeba")
     ]
-    headings = {c.metric_heading for c in make_table(records).columns if c.metric}
+    headings = {c.metric_heading for c in make_table(records).sections[0].columns if c.metric}
     assert headings == {"fid10k cifar10", "fid10k celeba"}
 
 
 def test_two_counts_of_one_metric_are_told_apart_by_the_name(make_record, make_value):
     """FD of 1,000 and of 5,000 images have one label and two names."""
     values = (make_value(1.0), make_value(2.0, name="fd5k_digits", evaluation_key="other"))
-    headings = {c.metric_heading for c in make_table([make_record(evaluations=_measured(*values))]).columns if c.metric}
+    headings = {c.metric_heading for c in make_table([make_record(evaluations=_measured(*values))]).sections[0].columns if c.metric}
     assert headings == {"fd1k_digits", "fd5k_digits"}
 
 
@@ -104,11 +104,11 @@ def test_machines_are_groups(make_record):
         cpu="Test CPU", cpu_cores=16, gpu="NVIDIA Test", gpu_count=1, gpu_memory_gib=80, gpu_power_limit_watts=700.0, memory_gib=64
     )
     table = make_table([make_record(run_id="a"), _with_keys(make_record(run_id="b"), hardware=gpu), make_record(run_id="c")])
-    assert [group.machine for group in table.groups] == [
+    assert [section.title for section in table.sections] == [
         "NVIDIA Test, 80 GiB, 700 W | Test CPU, 16 cores, 64 GiB",
         "Test CPU, 2 cores, 24 GiB",
     ]
-    assert [[row.run_id for row in group.rows] for group in table.groups] == [["b"], ["a", "c"]]
+    assert [[row.cells[0].text for row in section.rows] for section in table.sections] == [["b"], ["a", "c"]]
 
 
 def test_order_ranks_nothing(make_record, make_value):
@@ -119,18 +119,19 @@ def test_order_ranks_nothing(make_record, make_value):
         make_record(run_id="3", dataset="digits", name="a", seed=9, evaluations=_measured(make_value(1e6))),
         make_record(run_id="4", dataset="array", name="z", seed=0),
     ]
-    (group,) = make_table(records).groups
-    assert [row.run_id for row in group.rows] == ["4", "3", "2", "1"]
+    (section,) = make_table(records).sections
+    assert [row.cells[0].text for row in section.rows] == ["4", "3", "2", "1"]
 
 
 def test_other_software_in_a_group_is_marked(make_record):
     """The speed of the odd one out has a note that lists what differs; the others have none."""
     odd = _with_keys(make_record(run_id="odd", seed=9), software=Key.of(precision="bf16", threads=1, torch="2.15.0"))
     table = make_table([make_record(run_id="a"), make_record(run_id="b", seed=1), odd])
-    (group,) = table.groups
+    (section,) = table.sections
     speed = _column(table, id="samples_per_second")
-    assert [row.cells[speed].notes for row in group.rows] == [(), (), (1,)]
-    assert group.notes == ("speed under other software, not comparable with the rest: precision bf16 (others fp32), threads 1 (others 2)",)
+    note = "speed under other software, not comparable with the rest: precision bf16 (others fp32), threads 1 (others 2)"
+    assert [row.cells[speed].notes for row in section.rows] == [(), (), (note,)]
+    assert table.numbers(section) == {note: 1}
 
 
 @pytest.mark.parametrize(
@@ -145,9 +146,9 @@ def test_other_software_in_a_group_is_marked(make_record):
 def test_a_run_that_went_wrong_is_a_row_with_its_reason(make_record, changes, status, note):
     """In every format, never a gap."""
     table = make_table([make_record(**changes)])
-    (group,) = table.groups
+    (section,) = table.sections
     assert _texts(table, id="status") == [status]
-    assert group.notes == (note,)
+    assert section.notes == (note,)
     for form in FORMATS:
         text = render(table, form, width=250)
         assert status in text

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from ganbench.report.sparkline import sparkline
+from ganbench.report.trend import sparkline
 
 
 @pytest.mark.parametrize(

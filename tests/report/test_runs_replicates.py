@@ -17,7 +17,7 @@ from ganbench.record.cells import cells_of, group_replicates
 from ganbench.record.find import Unreadable
 from ganbench.record.record import Evaluation, Key
 from ganbench.report.formats import FORMATS, render
-from ganbench.report.mean import mean_of, t_quantile
+from ganbench.report.run_columns import mean_of, t_quantile
 from ganbench.report.runs import make_summary
 
 
@@ -46,12 +46,17 @@ def make_run(make_record, make_value):
 
 
 def _cell(table, row=0, **wanted):
-    i = next(i for i, c in enumerate(table.columns) if all(getattr(c, name) == value for name, value in wanted.items()))
-    return [row.cells[i] for group in table.groups for row in group.rows][row]
+    i = next(i for i, c in enumerate(table.sections[0].columns) if all(getattr(c, name) == value for name, value in wanted.items()))
+    return [row.cells[i] for section in table.sections for row in section.rows][row]
 
 
 def _rows(table):
-    return [row for group in table.groups for row in group.rows]
+    return [row for section in table.sections for row in section.rows]
+
+
+def _runs(row):
+    """Return the ids of the runs of a row, for programs; it is the last column."""
+    return row.cells[-1].value
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 9, 10, 30, 31, 200])
@@ -72,7 +77,7 @@ def test_seeds_are_one_row_with_mean_interval_and_count(make_run):
     runs = [make_run(seed, value, speed, best=value - 2) for seed, value, speed in ((0, 12.0, 900.0), (1, 14.0, 1000.0), (2, 13.0, 1100.0))]
     table = make_summary(runs)
     (row,) = _rows(table)
-    assert row.runs == tuple(run.run_id for run in runs)
+    assert _runs(row) == tuple(run.run_id for run in runs)
     half = 4.302652729749464 / math.sqrt(3)
     for wanted, mean, scale in (({"part": "final"}, 13.0, 1), ({"part": "best"}, 11.0, 1), ({"id": "samples_per_second"}, 1000.0, 100)):
         cell = _cell(table, **wanted)
@@ -80,8 +85,8 @@ def test_seeds_are_one_row_with_mean_interval_and_count(make_run):
     assert _cell(table, part="final").text == "13.00 ±2.5"
     assert _cell(table, part="floor").text == "1.250"
     assert [_cell(table, id=name).text for name in ("n", "seeds", "status")] == ["3", "0-2", "complete"]
-    assert "half of the 95 % interval" in table.notes[-1]
-    assert not any("extractor's networks" in note for note in table.notes)
+    assert "half of the 95 % interval" in table.legend[-1]
+    assert not any("extractor's networks" in note for note in table.legend)
 
 
 def test_a_size_and_its_interval_have_units(make_run):
@@ -99,7 +104,7 @@ def test_a_single_run_is_never_a_mean(make_run):
     assert [_cell(table, id=name).text for name in ("run", "n", "seeds", "samples_per_second")] == [run.run_id, "1", "4", "1,250"]
     cell = _cell(table, part="final")
     assert (cell.text, cell.half_width, cell.spread, cell.num_runs) == ("12.50", None, None, 1)
-    assert not any("interval" in note for note in table.notes)
+    assert not any("interval" in note for note in table.legend)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +121,8 @@ def test_a_single_run_is_never_a_mean(make_run):
 def test_what_differs_in_more_than_the_seed_is_another_row(make_run, change, groups, setting):
     """Work, code, software and machine keep runs apart, and the row says in what it differs from its like."""
     table = make_summary([make_run(0), make_run(1), make_run(2, **change)])
-    assert len(table.groups) == groups
-    assert sorted(len(row.runs) for row in _rows(table)) == [0, 2]
+    assert len(table.sections) == groups
+    assert sorted(len(_runs(row)) for row in _rows(table)) == [1, 2]
     assert setting in [_cell(table, i, id="setting").text for i in range(2)]
 
 
@@ -180,15 +185,15 @@ def test_a_repeated_seed_is_one_value_of_quality_and_two_of_speed(make_run):
     assert (_cell(table, part="final").value, _cell(table, part="final").num_runs) == (25.0, 2)
     speed = _cell(table, id="samples_per_second")
     assert (speed.value, speed.num_runs) == (1100.0, 3)
-    notes = table.groups[0].notes
-    assert [notes[i - 1] for i in speed.notes] == ["over 3 runs, not 2: seeds that were repeated count each time"]
+    notes = table.sections[0].notes
+    assert list(speed.notes) == ["over 3 runs, not 2: seeds that were repeated count each time"]
     assert "2 runs of seed 0: quality is that of the newest, later" in notes
 
 
 def test_a_record_that_is_given_twice_counts_once(make_run):
     """A copy of a run is no replicate of it."""
     (row,) = _rows(make_summary([make_run(0), make_run(0)]))
-    assert row.runs == ()
+    assert _runs(row) == (make_run(0).run_id,)
 
 
 def test_speed_of_two_machines_in_one_run_is_left_out(make_run):
@@ -199,7 +204,7 @@ def test_speed_of_two_machines_in_one_run_is_left_out(make_run):
     speed = _cell(table, id="samples_per_second")
     assert (speed.text, speed.num_runs) == ("1,250", 1)
     assert _cell(table, part="final").num_runs == 2
-    assert "over 1 run, not 2: those resumed on another machine are left out" in table.groups[0].notes
+    assert "over 1 run, not 2: those resumed on another machine are left out" in table.sections[0].notes
 
 
 def test_values_that_are_no_numbers_are_left_out_and_told(make_run):
@@ -207,7 +212,7 @@ def test_values_that_are_no_numbers_are_left_out_and_told(make_run):
     table = make_summary([make_run(0, 10.0), make_run(1, 20.0), make_run(2, math.nan)])
     cell = _cell(table, part="final")
     assert (cell.value, cell.num_runs) == (15.0, 2)
-    assert [table.groups[0].notes[i - 1] for i in cell.notes] == ["over 2 runs, not 3: 1 ended at nan or inf"]
+    assert list(cell.notes) == ["over 2 runs, not 3: 1 ended at nan or inf"]
 
 
 def test_each_evaluation_key_has_its_own_mean(make_run):
