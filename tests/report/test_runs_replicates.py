@@ -133,6 +133,15 @@ def test_a_row_never_holds_two_cells_of_a_comparison(make_run):
     assert all(len(cells_of(row.runs)) == 1 for row in group_replicates(runs))
 
 
+def test_an_unneeded_force_makes_no_row_of_its_own(make_run):
+    """Nor does a record of version 0.1.0, which counts training.force among the work."""
+    config = {"name": "dcgan", "training.force": False}
+    runs = [make_run(0, config=config), make_run(1, config={**config, "training.force": True})]
+    runs.append(make_run(2, config=config, work={"training.force": False}))
+    assert [len(row.runs) for row in group_replicates(runs)] == [3]
+    assert _cell(make_summary([*runs, make_run(3, work={"batch_size": 8})]), 0, id="setting").text == "batch_size=64"
+
+
 def test_a_diverged_and_a_failed_seed_are_counted_and_named(make_run):
     """The mean is over the others, says over how many, and every format names what went wrong."""
     runs = [

@@ -160,6 +160,16 @@ def test_how_it_is_executed_makes_another_cell_too(make_run: Run, field: str, va
     assert [d.field for d in comparison.findings[0].differences] == [field]
 
 
+def test_a_run_with_an_unneeded_force_is_compared_with_its_twin(make_runs: Runs) -> None:
+    """In both directions, and also where the twin's record counts training.force among the work, as those of version 0.1.0 did."""
+    plain, forced = ({"name": "dcgan", "training.batch_size": 64, "training.force": force} for force in (False, True))
+    for base in (make_runs(TEN, config=plain), make_runs(TEN, config=plain, work_key={"training.force": False})):
+        head = make_runs(TEN, config=forced, side="forced")
+        for comparison in (compare(base, head), compare(head, base)):
+            assert (comparison.exit_code, of(comparison, "fd1k_digits").state) == (0, "unchanged")
+            assert not any("setting" in note for note in comparison.notes)
+
+
 def test_a_lost_cell_is_missing_and_a_new_one_is_told(make_runs: Runs) -> None:
     """A cell under another name is both: nothing is guessed."""
     base = make_runs(FIVE) + make_runs(FIVE, name="wgan")
