@@ -37,14 +37,14 @@ class TrainingConfig(Settings):
     """How long, how fast, and with which numerics."""
 
     total_kimg: float = setting(100.0, above=0, below=math.inf)
-    """Budget in thousands of real images shown to the discriminator."""
-    batch_size: int = setting(64, least=1)
-    """Real images in one discriminator step."""
+    """Budget: how many real samples are shown to the discriminator."""
+    batch_size: int = setting(64, least=1, unit="samples")
+    """Real samples in one discriminator step."""
     generator_batch_factor: int = setting(1, least=1)
     """Generator batch as a multiple of batch_size; SNGAN and WGAN-GP use 2."""
-    d_steps: int = setting(1, least=1)
+    d_steps: int = setting(1, least=1, unit="steps")
     """Discriminator steps for each generator step."""
-    d_steps_boost: int = setting(0, least=0)
+    d_steps_boost: int = setting(0, least=0, unit="steps")
     """Discriminator steps in the first 25 iterations and in every 500th (martinarjovsky/WassersteinGAN: 100); 0 takes d_steps there too."""
     seed: int = setting(0, part="seed", least=0, most=2**63 - 1)
     """Seed of weights, latents and the order of the data."""
@@ -52,7 +52,7 @@ class TrainingConfig(Settings):
     """Half-life of the averaged generator that is evaluated; 0 evaluates the raw generator."""
     ema_start_kimg: float = setting(0.0, least=0)
     """The average is a copy of the generator until then."""
-    penalty_every: int = setting(1, least=1)
+    penalty_every: int = setting(1, least=1, unit="steps")
     """Apply the loss's penalties in every n-th discriminator step, with n times their weight (Karras et al. 2020, lazy regularisation)."""
     shared_fakes: bool = True
     """One generator forward serves both updates, as in pytorch/examples; takes effect with d_steps = 1 and equal batches."""
@@ -60,10 +60,10 @@ class TrainingConfig(Settings):
     """Mirror half of the real images."""
     dequantise: bool = False
     """Add U(0, 1/128), one grey level, to each pixel of the real images."""
-    packing: int = setting(1, least=1)
-    """Images that the discriminator judges at once (Lin et al. 2018, PacGAN), where the architecture can."""
+    packing: int = setting(1, least=1, unit="samples")
+    """What the discriminator judges at once (Lin et al. 2018, PacGAN), where the architecture can; a divisor of batch_size."""
     force: bool = setting(False, part="guard")
-    """Train a pair of architecture and loss that makes no sense; the record says so."""
+    """Run parts that do not go together, such as a penalty and a batch norm; the record says so. It changes nothing where they do."""
     precision: Precision = setting("fp32", part="machine")
     """bf16 runs the networks under autocast; weights, losses and optimizers stay in fp32."""
     tf32: bool = setting(False, part="machine")
@@ -80,11 +80,11 @@ class TrainingConfig(Settings):
     """How the step is executed: auto, eager, cuda_graph or compile; auto replays CUDA graphs on a GPU and is eager on a CPU."""
     kernels: str = setting("auto", part="machine", choices=("auto", "triton", "ref"))
     """The fused ops: triton, ref (plain PyTorch), or auto, which is Triton on a GPU."""
-    threads: int = setting(0, part="machine", may_change=True, least=0, most=1024)
+    threads: int = setting(0, part="machine", may_change=True, least=0, most=1024, unit="threads")
     """CPU threads; 0 measures which count is fastest in the first seconds."""
     keep_memory: bool = setting(True, part="machine")
     """On a CPU, keep freed memory for the next step instead of giving it back to the system (glibc)."""
-    workers: int = setting(2, part="place", least=0, most=256)
+    workers: int = setting(2, part="place", least=0, most=256, unit="processes")
     """Processes that decode a streamed dataset."""
     max_abs_logit: float = setting(1e4, part="guard", may_change=True, least=0)
     """The run counts as diverged when the mean absolute logit of a reporting interval exceeds this; 0 turns the check off."""
@@ -121,9 +121,9 @@ class OptimizerConfig(Settings):
     schedule_start_kimg: float = setting(0.0, least=0)
     """The learning rate is constant until then."""
     halflife_kimg: float = 0.0
-    """Exponential schedule only: how long it takes to halve the learning rate."""
+    """Exponential schedule only, and above 0 there: how long it takes to halve the learning rate."""
     min_learning_rate: float = 0.0
-    """Exponential schedule only: it falls no lower."""
+    """Exponential schedule only: it falls no lower. At most learning_rate."""
     momentum: float = setting(0.0, least=0, below=1)
     """SGD only: the part of the last step that is made again."""
     final_momentum: float | None = setting(None, least=0, below=1)
@@ -146,14 +146,14 @@ class EvaluationConfig(Settings):
     """Full names (``fd5k_digits``); auto takes the dataset's own, none (or an empty list) measures nothing."""
     every_kimg: float = setting(0.0, least=0)
     """Cadence; 0 divides the budget into four. The first evaluation is before the first step."""
-    batch_size: int = setting(250, least=1)
-    """Images in one pass of the generator and the extractor."""
+    batch_size: int = setting(250, least=1, unit="samples")
+    """What goes through in one pass of the generator and the extractor."""
     samples_every_kimg: float = setting(0.0, least=0)
     """Cadence of the sample grids; 0 follows the evaluations."""
-    grid_size: int = setting(10, least=1, most=32)
+    grid_size: int = setting(10, least=1, most=32, unit="samples")
     """Rows and columns of a sample grid."""
     truncation: float = 0.0
-    """Draw components of z beyond this again (Brock et al. 2019); 0 draws as in training. Normal latents only."""
+    """Draw components of z beyond this again (Brock et al. 2019); 0 draws as in training, anything else must be 0.01 or more. Normal latents only."""
     extractor_weights: str = setting("", part="place")
     """Weights file for an extractor that needs one."""
 
@@ -169,8 +169,8 @@ class CheckpointConfig(Settings):
 
     every_kimg: float = setting(0.0, least=0)
     """Cadence; 0 follows the evaluations. Ctrl-C and the end of the run always save."""
-    keep: int = setting(2, least=1)
-    """Checkpoints that are kept."""
+    keep: int = setting(2, least=1, unit="checkpoints")
+    """How many are kept, the newest of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

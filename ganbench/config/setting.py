@@ -85,6 +85,7 @@ def setting(
     above: float | None = None,
     below: float | None = None,
     choices: tuple[T, ...] = (),
+    unit: str = "",
 ) -> T:
     """Declare a field of :class:`Settings`.
 
@@ -97,9 +98,10 @@ def setting(
         above: what the value must exceed.
         below: what the value must stay under; infinity asks for a finite value.
         choices: every value that there is.
+        unit: what its number counts, where its name does not say so.
     """
     bound = Bound(least=least, most=most, above=above, below=below, choices=choices)
-    return dataclasses.field(default=default, metadata={"part": part, "may_change": may_change, "bound": bound})
+    return dataclasses.field(default=default, metadata={"part": part, "may_change": may_change, "bound": bound, "unit": unit})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
