@@ -153,7 +153,7 @@ class EvaluationConfig(Settings):
     grid_size: int = setting(10, least=1, most=32, unit="samples")
     """Rows and columns of a sample grid."""
     truncation: float = 0.0
-    """Draw components of z beyond this again (Brock et al. 2019); 0 draws as in training, anything else must be 0.01 or more. Normal latents only."""
+    """Draw components of z beyond this again (Brock et al. 2019); 0 draws as in training, else 0.01 or more. Normal latents only."""
     extractor_weights: str = setting("", part="place")
     """Weights file for an extractor that needs one."""
 
