@@ -139,6 +139,7 @@ if TYPE_CHECKING:
     from ganbench.spec import ReporterSpec as ReporterSpec
     from ganbench.spec import SpaceSpec as SpaceSpec
     from ganbench.spec import both_optimizers as both_optimizers
+    from ganbench.text import number as number
     from ganbench.training.algorithm import Algorithm as Algorithm
     from ganbench.training.algorithm import AlgorithmContext as AlgorithmContext
     from ganbench.training.inputs import FromData as FromData
@@ -290,6 +291,7 @@ _HOME_OF = {
     "load_optimizer_state": "ganbench.training.optimizers",
     "logits_of": "ganbench.evaluation.protocol",
     "matrix": "ganbench.fleet.matrix.call",
+    "number": "ganbench.text",
     "plan": "ganbench.run.call",
     "print_document": "ganbench.report.stream",
     "print_text": "ganbench.report.stream",

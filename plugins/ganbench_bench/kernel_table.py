@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from ganbench import Cell, Column, Document, Row, Section
-from ganbench.text import number
+from ganbench import Cell, Column, Document, Row, Section, number
 from ganbench_bench.interval import Interval
 from ganbench_bench.kernels.bench import KernelReport
 from ganbench_bench.kernels.case import IMPLEMENTATIONS, Pass

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ganbench import Cell, Column, Document, Row, Section
-from ganbench.text import number
+from ganbench import Cell, Column, Document, Row, Section, number
 from ganbench_bench.interval import Interval
 from ganbench_bench.kernel_table import not_measured
 from ganbench_bench.step.bench import StepReport
