@@ -35,16 +35,14 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not valid TOML: it is not text in UTF-8 ({error.reason})", hint="give a TOML file") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", hint="mend that line") from error
-    return dict(_walk(tree, ""))
+    return by_path(tree)
 
 
-def _walk(tree: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+def by_path(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the values of nested tables by path: ``{"training": {"seed": 1}}`` is ``{"training.seed": 1}``."""
+    found: dict[str, Any] = {}
     for key, value in tree.items():
-        if isinstance(value, dict):
-            found += _walk(value, f"{prefix}{key}.")
-        else:
-            found.append((f"{prefix}{key}", value))
+        found |= by_path(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return found
 
 

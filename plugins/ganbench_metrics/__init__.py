@@ -10,12 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench import MetricSpec, Quantity, hookimpl
-
-
-def _at_least(name: str, value: int, lowest: int) -> None:
-    if value < lowest:
-        raise ValueError(f"{name} must be {lowest} or more (got {value})")
+from ganbench import MetricSpec, Quantity, Settings, hookimpl, setting
 
 
 def _seed(value: int) -> None:
@@ -34,19 +29,18 @@ FRECHET = MetricSpec(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class KernelDistanceOptions:
+class KernelDistanceOptions(Settings):
     """How the kernel distance is estimated. The defaults are those of Binkowski et al. (2018)."""
 
-    num_subsets: int = 100
+    num_subsets: int = setting(100, least=1)
     """Random subsets over which the mean and the standard deviation are taken."""
-    subset_size: int = 1000
+    subset_size: int = setting(1000, least=2)
     """Images in a subset, drawn without replacement from each side."""
     seed: int = 2020
     """Seed of the subsets' own stream; 2020 draws the subsets of torch-fidelity."""
 
     def __post_init__(self) -> None:
-        _at_least("num_subsets", self.num_subsets, 1)
-        _at_least("subset_size", self.subset_size, 2)
+        Settings.__post_init__(self)
         _seed(self.seed)
 
 
@@ -66,10 +60,10 @@ KERNEL = MetricSpec(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ClassifierScoreOptions:
+class ClassifierScoreOptions(Settings):
     """How the classifier score is estimated. The defaults are those of torch-fidelity."""
 
-    num_splits: int = 10
+    num_splits: int = setting(10, least=1)
     """Parts of the generated images over which the mean and the standard deviation are taken."""
     shuffle: bool = True
     """Whether the images are put in a random order before they are split."""
@@ -77,7 +71,7 @@ class ClassifierScoreOptions:
     """Seed of that order."""
 
     def __post_init__(self) -> None:
-        _at_least("num_splits", self.num_splits, 1)
+        Settings.__post_init__(self)
         _seed(self.seed)
 
 
@@ -96,14 +90,11 @@ CLASSIFIER = MetricSpec(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PrecisionRecallOptions:
+class PrecisionRecallOptions(Settings):
     """How precision and recall are estimated. The default is that of Kynkaanniemi et al. (2019)."""
 
-    num_neighbours: int = 3
+    num_neighbours: int = setting(3, least=1)
     """k: a ball reaches to the k-th nearest neighbour of its centre in the centre's own set."""
-
-    def __post_init__(self) -> None:
-        _at_least("num_neighbours", self.num_neighbours, 1)
 
 
 PRECISION_RECALL = MetricSpec(
@@ -120,14 +111,11 @@ PRECISION_RECALL = MetricSpec(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DensityCoverageOptions:
+class DensityCoverageOptions(Settings):
     """How density and coverage are estimated. The default is that of Naeem et al. (2020)."""
 
-    num_neighbours: int = 5
+    num_neighbours: int = setting(5, least=1)
     """k: a ball reaches to the k-th nearest real neighbour of a real image."""
-
-    def __post_init__(self) -> None:
-        _at_least("num_neighbours", self.num_neighbours, 1)
 
 
 DENSITY_COVERAGE = MetricSpec(
@@ -223,10 +211,10 @@ LPIPS = MetricSpec(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MsSsimOptions:
+class MsSsimOptions(Settings):
     """Between which images MS-SSIM is taken."""
 
-    num_pairs: int = 1000
+    num_pairs: int = setting(1000, least=1)
     """Random pairs of different images over which the mean is taken."""
     per_class: bool = False
     """Whether only images of one class are compared, as Odena et al. (2017) do; each class has as many pairs. Needs a conditional run."""
@@ -234,7 +222,7 @@ class MsSsimOptions:
     """Seed of the pairs' own stream."""
 
     def __post_init__(self) -> None:
-        _at_least("num_pairs", self.num_pairs, 1)
+        Settings.__post_init__(self)
         _seed(self.seed)
 
 
@@ -252,14 +240,14 @@ MS_SSIM = MetricSpec(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ClassificationAccuracyOptions:
+class ClassificationAccuracyOptions(Settings):
     """The classifier that is trained on generated images, and its budget."""
 
-    steps: int = 300
+    steps: int = setting(300, least=1)
     """Optimizer steps, for generated and for real images alike."""
-    batch_size: int = 128
+    batch_size: int = setting(128, least=2)
     """Images in a step."""
-    width: int = 32
+    width: int = setting(32, least=1)
     """Channels of the first convolution; the second has twice as many, all others four times."""
     learning_rate: float = 2e-3
     """AdamW's rate at the start; it falls to 0 along a cosine."""
@@ -269,9 +257,7 @@ class ClassificationAccuracyOptions:
     """Of the classifier's initialisation and of the order of the images."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "width"):
-            _at_least(name, getattr(self, name), 1)
-        _at_least("batch_size", self.batch_size, 2)
+        Settings.__post_init__(self)
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be above 0 and finite (got {self.learning_rate})")
         if not 0 <= self.weight_decay < math.inf:
@@ -293,14 +279,11 @@ CLASSIFICATION_ACCURACY = MetricSpec(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ClassFrechetOptions:
+class ClassFrechetOptions(Settings):
     """How few images of a class are enough."""
 
-    least_per_class: int = 50
+    least_per_class: int = setting(50, least=2)
     """Images that each class must have on each side. Few images make every class's distance large; the floor shows by how much."""
-
-    def __post_init__(self) -> None:
-        _at_least("least_per_class", self.least_per_class, 2)
 
 
 CLASS_FRECHET = MetricSpec(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ganbench.config.toml import read_settings
+from ganbench.config.toml import by_path, read_settings
 from ganbench.errors import UsageError, did_you_mean
 from ganbench.fleet.matrix.axes import Axis, axis, setting_path
 
@@ -161,7 +161,7 @@ def _included(table: Mapping[str, Any], where: str, exclusive: bool) -> Product:
 
 
 def _axes(table: Mapping[str, Any], where: str) -> tuple[Axis, ...]:
-    found = tuple(axis(name, values, where) for name, values in _flat(table, ""))
+    found = tuple(axis(name, values, where) for name, values in by_path(table).items())
     if not found:
         raise UsageError(f"{where}: the table is empty", hint="name a setting in it, or leave it out")
     return found
@@ -169,13 +169,6 @@ def _axes(table: Mapping[str, Any], where: str) -> tuple[Axis, ...]:
 
 def _settings(table: Mapping[str, Any], where: str) -> tuple[tuple[str, Any], ...]:
     return tuple((setting_path(name, where), value) for name, value in table.items())
-
-
-def _flat(tree: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for key, value in tree.items():
-        found += _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", value)]
-    return found
 
 
 def _array(others: Mapping[str, Any], key: str, path: Path) -> list[Mapping[str, Any]]:
