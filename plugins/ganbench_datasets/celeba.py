@@ -37,7 +37,7 @@ def build(options: CelebaOptions, context: DataContext) -> Dataset:
     files, splits = _files(folder / _IMAGES, names)
     builder = SplitBuilder(
         files,
-        Decoder(resolution=options.resolution, channels=3),
+        Decoder(height=options.resolution, width=options.resolution, channels=3),
         None,
         context.resident_limit_mib,
         fail_hint=_UNPACK_AGAIN,

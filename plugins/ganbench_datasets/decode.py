@@ -1,7 +1,7 @@
-"""One image file to uint8 pixels: every mode that Pillow reads, upright, square, antialiased.
+"""One image file to uint8 pixels: every mode that Pillow reads, upright, of one size, antialiased.
 
 A file that cannot be decoded raises :class:`UndecodableError` with a reason of a few words; nothing else leaves :meth:`Decoder.decode`.
-Shapes: C channels, H = W = resolution.
+Shapes: C channels, H, W height and width.
 """
 
 from __future__ import annotations
@@ -50,8 +50,10 @@ class UndecodableError(Exception):
 class Decoder:
     """How files become pixels."""
 
-    resolution: int
+    height: int
     """H."""
+    width: int
+    """W."""
     channels: int
     """1 or 3."""
     crop: str = "center"
@@ -62,7 +64,7 @@ class Decoder:
     @property
     def space(self) -> ImageSpace:
         """What a file becomes."""
-        return ImageSpace.square(self.channels, self.resolution)
+        return ImageSpace(self.channels, self.height, self.width)
 
     def decode(self, path: bytes) -> tuple[NDArray[np.uint8], bool]:
         """Return the pixels of a file.
@@ -95,9 +97,8 @@ class Decoder:
 
     def _decode(self, data: bytes) -> tuple[NDArray[np.uint8], bool]:
         upright = open_upright(io.BytesIO(data))
-        square = self._resize(self._flatten(upright))
-        enlarged = min(upright.size) < self.resolution
-        pixels = np.asarray(square)
+        pixels = np.asarray(self._resize(self._flatten(upright)))
+        enlarged = upright.width < self.width or upright.height < self.height
         return (pixels[None] if self.channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))), enlarged
 
     def _flatten(self, image: Image.Image) -> Image.Image:
@@ -109,15 +110,13 @@ class Decoder:
         return image if image.mode == mode else image.convert("RGB").convert(mode)
 
     def _resize(self, image: Image.Image) -> Image.Image:
-        if image.size == (self.resolution, self.resolution):
+        if image.size == (self.width, self.height):
             return image
         width, height = image.size
-        box = (0, 0, width, height)
-        if self.crop == "center":
-            side = min(width, height)
-            left, top = (width - side) // 2, (height - side) // 2
-            box = (left, top, left + side, top + side)
-        return image.resize((self.resolution, self.resolution), Image.Resampling.BICUBIC, box=box)
+        if self.crop == "center":  # the largest part of the wanted proportions
+            width, height = min(width, height * self.width // self.height or 1), min(height, width * self.height // self.width or 1)
+        left, top = (image.width - width) // 2, (image.height - height) // 2
+        return image.resize((self.width, self.height), Image.Resampling.BICUBIC, box=(left, top, left + width, top + height))
 
 
 def open_upright(file: io.BytesIO) -> Image.Image:

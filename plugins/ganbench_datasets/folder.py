@@ -47,7 +47,7 @@ def build(options: FolderOptions, context: DataContext) -> Dataset:
     classes = _classes(files) if options.labels else None
     builder = SplitBuilder(
         files,
-        Decoder(resolution=options.resolution, channels=int(options.channels), crop=options.crop, background=options.background),
+        _decoder(options),
         None if classes is None else classes.of_file,
         context.resident_limit_mib,
         fail_hint="mend or remove it, or use -o on_error=skip" if options.on_error == "fail" else None,
@@ -66,6 +66,11 @@ def build(options: FolderOptions, context: DataContext) -> Dataset:
         class_names=names,
         notes=notes,
     )
+
+
+def _decoder(options: FolderOptions) -> Decoder:
+    height, width = options.height_and_width()
+    return Decoder(height=height, width=width, channels=int(options.channels), crop=options.crop, background=options.background)
 
 
 def _classes(files: FileList) -> _Classes:

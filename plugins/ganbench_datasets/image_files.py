@@ -1,6 +1,6 @@
 """A split that consists of image files: decoded once where it fits, decoded by the sampler's workers where it does not.
 
-Shapes: N images, n in a piece, C channels, H = W = resolution.
+Shapes: N images, n in a piece, C channels, H, W height and width.
 """
 
 from __future__ import annotations
@@ -139,8 +139,8 @@ class SplitBuilder:
 
     def notes(self) -> list[str]:
         """Return one line for what was left out or enlarged."""
-        size = self.decoder.resolution
-        enlarged = [f"{self.num_enlarged} images are smaller than {size}x{size} and were enlarged"] if self.num_enlarged else []
+        size = f"{self.decoder.height}x{self.decoder.width}"
+        enlarged = [f"{self.num_enlarged} images are smaller than {size} and were enlarged"] if self.num_enlarged else []
         return [*([self.damaged.note()] if self.damaged.count else []), *enlarged]
 
     def _resident(self, ids: Ids) -> Source | None:

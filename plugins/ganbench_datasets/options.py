@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -93,10 +94,12 @@ class FolderOptions(Settings):
     """The directory; every folder below it is searched, hidden ones left out."""
     resolution: int = setting(64, least=1)
     """Height and width in pixels that every image is brought to."""
+    size: str = ""
+    """Height and width where they differ, such as ``48x64``; empty for ``resolution`` in both."""
     channels: Literal["3", "1"] = "3"
     """3 for colour, 1 for grey; images of the other kind are converted."""
     crop: Literal["center", "none"] = "center"
-    """center cuts the largest square from the middle; none squeezes the whole image into the square."""
+    """center cuts the largest part of that shape from the middle; none squeezes the whole image into it."""
     background: Literal["white", "black", "grey"] = "white"
     """What stands behind transparent pixels."""
     labels: bool = False
@@ -110,6 +113,15 @@ class FolderOptions(Settings):
         Settings.__post_init__(self)
         if not self.path:
             raise ValueError("path must name a directory (got ''); give it with -o path=DIR")
+        if self.size and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", self.size):
+            raise ValueError(f"size must be height x width, such as 48x64 (got {self.size!r})")
+
+    def height_and_width(self) -> tuple[int, int]:
+        """Return what every image is brought to."""
+        if not self.size:
+            return self.resolution, self.resolution
+        height, width = map(int, self.size.split("x"))
+        return height, width
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,13 +156,13 @@ class ArrayOptions(Settings):
     """Options of ``array``."""
 
     path: str
-    """A .npy or .npz file of uint8 images, [N, H, W, C] or [N, C, H, W], H = W, C of 1 or 3."""
+    """A .npy or .npz file of uint8 images, [N, H, W, C] or [N, C, H, W], C of 1 or 3; H = W unless ``layout`` says which it is."""
     key: str = ""
     """Which array of an .npz file holds the images; not needed where only one has four dimensions."""
     labels: str = ""
     """A .npy file of integers [N], or a key of the .npz file (labels and y are found without this); none for no labels."""
     layout: Literal["auto", "nhwc", "nchw"] = "auto"
-    """Where the channels stand; needed only when the shape allows both."""
+    """Where the channels stand; needed only when the shape allows both, or for images that are not square."""
     test_fraction: float = setting(0.0, least=0, below=1)
     """Part of the images that is held out as test split, chosen by a fixed seed; 0 trains on all."""
 

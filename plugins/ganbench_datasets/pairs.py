@@ -33,7 +33,7 @@ class PairDecoder(Decoder):
     @property
     def space(self) -> ImageSpace:
         """Images of 2 C channels."""
-        return ImageSpace.square(2 * self.channels, self.resolution)
+        return ImageSpace(2 * self.channels, self.height, self.width)
 
     def _decode(self, data: bytes) -> tuple[NDArray[np.uint8], bool]:
         whole = open_upright(io.BytesIO(data))
@@ -43,7 +43,7 @@ class PairDecoder(Decoder):
         both = self._flatten(whole)
         halves = [both.crop(box) for box in ((0, 0, width // 2, height), (width - width // 2, 0, width, height))]
         pixels = np.concatenate([self._half(half) for half in halves])
-        return pixels, min(width // 2, height) < self.resolution
+        return pixels, width // 2 < self.width or height < self.height
 
     def _half(self, image: Image.Image) -> NDArray[np.uint8]:
         pixels = np.asarray(self._resize(image))
@@ -77,7 +77,8 @@ def _builder(root: Path, options: PairsOptions, context: DataContext) -> SplitBu
     files = list_images(root).files
     if not len(files):
         raise DataError(f"pairs: no image below {root}")
-    decoder = PairDecoder(resolution=options.resolution, channels=int(options.channels), crop="none", background=options.background)
+    size, channels = options.resolution, int(options.channels)
+    decoder = PairDecoder(height=size, width=size, channels=channels, crop="none", background=options.background)
     hint = "mend or remove it, or use -o on_error=skip" if options.on_error == "fail" else None
     return SplitBuilder(files, decoder, None, context.resident_limit_mib, fail_hint=hint)
 

@@ -13,8 +13,10 @@ from ganbench.data.source import DataContext, Dataset
 from ganbench.errors import DataError
 from ganbench_datasets.array import build
 from ganbench_datasets.options import ArrayOptions
+from ganbench_spaces.images import ImageSpace
 
 STREAMED = DataContext(resident_limit_mib=0.0)
+
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), dtype=np.uint8)  # [N, H, W, C]
 LABELS = np.arange(12) % 4
 
@@ -161,3 +163,11 @@ def test_archives_say_what_to_do(tmp_path: Path) -> None:
         _build(tmp_path / "a.npz", STREAMED, key="x")
     with pytest.raises(DataError, match=r"path must be a .npy or .npz file \(got '.*b.npz'\)"):
         _build(tmp_path / "b.npz")
+
+
+def test_images_that_are_not_square_are_taken_in_the_layout_that_is_stated(tmp_path: Path) -> None:
+    """Their shape alone would say it too, but is more often a mistake."""
+    path = _save(tmp_path / "a.npy", IMAGES[:, :6])
+    resident, streamed = (_build(path, context, layout="nhwc") for context in (DataContext(), STREAMED))
+    assert resident.space == streamed.space == ImageSpace(3, 6, 8)
+    assert resident.train.content_hash == streamed.train.content_hash

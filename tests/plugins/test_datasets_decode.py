@@ -14,7 +14,7 @@ from ganbench_datasets.decode import Decoder, UndecodableError
 
 def _decode(image: Image.Image, path: Path, **options: object) -> NDArray[np.uint8]:
     image.save(path)
-    settings = {"resolution": image.width, "channels": 3} | options
+    settings = {"height": image.width, "width": image.width, "channels": 3} | options
     return Decoder(**settings).decode(bytes(path))[0]  # type: ignore[arg-type]
 
 
@@ -71,16 +71,16 @@ def test_exif_rotation_is_undone(tmp_path: Path) -> None:
     exif[0x0112] = 6
     path = tmp_path / "sideways.png"
     stored.save(path, exif=exif)
-    assert np.array_equal(Decoder(resolution=4, channels=1).decode(bytes(path))[0][0], upright)
+    assert np.array_equal(Decoder(height=4, width=4, channels=1).decode(bytes(path))[0][0], upright)
 
 
 def test_the_centre_square_is_cut_or_the_whole_is_squeezed(tmp_path: Path) -> None:
     """center drops the sides; none keeps them."""
     wide = np.zeros((8, 16), dtype=np.uint8)
     wide[:, 4:12] = 255
-    centre = _decode(Image.fromarray(wide), tmp_path / "wide.png", resolution=8, channels=1)
+    centre = _decode(Image.fromarray(wide), tmp_path / "wide.png", height=8, width=8, channels=1)
     assert np.unique(centre).tolist() == [255]
-    whole = _decode(Image.fromarray(wide), tmp_path / "wide.png", resolution=8, channels=1, crop="none")
+    whole = _decode(Image.fromarray(wide), tmp_path / "wide.png", height=8, width=8, channels=1, crop="none")
     assert whole[0, 4, 0] == whole[0, 4, 7] == 0
     assert whole[0, 4, 4] == 255
 
@@ -88,7 +88,7 @@ def test_the_centre_square_is_cut_or_the_whole_is_squeezed(tmp_path: Path) -> No
 def test_downsizing_is_antialiased(tmp_path: Path) -> None:
     """A fine chessboard becomes grey, not a pattern of its own."""
     board = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)
-    pixels = _decode(Image.fromarray(board), tmp_path / "board.png", resolution=8, channels=1)
+    pixels = _decode(Image.fromarray(board), tmp_path / "board.png", height=8, width=8, channels=1)
     assert np.abs(pixels[0, 1:-1, 1:-1].astype(int) - 127).max() <= 3
 
 
@@ -100,7 +100,7 @@ def test_a_truncated_file_of_any_format_is_refused(tmp_path: Path, suffix: str) 
     Image.fromarray(noise).save(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UndecodableError) as caught:
-        Decoder(resolution=8, channels=3).decode(bytes(path))
+        Decoder(height=8, width=8, channels=3).decode(bytes(path))
     assert "\n" not in str(caught.value)
     assert 0 < len(str(caught.value)) < 100
 
@@ -111,7 +111,7 @@ def test_a_picture_of_too_many_pixels_is_refused(tmp_path: Path, monkeypatch: py
     Image.new("L", (64, 64)).save(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(UndecodableError, match="more pixels than Pillow allows"):
-        Decoder(resolution=8, channels=3).decode(bytes(path))
+        Decoder(height=8, width=8, channels=3).decode(bytes(path))
 
 
 def test_float_pixels_are_refused(tmp_path: Path) -> None:
@@ -119,4 +119,18 @@ def test_float_pixels_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "float.tif"
     Image.fromarray(np.ones((4, 4), dtype=np.float32)).save(path)
     with pytest.raises(UndecodableError, match="32-bit pixels"):
-        Decoder(resolution=4, channels=1).decode(bytes(path))
+        Decoder(height=4, width=4, channels=1).decode(bytes(path))
+
+
+def test_another_shape_is_cut_from_the_middle(tmp_path: Path) -> None:
+    """The largest part of that shape, or everything squeezed into it."""
+    wide = np.zeros((8, 24), dtype=np.uint8)
+    wide[:, 4:20] = 255  # what is twice as wide as high
+    image = Image.fromarray(wide)
+    part = _decode(image, tmp_path / "wide.png", height=4, width=8, channels=1)
+    assert part.shape == (1, 4, 8)
+    assert part.min() > 200  # the filter looks a little past the edge
+    high = _decode(image.transpose(Image.Transpose.ROTATE_90), tmp_path / "high.png", height=8, width=4, channels=1)
+    assert high.shape == (1, 8, 4)
+    assert high.min() > 200
+    assert _decode(image, tmp_path / "wide.png", height=4, width=8, channels=1, crop="none").min() < 50

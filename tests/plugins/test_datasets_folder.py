@@ -16,6 +16,7 @@ from ganbench.data.source import DataContext, Dataset
 from ganbench.errors import DataError
 from ganbench_datasets.folder import build
 from ganbench_datasets.options import FolderOptions
+from ganbench_spaces.images import ImageSpace
 
 RESIDENT = DataContext()
 STREAMED = DataContext(resident_limit_mib=0.0)
@@ -226,3 +227,21 @@ def test_impossible_options_are_refused(option: str, value: object) -> None:
     """The option's name is in the message."""
     with pytest.raises(ValueError, match=option):
         FolderOptions(**({"path": "x"} | {option: value}))  # type: ignore[arg-type]
+
+
+def test_images_need_not_be_square(tmp_path: Path) -> None:
+    """``size`` gives both sides; resident or streamed, the content is one."""
+    for number in range(3):
+        _save(tmp_path / f"{number}.png", number, size=(30, 20))
+    resident, streamed = (_build(tmp_path, context, size="10x15") for context in (RESIDENT, STREAMED))
+    assert resident.space == streamed.space == ImageSpace(3, 10, 15)
+    assert resident.train.content_hash == streamed.train.content_hash
+    assert streamed.train.read(torch.arange(3)).shape == (3, 3, 10, 15)
+    assert _build(tmp_path, size="40x15").notes == ("3 images are smaller than 40x15 and were enlarged",)
+
+
+@pytest.mark.parametrize("size", ["10", "10x", "0x5", "5x5x5", "-1x4"])
+def test_a_size_is_height_and_width(size: str) -> None:
+    """With an example."""
+    with pytest.raises(ValueError, match=r"size must be height x width, such as 48x64 \(got '"):
+        FolderOptions(path="a", size=size)
