@@ -59,7 +59,6 @@ def plan_of(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...])
     Raises:
         UsageError: a flag, a ref, a file or a folder is wrong.
     """
-    from ganbench.cli.ab import configurations_differ, read_sides
     from ganbench.fleet.pairs.lockstep import PairPlan
     from ganbench.fleet.pairs.measure import AbPlan
     from ganbench.fleet.pairs.trees import top_level

@@ -16,8 +16,6 @@ from ganbench.errors import UsageError
 
 if TYPE_CHECKING:
     from ganbench.fleet.pairs.measure import AbPlan
-    from ganbench.verdict import Finding
-    from ganbench.verdict.policy import Intended
 
 _SECONDS = 200.0
 """For all pairs: with the frozen samples and the start, a free runner with two cores is done in about five minutes."""
@@ -78,13 +76,15 @@ def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -
     """
     from ganbench.cli.ab import plan_of
     from ganbench.fleet.pairs.trees import commits_between, default_base
-    from ganbench.verdict.policy import gates_of
+    from ganbench.record.accept import accepts_of
+    from ganbench.verdict.policy import gates_of, intended_changes
 
     _check(sides, flags)
     base = None if sides else default_base(Path.cwd(), os.environ)
     sides = (base.commit,) if base else sides
     head = sides[1] if len(sides) > 1 else "WORKTREE"
-    intended = _intended(flags, commits_between(Path.cwd(), sides[0], head))
+    accepts = accepts_of(flags["history"])
+    intended = intended_changes(accepts, commits_between(Path.cwd(), sides[0], head), flags["plugin"] or "")
     gates = [*gates_of(gpu=flags["gpu"]).items(), *((one.metric, "warn") for one in intended)]
     given = {"gates": (*(f"{name}={gate}" for name, gate in gates), *flags["gates"]), "base_settings": (), "head_settings": ()}
     device = {"device": flags["device"] or ("cuda" if flags["gpu"] else None)}
@@ -113,15 +113,6 @@ def _check(sides: tuple[str, ...], flags: dict[str, Any]) -> None:
         raise UsageError(f"--out {out}: {existing} is a file", hint="name a folder")
 
 
-def _intended(flags: dict[str, Any], commits: tuple[str, ...]) -> tuple[Intended, ...]:
-    """Return the changes that the accept file allows; it need not be there."""
-    from ganbench.record.accept import ACCEPT_FILE, read_accepts
-    from ganbench.verdict.policy import intended_changes
-
-    path: Path = flags["history"] / ACCEPT_FILE
-    return intended_changes(read_accepts(path), commits, flags["plugin"] or "") if path.is_file() else ()
-
-
 def _make_folder(out: Path) -> None:
     """Make the folder of the output, which git is told to pass over: it must not make the working tree a changed one.
 
@@ -140,30 +131,13 @@ def _with_others(plan: AbPlan, flags: dict[str, Any], off: tuple[str, ...]) -> A
     from ganbench.cli.ab import last_words_shown
     from ganbench.fleet.pairs.frozen import check_frozen_samples
     from ganbench.report.live_run import StatusLine
+    from ganbench.verdict.sides import stored_quality
 
-    quality, told = _quality(plan, flags)
+    quality, notes = stored_quality(flags["baseline"], flags["runs"], flags["history"], plan.policy) if flags["baseline"] else ((), ())
     data_root = flags["data_root"] or os.environ.get("GANBENCH_DATA", "")
     device = str(plan.head.settings.get("training.device", "auto"))
     with StatusLine() as line, last_words_shown():
         line.say("scoring the frozen samples")
         frozen = check_frozen_samples(plan.head, plan.policy, threads=plan.threads, device=device, data_root=data_root, off=off)
-    head = dataclasses.replace(plan.head, notes=(*plan.head.notes, *frozen.notes, *told))
+    head = dataclasses.replace(plan.head, notes=(*plan.head.notes, *frozen.notes, *notes))
     return dataclasses.replace(plan, head=head, others=(*frozen.findings, *quality))
-
-
-def _quality(plan: AbPlan, flags: dict[str, Any]) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-    """Return the findings of quality, and what must be known besides; nothing without a baseline.
-
-    Raises:
-        UsageError: a side is no run.
-        NothingToCompare: a side is empty.
-    """
-    from ganbench.cli.compare import compare_sides, load_side, refuse_empty
-    from ganbench.verdict.stored import quality_findings
-
-    if not flags["baseline"]:
-        return (), ()
-    base, head = (load_side(name, (flags[name],), flags["history"]) for name in ("baseline", "runs"))
-    refuse_empty(base, head)
-    comparison = compare_sides(base, head, plan.policy)
-    return quality_findings(comparison)

@@ -1,4 +1,4 @@
-"""The options of ``ganbench run``, under the headings that a stranger looks for."""
+"""The options of ``ganbench run``, ``ab`` and ``ci``, under the headings that a stranger looks for."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from click import option
 
 from ganbench.cli.completion import complete_plugins, complete_words
 from ganbench.cli.main import switched_off
-from ganbench.cli.verdict import VERDICT_OPTIONS
+from ganbench.cli.verdict import OUTPUT_OPTIONS, POLICY_OPTIONS
 from ganbench.config.model import KERNELS, RUNNERS
 
 F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _PATH = click.Path(path_type=Path)
-_RUN_GROUPS: dict[str, list[Callable[[F], F]]] = {
+_RUN_GROUPS: dict[str, Sequence[Decorator]] = {
     "What is trained": [
         option(
             "--plugin", metavar="NAME", shell_complete=complete_plugins("model"), help="Architecture or recipe; dist:NAME, ./file.py:Name."
@@ -92,11 +93,15 @@ _RUN_GROUPS: dict[str, list[Callable[[F], F]]] = {
 }
 
 
-def run_options(function: F) -> F:
-    """Add every option to the command's function."""
-    for add in reversed([add for group in _RUN_GROUPS.values() for add in group]):
-        function = add(function)
-    return function
+def add_options(options: Sequence[Decorator]) -> Callable[[F], F]:
+    """Return a decorator that adds options to a command's function."""
+
+    def add_all(function: F) -> F:
+        for add in reversed(options):
+            function = add(function)  # type: ignore[assignment]
+        return function
+
+    return add_all
 
 
 class GroupedCommand(click.Command):
@@ -117,7 +122,7 @@ class GroupedCommand(click.Command):
             formatter.write_dl(records, col_max=26)
 
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+run_options = add_options([add for group in _RUN_GROUPS.values() for add in group])
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 RUN_OPTIONS: tuple[Decorator, ...] = (
     option("--plugin", metavar="NAME", shell_complete=complete_plugins("model"), help="Architecture or recipe."),
@@ -152,27 +157,12 @@ MEASURING_OPTIONS: tuple[Decorator, ...] = (
     option("--isolated", is_flag=True, help="An environment of its own for each tree, by its pyproject.toml."),
     option("--inject-slowdown", default="0%", metavar="10%", help="Slow head down on purpose: the gate must then fail."),
 )
-
-
-def add_options(options: Sequence[Decorator]) -> Callable[[F], F]:
-    """Return a decorator that adds options to a command's function."""
-
-    def add_all(function: F) -> F:
-        for add in reversed(options):
-            function = add(function)  # type: ignore[assignment]
-        return function
-
-    return add_all
-
-
 DEFAULT_OUT = Path("ganbench-ci")
-_NUM_POLICY = 4
-"""The options of the policy come before those of the output."""
 _CI_GROUPS: dict[str, tuple[Decorator, ...]] = {
     "What is trained": RUN_OPTIONS,
     "What fails": (
         option("--gpu", is_flag=True, help="A GPU of one's own: a regression of speed or memory fails too."),
-        *VERDICT_OPTIONS[:_NUM_POLICY],
+        *POLICY_OPTIONS,
     ),
     "How it is measured": MEASURING_OPTIONS,
     "Quality": (
@@ -182,7 +172,7 @@ _CI_GROUPS: dict[str, tuple[Decorator, ...]] = {
     ),
     "Output": (
         option("--out", type=_PATH, default=DEFAULT_OUT, show_default=True, metavar="DIR", help="Folder of the files below."),
-        *VERDICT_OPTIONS[_NUM_POLICY:],
+        *OUTPUT_OPTIONS,
     ),
 }
 ci_options = add_options([add for group in _CI_GROUPS.values() for add in group])

@@ -13,7 +13,6 @@ from ganbench.cli.completion import run_ids
 from ganbench.errors import NothingToCompare, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from ganbench.record.accept import Accept
     from ganbench.record.history import History
 
 
@@ -44,12 +43,13 @@ def command(
 
     Exit codes: 0 no step for the worse in the newest part, or each is accepted or undone; 1 there is one; 5 nothing to look at.
     """
+    from ganbench.record.accept import accepts_of, read_accepts
     from ganbench.report.stream import has_colour, print_text, stream_width
     from ganbench.report.trend import render_trend, render_trend_json
     from ganbench.verdict.series import series_of
     from ganbench.verdict.trend import follow
 
-    accepts = _accepts(accept, history)
+    accepts = accepts_of(history) if accept is None else read_accepts(accept)
     if commit is not None and not runs:
         raise UsageError("--commit has a meaning only with --add", hint="leave it out")
     _add(runs, history, commit)
@@ -62,15 +62,6 @@ def command(
         text = render_trend(trend, width=stream_width(), colour=has_colour(sys.stdout), ascii_only=not _has_blocks())
         print_text(text, sys.stdout)
     return trend.exit_code
-
-
-def _accepts(path: Path | None, history: Path) -> tuple[Accept, ...]:
-    """Return the intended changes; none where the history has no file of them and none is named."""
-    from ganbench.record.accept import ACCEPT_FILE, read_accepts
-
-    if path is None and not (history / ACCEPT_FILE).exists():
-        return ()
-    return read_accepts(path or history / ACCEPT_FILE)
 
 
 def _add(names: Sequence[str], history: Path, commit: str | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,16 +20,15 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
-_TIERS = ("deterministic", "memory", "throughput", "quality", "time-to-quality")
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_DECIDED_NOTHING = (4, 5)
-"""Exit codes with which there are no findings that an option could be about."""
 
-VERDICT_OPTIONS: tuple[Callable[[F], F], ...] = (
+POLICY_OPTIONS: tuple[Callable[[F], F], ...] = (
     click.option("--strict", is_flag=True, help="Fail also where a gated metric stays inconclusive or cannot be compared."),
     click.option("--alpha", type=float, default=0.05, show_default=True, help="Probability of any false verdict among the gated metrics."),
     click.option("--threshold", "thresholds", multiple=True, metavar="METRIC=5%", help="From which change on; of a metric, or of a tier."),
     click.option("--gate", "gates", multiple=True, metavar="METRIC=fail|warn|off", help="What a regression does; likewise."),
+)
+OUTPUT_OPTIONS: tuple[Callable[[F], F], ...] = (
     click.option("-o", "outputs", multiple=True, metavar="KIND=PATH", help="Write a file too; may be repeated."),
     click.option("--json", "as_json", is_flag=True, help="Print the whole verdict as JSON on stdout, and nothing else there."),
     click.option("--all", "show_all", is_flag=True, help="Show unchanged metrics too."),
@@ -38,7 +37,7 @@ VERDICT_OPTIONS: tuple[Callable[[F], F], ...] = (
 
 def verdict_options(function: F) -> F:
     """Add the options of the policy and of the output to a command's function."""
-    for add in reversed(VERDICT_OPTIONS):
+    for add in reversed((*POLICY_OPTIONS, *OUTPUT_OPTIONS)):
         function = add(function)
     return function
 
@@ -55,8 +54,8 @@ def policy_of(flags: dict[str, Any], **settings: Any) -> Policy:
     """
     from ganbench.verdict import Policy
 
-    thresholds = {name: _fraction(name, text) for name, text in _pairs("--threshold", "METRIC=5%", flags["thresholds"])}
-    gates: dict[str, Any] = dict(_pairs("--gate", "METRIC=fail|warn|off", flags["gates"]))
+    thresholds = {name: _fraction(name, text) for name, text in _assignments("--threshold", "METRIC=5%", flags["thresholds"])}
+    gates: dict[str, Any] = dict(_assignments("--gate", "METRIC=fail|warn|off", flags["gates"]))
     try:
         return Policy(alpha=flags["alpha"], strict=flags["strict"], thresholds=thresholds, gates=gates, **settings)
     except ValueError as error:
@@ -71,7 +70,7 @@ def outputs_of(flags: dict[str, Any]) -> tuple[tuple[str, Path], ...]:
     """
     from ganbench.report.outputs import KINDS, file_names
 
-    outputs = [(kind, Path(path)) for kind, path in _pairs("-o", "KIND=PATH", flags["outputs"])]
+    outputs = [(kind, Path(path)) for kind, path in _assignments("-o", "KIND=PATH", flags["outputs"])]
     for kind, path in outputs:
         if kind not in KINDS:
             raise UsageError(f"-o {kind}={path}: there is no kind {kind!r}", hint=did_you_mean(kind, list(KINDS)))
@@ -92,8 +91,10 @@ def deliver(comparison: Comparison, flags: dict[str, Any]) -> int:
     """
     from ganbench.report.outputs import Wish
     from ganbench.report.stream import stream_width
+    from ganbench.verdict.policy import refuse_unheeded
 
-    _refuse_unused(comparison, flags)
+    for option, values in (("--threshold", flags["thresholds"]), ("--gate", flags["gates"])):
+        refuse_unheeded(option, (value.partition("=")[0].strip() for value in values), comparison)
     moment = datetime.now(timezone.utc).isoformat(timespec="seconds").partition("+")[0]
     wish = Wish(show_all=flags["show_all"], created=moment, width=stream_width())
     _write_files(comparison, outputs_of(flags), wish)
@@ -150,26 +151,7 @@ def _check_place(option: str, path: Path) -> None:
         raise UsageError(f"{option}: {path} is a folder", hint="name a file")
 
 
-def _refuse_unused(comparison: Comparison, flags: dict[str, Any]) -> None:
-    """Refuse a threshold or gate that no finding heeds: a name that is misspelt would switch a gate on or off unseen.
-
-    Raises:
-        UsageError: there is such.
-    """
-    from ganbench.verdict import RULES
-
-    found = sorted({finding.metric for finding in comparison.findings})
-    for option, pairs in (("--threshold", flags["thresholds"]), ("--gate", flags["gates"])):
-        for name in _unknown((pair.partition("=")[0].strip() for pair in pairs), {*_TIERS, *RULES, *found}):
-            if comparison.exit_code not in _DECIDED_NOTHING:
-                raise UsageError(f"{option} {name}: nothing that was compared is called so", hint=did_you_mean(name, [*_TIERS, *found]))
-
-
-def _unknown(names: Iterable[str], known: set[str]) -> list[str]:
-    return [name for name in names if name not in known]
-
-
-def _pairs(option: str, form: str, values: Sequence[str]) -> list[tuple[str, str]]:
+def _assignments(option: str, form: str, values: Sequence[str]) -> list[tuple[str, str]]:
     """Read NAME=VALUE arguments."""
     pairs = []
     for value in values:

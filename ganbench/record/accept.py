@@ -51,6 +51,16 @@ class Accept:
         return self.metric == metric and self.cell in cells and known
 
 
+def accepts_of(history: Path) -> tuple[Accept, ...]:
+    """Return the intended changes that stand beside a history; its file of them need not be there.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    path = history / ACCEPT_FILE
+    return read_accepts(path) if path.is_file() else ()
+
+
 def read_accepts(path: Path) -> tuple[Accept, ...]:
     """Return the entries of a TOML or JSON file.
 

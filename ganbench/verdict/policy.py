@@ -17,11 +17,15 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+from ganbench.errors import UsageError, did_you_mean
 from ganbench.record.accept import Accept
-from ganbench.verdict.findings import Gate, Tier
-from ganbench.verdict.rules import MetricRule
+from ganbench.verdict.findings import Comparison, Gate, Tier
+from ganbench.verdict.rules import RULES, MetricRule
+
+_DECIDED_NOTHING = (4, 5)
+"""Exit codes with which there are no findings that an option could be about."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +68,19 @@ class Policy:
 def _weaker(one: Gate, other: Gate) -> Gate:
     order: tuple[Gate, ...] = ("off", "warn", "fail")
     return min(one, other, key=order.index)
+
+
+def refuse_unheeded(option: str, names: Iterable[str], comparison: Comparison) -> None:
+    """Refuse a threshold or a gate of what was not compared: a name that is misspelt would switch a gate on or off unseen.
+
+    Raises:
+        UsageError: there is such, in a comparison that decided something.
+    """
+    tiers = get_args(Tier)
+    compared = sorted({finding.metric for finding in comparison.findings})
+    for name in names:
+        if name not in {*tiers, *RULES, *compared} and comparison.exit_code not in _DECIDED_NOTHING:
+            raise UsageError(f"{option} {name}: nothing that was compared is called so", hint=did_you_mean(name, [*tiers, *compared]))
 
 
 HOSTED: dict[Tier, Gate] = {"throughput": "warn", "memory": "warn"}
