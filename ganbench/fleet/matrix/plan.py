@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ganbench.errors import UsageError
 from ganbench.fleet.executor import CellRequest
-from ganbench.fleet.matrix.wanted import Cell
+from ganbench.fleet.matrix.wanted import WantedCell
 from ganbench.fleet.resolve_process import ResolvedCell
 from ganbench.fleet.worker import Worker, WorkerFailed, launch_function
 from ganbench.record.directory import RunDirectory
@@ -25,7 +25,7 @@ _SLUG = 60
 class PlannedCell:
     """A cell that is resolved."""
 
-    cell: Cell
+    cell: WantedCell
     request: CellRequest
     id: str = ""
     """Of the configuration and the code of its plugins; empty where it cannot run."""
@@ -45,7 +45,7 @@ class PlannedCell:
 
 
 def plan_cells(
-    cells: Sequence[Cell], folder: Path, off: Sequence[str] = (), *, patience: float = PATIENCE_SECONDS
+    cells: Sequence[WantedCell], folder: Path, off: Sequence[str] = (), *, patience: float = PATIENCE_SECONDS
 ) -> tuple[PlannedCell, ...]:
     """Resolve cells; what is the same run as an earlier cell becomes a cell that cannot run.
 
@@ -83,7 +83,7 @@ def plan_cells(
     return tuple(planned)
 
 
-def _request(cell: Cell, off: Sequence[str]) -> CellRequest:
+def _request(cell: WantedCell, off: Sequence[str]) -> CellRequest:
     request = CellRequest(plugin=cell.plugin, settings=dict(cell.settings), options=dict(cell.options), off=list(off))
     try:
         json.dumps(encode(request))

@@ -14,7 +14,7 @@ from ganbench.fleet.matrix.definition import Definition, Product
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cell:
+class WantedCell:
     """One run that is wanted."""
 
     name: str
@@ -28,7 +28,7 @@ class Cell:
     """Whether it runs alone on the machine."""
 
 
-def expand(definition: Definition) -> tuple[Cell, ...]:
+def expand(definition: Definition) -> tuple[WantedCell, ...]:
     """Return the cells in the order of the axes, the last axis fastest, then the included ones.
 
     A cell that is included although the product has it stays one cell; whether it runs alone is what the last one says.
@@ -36,7 +36,7 @@ def expand(definition: Definition) -> tuple[Cell, ...]:
     Raises:
         UsageError: a cell without a plugin, or no cell at all.
     """
-    cells: dict[str, Cell] = {}
+    cells: dict[str, WantedCell] = {}
     for product in definition.products:
         for values in _products(product):
             if product.included or not any(_agrees(values, table, definition) for table in definition.exclude):
@@ -47,7 +47,7 @@ def expand(definition: Definition) -> tuple[Cell, ...]:
     return tuple(cells.values())
 
 
-def shard(cells: Sequence[Cell], number: int, count: int) -> tuple[Cell, ...]:
+def shard(cells: Sequence[WantedCell], number: int, count: int) -> tuple[WantedCell, ...]:
     """Return the cells of one shard; the shards share nothing, and together they are all cells.
 
     Args:
@@ -81,12 +81,12 @@ def _agrees(values: dict[str, Any], table: Sequence[Axis], definition: Definitio
     return all(axis.path in own and value_text(own[axis.path]) in map(value_text, axis.values) for axis in table)
 
 
-def _cell(values: dict[str, Any], product: Product, definition: Definition) -> Cell:
+def _cell(values: dict[str, Any], product: Product, definition: Definition) -> WantedCell:
     settings = {**dict(definition.settings), **values}
     plugin = settings.pop(PLUGIN, None)
     if not plugin:
         raise UsageError("which GAN? the matrix names no plugin", hint="add -a plugin=dcgan, or plugin under [axes] or [settings]")
-    return Cell(
+    return WantedCell(
         name=_name(values, [axis.path for one in definition.products for axis in one.axes]) or str(plugin),
         plugin=str(plugin),
         settings=tuple(settings.items()),

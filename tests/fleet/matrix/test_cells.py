@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from ganbench.errors import UsageError
 from ganbench.fleet.matrix.definition import read_definition, with_flags
-from ganbench.fleet.matrix.wanted import Cell, expand, read_shard, shard
+from ganbench.fleet.matrix.wanted import WantedCell, expand, read_shard, shard
 
 
-def cells_of(*axes: str, **flags: Any) -> tuple[Cell, ...]:
+def cells_of(*axes: str, **flags: Any) -> tuple[WantedCell, ...]:
     """Return the cells of some -a flags."""
     return expand(with_flags(None, axes=axes, **flags))
 
 
-def names(cells: Sequence[Cell]) -> list[str]:
+def names(cells: Sequence[WantedCell]) -> list[str]:
     """Return their names."""
     return [cell.name for cell in cells]
 

@@ -9,12 +9,12 @@ import pytest
 
 from ganbench.errors import UsageError
 from ganbench.fleet.matrix.plan import plan_cells
-from ganbench.fleet.matrix.wanted import Cell
+from ganbench.fleet.matrix.wanted import WantedCell
 
 
-def cell(name: str, plugin: str = "dcgan", **settings: Any) -> Cell:
+def cell(name: str, plugin: str = "dcgan", **settings: Any) -> WantedCell:
     """Return a cell; a double underscore stands for a dot."""
-    return Cell(name=name, plugin=plugin, settings=tuple((path.replace("__", "."), value) for path, value in settings.items()))
+    return WantedCell(name=name, plugin=plugin, settings=tuple((path.replace("__", "."), value) for path, value in settings.items()))
 
 
 def test_the_identity_is_the_resolved_configuration(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from ganbench.fleet.executor import CellOutcome, CellProgress, CellRequest, Cell
 from ganbench.fleet.matrix.ledger import CellRow, MatrixLedger
 from ganbench.fleet.matrix.plan import PlannedCell
 from ganbench.fleet.matrix.schedule import Result, Rules, Scheduler, share_threads
-from ganbench.fleet.matrix.wanted import Cell
+from ganbench.fleet.matrix.wanted import WantedCell
 
 
 class Pretend:
@@ -78,7 +78,7 @@ class Matrix:
     def planned(self, name: str, *, exclusive: bool = False, **changes: Any) -> PlannedCell:
         """Return a cell."""
         request = CellRequest(plugin=name, settings={}, options={}, off=[])
-        cell = Cell(name=name, plugin=name, settings=(), exclusive=exclusive)
+        cell = WantedCell(name=name, plugin=name, settings=(), exclusive=exclusive)
         return PlannedCell(**{"cell": cell, "request": request, "id": name, "directory": self.folder / name, **changes})
 
     def run(
