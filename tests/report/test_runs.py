@@ -206,6 +206,16 @@ def test_no_width_loses_a_run_or_its_quality(make_record, make_value, width, cou
     assert all(name in words for name in ("dcgan", "digits", "images/s", "non-saturating")) or "left out at this width" in words
 
 
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_long_metric_leaves_room_for_its_values(make_record, make_value, count):
+    """At 40 columns a label is folded rather than the value lost."""
+    label = "worst class accuracy of digits that are held out"
+    records = [make_record(run_id=f"r{i}", seed=i, evaluations=_measured(make_value(10.5 + i, label=label))) for i in range(count)]
+    text = render(make_table(records), "terminal", width=40)
+    assert max(map(len, text.splitlines())) <= 40
+    assert all(f"{10.5 + i:.2f}" in text for i in range(count))
+
+
 def test_colour_is_only_on_request(make_record):
     """Escape sequences appear with colour and not without."""
     table = make_table([make_record()])

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _TURNED_ROWS = 3
+_LEAST_VALUE = 20
+"""Characters that a narrow terminal keeps for the values of a turned table."""
 _SUPERSCRIPTS = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹˒")
 _STYLES = {"good": "green", "going": "cyan", "doubtful": "yellow", "bad": "red", "": ""}
 _WIDEST = 10_000
@@ -211,7 +213,8 @@ class _Rows:
 
     def _turned(self, rows: Sequence[Row], indices: Sequence[int]) -> Table:
         table = _empty_table(show_header=False)
-        table.add_column(style="bold", no_wrap=True)
+        longest = max((len(self._columns[i].title()) for i in indices), default=0)
+        table.add_column(style="bold", width=min(longest, max(self._console.width - _LEAST_VALUE, 1)), overflow="fold")
         for _ in rows:
             table.add_column(overflow="fold")
         for i in indices:
