@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ganbench.errors import WeightsError as WeightsError
     from ganbench.evaluation.frozen import FrozenSamples as FrozenSamples
     from ganbench.evaluation.frozen import FrozenScore as FrozenScore
+    from ganbench.evaluation.frozen import rescore as rescore
     from ganbench.evaluation.protocol import Extractor as Extractor
     from ganbench.evaluation.protocol import ExtractorContext as ExtractorContext
     from ganbench.evaluation.protocol import Features as Features
@@ -110,6 +111,7 @@ if TYPE_CHECKING:
     from ganbench.report.stream import print_text as print_text
     from ganbench.run import run as run
     from ganbench.run.build import Materials as Materials
+    from ganbench.run.build import build as build
     from ganbench.run.call import StoredRun as StoredRun
     from ganbench.run.call import load as load
     from ganbench.run.call import plan as plan
@@ -120,6 +122,7 @@ if TYPE_CHECKING:
     from ganbench.run.machine import choose_device as choose_device
     from ganbench.run.machine import keep_freed_memory as keep_freed_memory
     from ganbench.run.plan import RunPlan as RunPlan
+    from ganbench.run.plan import plan_again as plan_again
     from ganbench.spec import API_VERSION as API_VERSION
     from ganbench.spec import ArchitectureSpec as ArchitectureSpec
     from ganbench.spec import AugmentationSpec as AugmentationSpec
@@ -145,6 +148,7 @@ if TYPE_CHECKING:
     from ganbench.training.inputs import FromData as FromData
     from ganbench.training.inputs import Inputs as Inputs
     from ganbench.training.inputs import Latents as Latents
+    from ganbench.training.inputs import SampleStream as SampleStream
     from ganbench.training.networks import Networks as Networks
     from ganbench.training.objective import Augmentation as Augmentation
     from ganbench.training.objective import Discriminate as Discriminate
@@ -249,6 +253,7 @@ _HOME_OF = {
     "RunPlan": "ganbench.run.plan",
     "RunRecord": "ganbench.record.record",
     "SampleSet": "ganbench.evaluation.protocol",
+    "SampleStream": "ganbench.training.inputs",
     "Saved": "ganbench.record.events",
     "Section": "ganbench.report.document",
     "Seen": "ganbench.training.objective",
@@ -269,6 +274,7 @@ _HOME_OF = {
     "WeightTerm": "ganbench.training.objective",
     "WeightsError": "ganbench.errors",
     "both_optimizers": "ganbench.spec",
+    "build": "ganbench.run.build",
     "build_optimizer": "ganbench.training.optimizers",
     "build_options": "ganbench.config.values",
     "cache_directory": "ganbench.cache",
@@ -293,12 +299,14 @@ _HOME_OF = {
     "matrix": "ganbench.fleet.matrix.call",
     "number": "ganbench.text",
     "plan": "ganbench.run.call",
+    "plan_again": "ganbench.run.plan",
     "print_document": "ganbench.report.stream",
     "print_text": "ganbench.report.stream",
     "read_ahead": "ganbench.data.read_ahead",
     "read_pairs": "ganbench.config.values",
     "remove_leftovers": "ganbench.record.files",
     "render": "ganbench.report.formats",
+    "rescore": "ganbench.evaluation.frozen",
     "resume": "ganbench.run.call",
     "run": "ganbench.run",
     "run_cell": "ganbench.fleet.cell_process",

@@ -15,7 +15,6 @@ ROOT = Path(__file__).parents[1]
 STILL_INNER = {
     "ganbench_biggan": 3,
     "ganbench_dcgan": 3,
-    "ganbench_extractors": 7,
     "ganbench_mlp": 3,
     "ganbench_progan": 6,
     "ganbench_resnet": 3,

@@ -17,9 +17,7 @@ import click
 import torch
 from torch import Tensor
 
-from ganbench import FrozenSamples, FrozenScore, UsageError
-from ganbench.evaluation.frozen import rescore
-from ganbench.plugin.manager import PluginManager
+from ganbench import FrozenSamples, FrozenScore, PluginManager, UsageError, rescore
 from ganbench_extractors.frozen import FOLDER, images_sha256, read_samples, write_mosaic
 
 NUM_IMAGES = 500
@@ -41,10 +39,7 @@ def sample_run(run: Path, manager: PluginManager) -> tuple[Tensor, dict[str, Any
     Raises:
         UsageError: the run has no checkpoint.
     """
-    from ganbench.run.build import build
-    from ganbench.run.checkpoint import load_checkpoint
-    from ganbench.run.plan import plan_again
-    from ganbench.training.inputs import SampleStream
+    from ganbench import SampleStream, build, load_checkpoint, plan_again
 
     plan = dataclasses.replace(plan_again(manager, run / "config.toml"), metrics=())
     made = build(plan, manager)

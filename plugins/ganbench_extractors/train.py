@@ -136,7 +136,7 @@ def train_all(recipe: ClassifierRecipe, dataset: Dataset, out: Path, seeds: tupl
 
 def load_dataset(recipe: ClassifierRecipe, data_root: Path | None) -> Dataset:
     """Return the recipe's dataset, asked for by name as a run would, with its default options."""
-    from ganbench.plugin.manager import PluginManager
+    from ganbench import PluginManager
 
     found = PluginManager().find(DatasetSpec, recipe.dataset)
     dataset: Dataset = found.build(found.spec.options(), DataContext(data_root=data_root))
