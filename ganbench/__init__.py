@@ -107,6 +107,7 @@ if TYPE_CHECKING:
     from ganbench.report.document import Section as Section
     from ganbench.report.formats import render as render
     from ganbench.report.live_run import StatusLine as StatusLine
+    from ganbench.report.runs import table as table
     from ganbench.report.stream import print_document as print_document
     from ganbench.report.stream import print_text as print_text
     from ganbench.run import run as run
@@ -316,6 +317,7 @@ _HOME_OF = {
     "software_key": "ganbench.record.machine",
     "start_runner": "ganbench.training.runner",
     "stream": "ganbench.training.seeding",
+    "table": "ganbench.report.runs",
     "tensors_from_bytes": "ganbench.cache",
     "tensors_to_bytes": "ganbench.cache",
     "write_text": "ganbench.record.files",

@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from ganbench.cli.completion import run_ids
-from ganbench.errors import UsageError
 
 _FORMATS = ("terminal", "markdown", "csv", "json", "html", "latex")
 
@@ -30,23 +29,15 @@ def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | N
     Rows are grouped by machine, because speeds compare only there. Values that were measured in different ways are never in one column.
     Without --sort, rows stand by dataset, name and seed, and their order ranks nothing. A run that cannot be read is a row with the reason.
     """
-    from ganbench.record import find
     from ganbench.report.formats import SUFFIXES, render
-    from ganbench.report.runs import make_summary, make_table, order_by
+    from ganbench.report.runs import table
     from ganbench.report.stream import print_document, stream_width
 
-    items = find.load_runs(find.find_runs(runs))
-    unreadable = [item.reason for item in items if isinstance(item, find.Unreadable)]
-    if len(unreadable) == len(items):
-        others = f" (and {len(items) - 1} more like it)" if len(items) > 1 else ""
-        raise UsageError(f"no record can be read{others}: {unreadable[0]}")
+    document = table(*runs, each=each, sort=column)
     form = form or (SUFFIXES.get(output.suffix.lower(), "terminal") if output else "terminal")
-    table = make_table(items) if each else make_summary(items)
-    if column is not None:
-        table = order_by(table, column)
     if output is None:
-        print_document(table, form)
+        print_document(document, form)
     else:
         from ganbench.record.files import write_text
 
-        write_text(output, render(table, form, width=stream_width()))
+        write_text(output, render(document, form, width=stream_width()))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Literal
 
 from ganbench.spec import PluginIdentity
@@ -141,6 +142,11 @@ class RunRecord:
     """What a reader must know: files left out, overrides of a recipe, a stated fallback."""
     host: str = ""
     """Name of the machine, for finding it again; never part of a key."""
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the row of this run in the table of runs."""
+        text: str = import_module("ganbench.report.runs").table(self)._repr_html_()  # the report imports records, not the other way round
+        return text
 
     @property
     def metric_names(self) -> tuple[str, ...]:

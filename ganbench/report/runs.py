@@ -6,19 +6,44 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from ganbench import text as formats
 from ganbench.errors import UsageError, did_you_mean
 from ganbench.record.cells import Replicates, group_replicates, tell_apart
-from ganbench.record.find import Unreadable
+from ganbench.record.find import Unreadable, find_runs, load_runs
 from ganbench.record.machine import describe_difference, describe_machine
 from ganbench.record.record import Key, RunRecord
 from ganbench.report.document import Cell, Column, Document, Row, Section, Value
 from ganbench.report.quality_columns import MetricColumns, metric_columns
 from ganbench.report.run_columns import AVERAGE_COLUMNS, PLAIN_COLUMNS, average_cells, plain_cell, short_id
+from ganbench.run.call import StoredRun
 
 _OF_SEEDS = "± is half of the 95 % interval of the mean over n seeds (Student's t); a single run has none. --runs shows each run"
 _RUNS = Column(id="runs", heading="runs", kind="text", in_text=False)
+
+
+def table(*runs: RunRecord | StoredRun | str | Path, each: bool = False, sort: str | None = None) -> Document:
+    """Return the table of some runs, as ``ganbench table`` shows it; a notebook shows it as HTML.
+
+    Args:
+        runs: records, or folders, globs, record files and run ids; none for all runs below ``results/runs``.
+        each: whether each run is a row; else runs that differ in their seed only are one.
+        sort: a metric or a column, the best first.
+
+    Raises:
+        NothingToCompare: no run at all.
+        UsageError: a name that is no run, a column that is none, or no record that can be read.
+    """
+    records = [run if isinstance(run, RunRecord) else run.record for run in runs if isinstance(run, (RunRecord, StoredRun))]
+    names = [str(run) for run in runs if isinstance(run, (str, Path))]
+    items = [*records, *(load_runs(find_runs(names)) if names or not runs else ())]
+    unreadable = [item.reason for item in items if isinstance(item, Unreadable)]
+    if len(unreadable) == len(items):
+        others = f" (and {len(items) - 1} more like it)" if len(items) > 1 else ""
+        raise UsageError(f"no record can be read{others}: {unreadable[0]}")
+    document = make_table(items) if each else make_summary(items)
+    return document if sort is None else order_by(document, sort)
 
 
 def make_table(items: Sequence[RunRecord | Unreadable]) -> Document:

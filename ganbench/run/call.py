@@ -25,6 +25,10 @@ class StoredRun:
     directory: Path
     """The run's folder, with its samples, checkpoints and events."""
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return self.record._repr_html_()
+
 
 def plan(
     name: str,
