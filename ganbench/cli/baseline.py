@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from ganbench.cli.completion import run_ids
 from ganbench.errors import UsageError
-
-if TYPE_CHECKING:
-    from ganbench.record.record import RunRecord
 
 _history = click.option(
     "--history", type=click.Path(path_type=Path), default=".ganbench", show_default=True, metavar="DIR", help="Directory of the history."
@@ -42,10 +38,10 @@ def set_command(name: str, runs: tuple[str, ...], history: Path) -> None:
     """
     from datetime import datetime, timezone
 
-    from ganbench.record.baseline import write_baseline
+    from ganbench.record.baseline import finished_records, write_baseline
     from ganbench.record.history import current_commit
 
-    records = _finished(runs)
+    records = finished_records(runs)
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")
     path = write_baseline(name, history, records, created=created, commit=current_commit())
     click.echo(f"baseline {name}: {_runs(len(records))} in {path}")
@@ -112,24 +108,6 @@ def remove_command(name: str, history: Path) -> None:
 
     remove_baseline(name, history)
     click.echo(f"baseline {name} is removed")
-
-
-def _finished(names: tuple[str, ...]) -> list[RunRecord]:
-    """Return the records of some runs.
-
-    Raises:
-        UsageError: one of them cannot be read or is not finished: a baseline with a hole would be compared with unseen.
-    """
-    from ganbench.record.find import Unreadable, find_runs, load_runs
-
-    records = []
-    for item in load_runs(find_runs(names)):
-        if isinstance(item, Unreadable):
-            raise UsageError(item.reason)
-        if item.status not in ("complete", "diverged"):
-            raise UsageError(f"run {item.run_id} is {item.status}, and a baseline holds finished runs only", hint="resume it first")
-        records.append(item)
-    return records
 
 
 def _runs(count: int) -> str:

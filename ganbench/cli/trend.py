@@ -66,19 +66,10 @@ def command(
 
 def _add(names: Sequence[str], history: Path, commit: str | None) -> None:
     """Put finished runs into the history; others are named and passed over."""
-    from ganbench.record.find import Unreadable, find_runs, load_runs
-    from ganbench.record.history import add_record, checked_commit, current_commit
+    from ganbench.record.history import add_runs
 
-    if not names:
-        return
-    checked = checked_commit(commit) if commit is not None else current_commit()
-    for item in load_runs(find_runs(names)):
-        if isinstance(item, Unreadable):
-            _warn(item.reason)
-        elif item.status not in ("complete", "diverged"):
-            _warn(f"run {item.run_id} is {item.status} and not added")
-        else:
-            add_record(history, item, checked)
+    for reason in add_runs(history, names, commit) if names else ():
+        _warn(reason)
 
 
 def _read(history: Path) -> History:

@@ -18,6 +18,7 @@ from typing import Any
 
 from ganbench.errors import NothingToCompare, UsageError, did_you_mean
 from ganbench.record.files import storage_errors, write_text
+from ganbench.record.find import Unreadable, find_runs, load_runs
 from ganbench.record.record import SCHEMA_VERSION as RECORD_SCHEMA_VERSION
 from ganbench.record.record import RunRecord
 from ganbench.record.serialise import encode, from_json
@@ -45,6 +46,25 @@ class Baseline:
     records: tuple[RunRecord, ...]
     damaged: tuple[str, ...]
     """Why records of it cannot be read; they are passed over."""
+
+
+def finished_records(names: Sequence[str]) -> list[RunRecord]:
+    """Return the records of some runs, for a baseline.
+
+    Args:
+        names: runs as ``ganbench show`` finds them.
+
+    Raises:
+        UsageError: one of them cannot be read or is not finished: a baseline with a hole would be compared with unseen.
+    """
+    records = []
+    for item in load_runs(find_runs(names)):
+        if isinstance(item, Unreadable):
+            raise UsageError(item.reason)
+        if item.status not in ("complete", "diverged"):
+            raise UsageError(f"run {item.run_id} is {item.status}, and a baseline holds finished runs only", hint="resume it first")
+        records.append(item)
+    return records
 
 
 def resolve_baseline(name: str, history: Path) -> list[RunRecord]:

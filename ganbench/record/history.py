@@ -18,7 +18,7 @@ import hashlib
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -26,7 +26,7 @@ from pathlib import Path
 from ganbench.errors import StorageError, UsageError
 from ganbench.record.cells import cells_of
 from ganbench.record.files import storage_errors, write_text
-from ganbench.record.find import Unreadable
+from ganbench.record.find import Unreadable, find_runs, load_runs
 from ganbench.record.record import SCHEMA_VERSION, RunRecord
 from ganbench.record.serialise import from_json, to_json
 
@@ -122,6 +122,29 @@ def add_record(history: Path, record: RunRecord, commit: str = UNKNOWN) -> Path:
     _make_folder(path.parent)
     write_text(path, text)
     return path
+
+
+def add_runs(history: Path, names: Sequence[str], commit: str | None) -> tuple[str, ...]:
+    """Put the finished runs of some folders into a history; return why the others were passed over.
+
+    Args:
+        history: the directory, made where it is missing.
+        names: runs as ``ganbench show`` finds them.
+        commit: what they were made from; None for what lies checked out.
+
+    Raises:
+        UsageError: a name that is no run, or a commit that is none.
+    """
+    checked = checked_commit(commit) if commit is not None else current_commit()
+    passed_over = []
+    for item in load_runs(find_runs(names)):
+        if isinstance(item, Unreadable):
+            passed_over.append(item.reason)
+        elif item.status not in ("complete", "diverged"):
+            passed_over.append(f"run {item.run_id} is {item.status} and not added")
+        else:
+            add_record(history, item, checked)
+    return tuple(passed_over)
 
 
 def read_history(history: Path) -> History:
