@@ -141,6 +141,7 @@ if TYPE_CHECKING:
     from ganbench.spec import Quantity as Quantity
     from ganbench.spec import RecipeSpec as RecipeSpec
     from ganbench.spec import ReporterSpec as ReporterSpec
+    from ganbench.spec import Setting as Setting
     from ganbench.spec import SpaceSpec as SpaceSpec
     from ganbench.spec import both_optimizers as both_optimizers
     from ganbench.text import number as number
@@ -258,6 +259,7 @@ _HOME_OF = {
     "Saved": "ganbench.record.events",
     "Section": "ganbench.report.document",
     "Seen": "ganbench.training.objective",
+    "Setting": "ganbench.spec",
     "Settings": "ganbench.config.setting",
     "Source": "ganbench.data.source",
     "Space": "ganbench.data.space",

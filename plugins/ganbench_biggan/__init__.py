@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench import Settings, setting
-from ganbench.plugin import hookimpl
-from ganbench.spec import ArchitectureSpec, RecipeSpec, both_optimizers
+from ganbench import ArchitectureSpec, RecipeSpec, Settings, both_optimizers, hookimpl, setting
 
 PAPER = "Brock et al. 2019, https://arxiv.org/abs/1809.11096"
 RESOLUTIONS = (16, 32, 64, 128, 256, 512)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ganbench.spec import RecipeSpec, Setting, both_optimizers
+from ganbench import RecipeSpec, Setting, both_optimizers
 from ganbench_biggan import PAPER
 
 

@@ -12,9 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench import Settings, setting
-from ganbench.plugin import hookimpl
-from ganbench.spec import ArchitectureSpec, RecipeSpec, Setting
+from ganbench import ArchitectureSpec, RecipeSpec, Setting, Settings, hookimpl, setting
 
 PAPER = "Radford et al. 2016, https://arxiv.org/abs/1511.06434"
 

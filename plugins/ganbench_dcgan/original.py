@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.spec import RecipeSpec, Setting
+from ganbench import RecipeSpec, Setting
 from ganbench_dcgan import PAPER
 
 

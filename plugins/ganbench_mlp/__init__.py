@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.plugin import hookimpl
-from ganbench.spec import ArchitectureSpec, RecipeSpec, both_optimizers
+from ganbench import ArchitectureSpec, RecipeSpec, both_optimizers, hookimpl
 from ganbench_mlp import presets
 from ganbench_mlp.options import CGANOptions, MLPOptions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ganbench.spec import RecipeSpec, Setting, both_optimizers
+from ganbench import RecipeSpec, Setting, both_optimizers
 
 GOODFELLOW = "Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661"
 MNIST_EPOCH_KIMG = 50.0

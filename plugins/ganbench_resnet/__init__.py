@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench import Settings, setting
-from ganbench.plugin import hookimpl
-from ganbench.spec import ArchitectureSpec, RecipeSpec
+from ganbench import ArchitectureSpec, RecipeSpec, Settings, hookimpl, setting
 from ganbench_resnet.recipes import acgan, adam, sngan, sngan_projection, wgan_gp
 
 RESOLUTIONS = tuple(sorted(base * 2**k for base in (4, 6) for k in range(1, 7)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.spec import RecipeSpec, Setting, both_optimizers
+from ganbench import RecipeSpec, Setting, both_optimizers
 
 MIYATO = "Miyato et al. 2018, https://arxiv.org/abs/1802.05957"
 MIYATO_AND_KOYAMA = "Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ganbench import Settings, setting
-from ganbench.plugin import hookimpl
-from ganbench.spec import ArchitectureSpec, RecipeSpec, both_optimizers
+from ganbench import ArchitectureSpec, RecipeSpec, Settings, both_optimizers, hookimpl, setting
 
 ARJOVSKY = "Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875"
 GULRAJANI = "Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028"
