@@ -47,6 +47,8 @@ def _record(**changes: Any) -> RunRecord:
             PluginIdentity(kind="loss", name="non-saturating", distribution="ganbench", version="0.1.0"),
         ),
         dataset="digits",
+        space="images",
+        unit="images",
         dataset_hash="cd" * 32,
         keys=Keys(
             hardware=Key.of(cpu="Test CPU", cpu_cores=2, cpu_quota=None, gpu=None, gpu_count=0, memory_gib=24),
@@ -70,8 +72,7 @@ def _record(**changes: Any) -> RunRecord:
             peak_memory_mib=612.5,
         ),
         work=Work(
-            generator_parameters=1_068_736,
-            discriminator_parameters=662_528,
+            parameters={"generator": 1_068_736, "discriminator": 662_528},
             flops_per_iteration=3_000_000_000,
             generator_steps=1563,
             samples_seen=100_032,

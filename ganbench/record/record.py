@@ -2,7 +2,9 @@
 
 Schema history
     1  (0.1.0) first version
-    2  (0.1.0) samples of any kind: ``samples_seen`` and ``samples_per_second`` in the place of ``images_seen`` and ``images_per_second``
+    2  (0.1.0) samples of any kind and networks of any names: ``samples_seen`` and ``samples_per_second`` in the place of ``images_seen``
+       and ``images_per_second``; ``work.parameters`` by module in the place of ``generator_parameters`` and
+       ``discriminator_parameters``; the space's name and unit. A record of schema 1 is read as one of schema 2.
 """
 
 from __future__ import annotations
@@ -91,8 +93,8 @@ class Throughput:
 class Work:
     """What is the same on every machine."""
 
-    generator_parameters: int
-    discriminator_parameters: int
+    parameters: dict[str, int]
+    """Trainable numbers of each network, by its name: ``generator``, ``discriminator``, ``encoder``."""
     flops_per_iteration: int
     """Multiply-adds count twice; forward and backward of one iteration. 0 where it could not be counted."""
     generator_steps: int
@@ -130,6 +132,10 @@ class RunRecord:
     plugins: tuple[PluginIdentity, ...]
     dataset: str
     dataset_hash: str
+    space: str
+    """Name of the space that its samples are of: ``images``, ``points``."""
+    unit: str
+    """Its samples in the plural, as tables write them: ``images`` in ``images/s``."""
     keys: Keys
     timing: Timing
     throughput: Throughput

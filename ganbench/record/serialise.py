@@ -63,23 +63,40 @@ def _check_version(version: object, source: str) -> None:
 
 def _up_to_date(data: dict[str, Any]) -> dict[str, Any]:
     """Return a record of any schema in the words of the latest one; what is damaged is left for :func:`decode` to find."""
-    if data["schema_version"] == 1:
-        data = {**data, "schema_version": 2}
-        _rename(data, "throughput", images_per_second="samples_per_second")
-        _rename(data, "work", images_seen="samples_seen")
-        evaluations = data.get("evaluations")
-        if isinstance(evaluations, list):
-            data["evaluations"] = [_renamed(one, images_seen="samples_seen") for one in evaluations]
+    return _from_schema_1(data) if data["schema_version"] == 1 else data
+
+
+_SCHEMA_1_NAMES = {"images_seen": "samples_seen", "images_per_second": "samples_per_second"}
+_SCHEMA_1_PARAMETERS = ("generator_parameters", "discriminator_parameters")
+_SCHEMA_1_POINTS = ["data.shape", "2x1x1"]
+"""How a work key of schema 1 says that its samples are points."""
+
+
+def _from_schema_1(data: dict[str, Any]) -> dict[str, Any]:
+    data = {**data, "schema_version": 2}
+    space = "points" if _SCHEMA_1_POINTS in _work_fields(data) else "images"
+    data.update({"space": space, "unit": space})
+    for part in ("throughput", "work"):
+        if isinstance(data.get(part), dict):
+            data[part] = _renamed(data[part])
+    if isinstance(data.get("work"), dict) and all(name in data["work"] for name in _SCHEMA_1_PARAMETERS):
+        parameters = {name.removesuffix("_parameters"): data["work"].pop(name) for name in _SCHEMA_1_PARAMETERS}
+        data["work"]["parameters"] = parameters
+    if isinstance(data.get("evaluations"), list):
+        data["evaluations"] = [_renamed(one) if isinstance(one, dict) else one for one in data["evaluations"]]
     return data
 
 
-def _rename(data: dict[str, Any], part: str, **names: str) -> None:
-    if part in data:
-        data[part] = _renamed(data[part], **names)
+def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
+    return {_SCHEMA_1_NAMES.get(name, name): value for name, value in fields.items()}
 
 
-def _renamed(fields: Any, **names: str) -> Any:
-    return {names.get(name, name): value for name, value in fields.items()} if isinstance(fields, dict) else fields
+def _work_fields(data: dict[str, Any]) -> list[Any]:
+    """Return the fields of the work key, or nothing where it is damaged."""
+    try:
+        return list(data["keys"]["work"]["fields"])
+    except (KeyError, TypeError):
+        return []
 
 
 def encode(value: object) -> Any:

@@ -106,7 +106,7 @@ def _speed(record: RunRecord) -> tuple[tuple[str, str], ...]:
     speed = record.throughput
     phases = ", ".join(f"{name} {formats.number(milliseconds)} ms" for name, milliseconds in speed.phase_milliseconds)
     rows = [
-        ("images per second", formats.number(speed.samples_per_second) if speed.samples_per_second > 0 else "-"),
+        (f"{record.unit} per second", formats.number(speed.samples_per_second) if speed.samples_per_second > 0 else "-"),
         ("seconds per kimg", formats.number(speed.seconds_per_kimg) if speed.seconds_per_kimg > 0 else "-"),
         ("peak memory", formats.mib(speed.peak_memory_mib)),
     ]
@@ -134,9 +134,9 @@ def _time(record: RunRecord) -> Iterator[tuple[str, str, str]]:
 def _work(record: RunRecord) -> tuple[tuple[str, str], ...]:
     work = record.work
     return (
-        ("images seen", f"{work.samples_seen:,}"),
+        (f"{record.unit} seen", f"{work.samples_seen:,}"),
         ("generator steps", f"{work.generator_steps:,}"),
-        ("parameters", f"generator {work.generator_parameters:,}, discriminator {work.discriminator_parameters:,}"),
+        ("parameters", ", ".join(f"{name} {count:,}" for name, count in work.parameters.items())),
         ("flops per iteration", f"{work.flops_per_iteration:.4g}" if work.flops_per_iteration else "not counted"),
         ("loss trajectory", work.trajectory_hash[:_HASH_DIGITS]),
     )
@@ -174,7 +174,7 @@ def _say(value: Scalar | list[str]) -> str:
 def result_sentence(record: RunRecord, where: str) -> str:
     """Return who reached which value of the first metric (best and floor beside it), after how many images, how fast, and where it lies."""
     who = f"{record.name} on {record.dataset}, seed {record.seed}"
-    how = f"after {record.work.samples_seen / 1000:.1f} kimg at {record.throughput.samples_per_second:,.0f} images/s"
+    how = f"after {record.work.samples_seen / 1000:.1f} kimg at {record.throughput.samples_per_second:,.0f} {record.unit}/s"
     ending = f"; everything is in {where}"
     if record.status == "diverged":
         return f"{who}: diverged {how}: {record.status_detail}{ending}"

@@ -60,8 +60,8 @@ _VALUES: dict[str, tuple[Callable[[RunRecord], Scalar], Callable[[RunRecord], st
         lambda r: _measured(r.throughput.seconds_per_kimg),
     ),
     "kimg": (lambda r: r.work.samples_seen / 1000, lambda r: formats.plain(r.work.samples_seen / 1000)),
-    "generator_parameters": (lambda r: r.work.generator_parameters, lambda r: formats.count(r.work.generator_parameters)),
-    "discriminator_parameters": (lambda r: r.work.discriminator_parameters, lambda r: formats.count(r.work.discriminator_parameters)),
+    "generator_parameters": (lambda r: r.work.parameters.get("generator"), lambda r: _parameters(r, "generator")),
+    "discriminator_parameters": (lambda r: r.work.parameters.get("discriminator"), lambda r: _parameters(r, "discriminator")),
     "peak_memory_mib": (lambda r: r.throughput.peak_memory_mib, lambda r: formats.mib(r.throughput.peak_memory_mib)),
     "reason": (lambda r: r.status_detail, lambda r: r.status_detail),
     "collapsed": (lambda r: r.collapsed, lambda r: "yes" if r.collapsed else "no"),
@@ -115,6 +115,10 @@ def _status_note(record: RunRecord) -> str:
     name = record.metric_names[0]
     final, best = record.final(name), record.best(name)
     return f"collapsed: complete, but {final.label} ended at {formats.number(final.value)} after a best of {formats.number(best.value)}"
+
+
+def _parameters(record: RunRecord, module: str) -> str:
+    return formats.count(record.work.parameters[module]) if module in record.work.parameters else ""
 
 
 def _measured(value: float) -> str:

@@ -149,6 +149,8 @@ def make_record(
         plugins=facts.plugins,
         dataset=made.dataset.name,
         dataset_hash=made.dataset.train.content_hash,
+        space=made.dataset.space.name,
+        unit=made.dataset.space.unit,
         keys=facts.keys,
         timing=Timing(**{f"{part}_seconds": round(s, 4) for part, s in seconds.items()}, wall_seconds=round(sum(seconds.values()), 4)),
         throughput=Throughput(
@@ -158,8 +160,7 @@ def make_record(
             peak_memory_mib=peak_memory_mib(made.device),
         ),
         work=Work(
-            generator_parameters=count_parameters(made.networks["generator"]),
-            discriminator_parameters=count_parameters(made.networks["discriminator"]),
+            parameters={name: count_parameters(module) for name, module in made.networks.modules.items()},
             flops_per_iteration=facts.flops_per_iteration,
             generator_steps=counters.generator_steps,
             samples_seen=seen,

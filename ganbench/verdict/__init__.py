@@ -16,6 +16,7 @@ from ganbench.verdict.policy import Policy as Policy
 from ganbench.verdict.quality import compare_frozen_score as compare_frozen_score
 from ganbench.verdict.rules import RULES as RULES
 from ganbench.verdict.rules import MetricRule as MetricRule
+from ganbench.verdict.rules import parameter_rule as parameter_rule
 from ganbench.verdict.rules import phase_rule as phase_rule
 from ganbench.verdict.rules import quality_rule as quality_rule
 from ganbench.verdict.rules import startup_rule as startup_rule

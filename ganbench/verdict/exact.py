@@ -11,7 +11,7 @@ from ganbench.verdict.decide import finding, plain_finding
 from ganbench.verdict.findings import Finding, State
 from ganbench.verdict.keys import agree, machine_and_software
 from ganbench.verdict.policy import Policy
-from ganbench.verdict.rules import RULES, MetricRule
+from ganbench.verdict.rules import RULES, MetricRule, counted_in, parameter_rule
 from ganbench.verdict.statistics import Effect, log_ratio
 
 _HASH_DIGITS = 12
@@ -83,8 +83,6 @@ def _some(names: Sequence[str]) -> str:
 
 
 _COUNTS: dict[str, Callable[[RunRecord], float]] = {
-    "generator_parameters": lambda record: record.work.generator_parameters,
-    "discriminator_parameters": lambda record: record.work.discriminator_parameters,
     "flops_per_iteration": lambda record: record.work.flops_per_iteration or math.nan,  # 0 is not counted
     "generator_steps": lambda record: record.work.generator_steps,
     "samples_seen": lambda record: record.work.samples_seen,
@@ -99,13 +97,24 @@ def compare_counts(base: Sequence[RunRecord], head: Sequence[RunRecord], policy:
         head: the same.
         policy: thresholds and gates.
     """
-    for name, count in _COUNTS.items():
-        if found := compare_values(policy.applied(RULES[name]), [count(r) for r in base], [count(r) for r in head]):
+    for rule, count in _counted(base, head):
+        if found := compare_values(policy.applied(rule), [count(r) for r in base], [count(r) for r in head]):
             yield found
     if found := compare_hashes(policy.applied(RULES["data_hash"]), {"the data": _data(base)}, {"the data": _data(head)}):
         yield found
     if found := _trajectory(base, head, policy):
         yield found
+
+
+def _counted(base: Sequence[RunRecord], head: Sequence[RunRecord]) -> Iterator[tuple[MetricRule, Callable[[RunRecord], float]]]:
+    for module in dict.fromkeys(name for record in (*base, *head) for name in record.work.parameters):
+        yield parameter_rule(module), _parameters(module)
+    for name, count in _COUNTS.items():
+        yield counted_in(RULES[name], base[0].unit), count
+
+
+def _parameters(module: str) -> Callable[[RunRecord], float]:
+    return lambda record: record.work.parameters.get(module, math.nan)
 
 
 def _data(records: Sequence[RunRecord]) -> str:

@@ -44,8 +44,6 @@ RULES = {
     rule.name: rule
     for rule in (
         RUN,
-        _count("generator_parameters", "parameters of the generator"),
-        _count("discriminator_parameters", "parameters of the discriminator"),
         _count("generator_steps", "generator steps"),
         _count("samples_seen", "images seen"),
         _count("flops_per_iteration", "FLOPs per iteration", direction="lower", threshold=COUNT_THRESHOLD),
@@ -65,6 +63,16 @@ RULES = {
     )
 }
 """Every metric that is not named by a plugin."""
+
+
+def parameter_rule(module: str) -> MetricRule:
+    """Return the rule of the number of a network's parameters: ``generator_parameters``."""
+    return _count(f"{module}_parameters", f"parameters of the {module}")
+
+
+def counted_in(rule: MetricRule, unit: str) -> MetricRule:
+    """Return a rule in the words of a run's samples: a throughput in ``points/s``."""
+    return dataclasses.replace(rule, label=rule.label.replace("images", unit), unit=rule.unit.replace("images", unit))
 
 
 def time_rule(name: str, label: str, unit: str = "s", *, threshold: float = LOCK_STEP_THRESHOLD, gate: Gate = "fail") -> MetricRule:

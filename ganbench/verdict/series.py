@@ -11,14 +11,9 @@ from datetime import datetime
 from ganbench.record.cells import CellRuns, cells_of, match_cells, names_of
 from ganbench.record.history import DIRTY, UNKNOWN, Entry
 from ganbench.record.record import Key, RunRecord
-from ganbench.verdict.rules import RULES, MetricRule, quality_rule, stored_rule
+from ganbench.verdict.rules import RULES, MetricRule, counted_in, parameter_rule, quality_rule, stored_rule
 from ganbench.verdict.speed import is_mixed
 
-_COUNTS: dict[str, Callable[[RunRecord], float]] = {
-    "generator_parameters": lambda record: record.work.generator_parameters,
-    "discriminator_parameters": lambda record: record.work.discriminator_parameters,
-    "flops_per_iteration": lambda record: record.work.flops_per_iteration,
-}
 _Measure = Callable[[RunRecord], float | None]
 """Returns None where a run says nothing of a metric."""
 
@@ -129,10 +124,12 @@ def _point(group: Sequence[tuple[Entry, float]]) -> Point:
 
 def _measures(records: Sequence[RunRecord], *, on_gpu: bool) -> Iterator[tuple[MetricRule, str, _Measure]]:
     """Yield what is followed: rule, evaluation key, and what a run says of it."""
-    yield stored_rule(RULES["samples_per_second"], on_gpu=on_gpu), "", _timed(lambda record: record.throughput.samples_per_second)
+    speed = counted_in(RULES["samples_per_second"], records[0].unit)
+    yield stored_rule(speed, on_gpu=on_gpu), "", _timed(lambda record: record.throughput.samples_per_second)
     yield RULES["peak_memory_mib"], "", _timed(lambda record: record.throughput.peak_memory_mib)
-    for name, count in _COUNTS.items():
-        yield RULES[name], "", _counted(count)
+    for module in dict.fromkeys(name for record in records for name in record.work.parameters):
+        yield parameter_rule(module), "", _counted(_parameters(module))
+    yield RULES["flops_per_iteration"], "", _counted(lambda record: record.work.flops_per_iteration)
     seen: dict[tuple[str, str], MetricRule] = {}
     for record in records:
         for name in record.metric_names:
@@ -149,6 +146,10 @@ def _timed(measure: Callable[[RunRecord], float]) -> _Measure:
         return found if usable else None
 
     return value
+
+
+def _parameters(module: str) -> Callable[[RunRecord], float]:
+    return lambda record: record.work.parameters.get(module, 0)
 
 
 def _counted(measure: Callable[[RunRecord], float]) -> _Measure:

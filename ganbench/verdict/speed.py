@@ -11,7 +11,7 @@ from ganbench.verdict.exact import compare_values
 from ganbench.verdict.findings import Finding
 from ganbench.verdict.keys import Agreement, NamedKeys, agree, device_and_software, machine_and_software
 from ganbench.verdict.policy import Policy
-from ganbench.verdict.rules import RULES, MetricRule, phase_rule, startup_rule, stored_rule
+from ganbench.verdict.rules import RULES, MetricRule, counted_in, phase_rule, startup_rule, stored_rule
 from ganbench.verdict.unpaired import compare_groups
 
 _Measure = Callable[[RunRecord], float]
@@ -43,7 +43,7 @@ def compare_throughput(base: Sequence[RunRecord], head: Sequence[RunRecord], pol
         head: the same.
         policy: thresholds, gates and alpha.
     """
-    agreed = _agreed(policy.applied(RULES["samples_per_second"]), base, head, machine_and_software)
+    agreed = _agreed(policy.applied(_throughput(base)), base, head, machine_and_software)
     if isinstance(agreed, Finding):
         yield agreed
         return
@@ -74,10 +74,14 @@ def _agreed(
 
 
 def _measures(base: Sequence[RunRecord]) -> Iterator[tuple[MetricRule, _Measure]]:
-    yield RULES["samples_per_second"], lambda record: record.throughput.samples_per_second
+    yield _throughput(base), lambda record: record.throughput.samples_per_second
     for name in dict.fromkeys(name for record in base for name, _ in record.throughput.phase_milliseconds):
         yield phase_rule(name), _phase(name)
     yield startup_rule(), lambda record: record.timing.startup_seconds
+
+
+def _throughput(records: Sequence[RunRecord]) -> MetricRule:
+    return counted_in(RULES["samples_per_second"], records[0].unit)
 
 
 def _phase(name: str) -> _Measure:

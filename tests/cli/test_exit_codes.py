@@ -23,7 +23,7 @@ def call(call_with_fakes: Call, monkeypatch: pytest.MonkeyPatch, make_record: Ca
     """Return a caller of ``ab``, ``ci`` or ``compare``; there are checkouts ``a`` and ``b``, four runs, and a folder without one."""
     monkeypatch.setattr("ganbench.fleet.pairs.frozen.check_frozen_samples", lambda *_, **__: FrozenVerdict(notes=("not asked",)))
     base = make_record()
-    larger = dataclasses.replace(base.work, generator_parameters=base.work.generator_parameters + 1)
+    larger = dataclasses.replace(base.work, parameters={**base.work.parameters, "generator": base.work.parameters["generator"] + 1})
     records = {
         "old": base,
         "same": base,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,53 @@ def test_a_default_may_be_missing(make_record):
     data = encode(make_record())
     del data["host"], data["notes"]
     assert from_json(json.dumps(data)).host == ""
+
+
+SCHEMA_1 = Path(__file__).parents[2] / "results" / "leaderboard" / "digits"
+
+
+@pytest.mark.parametrize("path", sorted(SCHEMA_1.glob("*/record.json"))[:3], ids=lambda path: path.parent.name)
+def test_a_record_of_schema_1_is_read_as_one_of_schema_2(path):
+    """Every number is where schema 2 has it, and a record that was read is written in the latest schema."""
+    old = json.loads(path.read_text(encoding="utf-8"))
+    record = from_json(path.read_bytes(), str(path))
+    assert (old["schema_version"], record.schema_version) == (1, 2)
+    assert record.work.samples_seen == old["work"]["images_seen"]
+    assert record.throughput.samples_per_second == old["throughput"]["images_per_second"]
+    assert record.work.parameters == {name: old["work"][f"{name}_parameters"] for name in ("generator", "discriminator")}
+    assert [e.samples_seen for e in record.evaluations] == [e["images_seen"] for e in old["evaluations"]]
+    assert (record.space, record.unit) == ("images", "images")
+    assert from_json(to_json(record)) == record
+
+
+def test_points_of_schema_1_are_points():
+    """Its work key says so."""
+    old = json.loads(min(SCHEMA_1.glob("*/record.json")).read_text(encoding="utf-8"))
+    fields = dict(old["keys"]["work"]["fields"])
+    old["keys"]["work"]["fields"] = sorted({**fields, "data.shape": "2x1x1"}.items())
+    assert from_json(json.dumps(old)).unit == "points"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (["work"], [], "record.work must be an object"),
+        (["work", "generator_parameters"], "many", "record.work.parameters.generator must be int"),
+        (["keys"], None, "record.keys must be an object"),
+        (["evaluations"], {}, "record.evaluations must be a list"),
+        (["evaluations", 0], 1, "record.evaluations[0] must be an object"),
+        (["work", "samples_seen_too"], 1, "record.work has the unknown field 'samples_seen_too'"),
+    ],
+)
+def test_damage_of_schema_1_is_named_too(path, value, words):
+    """In the words of the latest schema, never a guess or a traceback."""
+    data = inner = json.loads(min(SCHEMA_1.glob("*/record.json")).read_text(encoding="utf-8"))
+    for name in path[:-1]:
+        inner = inner[name]
+    inner[path[-1]] = value
+    with pytest.raises(UsageError) as caught:
+        from_json(json.dumps(data))
+    assert words in str(caught.value)
 
 
 def _changed(record, path, value):

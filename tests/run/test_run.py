@@ -32,7 +32,7 @@ def test_the_record_is_consistent(trained: Callable[..., Any]) -> None:
     assert record.seed == record.config["training.seed"] == 7
     assert record.work.samples_seen == record.evaluations[-1].samples_seen == 240
     assert record.work.generator_steps == 10
-    assert record.work.generator_parameters == sum(p.numel() for p in run.materials.networks["generator"].parameters())
+    assert record.work.parameters["generator"] == sum(p.numel() for p in run.materials.networks["generator"].parameters())
     assert record.dataset_hash == run.materials.dataset.train.content_hash
     assert [key.digest for key in record.keys.evaluation] == [v.evaluation_key for v in record.evaluations[-1].values]
     parts = [getattr(record.timing, f.name) for f in dataclasses.fields(record.timing) if f.name != "wall_seconds"]

@@ -13,9 +13,9 @@ from ganbench.verdict.exact import compare_hashes, compare_values
 from ganbench.verdict.findings import Finding
 from ganbench.verdict.policy import Policy
 from ganbench.verdict.quality import compare_frozen_score
-from ganbench.verdict.rules import RULES, MetricRule
+from ganbench.verdict.rules import RULES, MetricRule, parameter_rule
 
-PARAMETERS, FLOPS, MEMORY = RULES["generator_parameters"], RULES["flops_per_iteration"], RULES["peak_memory_mib"]
+PARAMETERS, FLOPS, MEMORY = parameter_rule("generator"), RULES["flops_per_iteration"], RULES["peak_memory_mib"]
 
 
 def compare(rule: MetricRule, base: list[float], head: list[float]) -> Finding:

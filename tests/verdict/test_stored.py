@@ -81,7 +81,7 @@ def test_a_single_run_on_each_side_decides_what_has_no_noise_and_says_why_no_mor
 
 def test_other_counts_fail(make_runs: Runs) -> None:
     """Parameters are exact; FLOPs that could not be counted in head are missing."""
-    more = compare(make_runs(FIVE), make_runs(FIVE, counts={"generator_parameters": 1_068_737}))
+    more = compare(make_runs(FIVE), make_runs(FIVE, counts={"parameters": {"generator": 1_068_737, "discriminator": 662_528}}))
     lost = compare(make_runs(FIVE), make_runs(FIVE, counts={"flops_per_iteration": 0}))
     assert [found.metric for found in more.failures] == ["generator_parameters"]
     assert [(found.metric, found.state) for found in lost.failures] == [("flops_per_iteration", "missing")]

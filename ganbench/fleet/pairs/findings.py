@@ -22,13 +22,15 @@ from ganbench.verdict import (
     compare_hashes,
     compare_paired,
     compare_values,
+    parameter_rule,
     phase_rule,
     startup_rule,
 )
 
 OPTIMIZER_RULE = dataclasses.replace(RULES["checkpoint_bytes"], name="optimizer_numbers", label="numbers that the optimizers keep", unit="")
 HOST_MEMORY_RULE = dataclasses.replace(RULES["peak_memory_mib"], name="peak_rss_mib", label="peak memory of the host")
-_READY_COUNTS = ("generator_parameters", "discriminator_parameters")
+_PARAMETERS = "_parameters"
+"""What the facts end in that say how many parameters a network has."""
 _COUNTS = ("flops_per_iteration", "op_count", "checkpoint_bytes")
 
 
@@ -84,7 +86,8 @@ def _single(rule: MetricRule, pairs: Sequence[PairResult], value: Any) -> Paired
 def _counts(pairs: Sequence[PairResult], policy: Policy) -> Iterator[Finding]:
     """Yield what has no noise, from the first pair."""
     base, head = pairs[0].sides[BASE], pairs[0].sides[HEAD]
-    rules = [(RULES[name], base.ready, head.ready) for name in _READY_COUNTS]
+    counted = dict.fromkeys(name for side in (base, head) for name in side.ready if name.endswith(_PARAMETERS))
+    rules = [(parameter_rule(name.removesuffix(_PARAMETERS)), base.ready, head.ready) for name in counted]
     rules += [(RULES[name], base.facts, head.facts) for name in _COUNTS] + [(OPTIMIZER_RULE, base.facts, head.facts)]
     for rule, ours, theirs in rules:
         found = compare_values(policy.applied(rule), _numbers([ours], rule.name), _numbers([theirs], rule.name))

@@ -152,7 +152,7 @@ def test_a_count_fails_at_once(tmp_path: Path, make_run: MakeRun) -> None:
 def test_what_must_stay_equal_is_worse_either_way(tmp_path: Path, make_run: MakeRun, make_record: MakeRun) -> None:
     """Fewer parameters are another model; the same number again undoes it, unless the change was intended."""
     work = make_record().work
-    fewer = dataclasses.replace(work, generator_parameters=1000)
+    fewer = dataclasses.replace(work, parameters={**work.parameters, "generator": 1000})
     for day, counts in enumerate((work, fewer)):
         add_record(tmp_path, dataclasses.replace(make_run(day), work=counts), commit_of(day))
     assert [series.metric for series, _ in trend_of(tmp_path).failures] == ["generator_parameters"]
