@@ -5,8 +5,11 @@ Three seeds against three can never be significant: the smallest p of their rank
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from ganbench.record.record import Key, MetricValue, RunRecord
 from ganbench.verdict.decide import finding, plain_finding
@@ -107,3 +110,43 @@ def _identical(rule: MetricRule, numbers: Sequence[Sequence[float]], head: Seque
     seeds = ", ".join(str(record.seed) for record, _ in head)
     effect = Effect(center=0.0, low=0.0, high=0.0)
     return finding(rule, effect, *numbers, reason=f"the same losses and the same value for every seed of head ({seeds})")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrozenVerdict:
+    """What the frozen samples say."""
+
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Why there is no finding."""
+
+
+def frozen_verdict(answer: Sequence[Mapping[str, Any]] | None, policy: Policy) -> FrozenVerdict:
+    """Return the findings of what the process that scores frozen samples answered.
+
+    Args:
+        answer: for each set ``samples``, ``error`` and ``metrics``; None of a version that knows no frozen samples.
+        policy: thresholds and gates.
+    """
+    if not answer:
+        why = "no plugin has frozen samples" if answer is not None else "this version of head has no frozen samples"
+        return FrozenVerdict(notes=(f"{why}, so that the metrics themselves were not checked",))
+    several = len(answer) > 1
+    named = [(one["samples"] if several else "", result) for one in answer for result in _frozen_findings(one, policy)]
+    return FrozenVerdict(findings=tuple(dataclasses.replace(result, cell=name) for name, result in named))
+
+
+def _frozen_findings(answer: Mapping[str, Any], policy: Policy) -> Iterator[Finding]:
+    if answer["error"]:
+        rule = policy.applied(frozen_score_rule(answer["samples"], "scores"))
+        yield plain_finding(rule, "missing", f"they cannot be scored: {answer['error']}")
+    for metric in answer["metrics"]:
+        stored, measured = (math.nan if metric[side] is None else metric[side] for side in ("stored", "measured"))
+        result = compare_frozen_score(metric["name"], metric["label"], stored, measured, policy)
+        yield dataclasses.replace(result, reason="; ".join(filter(None, (result.reason, _differing_fields(metric["differences"])))))
+
+
+def _differing_fields(differences: Sequence[Sequence[Any]]) -> str:
+    """Return which fields of the evaluation key are others than when the scores were stored."""
+    fields = ", ".join(f"{field} was {stored} and is {now}" for field, stored, now in differences)
+    return f"the evaluation key differs: {fields}" if fields else ""

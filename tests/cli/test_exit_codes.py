@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ganbench.cli.main import main
-from ganbench.fleet.pairs.frozen import FrozenVerdict
 from ganbench.record.record import RunRecord
 from ganbench.record.serialise import to_json
+from ganbench.verdict.quality import FrozenVerdict
 
 Call = Callable[..., int]
 REFUSES, DIES = {"mode": "refuse"}, {"mode": "die@block"}

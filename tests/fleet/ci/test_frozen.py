@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from ganbench.fleet.pairs import frozen
-from ganbench.fleet.pairs.frozen import check_frozen_samples, verdict_of
+from ganbench.fleet.pairs.frozen import check_frozen_samples
 from ganbench.fleet.pairs.side import Side
 from ganbench.fleet.worker import WorkerFailed
 from ganbench.verdict import Finding, Policy, compare_frozen_score, compare_records
+from ganbench.verdict.quality import FrozenVerdict, frozen_verdict
 from ganbench.verdict.stored import quality_findings
 
 ROOT = Path(__file__).parents[3]
@@ -31,7 +32,7 @@ def answer(*metrics: dict[str, Any], name: str = "digits", error: str = "") -> d
 
 def only(*sets: dict[str, Any], **policy: Any) -> Finding:
     """Return the only finding of what the process said."""
-    (found,) = verdict_of(sets, Policy(**policy)).findings
+    (found,) = frozen_verdict(sets, Policy(**policy)).findings
     return found
 
 
@@ -65,14 +66,14 @@ def test_the_differing_fields_of_the_evaluation_key_are_told() -> None:
 
 def test_two_sets_are_told_apart_and_a_drift_can_be_intended() -> None:
     """By the name of the set; a gate is given by the metric's name."""
-    found = verdict_of([answer(metric()), answer(metric(measured=30.0), name="other")], Policy(gates={"frozen.fd500_digits": "warn"}))
+    found = frozen_verdict([answer(metric()), answer(metric(measured=30.0), name="other")], Policy(gates={"frozen.fd500_digits": "warn"}))
     assert [(one.cell, one.state, one.fails) for one in found.findings] == [("digits", "unchanged", False), ("other", "regressed", False)]
 
 
 @pytest.mark.parametrize(("said", "words"), [(None, "this version of head has no frozen samples"), ([], "no plugin has frozen samples")])
 def test_that_nothing_was_checked_is_a_note(said: list[Any] | None, words: str) -> None:
     """An older version, or plugins that are switched off, must not look like a pass."""
-    assert verdict_of(said, Policy()) == frozen.FrozenVerdict(notes=(f"{words}, so that the metrics themselves were not checked",))
+    assert frozen_verdict(said, Policy()) == FrozenVerdict(notes=(f"{words}, so that the metrics themselves were not checked",))
 
 
 def test_the_checkout_scores_its_own_samples() -> None:
