@@ -121,7 +121,7 @@ def _data(invocation: Invocation) -> Iterator[Diagnosis]:
         registered = manager.find(DatasetSpec, name)
         try:
             dataset = registered.build(registered.spec.options(), context)
-            yield Diagnosis(check=f"data {name}", state="ok", detail=f"{dataset.train.num_samples} train images")
+            yield Diagnosis(check=f"data {name}", state="ok", detail=f"{dataset.train.num_samples} train {dataset.space.unit}")
         except GanbenchError as error:
             yield Diagnosis(check=f"data {name}", state="note", detail=str(error))
 

@@ -158,6 +158,10 @@ class Dataset:
         """What one sample is, of either split."""
         return self.train.space
 
+    def first(self, count: int) -> Tensor:
+        """Return the first stored samples of the train split, fewer where it is smaller."""
+        return self.train.read(torch.arange(min(count, self.train.num_samples)))
+
 
 _HEADER = "ganbench-content-1 {dtype} {size}\n"
 _TRAILER = "\n{num_samples} {labels}\n"

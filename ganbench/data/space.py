@@ -6,7 +6,7 @@ Shapes: N samples stored or on the device, n of a batch; ``size`` is of one samp
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -117,13 +117,13 @@ class Space(ABC):
         return grid_size**2
 
     @abstractmethod
-    def picture(self, samples: Tensor, *, columns: int, real: Tensor) -> bytes:
+    def picture(self, samples: Tensor, *, columns: int, real: Callable[[int], Tensor]) -> bytes:
         """Return a file that shows samples to people: a grid, a scatter plot, a sound with its spectrogram, lines of text.
 
         Args:
             samples: ``[n, *stored_size]``, the same latents at each moment of training.
             columns: how many in a row, where there are rows.
-            real: as many stored samples of the train split, or fewer where it is smaller.
+            real: ``real(n)`` returns the first n stored samples of the train split, or fewer where it is smaller.
         """
 
     def strip(self, pictures: Sequence[tuple[str, Path]]) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -14,7 +14,7 @@ from ganbench.record.files import write_bytes
 _STRIP_MOMENTS = 12
 
 
-def save_picture(space: Space, samples: Tensor, path: Path, *, columns: int, real: Tensor) -> Path:
+def save_picture(space: Space, samples: Tensor, path: Path, *, columns: int, real: Callable[[int], Tensor]) -> Path:
     """Write the picture of samples, with the suffix that the space gives to ``path``, and return where.
 
     Args:
@@ -22,7 +22,7 @@ def save_picture(space: Space, samples: Tensor, path: Path, *, columns: int, rea
         samples: ``[n, *stored_size]``.
         path: where to, without a suffix.
         columns: samples in a row, where there are rows.
-        real: stored samples of the train split, for comparison.
+        real: returns the first stored samples of the train split, for comparison.
 
     Raises:
         StorageError: the disk is full or not writable.

@@ -116,10 +116,8 @@ def _build_dataset(plan: RunPlan) -> Dataset:
     if not isinstance(dataset, Dataset):
         raise PluginError(f"dataset {config.dataset.name!r} must return a ganbench.Dataset (got {type(dataset).__name__})")
     if dataset.train.num_samples < config.training.batch_size:
-        raise ConfigError(
-            f"training.batch_size is {config.training.batch_size}, and {dataset.name} has {dataset.train.num_samples} train images",
-            hint="use a smaller --batch-size",
-        )
+        there = f"{dataset.name} has {dataset.train.num_samples} train {dataset.space.unit}"
+        raise ConfigError(f"training.batch_size is {config.training.batch_size}, and {there}", hint="use a smaller --batch-size")
     if config.training.dequantise and not dataset.space.grain:
         raise ConfigError(f"training.dequantise is for grey levels, and {dataset.name} holds {dataset.space.unit}", hint="leave it out")
     return dataset

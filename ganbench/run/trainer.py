@@ -214,9 +214,8 @@ class Trainer:
         with self._clock.measure("sampling"):
             samples = torch.cat([self._grid(start, 64) for start in range(0, self._grid.count, 64)])
             dataset, columns = self._materials.dataset, self._materials.config.evaluation.grid_size
-            real = dataset.train.read(torch.arange(min(self._grid.count, dataset.train.num_samples)))
             path = self._directory.samples_path / f"{self.counters.samples_seen:09d}"
-            path = save_picture(dataset.space, samples, path, columns=columns, real=real)
+            path = save_picture(self._grid.space, samples, path, columns=columns, real=dataset.first)
             self._tell(Saved(what="samples", path=path, samples_seen=self.counters.samples_seen))
 
     def save(self) -> None:

@@ -129,7 +129,7 @@ class SampleStream:
         truncation: float = 0.0,
     ) -> None:
         random = stream(seed, purpose)
-        self._generate, self._space, self._device = generate, space, device
+        self._generate, self.space, self._device = generate, space, device
         self._inputs = inputs.draw(count, random, dataset=dataset, truncation=truncation)
         self._labels: Tensor | None = None
         if inputs.labels:
@@ -151,7 +151,7 @@ class SampleStream:
         """Return samples ``start`` to ``start + count`` as metrics see them, ``[count, *stored_size]`` on the device."""
         window = slice(start, start + count)
         labels = None if self._labels is None else self._labels[window].to(self._device)
-        return self._space.to_stored(self._generate(self._inputs[window].to(self._device), labels).float())
+        return self.space.to_stored(self._generate(self._inputs[window].to(self._device), labels).float())
 
 
 def _draw(pool: Tensor | None, count: int, random: torch.Generator) -> Tensor:

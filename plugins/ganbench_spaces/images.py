@@ -5,7 +5,7 @@ Shapes: N images, n of a batch, C channels, H, W height and width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -77,11 +77,11 @@ class ImageSpace(Space):
             raise ValueError(f"images must be floating point in [-1, 1] (got {samples.dtype}); uint8 images need no quantiser")
         return ganbench_kernels.to_uint8(samples)
 
-    def picture(self, samples: Tensor, *, columns: int, real: Tensor) -> bytes:
+    def picture(self, samples: Tensor, *, columns: int, real: Callable[[int], Tensor]) -> bytes:
         """Return a grid, row by row; of images that are neither grey nor colour, one grey image for each channel."""
         from ganbench_spaces.grid import draw_grid
 
-        if self.channels not in (1, 3):
+        if samples.shape[1] not in (1, 3):
             samples = samples.flatten(0, 1)[:, None]
         return draw_grid(samples, columns=columns)
 

@@ -5,7 +5,7 @@ Shapes: N points, n of a batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -65,11 +65,11 @@ class PointSpace(Space):
         """Return how many points a scatter plot shows."""
         return NUM_POINTS
 
-    def picture(self, samples: Tensor, *, columns: int, real: Tensor) -> bytes:
+    def picture(self, samples: Tensor, *, columns: int, real: Callable[[int], Tensor]) -> bytes:
         """Return a scatter plot: the data in grey, the samples over them."""
         from ganbench_spaces.scatter import draw_scatter
 
-        return draw_scatter(real, samples)
+        return draw_scatter(real(NUM_POINTS), samples)
 
     def strip(self, pictures: Sequence[tuple[str, Path]]) -> bytes | None:
         """Return the plots one below the other."""

@@ -83,7 +83,7 @@ def test_what_is_no_batch_of_images_is_refused(tmp_path, images):
 def test_a_grid_that_cannot_be_written_is_a_storage_error(tmp_path):
     """The folder is gone."""
     with pytest.raises(StorageError):
-        save_picture(ImageSpace.square(1, 4), _images(1, 1, 4), tmp_path / "gone" / "g", columns=1, real=_images(1, 1, 4))
+        save_picture(ImageSpace.square(1, 4), _images(1, 1, 4), tmp_path / "gone" / "g", columns=1, real=lambda count: _images(count, 1, 4))
 
 
 def test_another_picture_is_no_grid(tmp_path):

@@ -59,7 +59,7 @@ def test_the_strip_shows_the_pictures_of_a_run(tmp_path) -> None:  # type: ignor
     with RunDirectory.create(tmp_path, name="run", dataset="ring8", seed=0) as directory:
         directory.samples_path.mkdir(exist_ok=True)
         for moment in (0, 1000):
-            save_picture(PointSpace(), points * 0.5, directory.samples_path / f"{moment:09d}", columns=8, real=points)
+            save_picture(PointSpace(), points * 0.5, directory.samples_path / f"{moment:09d}", columns=8, real=lambda count: points[:count])
         strip = save_strip(directory, PointSpace())
         assert strip is not None
         with Image.open(strip) as picture:

@@ -6,6 +6,7 @@ Shapes: N clips, n of a batch, C channels, T frames, H, W height and width.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -54,7 +55,7 @@ class ClipSpace(Space):
         """Return one row."""
         return grid_size
 
-    def picture(self, samples: Tensor, *, columns: int, real: Tensor) -> bytes:
+    def picture(self, samples: Tensor, *, columns: int, real: Callable[[int], Tensor]) -> bytes:
         """Return an animation of clips side by side."""
         from PIL import Image
 

@@ -132,7 +132,8 @@ def test_each_space_has_its_picture(tmp_path: Path) -> None:
     """A clip is an animation, images of any size are a grid; a strip is made where the space knows how."""
     with RunDirectory.create(tmp_path, name="run", dataset="d", seed=0) as directory:
         for space in SPACES[:2]:
-            path = save_picture(space, stored(space)[:4], directory.samples_path / "000000000", columns=2, real=stored(space)[:2])
+            data = stored(space)
+            path = save_picture(space, data[:4], directory.samples_path / "000000000", columns=2, real=data.__getitem__)
             assert path.name == f"000000000{space.picture_suffix}"
             with Image.open(path) as picture:
                 assert getattr(picture, "n_frames", 1) == (3 if isinstance(space, ClipSpace) else 1)
