@@ -136,7 +136,7 @@ def describe(one: Registered[PluginSpec], manager: PluginManager) -> dict[str, A
     from ganbench.config.values import describe_fields
     from ganbench.spec import PluginSpec
 
-    spec = one.spec
+    spec, conflict = one.spec, _conflict(one, manager)
     common = {f.name for f in dataclasses.fields(PluginSpec)}
     # `getattr` and not `asdict`: the options are a class, and nested quantities are turned into dicts below.
     own = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec) if f.name not in common}
@@ -147,7 +147,8 @@ def describe(one: Registered[PluginSpec], manager: PluginManager) -> dict[str, A
         "paper": spec.paper,
         "distribution": one.distribution,
         "version": one.version,
-        "status": "conflict" if _conflict(one, manager) else "ok",
+        "status": "conflict" if conflict else "ok",
+        "conflict": conflict,
         "factory": spec.factory,
         "use": spec.use(typed_name(one, manager)),
         **{name: _plain(value) for name, value in own.items()},
@@ -172,8 +173,6 @@ def _as_text(one: dict[str, Any]) -> str:
     for key, value in one.items():
         if key not in ("name", "kind", "summary", "distribution", "version", "options", "status") and value not in ("", [], {}, 0, None):
             lines += _entry(key, value)
-    if one["status"] == "conflict":
-        lines += _entry("conflict", "another distribution has a plugin of this name")
     if one["options"]:
         lines += ["", *_options_table(one["options"])]
     else:

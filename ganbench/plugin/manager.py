@@ -22,7 +22,7 @@ from ganbench.distribution import NAME, own_distribution
 from ganbench.errors import PluginError, did_you_mean
 from ganbench.plugin import hookspecs
 from ganbench.plugin.factory import Kind, Registered, noun, register_from_file
-from ganbench.spec import API_VERSION, PluginSpec
+from ganbench.spec import API_VERSION, CommandSpec, PluginSpec
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class PluginManager:
     """
 
     def __init__(
-        self, *, off: Iterable[str] = (), only: Iterable[str] | None = None, groups: tuple[str, ...] = (PLUGINS, COMMANDS)
+        self, *, off: Iterable[str] = (), only: Iterable[str] | None = None, groups: tuple[str, ...] = (COMMANDS, PLUGINS)
     ) -> None:
         self._off = frozenset(off)
         self._only = _only_from_environment() if only is None else frozenset(only)
@@ -105,7 +105,8 @@ class PluginManager:
             logger.debug("plugin %s failed", key, exc_info=True)
             self._forget(key)
             return note("failed", _one_line(error))
-        note("ok", _oddities(printed.getvalue(), sorted(light & set(sys.modules))))
+        unlisted = [spec.name for spec in specs if isinstance(spec, CommandSpec) and entry.group != COMMANDS]
+        note("ok", _oddities(printed.getvalue(), sorted(light & set(sys.modules)), unlisted))
         for spec in specs:
             if spec.name in self._off:
                 note("off", f"{_OFF}{spec.name}", spec.name)
@@ -275,11 +276,13 @@ def _origin(entry: importlib.metadata.EntryPoint) -> Origin:
     return name or "unknown", version or ""
 
 
-def _oddities(printed: str, imported: list[str]) -> str:
+def _oddities(printed: str, imported: list[str], unlisted: list[str]) -> str:
     """Say what a plugin should not have done while it was registered, although it works."""
     odd = ["printed to stdout while loading (held back)"] if printed else []
     if imported:
         odd.append(f"imports {' and '.join(imported)} while loading, which slows every command")
+    if unlisted:
+        odd.append(f"ganbench --help does not list {' and '.join(unlisted)}: the entry point is not in the group {COMMANDS}")
     return "; ".join(odd)
 
 

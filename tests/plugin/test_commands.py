@@ -133,6 +133,16 @@ def test_an_unknown_command_comes_with_a_suggestion(install: Install, capsys: py
         assert capsys.readouterr().err == f"ganbench: unknown command {typed!r}; did you mean {meant!r}?\n"
 
 
+def test_a_command_that_the_help_does_not_know_is_told(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    """It can be used, and the list of plugins says what is missing."""
+    install("greetings", greeting())
+    assert main(["greet", "--name", "Ada"]) == 7
+    capsys.readouterr()
+    assert main(["plugins", "list"]) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "greetings" in line]
+    assert row.endswith("ganbench --help does not list greet: the entry point is not in the group ganbench.commands")
+
+
 def test_a_command_is_switched_off_as_any_plugin(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
     """The help does not list it, and the error says why it is not there."""
     install("greetings", greeting(), groups=COMMANDS)
