@@ -60,8 +60,6 @@ _VALUES: dict[str, tuple[Callable[[RunRecord], Scalar], Callable[[RunRecord], st
         lambda r: _measured(r.throughput.seconds_per_kimg),
     ),
     "kimg": (lambda r: r.work.samples_seen / 1000, lambda r: formats.plain(r.work.samples_seen / 1000)),
-    "generator_parameters": (lambda r: r.work.parameters.get("generator"), lambda r: _parameters(r, "generator")),
-    "discriminator_parameters": (lambda r: r.work.parameters.get("discriminator"), lambda r: _parameters(r, "discriminator")),
     "peak_memory_mib": (lambda r: r.throughput.peak_memory_mib, lambda r: formats.mib(r.throughput.peak_memory_mib)),
     "reason": (lambda r: r.status_detail, lambda r: r.status_detail),
     "collapsed": (lambda r: r.collapsed, lambda r: "yes" if r.collapsed else "no"),
@@ -74,14 +72,35 @@ _VALUES: dict[str, tuple[Callable[[RunRecord], Scalar], Callable[[RunRecord], st
 }
 
 
+_PARAMETERS = "_parameters"
+
+
+def fit_columns(columns: Sequence[Column], records: Sequence[RunRecord]) -> tuple[Column, ...]:
+    """Return the columns that some runs need: speed in the unit of their samples, and the parameters of every network that they have."""
+    units = {record.unit for record in records} or {"images"}
+    unit = units.pop() if len(units) == 1 else "samples"
+    ids = {column.id for column in columns}
+    named = {f"{name}{_PARAMETERS}": name for record in records for name in record.work.parameters}
+    more = [Column(id=one, heading=f"params {name}", priority=5) for one, name in named.items() if one not in ids]
+    fitted: list[Column] = []
+    for column in columns:
+        fitted.append(dataclasses.replace(column, heading=f"{unit}/s") if column.id == "samples_per_second" else column)
+        if column.id == f"discriminator{_PARAMETERS}":
+            fitted += more
+    return tuple(fitted)
+
+
 def plain_cell(column: Column, record: RunRecord, software: tuple[str, ...] = ()) -> Cell:
-    """Return a record's cell in one of :data:`PLAIN_COLUMNS`.
+    """Return a record's cell in one of :data:`PLAIN_COLUMNS`, or in one that :func:`fit_columns` has added.
 
     Args:
         column: which.
         record: the run.
         software: what must be said of its speed.
     """
+    if column.id.endswith(_PARAMETERS):
+        count = record.work.parameters.get(column.id.removesuffix(_PARAMETERS))
+        return Cell() if count is None else Cell(formats.count(count), value=count)
     value, text = _VALUES[column.id]
     cell = Cell(formats.clean(text(record)), value=value(record))
     if column.kind == "name":
@@ -115,10 +134,6 @@ def _status_note(record: RunRecord) -> str:
     name = record.metric_names[0]
     final, best = record.final(name), record.best(name)
     return f"collapsed: complete, but {final.label} ended at {formats.number(final.value)} after a best of {formats.number(best.value)}"
-
-
-def _parameters(record: RunRecord, module: str) -> str:
-    return formats.count(record.work.parameters[module]) if module in record.work.parameters else ""
 
 
 def _measured(value: float) -> str:
@@ -173,10 +188,11 @@ AVERAGE_COLUMNS = (
 )
 
 
-def average_cells(row: Replicates, name: str, setting: str, software: tuple[str, ...]) -> list[Cell]:
-    """Return a row's cells in :data:`AVERAGE_COLUMNS`.
+def average_cells(columns: Sequence[Column], row: Replicates, name: str, setting: str, software: tuple[str, ...]) -> list[Cell]:
+    """Return a row's cells.
 
     Args:
+        columns: :data:`AVERAGE_COLUMNS`, fitted to the runs.
         row: the replicates.
         name: what stands in the column of runs.
         setting: what tells them from others of their name.
@@ -195,7 +211,7 @@ def average_cells(row: Replicates, name: str, setting: str, software: tuple[str,
         "num_unfinished": _number(row.count("interrupted", "running")),
         **{name: _measure(name, row, software if _PLAIN[name].kind == "speed" else ()) for name in _MEASURES},
     }
-    return [own[column.id] if column.id in own else plain_cell(column, row.example) for column in AVERAGE_COLUMNS]
+    return [own[column.id] if column.id in own else plain_cell(column, row.example) for column in columns]
 
 
 def mean_cell(values: Sequence[float], text: _Text, notes: tuple[str, ...] = (), half_text: _Text = _two_digits) -> Cell:

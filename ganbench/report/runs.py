@@ -16,7 +16,7 @@ from ganbench.record.machine import describe_difference, describe_machine
 from ganbench.record.record import Key, RunRecord
 from ganbench.report.document import Cell, Column, Document, Row, Section, Value
 from ganbench.report.quality_columns import MetricColumns, metric_columns
-from ganbench.report.run_columns import AVERAGE_COLUMNS, PLAIN_COLUMNS, average_cells, plain_cell, short_id
+from ganbench.report.run_columns import AVERAGE_COLUMNS, PLAIN_COLUMNS, average_cells, fit_columns, plain_cell, short_id
 from ganbench.run.call import StoredRun
 
 _OF_SEEDS = "± is half of the 95 % interval of the mean over n seeds (Student's t); a single run has none. --runs shows each run"
@@ -54,8 +54,9 @@ def make_table(items: Sequence[RunRecord | Unreadable]) -> Document:
     """
     records = sorted((item for item in items if isinstance(item, RunRecord)), key=_order)
     metrics = metric_columns(records)
-    columns = PLAIN_COLUMNS + metrics.columns
-    sections = [_machine(key, columns, _rows(members, metrics)) for key, members in _by_hardware(records)]
+    plain = fit_columns(PLAIN_COLUMNS, records)
+    columns = plain + metrics.columns
+    sections = [_machine(key, columns, _rows(plain, members, metrics)) for key, members in _by_hardware(records)]
     return _document(items, sections, columns, metrics.notes, "runs")
 
 
@@ -67,8 +68,9 @@ def make_summary(items: Sequence[RunRecord | Unreadable]) -> Document:
     """
     records = sorted((item for item in items if isinstance(item, RunRecord)), key=_order)
     metrics = metric_columns(records, averaged=True)
-    columns = (*AVERAGE_COLUMNS, *metrics.columns, _RUNS)
-    sections = [_machine(key, columns, _mean_rows(members, metrics)) for key, members in _by_hardware(records)]
+    plain = fit_columns(AVERAGE_COLUMNS, records)
+    columns = (*plain, *metrics.columns, _RUNS)
+    sections = [_machine(key, columns, _mean_rows(plain, members, metrics)) for key, members in _by_hardware(records)]
     has_means = any(len(row.cells[-1].value) > 1 for section in sections for row in section.rows if isinstance(row.cells[-1].value, tuple))
     return _document(items, sections, columns, (*metrics.notes, *([_OF_SEEDS] if has_means else [])), "replicates")
 
@@ -142,19 +144,19 @@ def _machine(hardware: Key, columns: tuple[Column, ...], rows: Iterable[Row]) ->
     return Section(title=name, columns=columns, rows=tuple(rows), facts=facts)
 
 
-def _rows(records: Sequence[RunRecord], metrics: MetricColumns) -> Iterable[Row]:
+def _rows(columns: Sequence[Column], records: Sequence[RunRecord], metrics: MetricColumns) -> Iterable[Row]:
     usual = _usual_software(records)
     for record in records:
         software = _software_note(record.keys.software, usual)
-        yield Row((*(plain_cell(column, record, software) for column in PLAIN_COLUMNS), *metrics.cells(record)))
+        yield Row((*(plain_cell(column, record, software) for column in columns), *metrics.cells(record)))
 
 
-def _mean_rows(records: Sequence[RunRecord], metrics: MetricColumns) -> Iterable[Row]:
+def _mean_rows(columns: Sequence[Column], records: Sequence[RunRecord], metrics: MetricColumns) -> Iterable[Row]:
     usual, replicates = _usual_software(records), group_replicates(records)
     for one, name, setting in zip(replicates, _run_names(replicates), tell_apart(replicates), strict=True):
         software = _software_note(one.example.keys.software, usual)
         runs = Cell(value=tuple(formats.clean(run.run_id) for run in one.runs))
-        yield Row((*average_cells(one, name, setting, software), *metrics.mean_cells(one), runs))
+        yield Row((*average_cells(columns, one, name, setting, software), *metrics.mean_cells(one), runs))
 
 
 def _run_names(rows: Sequence[Replicates]) -> list[str]:

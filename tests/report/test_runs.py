@@ -371,3 +371,24 @@ def test_a_machine_of_which_nothing_is_known_has_a_name():
     """A record of an odd machine is still headed by a line."""
     assert describe_machine(Key(fields=())) == "unknown machine"
     assert describe_machine(Key.of(cpu="X", cpu_cores=1, cpu_quota=0.5)) == "X, 1 core, 0.5 CPUs allowed"
+
+
+def test_networks_of_other_names_have_columns_of_their_own(make_record):
+    """A model without a discriminator stands in one table with a GAN; each has empty cells where it has no such network."""
+    gan = make_record()
+    vae = dataclasses.replace(make_record(seed=1), work=dataclasses.replace(gan.work, parameters={"generator": 1000, "encoder": 2000}))
+    (section,) = make_table([gan, vae]).sections
+    names = [column.id for column in section.columns if column.id.endswith("_parameters")]
+    assert names == ["generator_parameters", "discriminator_parameters", "encoder_parameters"]
+    at = [[column.id for column in section.columns].index(name) for name in names]
+    assert [[row.cells[i].value for i in at] for row in section.rows] == [[1_068_736, 662_528, None], [1000, None, 2000]]
+
+
+def test_the_speed_is_in_the_unit_of_the_samples(make_record):
+    """Points per second; where kinds of samples meet, samples per second."""
+    points = dataclasses.replace(make_record(), space="points", unit="points")
+
+    def heading(*records):
+        return next(column.heading for column in make_table(records).sections[0].columns if column.id == "samples_per_second")
+
+    assert (heading(make_record()), heading(points), heading(make_record(), points)) == ("images/s", "points/s", "samples/s")
