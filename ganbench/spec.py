@@ -6,7 +6,7 @@ of them. Registration modules must not import torch, numpy or anything as heavy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import ClassVar, Literal
 
 API_VERSION = 1
@@ -67,6 +67,8 @@ class PluginSpec:
             raise ValueError(f"{self.name}: factory must be 'module:attribute' (got {self.factory!r})")
         if not (isinstance(self.options, type) and is_dataclass(self.options)):
             raise ValueError(f"{self.name}: options must be a dataclass (got {self.options!r})")
+        if parts := [f.name for f in fields(self.options) if f.metadata.get("part") or f.metadata.get("may_change")]:
+            raise ValueError(f"{self.name}: an option is part of what its plugin is; leave part and may_change out of {', '.join(parts)}")
         if not (isinstance(self.sources, tuple) and all(isinstance(name, str) and name.isidentifier() for name in self.sources)):
             raise ValueError(f"{self.name}: sources must be a tuple of names of top-level packages (got {self.sources!r})")
 

@@ -16,7 +16,7 @@ from ganbench.config.resolve import flatten, resolve
 from ganbench.config.setting import PARTS, Settings, bound_of, setting
 from ganbench.config.values import describe_fields
 from ganbench.plugin.manager import PluginManager
-from ganbench.spec import both_optimizers
+from ganbench.spec import LossSpec, both_optimizers
 
 BEFORE: dict[str, Any] = json.loads((Path(__file__).parent / "keys_of_5b859e1.json").read_text())
 """What the four lists of names said that there were at that commit, and the settings in the work key of each architecture's default run."""
@@ -135,6 +135,17 @@ def test_every_setting_that_is_declared_with_a_part_has_a_known_one() -> None:
     """Nothing but the parts that are explained."""
     assert {part_of(path) for path in SETTINGS} <= set(PARTS)
     assert TrainingConfig().seed == 0
+
+
+def test_an_option_of_a_plugin_has_no_part_of_its_own() -> None:
+    """It would decide nothing: a record of another version is read without its plugins."""
+
+    @dataclass(frozen=True, kw_only=True, slots=True)
+    class Placed(Settings):
+        path: str = setting("", part="place")
+
+    with pytest.raises(ValueError, match=r"^x: an option is part of what its plugin is; leave part and may_change out of path$"):
+        LossSpec(name="x", summary="x", factory="a:b", options=Placed)
 
 
 def test_both_optimizers_are_set_alike() -> None:
