@@ -128,7 +128,6 @@ def _print_page(console: Console, document: Document) -> None:
         for row in section.rows:
             grid.add_row("", *(_text(cell.text) for cell in row.cells))
         console.print(grid)
-    _print_notes(console, {})
     for line in document.legend:
         console.print(_text(line, "dim"))
 
