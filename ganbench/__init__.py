@@ -46,9 +46,6 @@ if TYPE_CHECKING:
     from ganbench.errors import UnsuitableError as UnsuitableError
     from ganbench.errors import UsageError as UsageError
     from ganbench.errors import WeightsError as WeightsError
-    from ganbench.evaluation.frozen import FrozenSamples as FrozenSamples
-    from ganbench.evaluation.frozen import FrozenScore as FrozenScore
-    from ganbench.evaluation.frozen import rescore as rescore
     from ganbench.evaluation.protocol import Extractor as Extractor
     from ganbench.evaluation.protocol import ExtractorContext as ExtractorContext
     from ganbench.evaluation.protocol import Features as Features
@@ -119,6 +116,9 @@ if TYPE_CHECKING:
     from ganbench.run.call import resume as resume
     from ganbench.run.checkpoint import load_checkpoint as load_checkpoint
     from ganbench.run.checkpoint import save_checkpoint as save_checkpoint
+    from ganbench.run.frozen import FrozenSamples as FrozenSamples
+    from ganbench.run.frozen import FrozenScore as FrozenScore
+    from ganbench.run.frozen import rescore as rescore
     from ganbench.run.lifecycle import Run as Run
     from ganbench.run.machine import choose_device as choose_device
     from ganbench.run.machine import keep_freed_memory as keep_freed_memory
@@ -205,9 +205,9 @@ _HOME_OF = {
     "FeatureStatistics": "ganbench.evaluation.statistics",
     "Features": "ganbench.evaluation.protocol",
     "FromData": "ganbench.training.inputs",
-    "FrozenSamples": "ganbench.evaluation.frozen",
+    "FrozenSamples": "ganbench.run.frozen",
     "FrozenSamplesSpec": "ganbench.spec",
-    "FrozenScore": "ganbench.evaluation.frozen",
+    "FrozenScore": "ganbench.run.frozen",
     "GanbenchError": "ganbench.errors",
     "IndexStream": "ganbench.data.index_stream",
     "Inputs": "ganbench.training.inputs",
@@ -309,7 +309,7 @@ _HOME_OF = {
     "read_pairs": "ganbench.config.values",
     "remove_leftovers": "ganbench.record.files",
     "render": "ganbench.report.formats",
-    "rescore": "ganbench.evaluation.frozen",
+    "rescore": "ganbench.run.frozen",
     "resume": "ganbench.run.call",
     "run": "ganbench.run",
     "run_cell": "ganbench.fleet.cell_process",

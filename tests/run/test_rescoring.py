@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from ganbench.errors import PluginError
-from ganbench.evaluation.frozen import FrozenSamples, FrozenScore, Rescored, rescore
 from ganbench.plugin.manager import PluginManager
+from ganbench.run.frozen import FrozenSamples, FrozenScore, Rescored, rescore
 
 IMAGES = torch.arange(80, dtype=torch.uint8).view(80, 1, 1, 1).expand(80, 1, 16, 16).contiguous()
 
