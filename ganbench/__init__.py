@@ -20,14 +20,19 @@ if TYPE_CHECKING:
     from ganbench.config.model import KERNELS as KERNELS
     from ganbench.config.model import RUNNERS as RUNNERS
     from ganbench.config.model import OptimizerConfig as OptimizerConfig
+    from ganbench.config.model import TrainingConfig as TrainingConfig
     from ganbench.config.resolve import Layer as Layer
     from ganbench.config.setting import Settings as Settings
     from ganbench.config.setting import setting as setting
     from ganbench.config.values import build_options as build_options
     from ganbench.config.values import read_pairs as read_pairs
+    from ganbench.data.choose import make_sampler as make_sampler
     from ganbench.data.index_stream import IndexStream as IndexStream
     from ganbench.data.read_ahead import default_workers as default_workers
     from ganbench.data.read_ahead import read_ahead as read_ahead
+    from ganbench.data.sampler import Batch as Batch
+    from ganbench.data.sampler import Sampler as Sampler
+    from ganbench.data.sampler import SamplerState as SamplerState
     from ganbench.data.source import ArraySource as ArraySource
     from ganbench.data.source import ContentHasher as ContentHasher
     from ganbench.data.source import DataContext as DataContext
@@ -103,8 +108,8 @@ if TYPE_CHECKING:
     from ganbench.report.document import Row as Row
     from ganbench.report.document import Section as Section
     from ganbench.report.formats import render as render
-    from ganbench.report.live_run import StatusLine as StatusLine
     from ganbench.report.runs import table as table
+    from ganbench.report.status_line import StatusLine as StatusLine
     from ganbench.report.stream import print_document as print_document
     from ganbench.report.stream import print_text as print_text
     from ganbench.run import run as run
@@ -145,12 +150,18 @@ if TYPE_CHECKING:
     from ganbench.spec import SpaceSpec as SpaceSpec
     from ganbench.spec import both_optimizers as both_optimizers
     from ganbench.text import number as number
+    from ganbench.training.adversarial import AdversarialAlgorithm as AdversarialAlgorithm
     from ganbench.training.algorithm import Algorithm as Algorithm
     from ganbench.training.algorithm import AlgorithmContext as AlgorithmContext
+    from ganbench.training.algorithm import Phase as Phase
+    from ganbench.training.algorithm import Steps as Steps
     from ganbench.training.inputs import FromData as FromData
     from ganbench.training.inputs import Inputs as Inputs
     from ganbench.training.inputs import Latents as Latents
     from ganbench.training.inputs import SampleStream as SampleStream
+    from ganbench.training.ledger import Ledger as Ledger
+    from ganbench.training.ledger import Statistics as Statistics
+    from ganbench.training.ledger import logit_statistics as logit_statistics
     from ganbench.training.networks import Networks as Networks
     from ganbench.training.objective import Augmentation as Augmentation
     from ganbench.training.objective import Discriminate as Discriminate
@@ -160,6 +171,7 @@ if TYPE_CHECKING:
     from ganbench.training.objective import Seen as Seen
     from ganbench.training.objective import Term as Term
     from ganbench.training.objective import WeightTerm as WeightTerm
+    from ganbench.training.objective import steps_before as steps_before
     from ganbench.training.optimizers import build_optimizer as build_optimizer
     from ganbench.training.optimizers import load_optimizer_state as load_optimizer_state
     from ganbench.training.runner import choose_runner as choose_runner
@@ -168,12 +180,14 @@ if TYPE_CHECKING:
 
 _HOME_OF = {
     "API_VERSION": "ganbench.spec",
+    "AdversarialAlgorithm": "ganbench.training.adversarial",
     "Algorithm": "ganbench.training.algorithm",
     "AlgorithmContext": "ganbench.training.algorithm",
     "ArchitectureSpec": "ganbench.spec",
     "ArraySource": "ganbench.data.source",
     "Augmentation": "ganbench.training.objective",
     "AugmentationSpec": "ganbench.spec",
+    "Batch": "ganbench.data.sampler",
     "BuildContext": "ganbench.data.space",
     "Cell": "ganbench.report.document",
     "CellOutcome": "ganbench.fleet.executor",
@@ -218,6 +232,7 @@ _HOME_OF = {
     "Key": "ganbench.record.record",
     "Latents": "ganbench.training.inputs",
     "Layer": "ganbench.config.resolve",
+    "Ledger": "ganbench.training.ledger",
     "Listener": "ganbench.record.events",
     "LocalExecutor": "ganbench.fleet.local",
     "LossSpec": "ganbench.spec",
@@ -235,6 +250,7 @@ _HOME_OF = {
     "Objective": "ganbench.training.objective",
     "OptimizerConfig": "ganbench.config.model",
     "Penalty": "ganbench.training.objective",
+    "Phase": "ganbench.training.algorithm",
     "Place": "ganbench.record.machine",
     "PluginError": "ganbench.errors",
     "PluginIdentity": "ganbench.spec",
@@ -256,6 +272,8 @@ _HOME_OF = {
     "RunRecord": "ganbench.record.record",
     "SampleSet": "ganbench.evaluation.protocol",
     "SampleStream": "ganbench.training.inputs",
+    "Sampler": "ganbench.data.sampler",
+    "SamplerState": "ganbench.data.sampler",
     "Saved": "ganbench.record.events",
     "Section": "ganbench.report.document",
     "Seen": "ganbench.training.objective",
@@ -265,13 +283,16 @@ _HOME_OF = {
     "Space": "ganbench.data.space",
     "SpaceSpec": "ganbench.spec",
     "Started": "ganbench.record.events",
-    "StatusLine": "ganbench.report.live_run",
+    "Statistics": "ganbench.training.ledger",
+    "StatusLine": "ganbench.report.status_line",
+    "Steps": "ganbench.training.algorithm",
     "StopSignal": "ganbench.cli.run",
     "StorageError": "ganbench.errors",
     "StoredMatrix": "ganbench.fleet.matrix.call",
     "StoredRun": "ganbench.run.call",
     "Targets": "ganbench.data.source",
     "Term": "ganbench.training.objective",
+    "TrainingConfig": "ganbench.config.model",
     "UnsuitableError": "ganbench.errors",
     "UsageError": "ganbench.errors",
     "WeightTerm": "ganbench.training.objective",
@@ -298,7 +319,9 @@ _HOME_OF = {
     "load": "ganbench.run.call",
     "load_checkpoint": "ganbench.run.checkpoint",
     "load_optimizer_state": "ganbench.training.optimizers",
+    "logit_statistics": "ganbench.training.ledger",
     "logits_of": "ganbench.evaluation.protocol",
+    "make_sampler": "ganbench.data.choose",
     "matrix": "ganbench.fleet.matrix.call",
     "number": "ganbench.text",
     "plan": "ganbench.run.call",
@@ -318,6 +341,7 @@ _HOME_OF = {
     "setting": "ganbench.config.setting",
     "software_key": "ganbench.record.machine",
     "start_runner": "ganbench.training.runner",
+    "steps_before": "ganbench.training.objective",
     "stream": "ganbench.training.seeding",
     "table": "ganbench.report.runs",
     "tensors_from_bytes": "ganbench.cache",

@@ -215,4 +215,6 @@ def _speed(progress: Progressed) -> str:
 
 
 def _losses(progress: Progressed) -> str:
-    return f"D {progress.statistics['discriminator_loss']:.3f}  G {progress.statistics['generator_loss']:.3f}"
+    known = {"discriminator_loss": "D", "generator_loss": "G"}
+    shown = {label: progress.statistics[name] for name, label in known.items() if name in progress.statistics}
+    return "  ".join(f"{label} {value:.3f}" for label, value in (shown or progress.statistics).items())

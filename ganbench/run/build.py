@@ -217,8 +217,8 @@ def _build_augmentation(plan: RunPlan, context: BuildContext) -> Augmentation | 
     if plan.augmentation is None or choice is None:
         return None
     augment: Augmentation = plan.augmentation.build(choice.options, context)
-    if not callable(augment):
-        raise PluginError(f"augmentation {choice.name!r} must return a function of images (got {type(augment).__name__})")
+    if not isinstance(augment, Augmentation):
+        raise PluginError(f"augmentation {choice.name!r} must return a ganbench.Augmentation (got {type(augment).__name__})")
     return augment
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ganbench.training.algorithm import Algorithm, execute
+from ganbench.training.algorithm import Steps, execute
 from ganbench.training.rehearsal import undone
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Threads:
     reason: str
 
 
-def choose_threads(algorithm: Algorithm, device: torch.device, wanted: int) -> Threads:
+def choose_threads(algorithm: Steps, device: torch.device, wanted: int) -> Threads:
     """Set the thread count of this process.
 
     Args:
@@ -80,7 +80,7 @@ def candidate_counts(cpus: int) -> list[int]:
     return sorted(powers | {cpus} if cpus <= 8 else {1, *sorted(powers)[-3:], cpus})
 
 
-def _trial(algorithm: Algorithm, candidates: list[int]) -> dict[int, float]:
+def _trial(algorithm: Steps, candidates: list[int]) -> dict[int, float]:
     """Time single iterations in turn, forwards and backwards, so that drift hits every count alike."""
     samples: dict[int, list[float]] = {count: [] for count in candidates}
     for count in candidates:
@@ -94,7 +94,7 @@ def _trial(algorithm: Algorithm, candidates: list[int]) -> dict[int, float]:
     return {count: statistics.median(s) for count, s in samples.items()}
 
 
-def _timed_iteration(algorithm: Algorithm, threads: int) -> float:
+def _timed_iteration(algorithm: Steps, threads: int) -> float:
     """Return the seconds of one whole iteration at a thread count."""
     torch.set_num_threads(threads)
     began = time.perf_counter()
@@ -102,7 +102,7 @@ def _timed_iteration(algorithm: Algorithm, threads: int) -> float:
     return time.perf_counter() - began
 
 
-def count_flops(algorithm: Algorithm, device: torch.device) -> int:
+def count_flops(algorithm: Steps, device: torch.device) -> int:
     """Return the floating-point operations of one iteration (a multiply-add is two), or 0 where torch cannot count them."""
     from torch.utils.flop_counter import FlopCounterMode
 

@@ -82,12 +82,11 @@ class Trainer:
         """Return the fixed latents of the metrics and of the grid."""
         made = self._materials
         training, size = made.config.training, made.config.evaluation.grid_size
-        generator = self._algorithm.evaluated_generator()
         count = max((p.num_generated for p in made.plan.metrics), default=0)
 
         def build(purpose: str, count: int, labels: torch.Tensor | None = None) -> SampleStream:
             return SampleStream(
-                generator,
+                self._algorithm.sample,
                 made.networks.inputs,
                 count=count,
                 seed=training.seed,
@@ -191,7 +190,7 @@ class Trainer:
             if not math.isfinite(value):
                 raise Diverged(f"{name} became {value} {where}", hint="try a lower learning rate or another loss")
         bound = self._materials.config.training.max_abs_logit
-        if bound and statistics["abs_logits"] > bound:
+        if bound and statistics.get("abs_logits", 0.0) > bound:
             raise Diverged(
                 f"the mean absolute logit reached {statistics['abs_logits']:.3g} {where} (training.max_abs_logit is {bound:.3g})",
                 hint="try a penalty, a lower learning rate, or a higher bound",

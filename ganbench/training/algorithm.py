@@ -8,22 +8,40 @@ tensor's address) stands still until it is captured again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from ganbench.config.model import RunConfig
-from ganbench.data.sampler import Sampler
+from ganbench.config.model import OptimizerConfig, RunConfig
+from ganbench.data.sampler import Batch, Sampler
 from ganbench.data.source import Dataset
+from ganbench.training.ema import EMA
+from ganbench.training.ledger import Statistics
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Objective
+from ganbench.training.optimizers import LearningRate, build_optimizer, load_optimizer_state
+from ganbench.training.seeding import stream
 
-Phase = Callable[[], None]
+Thing = TypeVar("Thing")
 Wrap = Callable[[str, Callable[..., Any]], Callable[..., Any]]
 """Takes the name of a function of tensors and the function; returns what is called in its place."""
+_NO_AUTOCAST = nullcontext()  # one for all: a torch.autocast that is switched off still takes its time, four times in each step
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of an iteration."""
+
+    name: str
+    run: Callable[[], None]
+    """The device's part, which may be captured: it must not synchronise the device."""
+    stage: Callable[[], None] | None = None
+    """The host's part, done before each execution of :attr:`run`, captured or not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,78 +61,321 @@ class AlgorithmContext:
     """What happens to all that the discriminator sees."""
 
 
-class Algorithm(Protocol):
-    """One iteration of training."""
+class Steps(ABC):
+    """What a runner executes: phases over whatever is tracked, and the plan of an iteration."""
 
-    runners: tuple[str, ...]
+    runners: tuple[str, ...] = ("eager",)
     """The runners that it may be given to: every one has ``eager``; ``cuda_graph`` promises that a phase does no work on the host that
-    changes from one call to the next, and ``compile`` that :meth:`transform` has something to compile."""
-    samples_per_iteration: int
-    """Real images that one iteration shows to the discriminator, on average over the plan."""
+    changes from one call to the next, and ``compile`` that :attr:`functions` names something to compile."""
+    functions: tuple[str, ...] = ()
+    """The methods that are functions of tensors, which a runner may replace by compiled ones."""
+
+    def __init__(self) -> None:
+        self._tracked: dict[str, Any] = {}
+
+    def track(self, name: str, thing: Thing) -> Thing:
+        """Register what has state or follows the run's progress, once, and return it.
+
+        A module, an optimizer, a random generator and a tensor are known. Of anything else these methods are called, where it has them:
+        ``state_dict`` and ``load_state_dict`` (in place), ``set_progress(samples_seen)`` before each iteration, and ``capture_key()``,
+        which says what a captured phase would have frozen of it.
+
+        Raises:
+            ValueError: a name that is taken, or a thing that has none of these.
+        """
+        if name in self._tracked or name in ("modules", "optimizers"):
+            raise ValueError(f"{name!r} is tracked already")
+        if not isinstance(thing, (torch.Generator, Tensor)) and not any(hasattr(thing, m) for m in _METHODS):
+            raise ValueError(f"{name!r} cannot be tracked: a {type(thing).__name__} has none of {', '.join(_METHODS)}")
+        self._tracked[name] = thing
+        return thing
 
     def plan(self, iteration: int) -> tuple[str, ...]:
-        """Return the names of the phases of this iteration, in order. Runs on the host and reads no tensor."""
-        ...
+        """Return the names of the phases of this iteration, in order: all of them. Runs on the host and reads no tensor."""
+        return tuple(phase.name for phase in self.phases())
 
-    def phases(self) -> Mapping[str, Phase]:
-        """Return the phases that :meth:`plan` names. A phase must not synchronise the device."""
-        ...
+    @abstractmethod
+    def phases(self) -> Sequence[Phase]:
+        """Return the phases that :meth:`plan` names."""
 
-    def prepare(self, phase: str) -> None:
-        """Do the host's part of a phase; called before each of its executions, captured or not."""
-        ...
-
-    def capture_key(self) -> Hashable:
-        """Return what a captured phase has frozen in it; when it changes, everything is captured again. Reads no tensor."""
-        ...
-
-    def random_generators(self) -> Sequence[torch.Generator]:
-        """Return the generators that the phases draw from, so that a captured phase draws new numbers at each replay."""
-        ...
+    @abstractmethod
+    def trajectory(self) -> Tensor:
+        """Return the losses of the first iterations, ``[n, losses]`` float32 on the CPU; this synchronises."""
 
     def transform(self, wrap: Wrap) -> None:
         """Replace the functions of tensors that the phases are made of by what ``wrap`` makes of them."""
-        ...
+        for name in self.functions:
+            setattr(self, name, wrap(name, getattr(self, name)))
 
-    def samples_shown(self, iteration: int) -> int:
-        """Return how many real images this iteration shows to the discriminator."""
-        ...
+    def capture_key(self) -> Hashable:
+        """Return what a captured phase has frozen in it; when it changes, everything is captured again. Reads no tensor."""
+        return tuple(thing.capture_key() for thing in self._tracked.values() if hasattr(thing, "capture_key"))
 
     def set_progress(self, samples_seen: int) -> None:
-        """Move schedules to this point; called on the host before each iteration."""
-        ...
+        """Move whatever follows a schedule to this point; called on the host before each iteration."""
+        for thing in self._tracked.values():
+            if hasattr(thing, "set_progress"):
+                thing.set_progress(samples_seen)
+
+    def random_generators(self) -> Sequence[torch.Generator]:
+        """Return the generators that the phases draw from, so that a captured phase draws new numbers at each replay."""
+        return self._of(torch.Generator)
 
     def modules(self) -> Mapping[str, nn.Module]:
-        """Return every network by name, the averaged copies too."""
-        ...
-
-    def evaluated_generator(self) -> nn.Module:
-        """Return the network that evaluation samples from, in evaluation mode."""
-        ...
-
-    def read_statistics(self) -> dict[str, float]:
-        """Return the means since the last call and start anew; this synchronises.
-
-        Keys: discriminator_loss, generator_loss, real_logits, fake_logits, abs_logits, penalty.
-        """
-        ...
-
-    def trajectory(self) -> Tensor:
-        """Return the losses of the first iterations, ``[n, 2]`` float32 on the CPU; this synchronises."""
-        ...
+        """Return every module by name, the averaged copies too."""
+        return {name: thing for name, thing in self._tracked.items() if isinstance(thing, nn.Module)}
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that a resumed run needs for the same bits: tensors, numbers and strings only."""
-        ...
+        state: dict[str, Any] = {"modules": {}, "optimizers": {}}
+        for name, thing in self._tracked.items():
+            if (saved := _state_of(thing)) is not None:
+                _section(state, thing)[name] = saved
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what :meth:`state_dict` returned, in place: no tensor that a phase reads or writes may be replaced by another."""
+        """Take back what :meth:`state_dict` returned, in place: no tensor that a phase reads or writes is replaced by another."""
+        for name, thing in self._tracked.items():
+            if isinstance(thing, (torch.Generator, Tensor)) or hasattr(thing, "load_state_dict"):
+                _restore(thing, _section(state, thing)[name])
+
+    def _of(self, kind: type[Thing]) -> tuple[Thing, ...]:
+        return tuple(thing for thing in self._tracked.values() if isinstance(thing, kind))
+
+
+_METHODS = ("state_dict", "set_progress", "capture_key")
+
+
+def _section(state: dict[str, Any], thing: object) -> dict[str, Any]:
+    """Return the part of a state where a thing is kept: modules and optimizers among themselves."""
+    if isinstance(thing, nn.Module):
+        return state["modules"]  # type: ignore[no-any-return]
+    return state["optimizers"] if isinstance(thing, torch.optim.Optimizer) else state
+
+
+def _state_of(thing: Any) -> Any:
+    """Return the state of what is tracked, or None where it has none."""
+    if isinstance(thing, torch.Generator):
+        return thing.get_state()
+    if isinstance(thing, Tensor):
+        return thing
+    return thing.state_dict() if hasattr(thing, "state_dict") else None
+
+
+@torch.no_grad()
+def _restore(thing: Any, saved: Any) -> None:
+    """Put a state back in place."""
+    if isinstance(thing, torch.Generator):
+        thing.set_state(saved.cpu())
+    elif isinstance(thing, Tensor):
+        thing.copy_(saved)
+    elif isinstance(thing, torch.optim.Optimizer):
+        load_optimizer_state(thing, saved)
+    else:
+        thing.load_state_dict(saved)
+
+
+class Algorithm(Steps):
+    """The mathematics of a run: an author writes the updates as phases, and the plan.
+
+    A subclass builds in ``__init__`` what it needs with :meth:`optimise`, :meth:`stream` and :meth:`track`, and returns its phases.
+    Networks, their averages, the sampler, the augmentation and the statistics are tracked already.
+
+    Args:
+        context: what the harness gives.
+        statistics: what the phases tell.
+        samples_per_iteration: real samples that one iteration shows, on average over the plan; unset: the batch.
+    """
+
+    def __init__(self, context: AlgorithmContext, statistics: Statistics, samples_per_iteration: int | None = None) -> None:
+        super().__init__()
+        config = context.config
+        self.config, self.training, self.device, self.dataset = config, config.training, context.device, context.dataset
+        self.networks, self.objective, self.augment = context.networks, context.objective, context.augment
+        self.samples_per_iteration = config.training.batch_size if samples_per_iteration is None else samples_per_iteration
+        self.parameters: dict[str, list[nn.Parameter]] = {}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.schedules: dict[str, LearningRate] = {}
+        for name, module in self.networks.modules.items():
+            self.track(name, module)
+        self.averages = {name: self._average(name) for name in self.networks.averaged}
+        self.statistics = self.track("statistics", statistics)
+        self.sampler = self.track("sampler", context.sampler)
+        if self.augment is not None:
+            self.track("augmentation", self.augment.to(self.device))
+        self.random = self.stream("latents")
+        labels = context.train_labels if self.networks.inputs.labels else None
+        self._label_pool = None if labels is None else labels.to(self.device)
+
+    def _average(self, name: str) -> EMA:
+        training = self.training
+        average = EMA(
+            self.networks[name],
+            halflife_kimg=training.ema_halflife_kimg,
+            start_kimg=training.ema_start_kimg,
+            images_per_update=self.samples_per_iteration,
+        )
+        self.track(f"{name}_ema", average.module)
+        return self.track(f"{name}_average", average)
+
+    def optimise(self, name: str, *modules: nn.Module, config: OptimizerConfig | None = None) -> None:
+        """Build the optimizer and the schedule of some modules.
+
+        Args:
+            name: how :meth:`step` and :meth:`frozen` know them.
+            modules: whose parameters are updated together.
+            config: of the optimizer; unset: the run's for the discriminator where that is the name, else its generator's.
+        """
+        if config is None:
+            config = self.config.discriminator_optimizer if name == "discriminator" else self.config.generator_optimizer
+        self.parameters[name] = [parameter for module in modules for parameter in module.parameters()]
+        self.optimizers[name] = self.track(f"{name}_optimizer", build_optimizer(config, self.parameters[name], self.device))
+        schedule = LearningRate(config, self.optimizers[name], self.training.total_kimg)
+        self.schedules[name] = self.track(f"{name}_rate", schedule)
+
+    def step(self, name: str, loss: Tensor) -> None:
+        """Take one step of an optimizer."""
+        for parameter in self.parameters[name]:  # Optimizer.zero_grad, but for the profiler's record of it
+            parameter.grad = None
+        torch.autograd.backward(loss)
+        self.optimizers[name].step()
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """Leave out the gradients of an optimizer's parameters, which another's update would throw away."""
+        for parameter in self.parameters[name]:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in self.parameters[name]:
+                parameter.requires_grad_(True)
+
+    def update_averages(self) -> None:
+        """Move every average one step towards its module."""
+        for average in self.averages.values():
+            average.update()
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the context in which networks are called: in bf16 where the run asks for that."""
+        if self.training.precision != "bf16":
+            return _NO_AUTOCAST
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def stream(self, purpose: str) -> torch.Generator:
+        """Return a random generator of this purpose on the device, tracked."""
+        return self.track(f"random-{purpose}", stream(self.training.seed, purpose, self.device))
+
+    def draw_inputs(self, count: int) -> Tensor:
+        """Return what the generator is asked, ``[count, ...]``."""
+        return self.networks.inputs.draw(count, self.random, dataset=self.dataset)
+
+    def draw_labels(self, count: int) -> Tensor | None:
+        """Return ``[count]`` labels from the distribution of the train split; None where the networks want none."""
+        if self._label_pool is None:
+            return None
+        chosen = torch.randint(len(self._label_pool), (count,), device=self.device, generator=self.random)
+        return self._label_pool[chosen]
+
+    def stage_real(self) -> None:
+        """Do the host's part of the next :meth:`draw_real`."""
+        self.sampler.stage(self.training.batch_size)
+
+    def draw_real(self) -> Batch:
+        """Return the staged batch; without labels where the networks want none."""
+        batch = self.sampler.take(self.training.batch_size)
+        if self.training.dequantise:
+            noise = torch.rand(batch.samples.shape, device=self.device, generator=self.random)
+            batch.samples = batch.samples + self.dataset.space.grain * noise
+        if not self.networks.inputs.labels:
+            batch.labels = None
+        return batch
+
+    def uniform(self, count: int) -> Tensor:
+        """Return ``[count]`` numbers in [0, 1)."""
+        return torch.rand(count, device=self.device, generator=self.random)
+
+    def samples_shown(self, iteration: int) -> int:
+        """Return how many real samples this iteration shows."""
+        return self.samples_per_iteration
+
+    def read_statistics(self) -> dict[str, float]:
+        """Return the means since the last call by name, and start anew; this synchronises."""
+        return self.statistics.read()
+
+    def trajectory(self) -> Tensor:
+        """Return the losses of the first iterations."""
+        return self.statistics.trajectory()
+
+    def evaluated_modules(self) -> Mapping[str, nn.Module]:
+        """Return the modules as they are evaluated: averages in their places."""
+        return {name: self.averages[name].module if name in self.averages else module for name, module in self.networks.modules.items()}
+
+    def sample(self, inputs: Tensor, labels: Tensor | None) -> Tensor:
+        """Return what the evaluated modules generate."""
+        with _evaluating(self.evaluated_modules()) as modules:
+            return self.networks.generate(modules, inputs, labels)
+
+    def score(self, name: str, samples: Tensor) -> Tensor:
+        """Return what a scorer of the networks says of samples, ``[N]``, by the evaluated modules."""
+        with _evaluating(self.evaluated_modules()) as modules:
+            return self.networks.scorers[name](modules, samples)
+
+
+@contextmanager
+def _evaluating(modules: Mapping[str, nn.Module]) -> Iterator[Mapping[str, nn.Module]]:
+    """Put modules into evaluation mode, and those that were being trained back."""
+    trained = [module for module in modules.values() if module.training]
+    for module in trained:
+        module.eval()
+    try:
+        yield modules
+    finally:
+        for module in trained:
+            module.train()
+
+
+class PhaseTimer(Protocol):
+    """Times phases one after the other."""
+
+    def begin(self, iteration: int) -> None:
+        """Start: a phase of this iteration begins."""
+        ...
+
+    def end(self, name: str) -> None:
+        """Stop: it ends, and this was its name."""
+        ...
+
+    def means(self) -> tuple[tuple[str, float], ...]:
+        """Return the mean milliseconds of each phase; on a GPU this synchronises."""
         ...
 
 
-def execute(algorithm: Algorithm, iteration: int) -> None:
+def play(steps: Steps, iteration: int, phases: Mapping[str, Phase], timer: PhaseTimer | None = None) -> None:
+    """Execute one iteration: of each phase of the plan the host's part, then the device's.
+
+    Args:
+        steps: whose plan it is.
+        iteration: from 0.
+        phases: by name, as they are written or as they were captured.
+        timer: told of each phase.
+    """
+    for name in steps.plan(iteration):
+        if timer is not None:
+            timer.begin(iteration)
+        phase = phases[name]
+        if phase.stage is not None:
+            phase.stage()
+        phase.run()
+        if timer is not None:
+            timer.end(name)
+
+
+def by_name(phases: Sequence[Phase]) -> dict[str, Phase]:
+    """Return phases by their names."""
+    return {phase.name: phase for phase in phases}
+
+
+def execute(steps: Steps, iteration: int) -> None:
     """Run one whole iteration as it is written."""
-    phases = algorithm.phases()
-    for name in algorithm.plan(iteration):
-        algorithm.prepare(name)
-        phases[name]()
+    play(steps, iteration, by_name(steps.phases()))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ganbench.errors import RunFailed
-from ganbench.training.algorithm import Algorithm, execute
+from ganbench.training.algorithm import Steps, execute
 from ganbench.training.compiled_penalty import CompiledPenalty, Function, first_line
 from ganbench.training.eager_runner import EagerRunner
 from ganbench.training.rehearsal import rehearse, require_repetition, undone
@@ -38,7 +38,7 @@ class CompileRunner(EagerRunner):
 
     name = "compile"
 
-    def __init__(self, algorithm: Algorithm, device: torch.device, backend: str | Function = "inductor") -> None:
+    def __init__(self, algorithm: Steps, device: torch.device, backend: str | Function = "inductor") -> None:
         super().__init__(algorithm, device)
         self._device, self._backend = device, backend
         self._originals: dict[str, Function] = {}
@@ -77,9 +77,10 @@ class CompileRunner(EagerRunner):
             warnings.simplefilter("ignore")  # compilers warn of what torch does inside; a plugin's own warnings came with the eager steps
             self._algorithm.transform(self._wrap)
             with undone(self._algorithm, self._device):
-                for name, phase in self._algorithm.phases().items():
-                    self._algorithm.prepare(name)
-                    phase()
+                for phase in self._algorithm.phases():
+                    if phase.stage is not None:
+                        phase.stage()
+                    phase.run()
             return self._rehearse()
 
     def _wrap(self, name: str, function: Function) -> Function:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import torch
 
-from ganbench.training.algorithm import Algorithm
+from ganbench.training.algorithm import PhaseTimer, Steps, by_name, play
 
 
 class StepRunner(Protocol):
@@ -45,9 +45,9 @@ class EagerRunner:
 
     name = "eager"
 
-    def __init__(self, algorithm: Algorithm, device: torch.device) -> None:
+    def __init__(self, algorithm: Steps, device: torch.device) -> None:
         self._algorithm = algorithm
-        self._phases = algorithm.phases()
+        self._phases = by_name(algorithm.phases())
         self._timer = make_timer(device)
 
     def start(self) -> None:
@@ -55,11 +55,7 @@ class EagerRunner:
 
     def run(self, iteration: int) -> None:
         """Call the phases of this iteration in order."""
-        for name in self._algorithm.plan(iteration):
-            self._timer.begin(iteration)
-            self._algorithm.prepare(name)
-            self._phases[name]()
-            self._timer.end(name)
+        play(self._algorithm, iteration, self._phases, self._timer)
 
     def phase_milliseconds(self) -> tuple[tuple[str, float], ...]:
         """Return the mean time of each phase."""
@@ -73,22 +69,6 @@ class EagerRunner:
 _SAMPLE_EVERY = 16
 """On a GPU the phases of every 16th iteration are timed; on a CPU every phase is."""
 _MOST_PAIRS = 4096
-
-
-class PhaseTimer(Protocol):
-    """Times phases one after the other."""
-
-    def begin(self, iteration: int) -> None:
-        """A phase of this iteration begins."""
-        ...
-
-    def end(self, name: str) -> None:
-        """It ends, and this was its name."""
-        ...
-
-    def means(self) -> tuple[tuple[str, float], ...]:
-        """Return the mean milliseconds of each phase; on a GPU this synchronises."""
-        ...
 
 
 def make_timer(device: torch.device) -> PhaseTimer:

@@ -40,6 +40,10 @@ class EMA:
         """Start averaging when its time has come."""
         self._active = samples_seen >= self._start_images
 
+    def capture_key(self) -> bool:
+        """Return :attr:`active`."""
+        return self._active
+
     @torch.no_grad()
     def update(self) -> None:
         """Move the average one step towards the trained network."""

@@ -13,12 +13,13 @@ import gc
 import logging
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 import torch
 
 from ganbench.errors import RunFailed
-from ganbench.training.algorithm import Algorithm, Phase, execute
+from ganbench.training.algorithm import Phase, Steps, by_name, execute, play
 from ganbench.training.eager_runner import make_timer
 from ganbench.training.rehearsal import rehearse, require_repetition, undone
 
@@ -27,7 +28,8 @@ logger = logging.getLogger(__name__)
 WARM_UP = 3
 """Executions of each phase before it is captured: cuDNN has chosen its algorithms then, and every Triton kernel is compiled."""
 
-Replay = Callable[[], None]
+Run = Callable[[], None]
+"""The device's part of a phase."""
 
 
 class Graphs(Protocol):
@@ -37,11 +39,11 @@ class Graphs(Protocol):
         """Prepare to capture all phases anew; the graphs captured before are gone."""
         ...
 
-    def warm_up(self, phase: Phase) -> None:
+    def warm_up(self, phase: Run) -> None:
         """Execute a phase where capturing will find everything warm."""
         ...
 
-    def capture(self, phase: Phase) -> Replay:
+    def capture(self, phase: Run) -> Run:
         """Record a phase and return what executes it again.
 
         Raises:
@@ -67,14 +69,14 @@ class CudaGraphs:
         """Take another pool: one whose graphs are all gone may not be used again."""
         self._pool = torch.cuda.graph_pool_handle()
 
-    def warm_up(self, phase: Phase) -> None:
+    def warm_up(self, phase: Run) -> None:
         """Execute a phase on the capturing stream."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             phase()
         torch.cuda.current_stream().wait_stream(self._stream)
 
-    def capture(self, phase: Phase) -> Replay:
+    def capture(self, phase: Run) -> Run:
         """Capture a phase; nothing is executed."""
         graph = torch.cuda.CUDAGraph()
         for generator in self._generators:
@@ -96,10 +98,10 @@ class GraphRunner:
 
     name = "cuda_graph"
 
-    def __init__(self, algorithm: Algorithm, device: torch.device, graphs: Graphs) -> None:
+    def __init__(self, algorithm: Steps, device: torch.device, graphs: Graphs) -> None:
         self._algorithm, self._device, self._graphs = algorithm, device, graphs
         self._timer = make_timer(device)
-        self._replays: dict[str, Replay] = {}
+        self._replays: dict[str, Phase] = {}
         self._key: Hashable = None
 
     def start(self) -> None:
@@ -116,11 +118,7 @@ class GraphRunner:
         """Replay the phases of this iteration in order."""
         if self._algorithm.capture_key() != self._key:
             self._capture_all()
-        for name in self._algorithm.plan(iteration):
-            self._timer.begin(iteration)
-            self._algorithm.prepare(name)
-            self._replays[name]()
-            self._timer.end(name)
+        play(self._algorithm, iteration, self._replays, self._timer)
 
     def phase_milliseconds(self) -> tuple[tuple[str, float], ...]:
         """Return the mean time of each phase."""
@@ -131,9 +129,7 @@ class GraphRunner:
         return ()
 
     def _replay(self, iteration: int) -> None:
-        for name in self._algorithm.plan(iteration):
-            self._algorithm.prepare(name)
-            self._replays[name]()
+        play(self._algorithm, iteration, self._replays)
 
     def _capture_all(self) -> None:
         """Capture every phase anew.
@@ -146,18 +142,23 @@ class GraphRunner:
         self._key = self._algorithm.capture_key()
         try:
             with undone(self._algorithm, self._device), _no_garbage_collection():
-                phases = self._algorithm.phases()
-                for name, phase in phases.items():
+                phases = by_name(self._algorithm.phases())
+                for phase in phases.values():
                     for _ in range(WARM_UP):
-                        self._algorithm.prepare(name)
-                        self._graphs.warm_up(phase)
+                        _stage(phase)
+                        self._graphs.warm_up(phase.run)
                 for name, phase in phases.items():
-                    self._algorithm.prepare(name)
-                    self._replays[name] = self._graphs.capture(phase)
+                    _stage(phase)
+                    self._replays[name] = replace(phase, run=self._graphs.capture(phase.run))
         except RuntimeError as error:
             first = str(error).strip().partition("\n")[0]
             raise RunFailed(f"the steps cannot be captured as CUDA graphs: {first}", hint="use --runner eager") from error
         logger.debug("captured %s", ", ".join(self._replays))
+
+
+def _stage(phase: Phase) -> None:
+    if phase.stage is not None:
+        phase.stage()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ Shapes: N images of a batch, m images in a pack, C channels, K classes, D featur
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -77,18 +78,28 @@ class Penalty(Protocol):
         ...
 
 
-class Augmentation(Protocol):
+class Augmentation(nn.Module, ABC):
     """What an augmentation plugin's factory returns (Zhao et al. 2020, https://arxiv.org/abs/2006.10738): one differentiable function for
-    real and generated images, in the updates of both networks."""
+    real and generated samples, in the updates of both networks.
 
-    def __call__(self, images: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
-        """Return augmented images.
+    What changes while it is used lies in buffers, which are saved with the run and which captured steps follow.
+    """
+
+    @abstractmethod
+    def forward(self, samples: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
+        """Return augmented samples.
 
         Args:
-            images: ``[N, C, H, W]`` in [-1, 1].
+            samples: ``[N, *size]`` as networks see them, images in [-1, 1].
             uniform: draws ``[n]`` numbers in [0, 1) from the run's own stream.
         """
-        ...
+
+    def observe(self, real_logits: Tensor) -> None:
+        """Look at what the discriminator says of real samples, at each of its updates, and change a buffer in place, on the device.
+
+        Args:
+            real_logits: ``[N, ...]`` float32, detached.
+        """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

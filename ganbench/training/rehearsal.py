@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from ganbench.errors import RunFailed
-from ganbench.training.algorithm import Algorithm
+from ganbench.training.algorithm import Steps
 from ganbench.training.seeding import global_state, set_global_state
 
 
 @contextmanager
-def undone(algorithm: Algorithm, device: torch.device) -> Iterator[None]:
+def undone(algorithm: Steps, device: torch.device) -> Iterator[None]:
     """Take back, in place, what happens to weights, optimizers, random streams and the sampler in this block."""
     saved: dict[str, Any] = copy.deepcopy(algorithm.state_dict())
     rng = global_state(device)
@@ -32,7 +32,7 @@ _TOLERANCE = 0.02
 """Relative and absolute: what adds or rounds in another order moves a loss by far less, a value that stands still by far more."""
 
 
-def rehearse(algorithm: Algorithm, device: torch.device, step: Callable[[int], None]) -> Tensor:
+def rehearse(algorithm: Steps, device: torch.device, step: Callable[[int], None]) -> Tensor:
     """Return the losses of a few iterations, ``[n, 2]`` on the CPU; the algorithm is left as it was found."""
     with undone(algorithm, device):
         start = len(algorithm.trajectory())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ganbench.errors import ConfigError, RunFailed
-from ganbench.training.algorithm import Algorithm
+from ganbench.training.algorithm import Steps
 from ganbench.training.eager_runner import EagerRunner, StepRunner
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class ChosenRunner:
     """Whether the user named it: then it is not replaced by another."""
 
 
-def choose_runner(wanted: str, algorithm: Algorithm, device: torch.device) -> ChosenRunner:
+def choose_runner(wanted: str, algorithm: Steps, device: torch.device) -> ChosenRunner:
     """Return the runner to start.
 
     ``auto`` captures CUDA graphs on a GPU where the algorithm allows it, and is eager elsewhere. On a CPU nothing is compiled unasked:
@@ -46,7 +46,7 @@ def choose_runner(wanted: str, algorithm: Algorithm, device: torch.device) -> Ch
     return ChosenRunner(make_runner("cuda_graph", algorithm, device), "its steps can be captured", named=False)
 
 
-def start_runner(chosen: ChosenRunner, algorithm: Algorithm, device: torch.device) -> ChosenRunner:
+def start_runner(chosen: ChosenRunner, algorithm: Steps, device: torch.device) -> ChosenRunner:
     """Start a runner; one that nobody named is replaced by the eager one where it cannot start.
 
     Raises:
@@ -62,14 +62,14 @@ def start_runner(chosen: ChosenRunner, algorithm: Algorithm, device: torch.devic
     return chosen
 
 
-def _against_graphs(algorithm: Algorithm, device: torch.device) -> str:
+def _against_graphs(algorithm: Steps, device: torch.device) -> str:
     """Return why ``auto`` does not try to capture, or nothing."""
     if device.type != "cuda":
         return "no GPU to capture on"
     return "" if "cuda_graph" in algorithm.runners else "this algorithm does not allow capturing"
 
 
-def make_runner(name: str, algorithm: Algorithm, device: torch.device) -> StepRunner:
+def make_runner(name: str, algorithm: Steps, device: torch.device) -> StepRunner:
     """Return the runner of this name, not yet started; ``auto`` is eager.
 
     Raises:

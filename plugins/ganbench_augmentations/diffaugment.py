@@ -30,17 +30,30 @@ def build(options: DiffAugmentOptions, context: BuildContext) -> Augmentation:
         what = {"points": "points in the plane"}.get(context.space.unit, context.space.unit)
         raise ValueError(f"diffaugment needs images (got {what})")
 
-    def augment(images: Tensor, uniform: Uniform) -> Tensor:
-        for part in options.parts:
+    return DiffAugment(options)
+
+
+class DiffAugment(Augmentation):
+    """The parts of a policy, one after the other.
+
+    Args:
+        options: the policy and its ranges.
+    """
+
+    def __init__(self, options: DiffAugmentOptions) -> None:
+        super().__init__()
+        self._options = options
+
+    def forward(self, images: Tensor, uniform: Uniform) -> Tensor:
+        """Return augmented images ``[N, C, H, W]``."""
+        for part in self._options.parts:
             if part == "color":
                 images = color(images, uniform)
             elif part == "translation":
-                images = translate(images, uniform, options.translation_ratio)
+                images = translate(images, uniform, self._options.translation_ratio)
             else:
-                images = cut_out(images, uniform, options.cutout_ratio)
+                images = cut_out(images, uniform, self._options.cutout_ratio)
         return images
-
-    return augment
 
 
 def color(images: Tensor, uniform: Uniform) -> Tensor:

@@ -48,7 +48,7 @@ def sample_run(run: Path, manager: PluginManager) -> tuple[Tensor, dict[str, Any
         raise UsageError(f"{run} has no checkpoint", hint="give the folder of a finished run")
     made.algorithm.load_state_dict(state["algorithm"])
     stream = SampleStream(
-        made.algorithm.evaluated_generator(),
+        made.algorithm.sample,
         made.networks.inputs,
         count=NUM_IMAGES,
         seed=made.config.training.seed,

@@ -5,21 +5,21 @@ As in fjxmlzn/PacGAN, whose ``ali_algorithm`` takes both gradients before either
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganbench import OptimizerConfig, build_optimizer, load_optimizer_state
+from ganbench import OptimizerConfig, Phase, Steps, build_optimizer
 from ganbench_pacgan import PacGANOptions
 from ganbench_pacgan.networks import StackedDiscriminator, StackedGenerator, pack
 from ganbench_pacgan.streams import NUM_REFRESHING, Streams
 
 
-class StackedGANs:
-    """The GANs of all seeds as a :class:`ganbench.training.algorithm.Algorithm` of one phase.
+class StackedGANs(Steps):
+    """The GANs of all seeds: steps of one phase.
 
     The batches of an epoch are drawn before it and lie on the device; a step takes the next by a counter that lies there too, so that a
     captured step needs nothing from the host.
@@ -31,9 +31,10 @@ class StackedGANs:
         streams: of the seeds; the weights are drawn here.
     """
 
-    runners: tuple[str, ...] = ("eager", "cuda_graph")
+    runners = ("eager", "cuda_graph")
 
     def __init__(self, options: PacGANOptions, packing: int, packs: Tensor, streams: Streams) -> None:
+        super().__init__()
         device, seeds = packs.device, len(streams.generators)
         self.steps_per_epoch = options.num_samples // options.batch_size
         self.samples_per_iteration = seeds * packing * options.batch_size
@@ -41,12 +42,15 @@ class StackedGANs:
         self.discriminator = StackedDiscriminator(streams.generators, packing, options.discriminator_width, options.maxout_pieces).to(
             device
         )
+        self.track("generator", self.generator)
+        self.track("discriminator", self.discriminator)
         self._generator_parameters, self._discriminator_parameters = (
             list(self.generator.parameters()),
             list(self.discriminator.parameters()),
         )
         adam = OptimizerConfig(kind="adam", learning_rate=options.learning_rate, beta1=options.beta1, beta2=0.999, eps=1e-8)
-        self._optimizer = build_optimizer(adam, [*self._generator_parameters, *self._discriminator_parameters], device)
+        parameters = [*self._generator_parameters, *self._discriminator_parameters]
+        self._optimizer = self.track("optimizer", build_optimizer(adam, parameters, device))
         self._options, self._packing, self._packs, self._streams = options, packing, packs, streams
         self._stream_state, self._is_drawn = streams.state(), False
         batch = (seeds, options.batch_size, 2 * packing)
@@ -79,7 +83,7 @@ class StackedGANs:
     @torch.no_grad()
     def end_epoch(self) -> None:
         """Move the generator's averages to where it stands, and begin the next epoch."""
-        self.prepare("step")  # a resumed process may come here first
+        self.draw_epoch()  # a resumed process may come here first
         for latents in self._latents[self.steps_per_epoch :]:
             self.generator(latents)
         self._stream_state, self._is_drawn = self._streams.state(), False
@@ -94,7 +98,7 @@ class StackedGANs:
         self.generator.train()
         return points
 
-    def prepare(self, phase: str) -> None:
+    def draw_epoch(self) -> None:
         """Draw the batches of the epoch, once."""
         if self._is_drawn:
             return
@@ -106,44 +110,9 @@ class StackedGANs:
         self._real.copy_(shuffled.view(seeds, steps, *batch).transpose(0, 1))
         self._is_drawn = True
 
-    def plan(self, iteration: int) -> tuple[str, ...]:
-        """Return the one phase."""
-        return ("step",)
-
-    def phases(self) -> Mapping[str, Callable[[], None]]:
+    def phases(self) -> Sequence[Phase]:
         """Return the step."""
-        return {"step": self.step}
-
-    def capture_key(self) -> Hashable:
-        """Return nothing: no number of the host is in a step."""
-        return None
-
-    def random_generators(self) -> Sequence[torch.Generator]:
-        """Return nothing: a step draws no random numbers."""
-        return ()
-
-    def transform(self, wrap: Callable[..., Any]) -> None:
-        """Do nothing: there is nothing to compile."""
-
-    def samples_shown(self, iteration: int) -> int:
-        """Return the real points of all seeds."""
-        return self.samples_per_iteration
-
-    def set_progress(self, samples_seen: int) -> None:
-        """Do nothing: nothing is scheduled."""
-
-    def modules(self) -> Mapping[str, nn.Module]:
-        """Return both networks."""
-        return {"generator": self.generator, "discriminator": self.discriminator}
-
-    def evaluated_generator(self) -> nn.Module:
-        """Return the generator."""
-        return self.generator
-
-    def read_statistics(self) -> dict[str, float]:
-        """Return the mean losses of this epoch so far, over the seeds; no logits and no penalty are kept."""
-        discriminator_loss, generator_loss = self.trajectory().mean(0).tolist()
-        return {"discriminator_loss": discriminator_loss, "generator_loss": generator_loss}
+        return (Phase("step", self.step, self.draw_epoch),)
 
     def trajectory(self) -> Tensor:
         """Return the losses of this epoch so far, ``[n, 2]``, means over the seeds."""
@@ -151,19 +120,11 @@ class StackedGANs:
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything but the data, which the seeds say; the streams are as they were before this epoch."""
-        return {
-            "generator": self.generator.state_dict(),
-            "discriminator": self.discriminator.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "streams": self._stream_state,
-            "position": self.position,
-        }
+        return {**super().state_dict(), "streams": self._stream_state, "position": self.position}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take it back in place; the epoch's batches are drawn again."""
-        self.generator.load_state_dict(state["generator"])
-        self.discriminator.load_state_dict(state["discriminator"])
-        load_optimizer_state(self._optimizer, state["optimizer"])
+        super().load_state_dict(state)
         self._stream_state, self._is_drawn = state["streams"].clone(), False
         self._streams.set_state(self._stream_state)
         self.position = int(state["position"])

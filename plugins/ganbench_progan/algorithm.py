@@ -17,8 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganbench import AlgorithmContext
-from ganbench.training.adversarial import AdversarialAlgorithm
+from ganbench import AdversarialAlgorithm, AlgorithmContext
 from ganbench_progan import ProgressiveOptions
 from ganbench_progan.growing import GrowingNetwork
 from ganbench_progan.networks import Discriminator, Generator
@@ -42,7 +41,7 @@ class ProgressiveAlgorithm(AdversarialAlgorithm):
         assert isinstance(discriminator, Discriminator)
         segments = make_segments(options, training, context.dataset.space.resolution)
         super().__init__(replace(context, sampler=StagedSampler(context.sampler, discriminator)))
-        average = self._ema.module
+        average = self.averages["generator"].module
         assert isinstance(average, GrowingNetwork)
         self._options, self._growing_generator = options, generator
         self._growing: tuple[GrowingNetwork, ...] = (generator, discriminator, average)
@@ -51,7 +50,7 @@ class ProgressiveAlgorithm(AdversarialAlgorithm):
 
     def generate(self, latents: Tensor, labels: Tensor | None) -> Tensor:
         """Return float32 images ``[N, C, h, w]`` at the current resolution."""
-        with self._autocast():
+        with self.autocast():
             images = self._growing_generator.at_current_resolution(latents, labels)
         return images.float()
 
@@ -75,8 +74,8 @@ class ProgressiveAlgorithm(AdversarialAlgorithm):
         self._index = index
         for network in self._growing:
             network.grow(segment.level, fading=segment.fading)
-        self._training = replace(self._training, batch_size=segment.batch_size)
-        self._generator_batch = segment.batch_size * self._training.generator_batch_factor
+        self.training = replace(self.training, batch_size=segment.batch_size)
+        self.generator_batch = segment.batch_size * self.training.generator_batch_factor
 
     def _set_alpha(self, samples_seen: int) -> None:
         alpha = self._timetable.alpha(samples_seen)
@@ -85,19 +84,19 @@ class ProgressiveAlgorithm(AdversarialAlgorithm):
 
     @torch.no_grad()
     def _reset_optimizers(self) -> None:
-        for optimizer in self._optimizers.values():
+        for optimizer in self.optimizers.values():
             for state in optimizer.state.values():
                 for tensor in state.values():
                     tensor.zero_()
 
     def _raise_rates(self, samples_seen: int) -> None:
-        for schedule, optimizer in zip(self._schedules, self._optimizers.values(), strict=True):
+        for schedule, optimizer in zip(self.schedules.values(), self.optimizers.values(), strict=True):
             optimizer.param_groups[0]["lr"].fill_(schedule.value(samples_seen) * self._options.fine_rate)
 
     def samples_shown(self, iteration: int) -> int:
         """Return how many real images this iteration shows to the discriminator."""
         segment = self._timetable.segments[self._timetable.at_iteration(iteration)]
-        return segment.batch_size * self._num_discriminator_steps(iteration)
+        return segment.batch_size * self.num_discriminator_steps(iteration)
 
     def capture_key(self) -> Hashable:
         """Whether the average averages already, and the segment."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ganbench.data.sampler import Batch, Sampler, SamplerState
+from ganbench import Batch, Sampler, SamplerState
 from ganbench_progan.growing import GrowingNetwork, blend, double, halve, reduce
 
 

@@ -12,9 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ganbench import ConfigError
-from ganbench.config.model import TrainingConfig
-from ganbench.training.objective import steps_before
+from ganbench import ConfigError, TrainingConfig, steps_before
 from ganbench_progan import ProgressiveOptions
 from ganbench_progan.growing import FIRST_RESOLUTION, level_of
 

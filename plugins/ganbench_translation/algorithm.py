@@ -5,37 +5,30 @@ An iteration is one phase, in which every network is updated once; the families 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from ganbench.data.sampler import Sampler
-from ganbench.errors import ConfigError
-from ganbench.training.algorithm import AlgorithmContext, Phase, Wrap
-from ganbench.training.ledger import logit_statistics
-from ganbench.training.updates import NetworkUpdates
+from ganbench import Algorithm, AlgorithmContext, ConfigError, Ledger, Phase, Sampler, logit_statistics
 
 
-class TranslationAlgorithm(NetworkUpdates, ABC):
+class TranslationAlgorithm(Algorithm):
     """One phase for all updates.
 
     Args:
         context: what the harness gives.
-        generators: the networks that one optimizer updates; the first is averaged and evaluated.
+        generators: the networks that one optimizer updates.
         discriminators: the networks that the other optimizer updates.
         samplers: what an iteration takes a batch from, by name.
-        streams: the random generators that an iteration draws from, by name.
+        streams: purposes of the random generators that an iteration draws from.
 
     Raises:
         ConfigError: a setting that an iteration of this form cannot heed.
     """
 
-    runners: tuple[str, ...] = ("eager", "cuda_graph", "compile")
-    functions: tuple[str, ...] = ()
-    """The methods that a runner may replace: functions of tensors."""
+    runners = ("eager", "cuda_graph", "compile")
 
     def __init__(
         self,
@@ -44,76 +37,45 @@ class TranslationAlgorithm(NetworkUpdates, ABC):
         generators: Sequence[nn.Module],
         discriminators: Sequence[nn.Module],
         samplers: Mapping[str, Sampler],
-        streams: Mapping[str, torch.Generator],
+        streams: Sequence[str],
     ) -> None:
         check_settings(context)
-        self.samples_per_iteration = context.config.training.batch_size
-        super().__init__(context, generators=generators, discriminators=discriminators, images_per_update=self.samples_per_iteration)
-        self._samplers, self._streams = samplers, streams
+        self.ledger = Ledger(context.device)
+        super().__init__(context, self.ledger)
+        self.optimise("generator", *generators)
+        self.optimise("discriminator", *discriminators)
+        self.streams = {purpose: self.stream(purpose) for purpose in streams}
+        self.samplers = samplers
+        for name, sampler in samplers.items():
+            if sampler is not self.sampler:
+                self.track(f"{name}_sampler", sampler)
 
     @abstractmethod
     def joint_update(self) -> None:
         """Update every network once, and tell the ledger."""
 
-    def _take(self, name: str) -> Tensor:
+    def take(self, name: str) -> Tensor:
         """Return the staged real images of a sampler, ``[N, C, H, W]``."""
-        return self._samplers[name].take(self._training.batch_size).samples
+        return self.samplers[name].take(self.training.batch_size).samples
 
-    def _uniform(self, name: str, count: int) -> Tensor:
+    def draw(self, purpose: str, count: int) -> Tensor:
         """Return ``[count]`` numbers in [0, 1) from a stream."""
-        return torch.rand(count, device=self._device, generator=self._streams[name])
+        return torch.rand(count, device=self.device, generator=self.streams[purpose])
 
-    def _judge(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
+    def judge(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Return a discriminator's loss, and the statistics ``[5]`` of its logits."""
         real_logits, fake_logits = real_logits.float(), fake_logits.float()
-        loss = self._objective.discriminator_loss(real_logits, fake_logits)
+        loss = self.objective.discriminator_loss(real_logits, fake_logits)
         return loss if isinstance(loss, tuple) else (loss, logit_statistics(real_logits, fake_logits))
 
-    def plan(self, iteration: int) -> tuple[str, ...]:
+    def phases(self) -> Sequence[Phase]:
         """Return the one phase."""
-        return ("joint",)
+        return (Phase("joint", self.joint_update, self._stage),)
 
-    def phases(self) -> Mapping[str, Phase]:
-        """Return the one phase."""
-        return {"joint": self.joint_update}
-
-    def prepare(self, phase: str) -> None:
+    def _stage(self) -> None:
         """Have every sampler stage a batch."""
-        for sampler in self._samplers.values():
-            sampler.stage(self._training.batch_size)
-
-    def transform(self, wrap: Wrap) -> None:
-        """Let a runner replace the functions of tensors."""
-        for name in self.functions:
-            setattr(self, name, wrap(name, getattr(self, name)))
-
-    def capture_key(self) -> Hashable:
-        """Whether the average averages already."""
-        return self._ema.active
-
-    def random_generators(self) -> Sequence[torch.Generator]:
-        """Return the streams."""
-        return tuple(self._streams.values())
-
-    def samples_shown(self, iteration: int) -> int:
-        """Return the images of one batch: what each discriminator is shown of its own domain."""
-        return self.samples_per_iteration
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return networks, optimizers, random streams, the samplers' positions and the running sums."""
-        return {
-            **super().state_dict(),
-            "streams": {name: stream.get_state() for name, stream in self._streams.items()},
-            "samplers": {name: sampler.state_dict() for name, sampler in self._samplers.items()},
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what :meth:`state_dict` returned, in place."""
-        super().load_state_dict(state)
-        for name, stream in self._streams.items():
-            stream.set_state(state["streams"][name].cpu())
-        for name, sampler in self._samplers.items():
-            sampler.load_state_dict(state["samplers"][name])
+        for sampler in self.samplers.values():
+            sampler.stage(self.training.batch_size)
 
 
 def check_settings(context: AlgorithmContext) -> None:

@@ -8,15 +8,10 @@ Shapes: N images of a batch, C, H, W an image.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganbench.data.choose import make_sampler
-from ganbench.data.sampler import Sampler
-from ganbench.training.algorithm import AlgorithmContext
-from ganbench.training.seeding import stream
-from ganbench_spaces.images import images_of
+from ganbench import AlgorithmContext, Sampler, make_sampler
 from ganbench_translation.algorithm import TranslationAlgorithm
 from ganbench_translation.cyclegan_options import CycleGANOptions
 from ganbench_translation.domains import domain
@@ -35,36 +30,35 @@ class CycleAlgorithm(TranslationAlgorithm):
         self._to_target, self._to_source = networks["generator"], networks["backward_generator"]
         self._target_critic, self._source_critic = networks["discriminator"], networks["backward_discriminator"]
         names = ("source", "target")
-        streams = {name: stream(context.config.training.seed, f"image-pool-{name}", context.device) for name in names}
         super().__init__(
             context,
             generators=(self._to_target, self._to_source),
             discriminators=(self._target_critic, self._source_critic),
             samplers={"source": _sampler(context, options.source_class, 0), "target": _sampler(context, options.target_class, 1)},
-            streams=streams,
+            streams=[f"image-pool-{name}" for name in names],
         )
-        self._pools = {name: _pool(context, options.pool_size, streams[name]) for name in names} if options.pool_size else {}
+        self._pools = {name: self._pool(name) for name in names} if options.pool_size else {}
 
     def joint_update(self) -> None:
         """Descend both generators, then both discriminators."""
-        source, target = self._take("source"), self._take("target")
-        with self._frozen_discriminators():
+        source, target = self.take("source"), self.take("target")
+        with self.frozen("discriminator"):
             generators_loss, to_target, to_source = self.generators_loss(source, target)
-            self._step("generator", generators_loss)
-        self._ema.update()
+            self.step("generator", generators_loss)
+        self.update_averages()
         to_target, to_source = self._older("target", to_target.detach()), self._older("source", to_source.detach())
         loss, statistics = self.discriminators_loss(source, target, to_source, to_target)
-        self._step("discriminator", loss)
-        self._ledger.add_discriminator(loss, statistics, None)
-        self._ledger.add_generator(generators_loss)
+        self.step("discriminator", loss)
+        self.ledger.add_discriminator(loss, statistics, None)
+        self.ledger.add_generator(generators_loss)
 
     def generators_loss(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return equation 3 of the paper for the generators, with identity losses, and both translations, in float32."""
-        with self._autocast():
+        with self.autocast():
             to_target, to_source = self._to_target(source), self._to_source(target)
             source_again, target_again = self._to_source(to_target), self._to_target(to_source)
             target_logits, source_logits = self._target_critic(to_target), self._source_critic(to_source)
-        adversarial = self._objective.generator_loss(target_logits.float()) + self._objective.generator_loss(source_logits.float())
+        adversarial = self.objective.generator_loss(target_logits.float()) + self.objective.generator_loss(source_logits.float())
         cycle = F.l1_loss(source_again.float(), source) + F.l1_loss(target_again.float(), target)
         distance = cycle
         if self._options.identity_weight:
@@ -74,16 +68,16 @@ class CycleAlgorithm(TranslationAlgorithm):
 
     def _identity(self, source: Tensor, target: Tensor) -> Tensor:
         """Return how far each generator changes an image that is where it should be (section 5.2)."""
-        with self._autocast():
+        with self.autocast():
             same_target, same_source = self._to_target(target), self._to_source(source)
         return F.l1_loss(same_target.float(), target) + F.l1_loss(same_source.float(), source)
 
     def discriminators_loss(self, source: Tensor, target: Tensor, to_source: Tensor, to_target: Tensor) -> tuple[Tensor, Tensor]:
         """Return the sum of both discriminators' losses, and the mean of the logits' statistics ``[5]``."""
-        with self._autocast():
+        with self.autocast():
             of_target = self._target_critic(target), self._target_critic(to_target)
             of_source = self._source_critic(source), self._source_critic(to_source)
-        (target_loss, target_statistics), (source_loss, source_statistics) = self._judge(*of_target), self._judge(*of_source)
+        (target_loss, target_statistics), (source_loss, source_statistics) = self.judge(*of_target), self.judge(*of_source)
         return target_loss + source_loss, (target_statistics + source_statistics) / 2
 
     def _older(self, name: str, images: Tensor) -> Tensor:
@@ -93,9 +87,9 @@ class CycleAlgorithm(TranslationAlgorithm):
         shown: Tensor = self._pools[name](images)
         return shown
 
-    def modules(self) -> dict[str, torch.nn.Module]:
-        """Return the networks, the average and the pools."""
-        return {**super().modules(), **{f"{name}_pool": pool for name, pool in self._pools.items()}}
+    def _pool(self, name: str) -> ImagePool:
+        random = self.streams[f"image-pool-{name}"]
+        return self.track(f"{name}_pool", ImagePool(self._options.pool_size, self.dataset.space.size, random))
 
 
 def _sampler(context: AlgorithmContext, label: int, place: int) -> Sampler:
@@ -110,7 +104,3 @@ def _sampler(context: AlgorithmContext, label: int, place: int) -> Sampler:
         horizontal_flip=training.horizontal_flip,
         workers=training.workers,
     )
-
-
-def _pool(context: AlgorithmContext, size: int, random: torch.Generator) -> ImagePool:
-    return ImagePool(size, images_of(context.dataset.space).size, random)

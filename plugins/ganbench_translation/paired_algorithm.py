@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganbench.training.algorithm import AlgorithmContext
-from ganbench.training.seeding import stream
+from ganbench import AlgorithmContext
 from ganbench_translation.algorithm import TranslationAlgorithm
 from ganbench_translation.patch import MultiScaleDiscriminator
 from ganbench_translation.pix2pix_options import Pix2PixOptions
@@ -34,39 +33,39 @@ class PairedAlgorithm(TranslationAlgorithm):
             generators=(networks["generator"],),
             discriminators=(networks["discriminator"],),
             samplers={"images": context.sampler},
-            streams={"task": stream(context.config.training.seed, "task", context.device)},
+            streams=["task"],
         )
 
     def joint_update(self) -> None:
         """Descend the discriminator on the generated batch, then the generator through its new state."""
-        inputs, targets = self._task(self._take("images"), lambda n: self._uniform("task", n))
+        inputs, targets = self._task(self.take("images"), lambda n: self.draw("task", n))
         made = self.generate(inputs)
         discriminator_loss, statistics = self.discriminator_loss(inputs, targets, made.detach())
-        self._step("discriminator", discriminator_loss)
-        with self._frozen_discriminators():
+        self.step("discriminator", discriminator_loss)
+        with self.frozen("discriminator"):
             generator_loss = self.generator_loss(inputs, targets, made)
-            self._step("generator", generator_loss)
-        self._ema.update()
-        self._ledger.add_discriminator(discriminator_loss, statistics, None)
-        self._ledger.add_generator(generator_loss)
+            self.step("generator", generator_loss)
+        self.update_averages()
+        self.ledger.add_discriminator(discriminator_loss, statistics, None)
+        self.ledger.add_generator(generator_loss)
 
     def generate(self, inputs: Tensor) -> Tensor:
         """Return float32 images ``[N, C, H, W]``."""
-        with self._autocast():
+        with self.autocast():
             images: Tensor = self._generator(inputs)
         return images.float()
 
     def discriminator_loss(self, inputs: Tensor, targets: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
         """Return the weighted sum of the losses at all scales, and the mean of their logits' statistics ``[5]``."""
         real, fake = self._see(inputs, targets), self._see(inputs, made)
-        judged = [self._judge(of_real, of_fake) for (of_real, _), (of_fake, _) in zip(real, fake, strict=True)]
+        judged = [self.judge(of_real, of_fake) for (of_real, _), (of_fake, _) in zip(real, fake, strict=True)]
         loss = torch.stack([loss for loss, _ in judged]).sum()
         return self._options.discriminator_weight * loss, torch.stack([statistics for _, statistics in judged]).mean(dim=0)
 
     def generator_loss(self, inputs: Tensor, targets: Tensor, made: Tensor) -> Tensor:
         """Return equation 4 of the paper for the generator, and feature matching where it is wanted."""
         fake = self._see(inputs, made)
-        loss = torch.stack([self._objective.generator_loss(logits.float()) for logits, _ in fake]).sum()
+        loss = torch.stack([self.objective.generator_loss(logits.float()) for logits, _ in fake]).sum()
         if self._options.feature_weight:
             loss = loss + self._options.feature_weight * self._feature_distance(inputs, targets, [f for _, f in fake])
         return loss + self._options.l1_weight * F.l1_loss(made, targets)
@@ -83,7 +82,7 @@ class PairedAlgorithm(TranslationAlgorithm):
 
     def _see(self, inputs: Tensor, images: Tensor) -> list[tuple[Tensor, list[Tensor]]]:
         """Return what the discriminators say of images and of what these were made of."""
-        with self._autocast():
+        with self.autocast():
             return self._discriminator.judge(torch.cat([inputs, images], dim=1))
 
 

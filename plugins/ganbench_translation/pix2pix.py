@@ -7,8 +7,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from ganbench import BuildContext, FromData, Networks
-from ganbench.data.source import Dataset, Targets
+from ganbench import BuildContext, Dataset, FromData, Networks, Targets
 from ganbench_spaces.images import square_images
 from ganbench_translation.domains import draw_images
 from ganbench_translation.layers import initialise

@@ -46,8 +46,8 @@ def make(name: str = "cyclegan", **settings: Any) -> CycleAlgorithm:
 
 
 def batch(algorithm: CycleAlgorithm) -> tuple[Tensor, Tensor]:
-    algorithm.prepare("joint")
-    return algorithm._take("source"), algorithm._take("target")
+    algorithm.phases()[0].stage()
+    return algorithm.take("source"), algorithm.take("target")
 
 
 def squared(logits: Tensor, target: float) -> Tensor:
@@ -114,7 +114,7 @@ def test_the_generators_update_gives_the_discriminators_no_gradient() -> None:
     """And afterwards they can be trained again."""
     ours = make()
     source, target = batch(ours)
-    with ours._frozen_discriminators():
+    with ours.frozen("discriminator"):
         ours.generators_loss(source, target)[0].backward()
     parameters = [p for name in ("discriminator", "backward_discriminator") for p in ours.modules()[name].parameters()]
     assert all(p.grad is None and p.requires_grad for p in parameters)
@@ -125,12 +125,12 @@ def test_each_sampler_has_its_own_class_in_its_own_order() -> None:
     ours = make(architecture__options__source_class=3, architecture__options__target_class=8, training__batch_size=100)
     batches = {}
     for _ in range(2):
-        ours.prepare("joint")
-        batches = {name: sampler.take(100) for name, sampler in ours._samplers.items()}
+        ours.phases()[0].stage()
+        batches = {name: sampler.take(100) for name, sampler in ours.samplers.items()}
         assert {name: set(one.labels.tolist()) for name, one in batches.items()} == {"source": {3}, "target": {8}}
     swapped = make(architecture__options__source_class=8, architecture__options__target_class=3, training__batch_size=100)
-    swapped.prepare("joint")
-    assert not torch.equal(swapped._take("source"), batches["target"].samples)
+    swapped.phases()[0].stage()
+    assert not torch.equal(swapped.take("source"), batches["target"].samples)
 
 
 def labelled(test: bool = True) -> Dataset:

@@ -107,7 +107,7 @@ def test_the_average_has_the_generators_reference_and_weights_of_its_own() -> No
     """It is evaluated with the reference going through the averaged weights."""
     one = variant("all")
     train(one, 3)
-    generator, average = one.modules()["generator"], one.evaluated_generator()
+    generator, average = one.modules()["generator"], one.evaluated_modules()["generator"]
     for name in ("reference", "reference_labels"):
         assert torch.equal(generator.get_buffer(name), average.get_buffer(name))
     latents, labels = torch.randn(5, 6), torch.arange(5) % 4

@@ -300,7 +300,7 @@ def test_the_flops_are_those_of_the_matrix_products() -> None:
     """Of one seed, as torch counts them; with batch norm and the optimizer left out."""
     for packing in (1, 2):
         run = start(seeds=(0,), packing=packing)
-        run.gans.prepare("step")
+        run.gans.draw_epoch()
         with FlopCounterMode(display=False) as counter:
             run.gans.step()
         assert counter.get_total_flops() == flops_per_step(options(), packing)
@@ -387,5 +387,6 @@ def test_wrong_options_are_refused(changes: dict[str, Any], message: str) -> Non
 def test_the_state_holds_no_data() -> None:
     """The seeds say what the data are: a checkpoint is a few times the weights."""
     state = start().state_dict()["gans"]
-    assert set(state) == {"generator", "discriminator", "optimizer", "streams", "position"}
+    assert set(state) == {"modules", "optimizers", "streams", "position"}
+    assert (set(state["modules"]), set(state["optimizers"])) == ({"generator", "discriminator"}, {"optimizer"})
     json.dumps(state["position"])

@@ -45,8 +45,8 @@ def make(name: str = "pix2pix", **settings: Any) -> PairedAlgorithm:
 
 def pair(algorithm: PairedAlgorithm) -> tuple[Tensor, Tensor, Tensor]:
     """Return inputs, targets and the generator's images."""
-    algorithm.prepare("joint")
-    inputs, targets = algorithm._task(algorithm._take("images"), lambda n: algorithm._uniform("task", n))
+    algorithm.phases()[0].stage()
+    inputs, targets = algorithm._task(algorithm.take("images"), lambda n: algorithm.draw("task", n))
     return inputs, targets, algorithm.generate(inputs)
 
 
@@ -89,7 +89,7 @@ def test_matched_features_give_the_discriminator_no_gradient() -> None:
     options = {"architecture__options__num_scales": 2, "architecture__options__feature_weight": 10.0}
     ours: Any = make(**options)
     inputs, targets, made = pair(ours)
-    with ours._frozen_discriminators():
+    with ours.frozen("discriminator"):
         ours.generator_loss(inputs, targets, made).backward()
     assert all(p.grad is None for p in ours.modules()["discriminator"].parameters())
     assert all(p.grad is not None for p in ours.modules()["generator"].parameters())

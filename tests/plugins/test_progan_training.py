@@ -130,7 +130,7 @@ def test_the_evaluated_generator_makes_full_images_at_every_stage() -> None:
     for iteration, size in ((0, 4), (3, 8), (7, 16), (20, 32)):
         algorithm.set_progress(images_before(algorithm, iteration))
         with torch.inference_mode():
-            images = algorithm.evaluated_generator()(z, None)
+            images = algorithm.evaluated_modules()["generator"](z, None)
         assert images.shape == (3, 1, 32, 32)
         factor = 32 // size
         assert torch.equal(images, images[:, :, ::factor, ::factor].repeat_interleave(factor, 2).repeat_interleave(factor, 3))
@@ -140,7 +140,7 @@ def test_the_evaluated_generator_makes_full_images_at_every_stage() -> None:
 def test_the_average_grows_with_the_generator() -> None:
     """New layers begin as the generator's own, and are averaged like the others from then on."""
     algorithm = make()
-    generator, average = algorithm.modules()["generator"], algorithm.evaluated_generator()
+    generator, average = algorithm.modules()["generator"], algorithm.evaluated_modules()["generator"]
     train(algorithm, 2)
     new = [name for name, _ in generator.named_parameters() if name.startswith(("blocks.1", "to_image.1"))]
     own, averaged = dict(generator.named_parameters()), dict(average.named_parameters())

@@ -155,7 +155,7 @@ def test_compiled_steps_are_the_eager_ones_where_they_are_claimed(name: str) -> 
 def test_the_evaluated_generator_makes_sane_images_at_initialisation(name: str) -> None:
     """Of the shape that they are compared in, near [-1, 1] (ProGAN has no tanh), not all alike."""
     made = materials(name)
-    generator, networks, translation = made.algorithm.evaluated_generator(), made.networks, made.networks.inputs
+    generator, networks, translation = made.algorithm.evaluated_modules()["generator"], made.networks, made.networks.inputs
     reference = made.dataset if translation is None else translation.reference(made.dataset)
     random = torch.Generator().manual_seed(0)
     labels = torch.arange(6) % reference.num_classes if networks.inputs.labels else None

@@ -140,9 +140,9 @@ def test_flops_are_those_of_a_count_by_hand(new_run: Callable[..., Run], monkeyp
     run = new_run({"evaluation.metrics": (), "architecture.options.conditional": False})
     algorithm, batch, latent, pixels = run.materials.algorithm, 24, 6, 64
     discriminator = Linear(pixels, 1)
-    monkeypatch.setattr(algorithm, "_generator", Linear(latent, pixels))
-    monkeypatch.setattr(algorithm, "_discriminator", discriminator)
-    monkeypatch.setitem(algorithm._parameters, "discriminator", list(discriminator.parameters()))
+    monkeypatch.setattr(algorithm, "generator", Linear(latent, pixels))
+    monkeypatch.setattr(algorithm, "discriminator", discriminator)
+    monkeypatch.setitem(algorithm.parameters, "discriminator", list(discriminator.parameters()))
     forward = latent * pixels + pixels + pixels  # G, then D on real and on generated images
     discriminator_backward = 2 * pixels  # gradients of its weights, once for each
     generator_update = pixels + pixels + latent * pixels  # D, back through D to the images, gradients of G's weights

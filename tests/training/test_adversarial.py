@@ -158,10 +158,12 @@ def test_no_phase_waits_for_the_device(name: str) -> None:
     """RMSprop on a CPU is left out: there torch reads its own learning-rate tensor, and there is nothing to wait for."""
     algorithm = case(name)
     train(algorithm, 1)
-    for phase in dict.fromkeys(algorithm.plan(1)):
-        algorithm.prepare(phase)
+    phases = {phase.name: phase for phase in algorithm.phases()}
+    for name in dict.fromkeys(algorithm.plan(1)):
+        if (stage := phases[name].stage) is not None:
+            stage()
         with NoSynchronisation():
-            algorithm.phases()[phase]()
+            phases[name].run()
 
 
 def test_the_check_for_waiting_would_notice() -> None:
@@ -188,7 +190,7 @@ def test_the_discriminator_thaws_even_if_the_generators_update_fails(monkeypatch
     """Ctrl-C in the middle must not leave it frozen in the checkpoint that follows."""
     algorithm = make()
     train(algorithm, 1)
-    monkeypatch.setattr(algorithm, "_step", lambda name, loss: 1 / 0)
+    monkeypatch.setattr(algorithm, "step", lambda name, loss: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         algorithm.generator_update()
     assert all(p.requires_grad for p in algorithm.modules()["discriminator"].parameters())
@@ -323,17 +325,17 @@ def test_a_schedule_reaches_the_optimizers() -> None:
     algorithm = make({"generator_optimizer.schedule": "linear", "discriminator_optimizer.schedule": "cosine"})
     algorithm.set_progress(200)
     rates = {name: state["param_groups"][0]["lr"].item() for name, state in algorithm.state_dict()["optimizers"].items()}
-    assert rates == {"generator": pytest.approx(1e-4), "discriminator": pytest.approx(1e-4)}
+    assert rates == {"generator_optimizer": pytest.approx(1e-4), "discriminator_optimizer": pytest.approx(1e-4)}
     algorithm.set_progress(400)
     rates = {name: state["param_groups"][0]["lr"].item() for name, state in algorithm.state_dict()["optimizers"].items()}
-    assert rates == {"generator": pytest.approx(0, abs=1e-9), "discriminator": pytest.approx(0, abs=1e-9)}
+    assert rates == {"generator_optimizer": pytest.approx(0, abs=1e-9), "discriminator_optimizer": pytest.approx(0, abs=1e-9)}
 
 
 def test_the_evaluated_generator_is_the_average() -> None:
     """With the generator's buffers; without a half-life it is the generator itself."""
     algorithm = make({"training.ema_halflife_kimg": 0.1})
     train(algorithm, 3)
-    generator, average = algorithm.modules()["generator"], algorithm.evaluated_generator()
+    generator, average = algorithm.modules()["generator"], algorithm.evaluated_modules()["generator"]
     assert average is algorithm.modules()["generator_ema"]
     assert not average.training
     assert any(not torch.equal(a, b) for a, b in zip(generator.parameters(), average.parameters(), strict=True))

@@ -185,8 +185,8 @@ def test_a_penalty_that_cannot_be_compiled_stays_eager(caplog: pytest.LogCapture
 
     eager, ours = build("joint"), build("joint")
     for algorithm in (eager, ours):
-        algorithm._objective = dataclasses.replace(algorithm._objective, penalties=(Uncompilable(),))
-        algorithm._discriminator.eval()  # so that the order of its forwards does not matter
+        algorithm.objective = dataclasses.replace(algorithm.objective, penalties=(Uncompilable(),))
+        algorithm.discriminator.eval()  # so that the order of its forwards does not matter
     train(eager, 3)
     with caplog.at_level(logging.WARNING, "ganbench"):
         runner = started(ours)

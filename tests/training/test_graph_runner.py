@@ -81,7 +81,7 @@ def state(algorithm: AdversarialAlgorithm) -> dict[str, Tensor]:
     """Return weights, averages, optimizer state and the run's own sums."""
     whole = algorithm.state_dict()
     adam = {f"{n}.{i}.{k}": v for n, o in whole["optimizers"].items() for i, s in o["state"].items() for k, v in s.items()}
-    return {**weights(algorithm), **adam, **whole["ledger"], "random": whole["random"]}
+    return {**weights(algorithm), **adam, **whole["statistics"], "random": whole["random-latents"]}
 
 
 @pytest.mark.parametrize("case", STEPS)

@@ -21,7 +21,7 @@ from ganbench.training.adversarial import AdversarialAlgorithm
 from ganbench.training.algorithm import AlgorithmContext
 from ganbench.training.inputs import Latents
 from ganbench.training.networks import Networks
-from ganbench.training.objective import Judgement, Objective, Seen, boosted_steps, pack, steps_before
+from ganbench.training.objective import Augmentation, Judgement, Objective, Seen, boosted_steps, pack, steps_before
 from ganbench_spaces.images import image_source
 
 CPU = torch.device("cpu")
@@ -166,11 +166,12 @@ def test_an_augmentation_is_applied_to_all_that_the_discriminator_sees() -> None
     """Real and generated images, in both updates, each time with numbers of its own."""
     draws: list[Tensor] = []
 
-    def shifted(images: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
-        draws.append(uniform(len(images)))
-        return images + 10 + draws[-1].view(-1, 1, 1, 1)
+    class Shifted(Augmentation):
+        def forward(self, images: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
+            draws.append(uniform(len(images)))
+            return images + 10 + draws[-1].view(-1, 1, 1, 1)
 
-    algorithm = make(losses(), augment=shifted)
+    algorithm = make(losses(), augment=Shifted())
     train(algorithm, 1)
     shown = judge_of(algorithm).shown
     assert len(shown) == len(draws) == 3

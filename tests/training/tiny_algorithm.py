@@ -61,7 +61,7 @@ def train(algorithm: AdversarialAlgorithm, iterations: int, start: int = 0) -> N
 
 def update_discriminator(algorithm: AdversarialAlgorithm, penalised: bool = False) -> None:
     """Run that update alone, on the next batch."""
-    algorithm.prepare("discriminator")
+    algorithm.stage_real()
     algorithm.discriminator_update(penalised)
 
 
