@@ -108,8 +108,8 @@ if TYPE_CHECKING:
     from ganbench.report.document import Row as Row
     from ganbench.report.document import Section as Section
     from ganbench.report.formats import render as render
+    from ganbench.report.live_run import StatusLine as StatusLine
     from ganbench.report.runs import table as table
-    from ganbench.report.status_line import StatusLine as StatusLine
     from ganbench.report.stream import print_document as print_document
     from ganbench.report.stream import print_text as print_text
     from ganbench.run import run as run
@@ -284,7 +284,7 @@ _HOME_OF = {
     "SpaceSpec": "ganbench.spec",
     "Started": "ganbench.record.events",
     "Statistics": "ganbench.training.ledger",
-    "StatusLine": "ganbench.report.status_line",
+    "StatusLine": "ganbench.report.live_run",
     "Steps": "ganbench.training.algorithm",
     "StopSignal": "ganbench.cli.run",
     "StorageError": "ganbench.errors",
