@@ -147,7 +147,7 @@ class AdversarialAlgorithm(Algorithm):
 
     def step(self, name: str, loss: Tensor) -> None:
         """Take one step of an optimizer, with the terms of its network's weights."""
-        super().step(name, add_terms(loss, [term() for term in self._weight_terms[name]]))
+        super().step(name, add_terms(loss, [term() for term in self._weight_terms.get(name, ())]))
 
     def plan(self, iteration: int) -> tuple[str, ...]:
         """Return the phases of this iteration."""
