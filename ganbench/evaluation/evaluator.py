@@ -200,12 +200,12 @@ class Evaluator:
                 self._references[planned.name] = (SampleSet(targets=self._targets[: planned.num_generated]),)
 
     def evaluate(
-        self, generate: Generate, labels: Tensor | None = None, scorers: Mapping[str, Scorer] | None = None
+        self, generate: Generate | None, labels: Tensor | None = None, scorers: Mapping[str, Scorer] | None = None
     ) -> tuple[MetricValue, ...]:
         """Measure a generator, and the networks beside it.
 
         Args:
-            generate: makes the samples; not asked where every metric looks at scores.
+            generate: makes the samples; None where every metric looks at scores.
             labels: int64 on the CPU, one for each of the samples: what they were asked for; None where they are not asked for by label.
             scorers: what the networks say of samples; given where a metric looks at scores.
 
@@ -220,6 +220,7 @@ class Evaluator:
             self.prepare()
         fakes: dict[str, Sets] = {}
         for group in self._groups:
+            assert generate is not None, "metrics look at generated samples"
             sets = self._collect(group, generate, labels)
             fakes.update({p.name: sets[p.num_generated] for p in group.planned})
         scored = [p.name for p in self._planned if p.spec.looks_at == "scores"]

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
+from torch import Tensor
 
 from ganbench.cache import cache_directory
 from ganbench.data.source import Dataset, Targets
 from ganbench.errors import ConfigError
-from ganbench.evaluation.evaluator import Evaluator
+from ganbench.evaluation.evaluator import Evaluator, Scorer
 from ganbench.evaluation.protocol import Extractor
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.plan import RunPlan
 from ganbench.spec import MetricSpec
+from ganbench.training.algorithm import Algorithm
 from ganbench.training.inputs import FromData
 from ganbench.training.networks import Networks
 from ganbench.training.seeding import stream
@@ -37,6 +39,12 @@ def build_evaluator(
         ConfigError: a metric that does not suit the dataset or the networks.
     """
     config, planned, inputs = plan.config, plan.metrics, networks.inputs
+    scoring = [p.name for p in planned if p.spec.looks_at == "scores"]
+    if scoring and not networks.scorers:
+        raise ConfigError(
+            f"metric {scoring[0]!r} looks at scores, and {config.architecture.name} gives none",
+            hint="it is for networks with scorers, as a detector has",
+        )
     given = {choice.name: choice.options for choice in config.metrics}
     metrics = {p.name: manager.find(MetricSpec, p.spec.name).build(given.get(p.spec.name) or p.spec.options()) for p in planned}
     evaluator = Evaluator(
@@ -72,3 +80,15 @@ def _targets(plan: RunPlan, dataset: Dataset, networks: Networks) -> Targets | N
         )
     count = max(p.num_generated for p in plan.metrics)
     return inputs.targets(dataset, count, stream(plan.config.training.seed, SAMPLES))
+
+
+def scorers_of(algorithm: Algorithm, dataset: Dataset, device: torch.device) -> dict[str, Scorer]:
+    """Return what the networks say of stored samples, by name, with their modules as they are evaluated."""
+
+    def scorer(name: str) -> Scorer:
+        def score(stored: Tensor) -> Tensor:
+            return algorithm.score(name, dataset.space.to_network(dataset.space.arrange(stored).to(device)))
+
+        return score
+
+    return {name: scorer(name) for name in algorithm.networks.scorers}

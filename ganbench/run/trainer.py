@@ -24,7 +24,7 @@ from ganbench.record.serialise import decode, encode
 from ganbench.run.build import Materials
 from ganbench.run.checkpoint import save_checkpoint
 from ganbench.run.clock import Cadence, Clock, Counters
-from ganbench.run.evaluation import SAMPLES
+from ganbench.run.evaluation import SAMPLES, scorers_of
 from ganbench.run.recording import RunFacts, make_record, run_identity
 from ganbench.training.eager_runner import StepRunner
 from ganbench.training.inputs import SampleStream, grid_labels
@@ -199,11 +199,12 @@ class Trainer:
     def _evaluate(self) -> None:
         """Measure the evaluated generator, off the training clock."""
         evaluator = self._materials.evaluator
-        if evaluator is None or self._evaluated is None:
+        if evaluator is None:
             return
-        seconds = self._clock.snapshot()
+        seconds, samples = self._clock.snapshot(), self._evaluated
+        labels = None if samples is None else samples.labels
         with self._clock.measure("evaluation"):
-            values = evaluator.evaluate(self._evaluated, self._evaluated.labels)
+            values = evaluator.evaluate(samples, labels, scorers_of(self._algorithm, self._materials.dataset, self._materials.device))
             evaluation = Evaluation(samples_seen=self.counters.samples_seen, training_seconds=seconds["training"], values=tuple(values))
             self.evaluations.append(evaluation)
             self._tell(Evaluated(evaluation=evaluation))
