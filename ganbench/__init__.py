@@ -173,7 +173,6 @@ if TYPE_CHECKING:
     from ganbench.training.objective import WeightTerm as WeightTerm
     from ganbench.training.objective import steps_before as steps_before
     from ganbench.training.optimizers import build_optimizer as build_optimizer
-    from ganbench.training.optimizers import load_optimizer_state as load_optimizer_state
     from ganbench.training.runner import choose_runner as choose_runner
     from ganbench.training.runner import start_runner as start_runner
     from ganbench.training.seeding import stream as stream
@@ -318,7 +317,6 @@ _HOME_OF = {
     "labels_of": "ganbench.evaluation.protocol",
     "load": "ganbench.run.call",
     "load_checkpoint": "ganbench.run.checkpoint",
-    "load_optimizer_state": "ganbench.training.optimizers",
     "logit_statistics": "ganbench.training.ledger",
     "logits_of": "ganbench.evaluation.protocol",
     "make_sampler": "ganbench.data.choose",
