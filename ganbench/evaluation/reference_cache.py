@@ -91,11 +91,11 @@ def sample_set_from_tensors(tensors: dict[str, Tensor], *, device: str | torch.d
         device: where the statistics are kept.
 
     Raises:
-        ValueError: these are not the tensors of a feature set.
+        ValueError: these are not the tensors of a sample set.
     """
     statistics = {name.removeprefix(_STATISTICS): tensor for name, tensor in tensors.items() if name.startswith(_STATISTICS)}
     if not statistics and "dims" not in tensors:
-        raise ValueError(f"these are not the tensors of a feature set (got {sorted(tensors)}); delete the cached file")
+        raise ValueError(f"these are not the tensors of a sample set (got {sorted(tensors)}); delete the cached file")
     return SampleSet(
         statistics=FeatureStatistics.from_tensors(statistics, device=device) if statistics else FeatureStatistics(int(tensors["dims"])),
         features=tensors.get("features"),

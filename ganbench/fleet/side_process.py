@@ -121,17 +121,15 @@ class SideTraining:
 
         import ganbench
 
-        networks, made = self._made.networks, self._made
-        generator, discriminator = (module_of(networks, name) for name in ("generator", "discriminator"))
-        parts = [one for one in (generator, discriminator, self._algorithm) if one is not None]
+        made, modules = self._made, modules_of(self._made.networks)
+        parts = [*modules.values(), self._algorithm]
         batch = made.config.training.batch_size
         return {
             "ganbench": str(Path(ganbench.__file__).parent),
             "from_tree": packages_below([self._tree] if self._tree else [], []),
             "foreign": packages_below(self._foreign, [self._tree] if self._tree else []),
             "made_by": sorted({type(one).__module__.partition(".")[0] for one in parts}),
-            "generator_parameters": parameters_of(generator),
-            "discriminator_parameters": parameters_of(discriminator),
+            **{f"{name}_parameters": sum(p.numel() for p in module.parameters()) for name, module in modules.items()},
             "data_hash": made.dataset.train.content_hash,
             "what": f"{made.config.name} on {made.dataset.name}, batch {batch}, {self._runner.name} on {made.device}",
             "gpu": self._gpu(),
@@ -247,15 +245,10 @@ def start_runner(made: Any) -> Any:
     return runner.start_runner(runner.choose_runner(wanted, algorithm, device), algorithm, device).runner
 
 
-def module_of(networks: Any, name: str) -> Any:
-    """Return a network by its name, or None; earlier versions have attributes instead."""
-    modules = getattr(networks, "modules", None)
-    return getattr(networks, name, None) if modules is None else modules.get(name)
-
-
-def parameters_of(module: Any) -> int:
-    """Return how many parameters a module has; none has 0."""
-    return 0 if module is None else sum(p.numel() for p in module.parameters())
+def modules_of(networks: Any) -> dict[str, Any]:
+    """Return the networks by their names; earlier versions have attributes instead."""
+    names = ("generator", "discriminator")
+    return dict(networks.modules) if hasattr(networks, "modules") else {name: getattr(networks, name) for name in names}
 
 
 def packages_below(folders: list[str], but: list[str]) -> list[str]:
