@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ganbench import Settings, setting
-from ganbench.plugin import hookimpl
-from ganbench.spec import ArchitectureSpec, RecipeSpec, Setting
+from ganbench import ArchitectureSpec, RecipeSpec, Setting, Settings, hookimpl, setting
 
 PAPER = "Karras et al. 2018, https://arxiv.org/abs/1710.10196"
 SOURCE = "tkarras/progressive_growing_of_gans"

@@ -5,8 +5,7 @@ Both agree in their networks and numbers with the authors' own implementation, j
 
 from __future__ import annotations
 
-from ganbench.plugin import hookimpl
-from ganbench.spec import ArchitectureSpec, RecipeSpec
+from ganbench import ArchitectureSpec, RecipeSpec, hookimpl
 from ganbench_translation import cyclegan_options, pix2pix_options
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ganbench import Settings, setting
-from ganbench.spec import ArchitectureSpec, RecipeSpec
+from ganbench import ArchitectureSpec, RecipeSpec, Settings, setting
 from ganbench_translation.sizes import RESOLUTIONS, adam
 
 PAPER = "Zhu et al. 2017, https://arxiv.org/abs/1703.10593"

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench import Settings, setting
-from ganbench.spec import ArchitectureSpec, RecipeSpec
+from ganbench import ArchitectureSpec, RecipeSpec, Settings, setting
 from ganbench_translation.sizes import RESOLUTIONS, adam
 
 PAPER = "Isola et al. 2017, https://arxiv.org/abs/1611.07004"

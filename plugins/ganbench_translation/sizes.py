@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.spec import Setting, both_optimizers
+from ganbench import Setting, both_optimizers
 
 RESOLUTIONS = (8, 16, 28, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024)
 """Multiples of four; the networks end at feature maps of 4x4 or more, or, for pix2pix, at an odd size or 1x1."""
