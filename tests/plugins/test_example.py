@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from proof import lines_for_ganbench
 from torch import Tensor, nn
 
 from ganbench import BuildContext, LossSpec, ModelSpec
@@ -51,30 +51,6 @@ def test_it_is_found_through_its_own_distribution(manager: PluginManager) -> Non
     resolved: Resolved = resolve(manager, "resize-gan", [], {"width": "4"})
     assert resolved.architecture.distribution == "ganbench-example"
     assert resolved.config.architecture.options.width == 4  # type: ignore[attr-defined]
-
-
-def lines_for_ganbench(source: str) -> set[int]:
-    """Return the lines of the statements, decorators and signatures that use a name imported from ganbench.
-
-    Blank lines, comments, docstrings, and the bodies of classes and functions do not count unless they use one themselves.
-    """
-    tree = ast.parse(source)
-    imports = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "ganbench"]
-    ours = {alias.name for one in imports for alias in one.names}
-    lines = {line for one in imports for line in range(one.lineno, (one.end_lineno or one.lineno) + 1)}
-
-    def uses(node: ast.AST) -> bool:
-        return any(isinstance(n, ast.Name) and n.id in ours for n in ast.walk(node))
-
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            head = [*node.decorator_list, *([node.args, node.returns] if isinstance(node, ast.FunctionDef) else node.bases)]
-            if any(n is not None and uses(n) for n in head):
-                first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-                lines |= set(range(first, node.lineno + 1))
-        elif isinstance(node, ast.stmt) and not isinstance(node, (ast.If, ast.For, ast.With, ast.Try)) and uses(node):
-            lines |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
-    return lines
 
 
 def test_its_fixed_cost_is_at_most_15_lines() -> None:
