@@ -1,4 +1,4 @@
-"""What a wheel holds: exactly our top-level names, the typing marker, the shipped weights, and the entry points."""
+"""What a wheel holds: exactly our top-level names, all files of ganbench, the shipped weights, and the entry points."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def test_the_wheel_has_exactly_our_top_level_names(tmp_path: Path) -> None:
     with wheel(ROOT, tmp_path) as archive:
         names = archive.namelist()
         assert top_level(names) == {"ganbench", "ganbench_kernels", *PLUGINS}
-        assert "ganbench/py.typed" in names
+        assert {"ganbench/py.typed", "ganbench_kernels/py.typed"} <= set(names)
         weights = [n for n in names if n.startswith("ganbench_extractors/weights/")]
         shipped = [p.name for p in (ROOT / "plugins/ganbench_extractors/weights").iterdir()]
         assert sorted(Path(n).name for n in weights) == sorted(shipped)
-        sources = {str(p.relative_to(ROOT)) for p in (ROOT / "ganbench").rglob("*.py")}
-        assert sources <= set(names)
+        ours = (path for path in (ROOT / "ganbench").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+        assert {str(path.relative_to(ROOT)) for path in ours} <= set(names)  # schemas and templates too
         text = entry_points(archive, names)
         assert all(f"= {plugin}\n" in text + "\n" for plugin in PLUGINS)
 
