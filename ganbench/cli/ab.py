@@ -65,11 +65,11 @@ def plan_of(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...])
 
     policy = policy_of(flags, **({"looks": (flags["pairs"],)} if flags["pairs"] else {}))
     slowdown = _fraction(flags["inject_slowdown"])
-    base, head = read_sides(sides, flags)
+    base, head = _read_sides(sides, flags)
     return AbPlan(
         base=base,
         head=dataclasses.replace(head, slowdown=slowdown),
-        policy=_only_told(policy) if configurations_differ(base, head) else policy,
+        policy=_only_told(policy) if _configurations_differ(base, head) else policy,
         pair=PairPlan(pair_seconds=flags["pair_seconds"]),
         seconds=flags["seconds"],
         threads=flags["threads"],
@@ -144,7 +144,7 @@ _FLAG_PATHS = {
 }
 
 
-def read_sides(sides: tuple[str, ...], flags: Mapping[str, Any]) -> tuple[Side, Side]:
+def _read_sides(sides: tuple[str, ...], flags: Mapping[str, Any]) -> tuple[Side, Side]:
     """Return base and head.
 
     Raises:
@@ -201,6 +201,6 @@ def _isolated(side: Side) -> Side:
     return dataclasses.replace(side, python=isolated_python(side.tree, lambda said: click.echo(said, err=True)))
 
 
-def configurations_differ(base: Side, head: Side) -> bool:
+def _configurations_differ(base: Side, head: Side) -> bool:
     """Tell whether something else than the code is compared."""
     return (base.plugin, base.settings, base.options) != (head.plugin, head.settings, head.options)

@@ -31,7 +31,7 @@ def command() -> None:
 @click.argument("name")
 @click.argument("runs", nargs=-1, required=True, shell_complete=run_ids)
 @_history
-def set_command(name: str, runs: tuple[str, ...], history: Path) -> None:
+def _set_command(name: str, runs: tuple[str, ...], history: Path) -> None:
     """Make NAME the set of these runs, in the place of what it was.
 
     RUNS are run folders, folders of runs, globs, record files or run ids (their beginning is enough). Each must be finished.
@@ -50,7 +50,7 @@ def set_command(name: str, runs: tuple[str, ...], history: Path) -> None:
 @command.command("list")
 @_history
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def list_command(history: Path, as_json: bool) -> None:
+def _list_command(history: Path, as_json: bool) -> None:
     """List all baselines."""
     import json
 
@@ -85,7 +85,7 @@ def list_command(history: Path, as_json: bool) -> None:
 @click.argument("name")
 @_history
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
-def show_command(name: str, history: Path, as_json: bool) -> None:
+def _show_command(name: str, history: Path, as_json: bool) -> None:
     """Show the runs of a baseline in a table."""
     from ganbench.record.baseline import read_baseline
     from ganbench.report.runs import make_table
@@ -102,7 +102,7 @@ def show_command(name: str, history: Path, as_json: bool) -> None:
 @command.command("remove")
 @click.argument("name")
 @_history
-def remove_command(name: str, history: Path) -> None:
+def _remove_command(name: str, history: Path) -> None:
     """Delete a baseline; the runs that it was made of are left alone."""
     from ganbench.record.baseline import remove_baseline
 

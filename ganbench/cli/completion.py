@@ -27,15 +27,15 @@ def command(shell: str) -> None:
     click.echo(completion(cli, {}, "ganbench", "_GANBENCH_COMPLETE").source())
 
 
-Completion = Callable[[click.Context, click.Parameter, str], "list[str] | list[CompletionItem]"]
+_Completion = Callable[[click.Context, click.Parameter, str], "list[str] | list[CompletionItem]"]
 
 
-def complete_words(*choices: str) -> Completion:
+def complete_words(*choices: str) -> _Completion:
     """Return a completion of fixed words, for an option that takes others too."""
     return lambda ctx, parameter, incomplete: _beginning(incomplete, choices)
 
 
-def complete_plugins(kind: str) -> Completion:
+def complete_plugins(kind: str) -> _Completion:
     """Return a completion of plugin names and plugin files; ``kind`` is one of the kinds, or ``model`` for architectures and recipes."""
 
     def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str] | list[CompletionItem]:

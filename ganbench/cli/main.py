@@ -45,7 +45,7 @@ class Invocation:
     debug: bool = False
 
 
-class LazyGroup(click.Group):
+class _LazyGroup(click.Group):
     """A group whose subcommands are modules with a ``command``, or come from plugins."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -97,7 +97,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
 @click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off; may be repeated.")
 @click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version and exit.")

@@ -142,10 +142,10 @@ def _run(planned: Sequence[PlannedCell], folder: Path, start: Callable[[Executor
     _print_result(result, ledger)
     if result.interrupted:
         raise Interrupted("the matrix was stopped; what is finished is kept", hint="the same command runs the rest")
-    return exit_code(result.rows, whole=flags["shard"] is None)
+    return _exit_code(result.rows, whole=flags["shard"] is None)
 
 
-def exit_code(rows: Sequence[CellRow], *, whole: bool) -> int:
+def _exit_code(rows: Sequence[CellRow], *, whole: bool) -> int:
     """Return 3 where a cell failed or diverged; 5 where a whole matrix has no run at all; else 0."""
     states = {row.state for row in rows}
     if states & {"failed", "diverged", "waiting", "running", "interrupted"}:

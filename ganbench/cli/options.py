@@ -14,10 +14,10 @@ from ganbench.cli.main import switched_off
 from ganbench.cli.verdict import OUTPUT_OPTIONS, POLICY_OPTIONS
 from ganbench.config.model import KERNELS, RUNNERS
 
-F = TypeVar("F", bound=Callable[..., Any])
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+_F = TypeVar("_F", bound=Callable[..., Any])
+_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _PATH = click.Path(path_type=Path)
-_RUN_GROUPS: dict[str, Sequence[Decorator]] = {
+_RUN_GROUPS: dict[str, Sequence[_Decorator]] = {
     "What is trained": [
         option(
             "--plugin", metavar="NAME", shell_complete=complete_plugins("model"), help="Architecture or recipe; dist:NAME, ./file.py:Name."
@@ -93,10 +93,10 @@ _RUN_GROUPS: dict[str, Sequence[Decorator]] = {
 }
 
 
-def add_options(options: Sequence[Decorator]) -> Callable[[F], F]:
+def add_options(options: Sequence[_Decorator]) -> Callable[[_F], _F]:
     """Return a decorator that adds options to a command's function."""
 
-    def add_all(function: F) -> F:
+    def add_all(function: _F) -> _F:
         for add in reversed(options):
             function = add(function)  # type: ignore[assignment]
         return function
@@ -124,7 +124,7 @@ class GroupedCommand(click.Command):
 
 run_options = add_options([add for group in _RUN_GROUPS.values() for add in group])
 _POSITIVE = click.FloatRange(min=0, min_open=True)
-RUN_OPTIONS: tuple[Decorator, ...] = (
+RUN_OPTIONS: tuple[_Decorator, ...] = (
     option("--plugin", metavar="NAME", shell_complete=complete_plugins("model"), help="Architecture or recipe."),
     option("--loss", metavar="NAME", shell_complete=complete_plugins("loss"), help="Adversarial loss."),
     option("--dataset", metavar="NAME", shell_complete=complete_plugins("dataset"), help="Dataset."),
@@ -142,12 +142,12 @@ RUN_OPTIONS: tuple[Decorator, ...] = (
     option("--data-root", metavar="DIR", help="Folder of datasets."),
 )
 """What decides what is trained, under the names that ``ganbench run`` has for it."""
-SETTING_OPTIONS: tuple[Decorator, ...] = (
+SETTING_OPTIONS: tuple[_Decorator, ...] = (
     option("--base-set", "base_settings", multiple=True, metavar="A.B=C", help="A setting of base only."),
     option("--head-set", "head_settings", multiple=True, metavar="A.B=C", help="A setting of head only."),
 )
-SAMPLES_OPTION: Decorator = option("--samples", type=_PATH, metavar="FILE", help="Keep every block of every process as JSON.")
-MEASURING_OPTIONS: tuple[Decorator, ...] = (
+SAMPLES_OPTION: _Decorator = option("--samples", type=_PATH, metavar="FILE", help="Keep every block of every process as JSON.")
+MEASURING_OPTIONS: tuple[_Decorator, ...] = (
     option("--pairs", type=click.IntRange(min=2), metavar="N", help="Exactly so many.  [default: 5, and 8 or 12 while undecided]"),
     option("--seconds", type=_POSITIVE, default=300.0, show_default=True, help="For all pairs; none is begun that would take longer."),
     option("--pair-seconds", type=_POSITIVE, default=6.0, show_default=True, help="Of blocks in a pair."),
@@ -157,8 +157,8 @@ MEASURING_OPTIONS: tuple[Decorator, ...] = (
     option("--isolated", is_flag=True, help="An environment of its own for each tree, by its pyproject.toml."),
     option("--inject-slowdown", default="0%", metavar="10%", help="Slow head down on purpose: the gate must then fail."),
 )
-DEFAULT_OUT = Path("ganbench-ci")
-_CI_GROUPS: dict[str, tuple[Decorator, ...]] = {
+_DEFAULT_OUT = Path("ganbench-ci")
+_CI_GROUPS: dict[str, tuple[_Decorator, ...]] = {
     "What is trained": RUN_OPTIONS,
     "What fails": (
         option("--gpu", is_flag=True, help="A GPU of one's own: a regression of speed or memory fails too."),
@@ -171,7 +171,7 @@ _CI_GROUPS: dict[str, tuple[Decorator, ...]] = {
         option("--history", type=_PATH, default=".ganbench", show_default=True, metavar="DIR", help="Of baselines and accept.toml."),
     ),
     "Output": (
-        option("--out", type=_PATH, default=DEFAULT_OUT, show_default=True, metavar="DIR", help="Folder of the files below."),
+        option("--out", type=_PATH, default=_DEFAULT_OUT, show_default=True, metavar="DIR", help="Folder of the files below."),
         *OUTPUT_OPTIONS,
     ),
 }

@@ -32,14 +32,14 @@ def command() -> None:
 @_json
 @_off
 @click.pass_obj
-def list_command(invocation: Invocation, as_json: bool, off: tuple[str, ...]) -> None:
+def _list_command(invocation: Invocation, as_json: bool, off: tuple[str, ...]) -> None:
     """List every plugin with its kind, distribution, version and status.
 
     A plugin that could not be loaded is a row with the cause. Two of one name are a conflict, and are told apart as DISTRIBUTION:NAME.
     """
     from ganbench.plugin.manager import PluginManager
 
-    rows = list_rows(PluginManager(off=(*invocation.off, *off)))
+    rows = _list_rows(PluginManager(off=(*invocation.off, *off)))
     if as_json:
         _print_json(rows)
         return
@@ -52,7 +52,7 @@ def list_command(invocation: Invocation, as_json: bool, off: tuple[str, ...]) ->
 @_json
 @_off
 @click.pass_obj
-def show_command(invocation: Invocation, name: str, as_json: bool, off: tuple[str, ...]) -> None:
+def _show_command(invocation: Invocation, name: str, as_json: bool, off: tuple[str, ...]) -> None:
     """Show a plugin: its source, what it can do, and its options.
 
     NAME is a name, DISTRIBUTION:NAME or ./file.py:Name. A name that stands for plugins of several kinds shows all of them.
@@ -60,14 +60,14 @@ def show_command(invocation: Invocation, name: str, as_json: bool, off: tuple[st
     from ganbench.plugin.manager import PluginManager
 
     manager = PluginManager(off=(*invocation.off, *off))
-    found = [describe(one, manager) for one in find_any_kind(manager, name)]
+    found = [_describe(one, manager) for one in _find_any_kind(manager, name)]
     if as_json:
         _print_json(found)
         return
     _echo("\n\n".join(_as_text(one) for one in found))
 
 
-def list_rows(manager: PluginManager) -> list[dict[str, str]]:
+def _list_rows(manager: PluginManager) -> list[dict[str, str]]:
     """Return one row for each registered name, and one for each entry point that registered none."""
     causes = {(s.distribution, s.entry): s.cause for s in manager.statuses if s.status == "ok"}
     rows = []
@@ -110,7 +110,7 @@ def _aligned(rows: list[dict[str, str]]) -> list[str]:
     return lines
 
 
-def find_any_kind(manager: PluginManager, name: str) -> list[Registered[PluginSpec]]:
+def _find_any_kind(manager: PluginManager, name: str) -> list[Registered[PluginSpec]]:
     """Return every plugin of that name, of any kind and distribution.
 
     Raises:
@@ -130,7 +130,7 @@ def find_any_kind(manager: PluginManager, name: str) -> list[Registered[PluginSp
     raise PluginError(f"unknown plugin {name!r}", hint=did_you_mean(bare, sorted({r.spec.name for r in manager.registered})))
 
 
-def describe(one: Registered[PluginSpec], manager: PluginManager) -> dict[str, Any]:
+def _describe(one: Registered[PluginSpec], manager: PluginManager) -> dict[str, Any]:
     """Return everything that a plugin's registration says, without importing its factory."""
     from ganbench.cli.plugin_commands import typed_name
     from ganbench.config.values import describe_fields

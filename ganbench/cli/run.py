@@ -70,14 +70,14 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
     if flags["resume"] is not None:
         return _resume(flags, manager, debug)
     _refuse_contradictions(flags)
-    plan = plan_flags(flags, manager)
+    plan = _plan_flags(flags, manager)
     if flags["dry_run"]:
         click.echo(plan.describe())
         return 0
     return _start(plan, manager, flags, debug)
 
 
-def plan_flags(flags: dict[str, Any], manager: PluginManager) -> RunPlan:
+def _plan_flags(flags: dict[str, Any], manager: PluginManager) -> RunPlan:
     """Return the run that the flags ask for.
 
     Raises:

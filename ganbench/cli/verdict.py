@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from ganbench.report.outputs import Wish
     from ganbench.verdict import Comparison, Policy
 
-F = TypeVar("F", bound=Callable[..., Any])
-SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
+_F = TypeVar("_F", bound=Callable[..., Any])
+_SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
-POLICY_OPTIONS: tuple[Callable[[F], F], ...] = (
+POLICY_OPTIONS: tuple[Callable[[_F], _F], ...] = (
     click.option("--strict", is_flag=True, help="Fail also where a gated metric stays inconclusive or cannot be compared."),
     click.option("--alpha", type=float, default=0.05, show_default=True, help="Probability of any false verdict among the gated metrics."),
     click.option("--threshold", "thresholds", multiple=True, metavar="METRIC=5%", help="From which change on; of a metric, or of a tier."),
     click.option("--gate", "gates", multiple=True, metavar="METRIC=fail|warn|off", help="What a regression does; likewise."),
 )
-OUTPUT_OPTIONS: tuple[Callable[[F], F], ...] = (
+OUTPUT_OPTIONS: tuple[Callable[[_F], _F], ...] = (
     click.option("-o", "outputs", multiple=True, metavar="KIND=PATH", help="Write a file too; may be repeated."),
     click.option("--json", "as_json", is_flag=True, help="Print the whole verdict as JSON on stdout, and nothing else there."),
     click.option("--all", "show_all", is_flag=True, help="Show unchanged metrics too."),
 )
 
 
-def verdict_options(function: F) -> F:
+def verdict_options(function: _F) -> _F:
     """Add the options of the policy and of the output to a command's function."""
     for add in reversed((*POLICY_OPTIONS, *OUTPUT_OPTIONS)):
         function = add(function)
@@ -121,7 +121,7 @@ def _append_summary(comparison: Comparison, wish: Wish) -> None:
     """Add the verdict to the summary of a GitHub step, as far as there is room; that it cannot be written changes no verdict."""
     from ganbench.report.outputs import SUMMARY_BYTES, cut_to, markdown
 
-    name = os.environ.get(SUMMARY_VARIABLE)
+    name = os.environ.get(_SUMMARY_VARIABLE)
     if not name:
         return
     try:

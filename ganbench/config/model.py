@@ -13,8 +13,8 @@ RUNNERS = ("eager", "cuda_graph", "compile")
 """How a step can be executed."""
 KERNELS = ("ref", "triton")
 """What the fused ops can be."""
-Precision = Literal["fp32", "bf16"]
-Schedule = Literal["constant", "linear", "cosine", "exponential"]
+_Precision = Literal["fp32", "bf16"]
+_Schedule = Literal["constant", "linear", "cosine", "exponential"]
 
 
 def _require(ok: bool, field_name: str, got: object, allowed: str) -> None:
@@ -64,7 +64,7 @@ class TrainingConfig(Settings):
     """What the discriminator judges at once (Lin et al. 2018, PacGAN), where the architecture can; a divisor of batch_size."""
     force: bool = setting(False, part="guard")
     """Run parts that do not go together, such as a penalty and a batch norm; the record says so. It changes nothing where they do."""
-    precision: Precision = setting("fp32", part="machine")
+    precision: _Precision = setting("fp32", part="machine")
     """bf16 runs the networks under autocast; weights, losses and optimizers stay in fp32."""
     tf32: bool = setting(False, part="machine")
     """Let NVIDIA GPUs use TF32 in fp32 matrix products and convolutions."""
@@ -116,7 +116,7 @@ class OptimizerConfig(Settings):
     """L2 penalty added to the gradient."""
     rmsprop_alpha: float = setting(0.99, least=0, below=1)
     """Smoothing constant; RMSprop only."""
-    schedule: Schedule = "constant"
+    schedule: _Schedule = "constant"
     """How the learning rate falls over total_kimg: not at all, linearly or along a half cosine to 0; or by halves, whatever the budget."""
     schedule_start_kimg: float = setting(0.0, least=0)
     """The learning rate is constant until then."""

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 Part = Literal["name", "work", "seed", "machine", "measuring", "guard", "place"]
 PARTS: dict[Part, str] = {
     "name": "what the run is called",
@@ -76,7 +76,7 @@ def _number(value: float) -> str:
 
 
 def setting(
-    default: T,
+    default: _T,
     *,
     part: Part | None = None,
     may_change: bool = False,
@@ -84,9 +84,9 @@ def setting(
     most: float | None = None,
     above: float | None = None,
     below: float | None = None,
-    choices: tuple[T, ...] = (),
+    choices: tuple[_T, ...] = (),
     unit: str = "",
-) -> T:
+) -> _T:
     """Declare a field of :class:`Settings`.
 
     Args:

@@ -21,9 +21,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from ganbench.errors import GanbenchError, RunFailed
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 Chunk = NDArray[np.int64]
-BATCHES_AHEAD = 2
+_BATCHES_AHEAD = 2
 """Chunks that each worker prepares ahead of the one in use; with the number of workers this bounds the memory."""
 
 
@@ -54,7 +54,7 @@ def default_workers() -> int:
     return min(4, len(os.sched_getaffinity(0)) - 1)
 
 
-def read_ahead(read: Callable[[Tensor], T], chunks: Iterable[Chunk], *, workers: int, pin_memory: bool = False) -> Iterator[T]:
+def read_ahead(read: Callable[[Tensor], _T], chunks: Iterable[Chunk], *, workers: int, pin_memory: bool = False) -> Iterator[_T]:
     """Yield ``read(chunk)`` for each chunk, in order, prepared by worker processes.
 
     Args:
@@ -94,7 +94,7 @@ def _loader(read: Callable[[Tensor], Any], chunks: Iterable[Chunk], *, workers: 
         sampler=chunks,
         batch_size=None,
         num_workers=workers,
-        prefetch_factor=BATCHES_AHEAD if workers else None,
+        prefetch_factor=_BATCHES_AHEAD if workers else None,
         pin_memory=pin_memory,
         collate_fn=_as_it_is,
         worker_init_fn=_begin_worker,

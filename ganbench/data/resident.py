@@ -12,7 +12,7 @@ from ganbench.data.index_stream import IndexStream
 from ganbench.data.sampler import Batch, SamplerState, position_in, sampler_state
 from ganbench.data.source import ArraySource
 
-WINDOW = 16_384
+_WINDOW = 16_384
 """Positions that are drawn ahead; with labels and flips they take 384 KiB."""
 
 
@@ -38,7 +38,7 @@ class ResidentSampler:
         device: torch.device | str = "cpu",
         channels_last: bool = False,
         position: int = 0,
-        window: int = WINDOW,
+        window: int = _WINDOW,
     ) -> None:
         self._space = source.space
         self.stored = source.space.arrange(source.stored, channels_last=channels_last).to(device)

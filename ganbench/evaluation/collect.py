@@ -19,7 +19,7 @@ from ganbench.errors import PluginError
 from ganbench.evaluation.protocol import Extractor, Features, Needs, SampleSet
 from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics
 
-Name = TypeVar("Name")
+_Name = TypeVar("_Name")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,13 +122,13 @@ class _Set:
 
 def collect(
     samples_at: Callable[[int, int], Tensor],
-    wanted: Mapping[Name, Wanted],
+    wanted: Mapping[_Name, Wanted],
     extractor: Extractor | None,
     *,
     batch_size: int,
     device: str | torch.device = "cpu",
     labels: Tensor | None = None,
-) -> dict[Name, tuple[SampleSet, ...]]:
+) -> dict[_Name, tuple[SampleSet, ...]]:
     """Show each sample to each network once and fill the sets.
 
     Args:

@@ -10,7 +10,7 @@ from ganbench.evaluation.naming import PlannedMetric
 from ganbench.evaluation.protocol import Extractor, Metric
 from ganbench.record.record import Key, Scalar
 
-SEED_POLICY = "fixed-latents-of-the-run"
+_SEED_POLICY = "fixed-latents-of-the-run"
 """Every evaluation of a run looks at the same latents, which follow from the run's seed."""
 REFERENCE_SPLIT = "train"
 HELD_OUT_SPLIT = "test"
@@ -52,4 +52,4 @@ def reference_fields(real: Source, split: str) -> dict[str, Scalar]:
 
 def generated_fields(space: Space) -> dict[str, Scalar]:
     """Return what generated samples depend on, besides the networks."""
-    return {"quantiser": space.quantiser, "seed_policy": SEED_POLICY}
+    return {"quantiser": space.quantiser, "seed_policy": _SEED_POLICY}

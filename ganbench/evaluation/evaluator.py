@@ -33,7 +33,7 @@ from ganbench.evaluation.reference import Floor, Reference, Sets, reference_of
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.record.record import Key, MetricValue, Scalar
 
-Generate = Callable[[int, int], Tensor]
+_Generate = Callable[[int, int], Tensor]
 """``generate(start, count)`` returns the samples from index ``start`` on as the space stores them, a pure function of the index."""
 Scorer = Callable[[Tensor], Tensor]
 """Stored samples ``[n, *stored_size]`` on the CPU to one number each, ``[n]``."""
@@ -200,7 +200,7 @@ class Evaluator:
                 self._references[planned.name] = (SampleSet(targets=self._targets[: planned.num_generated]),)
 
     def evaluate(
-        self, generate: Generate | None, labels: Tensor | None = None, scorers: Mapping[str, Scorer] | None = None
+        self, generate: _Generate | None, labels: Tensor | None = None, scorers: Mapping[str, Scorer] | None = None
     ) -> tuple[MetricValue, ...]:
         """Measure a generator, and the networks beside it.
 
@@ -230,7 +230,7 @@ class Evaluator:
             fakes.update(dict.fromkeys(scored, (SampleSet(),)))
         return tuple(value for p in self._planned for value in self._measure(p, fakes[p.name]))
 
-    def _collect(self, group: _Group, generate: Generate, labels: Tensor | None) -> dict[int, Sets]:
+    def _collect(self, group: _Group, generate: _Generate, labels: Tensor | None) -> dict[int, Sets]:
         """Return the sets of the first n samples, for each n that a metric of the group wants."""
         total = max(p.num_generated for p in group.planned)
         wanted = {}

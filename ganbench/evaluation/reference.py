@@ -29,16 +29,16 @@ from ganbench.record.record import Key
 
 logger = logging.getLogger(__name__)
 
-FLOOR_SEED = 0
+_FLOOR_SEED = 0
 """Of the permutation that parts the real samples."""
 Sets = tuple[SampleSet, ...]
 """One set for each network of an extractor, or one without features."""
-Part = tuple[int, int]
-"""(which, samples in it): 0 or 1 for the first or second so many samples of the permutation, or :data:`WHOLE`."""
-WHOLE: Part = (-1, -1)
+_Part = tuple[int, int]
+"""(which, samples in it): 0 or 1 for the first or second so many samples of the permutation, or :data:`_WHOLE`."""
+_WHOLE: _Part = (-1, -1)
 
 
-class RealSamples:
+class _RealSamples:
     """One split under one extractor.
 
     Args:
@@ -56,22 +56,22 @@ class RealSamples:
         self.source, self._split, self._extractor, self._cache = source, split, extractor, cache
         self._batch_size, self._device = batch_size, device
 
-    def fill(self, wanted: Mapping[Part, Needs]) -> dict[Part, Sets]:
+    def fill(self, wanted: Mapping[_Part, Needs]) -> dict[_Part, Sets]:
         """Return the sets that are wanted.
 
         Args:
             wanted: what each is to keep.
         """
-        cached = self._load(wanted[WHOLE]) if WHOLE in wanted else ()
-        missing = {part: needs for part, needs in wanted.items() if part != WHOLE or not cached}
-        filled = {WHOLE: cached} if cached else {}
+        cached = self._load(wanted[_WHOLE]) if _WHOLE in wanted else ()
+        missing = {part: needs for part, needs in wanted.items() if part != _WHOLE or not cached}
+        filled = {_WHOLE: cached} if cached else {}
         if missing:
             filled.update(self._extract(missing))
-        if WHOLE in missing:
-            self._store(wanted[WHOLE], filled[WHOLE])
+        if _WHOLE in missing:
+            self._store(wanted[_WHOLE], filled[_WHOLE])
         return filled
 
-    def _extract(self, wanted: Mapping[Part, Needs]) -> dict[Part, Sets]:
+    def _extract(self, wanted: Mapping[_Part, Needs]) -> dict[_Part, Sets]:
         """Fill sets in one pass over the samples that belong to at least one."""
         members = {part: self._members(part) for part in wanted}
         indices = torch.stack(list(members.values())).any(dim=0).nonzero().squeeze(1)
@@ -86,13 +86,13 @@ class RealSamples:
         with torch.inference_mode():
             return collect(samples_at, compact, self._extractor, batch_size=self._batch_size, device=self._device, labels=labels)
 
-    def _members(self, part: Part) -> Tensor:
+    def _members(self, part: _Part) -> Tensor:
         """Return which samples belong to a part, ``[N]`` bool."""
         total = self.source.num_samples
-        if part == WHOLE:
+        if part == _WHOLE:
             return torch.ones(total, dtype=torch.bool)
         which, count = part
-        order = torch.randperm(total, generator=torch.Generator().manual_seed(FLOOR_SEED))
+        order = torch.randperm(total, generator=torch.Generator().manual_seed(_FLOOR_SEED))
         members = torch.zeros(total, dtype=torch.bool)
         members[order[which * count : (which + 1) * count]] = True
         return members
@@ -126,9 +126,9 @@ def _is_kept(needs: Needs) -> bool:
     return not needs.samples and not needs.spread
 
 
-Asked = Sequence[tuple[PlannedMetric, Metric]]
+_Asked = Sequence[tuple[PlannedMetric, Metric]]
 _SIDES = {"reference": "train {unit} against the held-out ones", "control": "held-out {unit} against the train {unit}"}
-_Where = tuple[str, Part]
+_Where = tuple[str, _Part]
 """(split, part of it)."""
 
 
@@ -144,7 +144,7 @@ class Floor:
     """One for each quantity, the mean over the networks; empty where the parts are too small for the metric."""
 
 
-def held_out_samples(dataset: Dataset, needs: Needs) -> Source | None:
+def _held_out_samples(dataset: Dataset, needs: Needs) -> Source | None:
     """Return the held-out samples that a metric asks for; None where it asks for none, or the dataset has none of the kind."""
     test = dataset.test
     if needs.held_out == "unused" or test is None or (needs.labels and test.labels is None):
@@ -154,7 +154,7 @@ def held_out_samples(dataset: Dataset, needs: Needs) -> Source | None:
 
 def reference_of(dataset: Dataset, needs: Needs) -> tuple[str, Source]:
     """Return the split that a metric compares with, and its name."""
-    test = held_out_samples(dataset, needs)
+    test = _held_out_samples(dataset, needs)
     return (HELD_OUT_SPLIT, test) if test is not None and needs.held_out == "reference" else (REFERENCE_SPLIT, dataset.train)
 
 
@@ -175,7 +175,7 @@ class Reference:
         self._dataset, self._extractor, self._cache = dataset, extractor, cache
         sources = {REFERENCE_SPLIT: dataset.train, HELD_OUT_SPLIT: dataset.test}
         self._splits = {
-            name: RealSamples(source, name, extractor, batch_size=batch_size, device=device, cache=cache)
+            name: _RealSamples(source, name, extractor, batch_size=batch_size, device=device, cache=cache)
             for name, source in sources.items()
             if source is not None
         }
@@ -190,7 +190,7 @@ class Reference:
         """Return the floor of a metric by its planned name."""
         return self._floors[name]
 
-    def prepare(self, asked: Asked) -> None:
+    def prepare(self, asked: _Asked) -> None:
         """Load or compute everything that the metrics need.
 
         Args:
@@ -200,15 +200,15 @@ class Reference:
         askers: dict[_Where, list[Needs]] = {}
         for _, metric in asked:
             if metric.needs.reference:
-                askers.setdefault((reference_of(self._dataset, metric.needs)[0], WHOLE), []).append(metric.needs)
+                askers.setdefault((reference_of(self._dataset, metric.needs)[0], _WHOLE), []).append(metric.needs)
         for planned, metric in missing:
             for where in self._floor_sides(planned, metric):
-                if where[1] == WHOLE or where[1][1] > 0:
+                if where[1] == _WHOLE or where[1][1] > 0:
                     askers.setdefault(where, []).append(metric.needs)
         filled = self._fill({where: Needs.of_all(needs) for where, needs in askers.items()})
         nothing = (SampleSet(),) * (self._extractor.num_members if self._extractor else 1)
         for planned, metric in asked:
-            where = (reference_of(self._dataset, metric.needs)[0], WHOLE)
+            where = (reference_of(self._dataset, metric.needs)[0], _WHOLE)
             self._sets[planned.name] = filled[where] if metric.needs.reference else nothing
         for planned, metric in missing:
             self._compute_floor(planned, metric, filled)
@@ -223,16 +223,16 @@ class Reference:
     def _floor_sides(self, planned: PlannedMetric, metric: Metric) -> tuple[_Where, _Where]:
         """Return what stands for the reference and for the generated samples in a metric's floor."""
         count, train = planned.num_generated, self._dataset.train.num_samples
-        test = held_out_samples(self._dataset, metric.needs)
+        test = _held_out_samples(self._dataset, metric.needs)
         if test is None:
             half = min(count, train // 2)
             return (REFERENCE_SPLIT, (0, half)), (REFERENCE_SPLIT, (1, half))
         if metric.needs.held_out == "reference":
-            return (HELD_OUT_SPLIT, WHOLE), (REFERENCE_SPLIT, (0, min(count, train)))
-        return (REFERENCE_SPLIT, WHOLE), (HELD_OUT_SPLIT, (0, min(count, test.num_samples)))
+            return (HELD_OUT_SPLIT, _WHOLE), (REFERENCE_SPLIT, (0, min(count, train)))
+        return (REFERENCE_SPLIT, _WHOLE), (HELD_OUT_SPLIT, (0, min(count, test.num_samples)))
 
     def _empty_floor(self, planned: PlannedMetric, metric: Metric) -> Floor:
-        held_out, unit = held_out_samples(self._dataset, metric.needs) is not None, self._dataset.space.unit
+        held_out, unit = _held_out_samples(self._dataset, metric.needs) is not None, self._dataset.space.unit
         return Floor(count=self._floor_count(planned, metric), of=_SIDES[metric.needs.held_out].format(unit=unit) if held_out else "")
 
     def _floor_count(self, planned: PlannedMetric, metric: Metric) -> int:
@@ -271,7 +271,7 @@ class Reference:
         return True
 
     def _floor_key(self, planned: PlannedMetric, metric: Metric) -> Key:
-        test = held_out_samples(self._dataset, metric.needs)
+        test = _held_out_samples(self._dataset, metric.needs)
         parameters = {f"parameter.{name}": value for name, value in metric.parameters().items()}
         fields = {**extractor_fields(self._extractor), **reference_fields(self._dataset.train, REFERENCE_SPLIT)}
         return Key.of(
@@ -279,7 +279,7 @@ class Reference:
             **parameters,
             implementation=metric.implementation,
             floor_count=self._floor_count(planned, metric),
-            floor_seed=FLOOR_SEED,
+            floor_seed=_FLOOR_SEED,
             held_out="" if test is None else f"{metric.needs.held_out} {test.content_hash}",
         )
 

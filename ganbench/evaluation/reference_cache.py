@@ -20,7 +20,7 @@ from ganbench.record.record import Key
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 3
+_FORMAT = 3
 """Part of every key; counted up when the content of an entry changes its meaning."""
 _DIGEST_BYTES = 32
 _STATISTICS = "statistics."
@@ -68,7 +68,7 @@ class ReferenceCache:
             logger.warning("the cache %s cannot be written (%s); references are computed anew in each run", self._directory, error.strerror)
 
     def _path(self, key: Key) -> Path:
-        fields = Key.of(**dict(key.fields), format=FORMAT)
+        fields = Key.of(**dict(key.fields), format=_FORMAT)
         return self._directory / f"{hashlib.sha256(repr(fields.fields).encode()).hexdigest()[:40]}.tensors"
 
 

@@ -75,7 +75,7 @@ def run_cell(
     """
     began = time.monotonic()
     output: tuple[str, ...] = ()
-    listener = CellListener(task.name, tell, training)
+    listener = _CellListener(task.name, tell, training)
     state: Ending
     try:
         with _logging(), contextlib.closing(listener):
@@ -93,7 +93,7 @@ def run_cell(
     return CellOutcome(name=task.name, state=state, reason=" ".join(reason.split()), output=output, seconds=time.monotonic() - began)
 
 
-class CellListener:
+class _CellListener:
     """Tells how far a cell is, and keeps the run's log.
 
     Args:
@@ -152,7 +152,7 @@ def _is_unsupported(error: UsageError) -> bool:
     return isinstance(error, ConfigError) or (isinstance(error, PluginError) and isinstance(error.__cause__, ValueError))
 
 
-def _run(task: CellTask, listener: CellListener, stop: Callable[[], bool]) -> RunRecord:
+def _run(task: CellTask, listener: _CellListener, stop: Callable[[], bool]) -> RunRecord:
     manager = PluginManager(off=task.request.off)
     path = task.directory
     if (path / "config.toml").is_file():
@@ -170,7 +170,7 @@ def _run(task: CellTask, listener: CellListener, stop: Callable[[], bool]) -> Ru
     return _build(plan, manager, listener, stop).start(lambda _: RunDirectory.create_at(path))
 
 
-def _build(plan: RunPlan, manager: PluginManager, listener: CellListener, stop: Callable[[], bool]) -> Run:
+def _build(plan: RunPlan, manager: PluginManager, listener: _CellListener, stop: Callable[[], bool]) -> Run:
     # Networks are checked and reference features made before a run chooses its thread count.
     torch.set_num_threads(plan.config.training.threads or 1)
     return Run(plan, manager, listeners=(listener,), should_stop=stop)

@@ -13,20 +13,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-MODULES = ("ganbench.run.frozen", "ganbench.evaluation.frozen", "ganbench.metrics.frozen")
+_MODULES = ("ganbench.run.frozen", "ganbench.evaluation.frozen", "ganbench.metrics.frozen")
 """Where a version of ganbench has them, the newest first."""
 
 
-Say = Callable[[dict[str, Any]], None]
+_Say = Callable[[dict[str, Any]], None]
 
 
 def main() -> None:
     """Take the job and answer it."""
     orders, say = private_streams()
-    say({"scores": score_all(json.loads(orders.readline()))})
+    say({"scores": _score_all(json.loads(orders.readline()))})
 
 
-def private_streams() -> tuple[TextIO, Say]:
+def private_streams() -> tuple[TextIO, _Say]:
     """Return the orders and what says an answer; whatever else reads or prints in this process gets nothing, and stderr."""
     orders = os.fdopen(os.dup(0), "r", encoding="utf-8")
     answers = os.dup(1)
@@ -43,7 +43,7 @@ def private_streams() -> tuple[TextIO, Say]:
     return orders, say
 
 
-def score_all(job: dict[str, Any]) -> list[dict[str, Any]] | None:
+def _score_all(job: dict[str, Any]) -> list[dict[str, Any]] | None:
     """Return what became of each set of frozen samples; None for a version that knows none.
 
     Args:
@@ -59,7 +59,7 @@ def score_all(job: dict[str, Any]) -> list[dict[str, Any]] | None:
     torch.set_num_threads(job["threads"])
     manager = PluginManager(off=tuple(job["off"]))
     frozen = sorted((r for r in manager.registered if r.spec.kind == "frozen"), key=lambda r: (r.spec.name, r.distribution))
-    return [score_one(registered, manager, job, rescore) for registered in frozen]
+    return [_score_one(registered, manager, job, rescore) for registered in frozen]
 
 
 def find_rescore() -> Any:
@@ -67,14 +67,14 @@ def find_rescore() -> Any:
     import ganbench
 
     tree = Path(ganbench.__file__).parent
-    for name in MODULES:
+    for name in _MODULES:
         # The file is looked at, because an editable installation of another tree fills in the modules that this one lacks.
         if tree.joinpath(*name.split(".")[1:]).with_suffix(".py").is_file():
             return importlib.import_module(name).rescore
     return None
 
 
-def score_one(registered: Any, manager: Any, job: dict[str, Any], rescore: Any) -> dict[str, Any]:
+def _score_one(registered: Any, manager: Any, job: dict[str, Any], rescore: Any) -> dict[str, Any]:
     """Return the values of one set, or why there are none."""
     import torch
 
@@ -88,10 +88,10 @@ def score_one(registered: Any, manager: Any, job: dict[str, Any], rescore: Any) 
         found = rescore(registered.build(registered.spec.options()), manager, device=device, data=data)
     except GanbenchError as error:
         return {"samples": name, "error": f"{type(error).__name__}: {error}", "metrics": []}
-    return {"samples": name, "error": "", "metrics": [metric for one in found for metric in values_of(one)]}
+    return {"samples": name, "error": "", "metrics": [metric for one in found for metric in _values_of(one)]}
 
 
-def values_of(one: Any) -> list[dict[str, Any]]:
+def _values_of(one: Any) -> list[dict[str, Any]]:
     """Return each quantity of a metric beside its stored value; None where there is only one of them."""
     now = {value.name: value for value in one.values}
     differences = [list(difference) for difference in one.differences()]

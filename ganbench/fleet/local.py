@@ -16,7 +16,7 @@ from ganbench.fleet.worker import Launch, Printed, Worker, WorkerFailed, kill_gr
 from ganbench.record.probes import cpu_cores, cpu_quota
 from ganbench.record.serialise import encode
 
-START_SECONDS = 300.0
+_START_SECONDS = 300.0
 """For a worker's imports."""
 _TICK_SECONDS = 0.1
 _CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
@@ -140,13 +140,13 @@ class LocalExecutor:
                 _kill(attempt)
             return
         if attempt.started is None:
-            if now - attempt.began > START_SECONDS:
-                attempt.limit = f"the worker was not ready after {START_SECONDS:g} s"
+            if now - attempt.began > _START_SECONDS:
+                attempt.limit = f"the worker was not ready after {_START_SECONDS:g} s"
                 self._stop(attempt, signal.SIGKILL)
         elif task.timeout_seconds is not None and now - attempt.started > task.timeout_seconds:
             attempt.limit = f"timeout: it took more than {task.timeout_seconds:g} s"
             self._stop(attempt, signal.SIGTERM)
-        elif task.memory_limit_mib is not None and (used := resident_mib(attempt.pid)) > task.memory_limit_mib:
+        elif task.memory_limit_mib is not None and (used := _resident_mib(attempt.pid)) > task.memory_limit_mib:
             attempt.limit = f"memory limit: it used {used:.0f} MiB, and may use {task.memory_limit_mib:g} MiB"
             self._stop(attempt, signal.SIGKILL)
 
@@ -220,7 +220,7 @@ def _order(task: CellTask) -> dict[str, Any]:
     return {"name": task.name, "request": encode(task.request), **paths, "threads": task.threads, "fork": fork}
 
 
-def resident_mib(pid: int) -> float:
+def _resident_mib(pid: int) -> float:
     """Return the resident memory of a process and of all that it has started; 0 where the kernel does not tell.
 
     Pages that a forked child shares with its parent count for both.

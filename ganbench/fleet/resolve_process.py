@@ -37,7 +37,7 @@ class ResolvedCell:
     """Why it cannot run."""
 
 
-def cell_id(plan: RunPlan) -> str:
+def _cell_id(plan: RunPlan) -> str:
     """Return the identity of a cell: equal for what would be the same run, another one when a plugin's source has changed."""
     values = {path: value for path, value in flatten(plan.config).items() if part_of(path) != "place"}
     values["evaluation.metrics"] = [one.name for one in plan.metrics]
@@ -46,12 +46,12 @@ def cell_id(plan: RunPlan) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_ID_DIGITS]
 
 
-def answer(request: CellRequest, manager: PluginManager) -> ResolvedCell:
+def _answer(request: CellRequest, manager: PluginManager) -> ResolvedCell:
     """Resolve one cell; what is wrong with it becomes the reason."""
     try:
         plan = plan_run(manager, request.plugin, [Layer(origin="matrix", settings=request.settings)], request.options)
         training = plan.config.training
-        return ResolvedCell(id=cell_id(plan), device=training.device, threads=training.threads)
+        return ResolvedCell(id=_cell_id(plan), device=training.device, threads=training.threads)
     except UsageError as error:
         return ResolvedCell(reason=str(error))
 
@@ -64,4 +64,4 @@ def serve(orders: Iterable[str], say: Say) -> None:
         off = tuple(request.off)
         if off not in managers:
             managers[off] = PluginManager(off=off)
-        say({"cell": encode(answer(request, managers[off]))})
+        say({"cell": encode(_answer(request, managers[off]))})

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-Say = Callable[[dict[str, Any]], None]
+_Say = Callable[[dict[str, Any]], None]
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
             say({"facts": training.facts(order["first_steps"], order["counts"])})
 
 
-def private_streams() -> tuple[TextIO, Say]:
+def private_streams() -> tuple[TextIO, _Say]:
     """Return the orders and what says an answer; whatever else reads or prints in this process gets nothing, and stderr."""
     orders = os.fdopen(os.dup(0), "r", encoding="utf-8")
     answers = os.dup(1)
@@ -62,7 +62,7 @@ def private_streams() -> tuple[TextIO, Say]:
     return orders, say
 
 
-def first_of(*names: str) -> Any:
+def _first_of(*names: str) -> Any:
     """Import the first of some modules that this tree has; a module has had another name in earlier versions.
 
     The files are looked at, because an editable installation of another tree fills in the modules that this one lacks.
@@ -79,14 +79,14 @@ def is_usage(error: BaseException) -> bool:
     return getattr(error, "exit_code", None) == 2 or isinstance(error, ImportError)
 
 
-def build(job: dict[str, Any]) -> Any:
+def _build(job: dict[str, Any]) -> Any:
     """Return what this tree trains, built and without metrics: from its plan, or from its configuration where a tree plans nothing yet."""
     from ganbench.config.resolve import Layer, resolve
     from ganbench.plugin.manager import PluginManager
 
     manager = PluginManager(off=tuple(job["off"]))
     layers = [Layer(origin="command line", settings={**job["settings"], "evaluation.metrics": ()})]
-    builder = first_of("ganbench.run.build", "ganbench.training.setup")
+    builder = _first_of("ganbench.run.build", "ganbench.training.setup")
     if hasattr(builder, "build_materials"):
         return builder.build_materials(resolve(manager, job["plugin"], layers, job["options"]), manager, ())
     plan = importlib.import_module("ganbench.run.plan").plan_run(manager, job["plugin"], layers, job["options"])
@@ -104,12 +104,12 @@ class SideTraining:
         import torch
 
         torch.set_num_threads(job["threads"])
-        self._made: Any = build(job)
+        self._made: Any = _build(job)
         self._algorithm: Any = self._made.algorithm
         torch.set_num_threads(job["threads"])  # whatever a plugin has set
         self._on_gpu = self._made.device.type == "cuda"
         self._wait: Callable[[], None] = torch.cuda.synchronize if self._on_gpu else lambda: None
-        self._runner: Any = start_runner(self._made)
+        self._runner: Any = _start_runner(self._made)
         self._slowdown, self._tree, self._foreign = float(job["slowdown"]), job["tree"], job["foreign"]
         self._seen = self._done = 0
         self._op_count: int | None = None
@@ -121,13 +121,13 @@ class SideTraining:
 
         import ganbench
 
-        made, modules = self._made, modules_of(self._made.networks)
+        made, modules = self._made, _modules_of(self._made.networks)
         parts = [*modules.values(), self._algorithm]
         batch = made.config.training.batch_size
         return {
             "ganbench": str(Path(ganbench.__file__).parent),
-            "from_tree": packages_below([self._tree] if self._tree else [], []),
-            "foreign": packages_below(self._foreign, [self._tree] if self._tree else []),
+            "from_tree": _packages_below([self._tree] if self._tree else [], []),
+            "foreign": _packages_below(self._foreign, [self._tree] if self._tree else []),
             "made_by": sorted({type(one).__module__.partition(".")[0] for one in parts}),
             **{f"{name}_parameters": sum(p.numel() for p in module.parameters()) for name, module in modules.items()},
             "data_hash": made.dataset.train.content_hash,
@@ -153,7 +153,7 @@ class SideTraining:
             step_began = time.perf_counter()
             self._algorithm.set_progress(self._seen)
             if self._done == self._counted_step:
-                self._op_count = count_operators(lambda: self._runner.run(self._done))
+                self._op_count = _count_operators(lambda: self._runner.run(self._done))
             else:
                 self._runner.run(self._done)
             self._seen += self._shown(self._done)
@@ -179,14 +179,14 @@ class SideTraining:
     def measure(self) -> None:
         """Forget the phases of the warm-up, where a runner costs nothing to make anew."""
         if self._runner.name == "eager":
-            self._runner = start_runner(self._made)
+            self._runner = _start_runner(self._made)
 
     def facts(self, first_steps: int, counts: bool) -> dict[str, Any]:
         """Return what was seen of the whole process; with ``counts`` also what takes further steps to find out."""
         losses = self._algorithm.trajectory()[:first_steps]
         found = {
             "phase_milliseconds": dict(self._runner.phase_milliseconds()),
-            "peak_rss_mib": peak_rss_mib(),
+            "peak_rss_mib": _peak_rss_mib(),
             "peak_device_mib": self._peak_device_mib(),
             "trajectory_hash": hashlib.sha256(losses.contiguous().numpy().tobytes()).hexdigest(),
             "trajectory_steps": len(losses),
@@ -203,12 +203,12 @@ class SideTraining:
         """Count bytes and FLOPs; nothing is measured after this."""
         import torch
 
-        count_flops = first_of("ganbench.run.calibration", "ganbench.training.calibration").count_flops
+        count_flops = _first_of("ganbench.run.calibration", "ganbench.training.calibration").count_flops
         state, buffer = self._algorithm.state_dict(), io.BytesIO()
         torch.save(state, buffer)
         return {
             "checkpoint_bytes": buffer.getbuffer().nbytes,
-            "optimizer_numbers": sum(tensor.numel() for tensor in tensors_in(state.get("optimizers", {}))),
+            "optimizer_numbers": sum(tensor.numel() for tensor in _tensors_in(state.get("optimizers", {}))),
             "flops_per_iteration": count_flops(self._algorithm, self._made.device) or None,
         }
 
@@ -218,7 +218,7 @@ def counted_step(algorithm: Any) -> int:
     return next((step for step in range(1, 6) if algorithm.plan(step) == algorithm.plan(0)), 0)
 
 
-def count_operators(call: Callable[[], None]) -> int:
+def _count_operators(call: Callable[[], None]) -> int:
     """Return how many operators a call dispatches."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -235,7 +235,7 @@ def count_operators(call: Callable[[], None]) -> int:
     return int(counter.total)
 
 
-def start_runner(made: Any) -> Any:
+def _start_runner(made: Any) -> Any:
     """Return the runner that the configuration asks for, started."""
     from ganbench.training import runner
 
@@ -245,13 +245,13 @@ def start_runner(made: Any) -> Any:
     return runner.start_runner(runner.choose_runner(wanted, algorithm, device), algorithm, device).runner
 
 
-def modules_of(networks: Any) -> dict[str, Any]:
+def _modules_of(networks: Any) -> dict[str, Any]:
     """Return the networks by their names; earlier versions have attributes instead."""
     names = ("generator", "discriminator")
     return dict(networks.modules) if hasattr(networks, "modules") else {name: getattr(networks, name) for name in names}
 
 
-def packages_below(folders: list[str], but: list[str]) -> list[str]:
+def _packages_below(folders: list[str], but: list[str]) -> list[str]:
     """Return the top-level packages and modules that were imported from below some folders, and not from an environment in them.
 
     An editable installation fills in submodules that an older tree lacks, for plugins of the other tree that nobody uses; whose package
@@ -270,19 +270,19 @@ def packages_below(folders: list[str], but: list[str]) -> list[str]:
     return sorted(found)
 
 
-def tensors_in(value: Any) -> Iterator[Any]:
+def _tensors_in(value: Any) -> Iterator[Any]:
     """Yield every tensor in nested containers."""
     if hasattr(value, "numel"):
         yield value
     elif isinstance(value, dict):
         for item in value.values():
-            yield from tensors_in(item)
+            yield from _tensors_in(item)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from tensors_in(item)
+            yield from _tensors_in(item)
 
 
-def peak_rss_mib() -> float:
+def _peak_rss_mib() -> float:
     """Return the peak of this program's resident set; ``getrusage`` would also hold that of the process that started it."""
     try:
         for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():

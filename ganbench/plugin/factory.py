@@ -16,14 +16,14 @@ from ganbench.errors import GanbenchError, PluginError, did_you_mean
 from ganbench.spec import ArchitectureSpec, ModelSpec, NoOptions, PluginIdentity, PluginSpec
 
 Kind = TypeVar("Kind", bound=PluginSpec)
-Kind_co = TypeVar("Kind_co", bound=PluginSpec, covariant=True)
+_Kind_co = TypeVar("_Kind_co", bound=PluginSpec, covariant=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Registered(Generic[Kind_co]):
+class Registered(Generic[_Kind_co]):
     """A spec and where it came from."""
 
-    spec: Kind_co
+    spec: _Kind_co
     distribution: str
     version: str
     entry: str = ""

@@ -26,7 +26,7 @@ from ganbench.spec import API_VERSION, CommandSpec, PluginSpec
 
 logger = logging.getLogger(__name__)
 
-PLUGINS = "ganbench"
+_PLUGINS = "ganbench"
 """The group of entry points of plugins."""
 COMMANDS = "ganbench.commands"
 """The group of those that register commands: ``--help`` loads these alone, for a help must not take longer with every plugin."""
@@ -35,8 +35,8 @@ HOME = NAME
 _OFF = "switched off by -p no:"
 _HEAVY = frozenset({"torch", "numpy"})
 
-Outcome = Literal["ok", "failed", "off"]
-Origin = tuple[str, str]
+_Outcome = Literal["ok", "failed", "off"]
+_Origin = tuple[str, str]
 """The name and the version of a distribution."""
 
 
@@ -48,7 +48,7 @@ class PluginStatus:
     """The entry point's name, or the registered name."""
     distribution: str
     version: str
-    status: Outcome
+    status: _Outcome
     cause: str = ""
     """Why it is not in use, or what is odd about it; one line."""
 
@@ -66,11 +66,11 @@ class PluginManager:
     """
 
     def __init__(
-        self, *, off: Iterable[str] = (), only: Iterable[str] | None = None, groups: tuple[str, ...] = (COMMANDS, PLUGINS)
+        self, *, off: Iterable[str] = (), only: Iterable[str] | None = None, groups: tuple[str, ...] = (COMMANDS, _PLUGINS)
     ) -> None:
         self._off = frozenset(off)
         self._only = _only_from_environment() if only is None else frozenset(only)
-        self._pluggy = pluggy.PluginManager(PLUGINS)
+        self._pluggy = pluggy.PluginManager(_PLUGINS)
         self._pluggy.add_hookspecs(hookspecs)
         self._silenced: set[str] = set()
         self.statuses: list[PluginStatus] = []
@@ -81,11 +81,11 @@ class PluginManager:
         if groups != (COMMANDS,):
             self._check_switches()
 
-    def _load(self, entry: importlib.metadata.EntryPoint, origin: Origin) -> None:
+    def _load(self, entry: importlib.metadata.EntryPoint, origin: _Origin) -> None:
         """Load one entry point; whatever it does wrong ends in its status."""
         distribution, version = origin
 
-        def note(status: Outcome, cause: str = "", name: str = entry.name) -> None:
+        def note(status: _Outcome, cause: str = "", name: str = entry.name) -> None:
             self.statuses.append(PluginStatus(entry=name, distribution=distribution, version=version, status=status, cause=cause))
 
         names = {entry.name, distribution}
@@ -227,7 +227,7 @@ def _only_from_environment() -> frozenset[str] | None:
     return None if value is None else frozenset(part.strip() for part in value.split(",") if part.strip())
 
 
-def _entry_points(groups: tuple[str, ...]) -> list[tuple[importlib.metadata.EntryPoint, Origin]]:
+def _entry_points(groups: tuple[str, ...]) -> list[tuple[importlib.metadata.EntryPoint, _Origin]]:
     """Return the entry points of some groups, one for each (distribution, name, module), in a stable order."""
     try:
         found = [e for group in groups for e in importlib.metadata.entry_points(group=group)]
@@ -260,13 +260,13 @@ def _readable_entry_points(groups: tuple[str, ...]) -> Iterator[importlib.metada
         yield from own
 
 
-def _origins(entries: list[importlib.metadata.EntryPoint]) -> list[Origin]:
+def _origins(entries: list[importlib.metadata.EntryPoint]) -> list[_Origin]:
     """Return the origin of each entry point; the metadata of a distribution are parsed once, for that takes longer than all else here."""
     of = {id(entry.dist): _origin(entry) for entry in {id(entry.dist): entry for entry in entries}.values()}
     return [of[id(entry.dist)] for entry in entries]
 
 
-def _origin(entry: importlib.metadata.EntryPoint) -> Origin:
+def _origin(entry: importlib.metadata.EntryPoint) -> _Origin:
     """Return distribution and version of an entry point, whatever state its metadata are in."""
     try:
         name, version = (entry.dist.name, entry.dist.version) if entry.dist else (None, None)

@@ -22,7 +22,7 @@ from typing import Any
 from ganbench.errors import UsageError
 from ganbench.record.history import DIRTY, UNKNOWN
 
-ACCEPT_FILE = "accept.toml"
+_ACCEPT_FILE = "accept.toml"
 """What is read from the directory of a history where no file is named."""
 _FEWEST_DIGITS = 7
 
@@ -57,7 +57,7 @@ def accepts_of(history: Path) -> tuple[Accept, ...]:
     Raises:
         UsageError: the file cannot be read.
     """
-    path = history / ACCEPT_FILE
+    path = history / _ACCEPT_FILE
     return read_accepts(path) if path.is_file() else ()
 
 

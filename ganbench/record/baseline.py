@@ -25,7 +25,7 @@ from ganbench.record.serialise import encode, from_json
 
 PREFIX = "baseline:"
 """How a side of a comparison begins that names a baseline."""
-SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 1
 _FOLDER = "baselines"
 _SCHEMA = "ganbench-baseline"
 _AGAIN = "set it again with `ganbench baseline set`"
@@ -105,7 +105,7 @@ def write_baseline(name: str, history: Path, records: Sequence[RunRecord], *, cr
         path.parent.mkdir(parents=True, exist_ok=True)
     whole = {
         "schema": _SCHEMA,
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": _SCHEMA_VERSION,
         "name": name,
         "created": created,
         "commit": commit,
@@ -197,9 +197,9 @@ def _checked(text: bytes, path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is damaged: not JSON ({error})", hint=_AGAIN) from None
     if not isinstance(whole, dict) or whole.get("schema") != _SCHEMA:
         raise UsageError(f"{path} is not a baseline", hint=_AGAIN)
-    if _is_newer(whole, SCHEMA_VERSION):
+    if _is_newer(whole, _SCHEMA_VERSION):
         hint = "install the newer ganbench that wrote it"
-        raise UsageError(f"{path} has schema version {whole['schema_version']}, this ganbench reads up to {SCHEMA_VERSION}", hint=hint)
+        raise UsageError(f"{path} has schema version {whole['schema_version']}, this ganbench reads up to {_SCHEMA_VERSION}", hint=hint)
     kinds = {"schema_version": int, "created": str, "commit": str, "records": list}
     wrong = [name for name, kind in kinds.items() if not isinstance(whole.get(name), kind)]
     if wrong:

@@ -75,7 +75,7 @@ class RunLock:
             self._descriptor = -1
 
 
-def is_locked(path: Path) -> bool:
+def _is_locked(path: Path) -> bool:
     """Return whether a living process holds the lock file ``path``."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
@@ -92,7 +92,7 @@ def is_locked(path: Path) -> bool:
 def _lock_or_raise(descriptor: int, path: Path) -> None:
     if _try_lock(descriptor):
         return
-    time.sleep(_RETRY_SECONDS)  # a reader may be asking is_locked at this very moment
+    time.sleep(_RETRY_SECONDS)  # a reader may be asking _is_locked at this very moment
     if not _try_lock(descriptor):
         holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
         raise UsageError(f"{path.parent} is in use by {holder}", hint="wait for it, or stop that process first")
@@ -223,7 +223,7 @@ class RunDirectory:
     @property
     def is_active(self) -> bool:
         """Whether a living process works on it."""
-        return is_locked(self._lock.path)
+        return _is_locked(self._lock.path)
 
     def write_partial(self, record: RunRecord) -> None:
         """Keep the record of a run that is under way, interrupted or failed.

@@ -58,7 +58,7 @@ def checked_commit(text: str) -> str:
     return digits[:_COMMIT_DIGITS] + (DIRTY if plus else "")
 
 
-def commit_in_name(name: str) -> str:
+def _commit_in_name(name: str) -> str:
     """Return the commit that a record's file name begins with; ``unknown`` where that is none."""
     text = name.partition("-")[0]
     return text if _FORM.fullmatch(text) else UNKNOWN
@@ -158,7 +158,7 @@ def read_history(history: Path) -> History:
         try:
             text = path.read_bytes()
             record = from_json(text, str(path))
-            entries.append(Entry(commit=commit_in_name(path.name), moment=_moment(record), record=record))
+            entries.append(Entry(commit=_commit_in_name(path.name), moment=_moment(record), record=record))
         except OSError as error:
             damaged.append(Unreadable(path=path, reason=f"cannot read {path}: {error.strerror}"))
         except UsageError as error:

@@ -17,7 +17,7 @@ from ganbench.errors import UsageError
 from ganbench.record.record import SCHEMA_VERSION, RunRecord
 
 _FLOAT_MARK = "$float"
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 def to_json(value: object) -> str:
@@ -118,7 +118,7 @@ def encode(value: object) -> Any:
     raise TypeError(f"a record holds plain values only (got {type(value).__name__})")
 
 
-def decode(kind: type[T], data: object, place: str) -> T:
+def decode(kind: type[_T], data: object, place: str) -> _T:
     """Build a frozen dataclass from decoded JSON, checking every type.
 
     Args:

@@ -8,13 +8,13 @@ from importlib import import_module
 from typing import Literal
 
 Value = str | int | float | bool | tuple[str, ...] | None
-Fact = Value | Mapping[str, Value]
+_Fact = Value | Mapping[str, Value]
 Kind = Literal["name", "text", "state", "reason", "number", "speed", "quality"]
 """What a column holds; the last three are numbers. ``name`` tells rows apart, ``state`` is how it went, ``reason`` a sentence."""
-Direction = Literal["", "higher", "lower"]
+_Direction = Literal["", "higher", "lower"]
 Beside = Literal["", "spread", "interval"]
 Tone = Literal["", "good", "going", "doubtful", "bad"]
-Layout = Literal["table", "report", "page"]
+_Layout = Literal["table", "report", "page"]
 """How sections belong together.
 
 A ``table``'s sections stand alone: each numbers its own notes, and what does not fit a terminal is turned, a field on each line. The
@@ -31,7 +31,7 @@ class Column:
     id: str = ""
     """ASCII and unique: the name under which programs get the values. Without one they get the texts, under the heading."""
     kind: Kind = "number"
-    direction: Direction = ""
+    direction: _Direction = ""
     """Which values are better."""
     metric: str = ""
     """Full name of the metric, of a quality; ``metric_heading`` is short, ``FD digits``, and its columns stand side by side."""
@@ -102,7 +102,7 @@ class Section:
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    facts: tuple[tuple[str, Fact], ...] = ()
+    facts: tuple[tuple[str, _Fact], ...] = ()
     """What programs are told of all rows: the machine."""
     merges: bool = False
     """Whether a report on a terminal may write rows that differ only in their names and reasons as one."""
@@ -126,7 +126,7 @@ class Document:
     """Everything that one command shows. A notebook shows it as HTML."""
 
     sections: tuple[Section, ...]
-    layout: Layout = "table"
+    layout: _Layout = "table"
     heading: tuple[str, ...] = ()
     """Lines above."""
     legend: tuple[str, ...] = ()

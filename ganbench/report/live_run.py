@@ -21,7 +21,7 @@ from ganbench.record.record import Evaluation
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-PLAIN_SECONDS = 10.0
+_PLAIN_SECONDS = 10.0
 
 
 class _LogFile(logging.FileHandler):
@@ -44,7 +44,7 @@ class LineScreen:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._last = -PLAIN_SECONDS
+        self._last = -_PLAIN_SECONDS
         self._held: list[str] | None = []
         self._log: logging.FileHandler | None = None
 
@@ -69,7 +69,7 @@ class LineScreen:
             case Progressed():
                 self._progress(event)
             case Evaluated():
-                self.say(f"{event.evaluation.samples_seen / 1000:8.1f} kimg  {metric_values(event.evaluation)}")
+                self.say(f"{event.evaluation.samples_seen / 1000:8.1f} kimg  {_metric_values(event.evaluation)}")
 
     def _start(self, directory: Path, description: str) -> None:
         """Name the run directory first, and open its log."""
@@ -110,7 +110,7 @@ class LineScreen:
     def _progress(self, progress: Progressed) -> None:
         """Print a line every ten seconds."""
         now = time.monotonic()
-        if self._quiet or now - self._last < PLAIN_SECONDS:
+        if self._quiet or now - self._last < _PLAIN_SECONDS:
             return
         self._last = now
         self._print(f"{_position(progress)}  {_speed(progress)}  {_losses(progress)}  {duration(progress.eta_seconds)} left")
@@ -168,7 +168,7 @@ class StatusLine:
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
-        self._last = -PLAIN_SECONDS
+        self._last = -_PLAIN_SECONDS
 
     def __enter__(self) -> StatusLine:
         return self
@@ -182,12 +182,12 @@ class StatusLine:
         if self._live:
             width = shutil.get_terminal_size((80, 24)).columns
             click.echo(f"\r\x1b[K{text[: width - 1]}", err=True, nl=False)
-        elif time.monotonic() - self._last >= PLAIN_SECONDS:
+        elif time.monotonic() - self._last >= _PLAIN_SECONDS:
             self._last = time.monotonic()
             click.echo(text, err=True)
 
 
-def metric_values(evaluation: Evaluation) -> str:
+def _metric_values(evaluation: Evaluation) -> str:
     """Return ``FD digits 12.3 +- 0.4 (floor 3.1)`` for each value."""
     parts = []
     for value in evaluation.values:

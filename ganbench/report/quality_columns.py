@@ -97,7 +97,7 @@ def _cell(column: Column, history: list[MetricValue]) -> Cell:
     final = history[-1]
     if column.part == "floor":
         return Cell() if final.floor is None else Cell(formats.number(final.floor), value=final.floor)
-    shown = best_of(history) if column.part == "best" else final
+    shown = _best_of(history) if column.part == "best" else final
     spread = shown.spread if shown.spread > 0 else None
     return Cell(formats.with_spread(shown.value, shown.spread), value=shown.value, spread=spread)
 
@@ -118,7 +118,7 @@ def _mean(column: Column, row: Replicates) -> Cell:
     return mean_cell(used, formats.number, coverage(len(used), row, why))
 
 
-def best_of(history: Sequence[MetricValue]) -> MetricValue:
+def _best_of(history: Sequence[MetricValue]) -> MetricValue:
     """Return the best value; a NaN only where there is nothing else."""
     return min(history, key=lambda v: (math.isnan(v.value), -v.value if v.higher_is_better else v.value))
 

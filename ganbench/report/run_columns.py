@@ -14,7 +14,7 @@ from ganbench.record.cells import Replicates, finite
 from ganbench.record.record import RunRecord, Scalar
 from ganbench.report.document import Cell, Column, Tone
 
-CONFIDENCE = 0.95
+_CONFIDENCE = 0.95
 _BISECTIONS = 80
 _TONES: dict[str, Tone] = {"complete": "good", "running": "going", "collapsed": "doubtful", "interrupted": "doubtful"}
 _BY_BADNESS = ("unreadable", "failed", "diverged", "collapsed", "interrupted", "running", "complete")
@@ -47,7 +47,7 @@ PLAIN_COLUMNS = (
 _VALUES: dict[str, tuple[Callable[[RunRecord], Scalar], Callable[[RunRecord], str]]] = {
     "run": (lambda r: r.run_id, lambda r: r.run_id),
     "model": (lambda r: r.name, lambda r: r.name),
-    "loss": (lambda r: plugin_name(r, "loss"), lambda r: plugin_name(r, "loss")),
+    "loss": (lambda r: _plugin_name(r, "loss"), lambda r: _plugin_name(r, "loss")),
     "dataset": (lambda r: r.dataset, lambda r: r.dataset),
     "seed": (lambda r: r.seed, lambda r: str(r.seed)),
     "status": (lambda r: r.status, lambda r: "collapsed" if r.status == "complete" and r.collapsed else r.status),
@@ -106,7 +106,7 @@ def plain_cell(column: Column, record: RunRecord, software: tuple[str, ...] = ()
     if column.kind == "name":
         return dataclasses.replace(cell, short=short_id(cell.text))
     if column.kind == "state":
-        return dataclasses.replace(cell, tone=tone_of(cell.text), notes=_noted(_status_note(record)))
+        return dataclasses.replace(cell, tone=_tone_of(cell.text), notes=_noted(_status_note(record)))
     return dataclasses.replace(cell, notes=software) if column.kind == "speed" else cell
 
 
@@ -115,13 +115,13 @@ def short_id(run_id: str) -> str:
     return "-".join(run_id.split("-")[:2])
 
 
-def tone_of(status: str) -> Tone:
+def _tone_of(status: str) -> Tone:
     """Return how good the worst word of a status is: ``diverged`` of ``4 complete, 1 diverged``."""
     worst = next((word for word in _BY_BADNESS if word in status), status)
     return _TONES.get(worst, "bad")
 
 
-def plugin_name(record: RunRecord, kind: str) -> str:
+def _plugin_name(record: RunRecord, kind: str) -> str:
     """Return the name of a run's plugin of one kind; empty where the record holds none."""
     return next((plugin.name for plugin in record.plugins if plugin.kind == kind), "")
 
@@ -252,7 +252,7 @@ def _measure(name: str, row: Replicates, notes: tuple[str, ...]) -> Cell:
 def _status(row: Replicates) -> Cell:
     if row.is_single:
         return plain_cell(_PLAIN["status"], row.runs[0])
-    return Cell(row.status, value=row.status, tone=tone_of(row.status), notes=tuple(note for r in row.remarks() for note in _noted(r)))
+    return Cell(row.status, value=row.status, tone=_tone_of(row.status), notes=tuple(note for r in row.remarks() for note in _noted(r)))
 
 
 def _noted(text: str) -> tuple[str, ...]:
@@ -291,7 +291,7 @@ def mean_of(values: Sequence[float]) -> Mean:
 
 @functools.lru_cache(maxsize=64)
 def t_quantile(freedom: int) -> float:
-    """Return the t that Student's variable exceeds on neither side with a probability of :data:`CONFIDENCE`.
+    """Return the t that Student's variable exceeds on neither side with a probability of :data:`_CONFIDENCE`.
 
     Args:
         freedom: degrees of freedom, 1 or more.
@@ -299,7 +299,7 @@ def t_quantile(freedom: int) -> float:
     low, high = 0.0, math.pi / 2  # of the angle, atan(t / sqrt(freedom)), which is finite
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        low, high = (middle, high) if _inside(middle, freedom) < CONFIDENCE else (low, middle)
+        low, high = (middle, high) if _inside(middle, freedom) < _CONFIDENCE else (low, middle)
     return math.tan(low) * math.sqrt(freedom)
 
 

@@ -57,7 +57,7 @@ def render_trend_json(trend: Trend) -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def verdict(trend: Trend) -> str:
+def _verdict(trend: Trend) -> str:
     """Return in one sentence what came out."""
     failures, commits = trend.failures, f"the newest {trend.newest} commits"
     if not any(not series.reason for series in trend.series):
@@ -94,7 +94,7 @@ def _lines(trend: Trend, width: int, *, ascii_only: bool) -> Iterator[_Line]:
         yield "", ""
     for note in trend.notes:
         yield formats.clean(note), "yellow"
-    yield verdict(trend), "bold red" if trend.failures else "bold"
+    yield _verdict(trend), "bold red" if trend.failures else "bold"
 
 
 def _is_constant(series: TrendSeries) -> bool:

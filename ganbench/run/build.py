@@ -136,7 +136,7 @@ def _build_networks(plan: RunPlan, dataset: Dataset, device: torch.device) -> tu
     _check_space(spec, dataset)
     seed_everything(config.training.seed)
     networks: Networks = plan.architecture.build(config.architecture.options, context)
-    judged = check_networks(spec.name, networks, context, dataset)
+    judged = _check_networks(spec.name, networks, context, dataset)
     layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
     for module in networks.modules.values():
         module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
@@ -168,7 +168,7 @@ def _check_space(spec: ArchitectureSpec, dataset: Dataset) -> None:
 
 
 @torch.no_grad()
-def check_networks(name: str, networks: Networks, context: BuildContext, dataset: Dataset) -> Judgement:
+def _check_networks(name: str, networks: Networks, context: BuildContext, dataset: Dataset) -> Judgement:
     """Try the contract on two samples before anything is trained, and return what the discriminator says of them.
 
     Raises:

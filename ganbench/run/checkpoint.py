@@ -21,7 +21,7 @@ from ganbench.record.files import storage_errors, write_bytes
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 2
+_FORMAT = 2
 _NAME = re.compile(r"^(\d{12})-([0-9a-f]{16})\.pt$")
 
 
@@ -38,7 +38,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, samples_seen: int, k
         StorageError: the disk is full or not writable; older checkpoints are untouched.
     """
     buffer = io.BytesIO()
-    torch.save({"format": FORMAT, **state}, buffer)
+    torch.save({"format": _FORMAT, **state}, buffer)
     data = buffer.getvalue()
     path = folder / f"{samples_seen:012d}-{_digest(data)}.pt"
     with storage_errors(folder):
@@ -87,8 +87,8 @@ def _load(path: Path) -> dict[str, Any] | None:
         if _digest(data) != match.group(2):
             raise ValueError(f"its content has changed ({len(data)} bytes)")
         state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        if state.get("format") != FORMAT:
-            raise ValueError(f"its format is {state.get('format')!r}, this is {FORMAT}")
+        if state.get("format") != _FORMAT:
+            raise ValueError(f"its format is {state.get('format')!r}, this is {_FORMAT}")
     except Exception as error:  # whatever a damaged file makes of the reader
         logger.warning("checkpoint %s is damaged (%s); trying the one before", path.name, error)
         return None

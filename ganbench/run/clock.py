@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-PARTS = ("training", "evaluation", "checkpoint", "sampling", "startup", "calibration")
+_PARTS = ("training", "evaluation", "checkpoint", "sampling", "startup", "calibration")
 
 
 class Clock:
@@ -22,7 +22,7 @@ class Clock:
 
     def __init__(self, device: torch.device, seconds: Mapping[str, float] | None = None) -> None:
         self._device = device
-        self.seconds = {part: float((seconds or {}).get(part, 0.0)) for part in PARTS}
+        self.seconds = {part: float((seconds or {}).get(part, 0.0)) for part in _PARTS}
         self._part: str | None = None
         self._since = 0.0
 

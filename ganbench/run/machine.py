@@ -38,7 +38,7 @@ def choose_device(wanted: str) -> torch.device:
 def set_numerics(config: RunConfig, device: torch.device) -> None:
     """Set torch's global switches to what the record will say."""
     training = config.training
-    use_kernels(training.kernels, device)
+    _use_kernels(training.kernels, device)
     if training.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(training.deterministic)
@@ -49,7 +49,7 @@ def set_numerics(config: RunConfig, device: torch.device) -> None:
         torch.backends.cudnn.allow_tf32 = training.tf32
 
 
-def use_kernels(wanted: str, device: torch.device) -> None:
+def _use_kernels(wanted: str, device: torch.device) -> None:
     """Say which implementation the fused ops of this process take.
 
     Raises:

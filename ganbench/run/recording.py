@@ -107,7 +107,7 @@ def peak_memory_mib(device: torch.device) -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-def count_parameters(module: torch.nn.Module) -> int:
+def _count_parameters(module: torch.nn.Module) -> int:
     """Return the number of trainable numbers."""
     return sum(p.numel() for p in module.parameters())
 
@@ -160,7 +160,7 @@ def make_record(
             peak_memory_mib=peak_memory_mib(made.device),
         ),
         work=Work(
-            parameters={name: count_parameters(module) for name, module in made.networks.modules.items()},
+            parameters={name: _count_parameters(module) for name, module in made.networks.modules.items()},
             flops_per_iteration=facts.flops_per_iteration,
             generator_steps=counters.generator_steps,
             samples_seen=seen,
@@ -170,11 +170,11 @@ def make_record(
         collapsed=has_collapsed(evaluations),
         num_resumes=counters.num_resumes,
         host=host_name(),
-        notes=run_notes(facts, made, runner),
+        notes=_run_notes(facts, made, runner),
     )
 
 
-def run_notes(facts: RunFacts, made: Materials, runner: StepRunner) -> tuple[str, ...]:
+def _run_notes(facts: RunFacts, made: Materials, runner: StepRunner) -> tuple[str, ...]:
     """Return what a reader of the record must know."""
     plan = made.plan
     notes = [f"threads {facts.threads.count}: {facts.threads.reason}"]

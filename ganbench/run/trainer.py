@@ -30,9 +30,9 @@ from ganbench.training.eager_runner import StepRunner
 from ganbench.training.inputs import SampleStream, grid_labels
 from ganbench.training.seeding import global_state, set_global_state
 
-REPORTS = 200
+_REPORTS = 200
 """Reporting intervals of a run: each reads the statistics once, which is the only time that the host waits for the device."""
-EVALUATIONS = 4
+_EVALUATIONS = 4
 """Evaluations after the first, where the user names no cadence."""
 
 
@@ -71,11 +71,11 @@ class Trainer:
         self.counters = Counters()
         self.evaluations: list[Evaluation] = []
         self._saved_at = -1
-        evaluation_every = config.evaluation.every_kimg * 1000 or self.total_samples / EVALUATIONS
+        evaluation_every = config.evaluation.every_kimg * 1000 or self.total_samples / _EVALUATIONS
         self._evaluation = Cadence(evaluation_every, self.total_samples)
         self._samples = Cadence(config.evaluation.samples_every_kimg * 1000 or evaluation_every, self.total_samples)
         self._checkpoint = Cadence(config.checkpoint.every_kimg * 1000 or evaluation_every, self.total_samples)
-        self._report = Cadence(self.total_samples / REPORTS, self.total_samples)
+        self._report = Cadence(self.total_samples / _REPORTS, self.total_samples)
         self._evaluated, self._grid = self._sample_streams()
 
     def _sample_streams(self) -> tuple[SampleStream | None, SampleStream]:

@@ -27,8 +27,8 @@ from ganbench.training.objective import Augmentation, Objective
 from ganbench.training.optimizers import LearningRate, build_optimizer, load_optimizer_state
 from ganbench.training.seeding import stream
 
-Thing = TypeVar("Thing")
-Wrap = Callable[[str, Callable[..., Any]], Callable[..., Any]]
+_Thing = TypeVar("_Thing")
+_Wrap = Callable[[str, Callable[..., Any]], Callable[..., Any]]
 """Takes the name of a function of tensors and the function; returns what is called in its place."""
 _NO_AUTOCAST = nullcontext()  # one for all: a torch.autocast that is switched off still takes its time, four times in each step
 
@@ -73,7 +73,7 @@ class Steps(ABC):
     def __init__(self) -> None:
         self._tracked: dict[str, Any] = {}
 
-    def track(self, name: str, thing: Thing) -> Thing:
+    def track(self, name: str, thing: _Thing) -> _Thing:
         """Register what has state or follows the run's progress, once, and return it.
 
         A module, an optimizer, a random generator and a tensor are known. Of anything else these methods are called, where it has them:
@@ -102,7 +102,7 @@ class Steps(ABC):
     def trajectory(self) -> Tensor:
         """Return the losses of the first iterations, ``[n, losses]`` float32 on the CPU; this synchronises."""
 
-    def transform(self, wrap: Wrap) -> None:
+    def transform(self, wrap: _Wrap) -> None:
         """Replace the functions of tensors that the phases are made of by what ``wrap`` makes of them."""
         for name in self.functions:
             setattr(self, name, wrap(name, getattr(self, name)))
@@ -139,7 +139,7 @@ class Steps(ABC):
             if isinstance(thing, (torch.Generator, Tensor)) or hasattr(thing, "load_state_dict"):
                 _restore(thing, _section(state, thing)[name])
 
-    def _of(self, kind: type[Thing]) -> tuple[Thing, ...]:
+    def _of(self, kind: type[_Thing]) -> tuple[_Thing, ...]:
         return tuple(thing for thing in self._tracked.values() if isinstance(thing, kind))
 
 

@@ -20,7 +20,7 @@ from ganbench.training.seeding import global_state, set_global_state
 logger = logging.getLogger(__name__)
 
 Function = Callable[..., Any]
-Uniform = Callable[[int], Tensor]
+_Uniform = Callable[[int], Tensor]
 
 _TOLERANCE = 0.1
 """Of each parameter's gradient, relative to it: bf16 stays below it, and a term that was lost is off by all of it."""
@@ -49,7 +49,7 @@ class CompiledPenalty:
         self.reason_for_eager = ""
         """Why it was left eager; empty where it is compiled."""
 
-    def __call__(self, real: Tensor, fake: Tensor, labels: Tensor | None, uniform: Uniform) -> Tensor:
+    def __call__(self, real: Tensor, fake: Tensor, labels: Tensor | None, uniform: _Uniform) -> Tensor:
         """Return the penalty, a scalar that requires grad."""
         if not self._decided:
             return self._decide(real, fake, labels, uniform)
@@ -59,7 +59,7 @@ class CompiledPenalty:
         penalty: Tensor = _WithGradients.apply(value, gradients, *self._parameters)
         return penalty
 
-    def _eager(self, real: Tensor, fake: Tensor, labels: Tensor | None, uniform: Uniform) -> Tensor:
+    def _eager(self, real: Tensor, fake: Tensor, labels: Tensor | None, uniform: _Uniform) -> Tensor:
         penalty: Tensor = self._function(real, fake, labels, uniform)
         return penalty
 
@@ -74,7 +74,7 @@ class CompiledPenalty:
         value = self._eager(real, fake, labels, _dealer(draws))
         return value.detach(), torch.autograd.grad(value, self._parameters)
 
-    def _decide(self, real: Tensor, fake: Tensor, labels: Tensor | None, uniform: Uniform) -> Tensor:
+    def _decide(self, real: Tensor, fake: Tensor, labels: Tensor | None, uniform: _Uniform) -> Tensor:
         """Find out what the penalty draws and depends on, check the region against it, and return the eager value."""
         draws: list[Tensor] = []
 
@@ -135,7 +135,7 @@ def first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
 
 
-def _dealer(draws: list[Tensor]) -> Uniform:
+def _dealer(draws: list[Tensor]) -> _Uniform:
     """Return a function that deals what was drawn before."""
     remaining = iter(draws)
     return lambda _: next(remaining)

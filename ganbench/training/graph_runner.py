@@ -25,25 +25,25 @@ from ganbench.training.rehearsal import rehearse, require_repetition, undone
 
 logger = logging.getLogger(__name__)
 
-WARM_UP = 3
+_WARM_UP = 3
 """Executions of each phase before it is captured: cuDNN has chosen its algorithms then, and every Triton kernel is compiled."""
 
-Run = Callable[[], None]
+_Run = Callable[[], None]
 """The device's part of a phase."""
 
 
-class Graphs(Protocol):
+class _Graphs(Protocol):
     """Makes graphs of phases."""
 
     def renew(self) -> None:
         """Prepare to capture all phases anew; the graphs captured before are gone."""
         ...
 
-    def warm_up(self, phase: Run) -> None:
+    def warm_up(self, phase: _Run) -> None:
         """Execute a phase where capturing will find everything warm."""
         ...
 
-    def capture(self, phase: Run) -> Run:
+    def capture(self, phase: _Run) -> _Run:
         """Record a phase and return what executes it again.
 
         Raises:
@@ -69,14 +69,14 @@ class CudaGraphs:
         """Take another pool: one whose graphs are all gone may not be used again."""
         self._pool = torch.cuda.graph_pool_handle()
 
-    def warm_up(self, phase: Run) -> None:
+    def warm_up(self, phase: _Run) -> None:
         """Execute a phase on the capturing stream."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             phase()
         torch.cuda.current_stream().wait_stream(self._stream)
 
-    def capture(self, phase: Run) -> Run:
+    def capture(self, phase: _Run) -> _Run:
         """Capture a phase; nothing is executed."""
         graph = torch.cuda.CUDAGraph()
         for generator in self._generators:
@@ -98,7 +98,7 @@ class GraphRunner:
 
     name = "cuda_graph"
 
-    def __init__(self, algorithm: Steps, device: torch.device, graphs: Graphs) -> None:
+    def __init__(self, algorithm: Steps, device: torch.device, graphs: _Graphs) -> None:
         self._algorithm, self._device, self._graphs = algorithm, device, graphs
         self._timer = make_timer(device)
         self._replays: dict[str, Phase] = {}
@@ -144,7 +144,7 @@ class GraphRunner:
             with undone(self._algorithm, self._device), _no_garbage_collection():
                 phases = by_name(self._algorithm.phases())
                 for phase in phases.values():
-                    for _ in range(WARM_UP):
+                    for _ in range(_WARM_UP):
                         _stage(phase)
                         self._graphs.warm_up(phase.run)
                 for name, phase in phases.items():

@@ -16,7 +16,7 @@ from ganbench.data.source import Dataset, Targets
 from ganbench.data.space import Space
 from ganbench.training.seeding import stream
 
-Generate = Callable[[Tensor, "Tensor | None"], Tensor]
+_Generate = Callable[[Tensor, "Tensor | None"], Tensor]
 """(inputs, labels) to samples as the networks see them."""
 
 
@@ -115,7 +115,7 @@ class SampleStream:
 
     def __init__(
         self,
-        generate: Generate,
+        generate: _Generate,
         inputs: Inputs,
         *,
         count: int,

@@ -11,10 +11,10 @@ from ganbench.errors import PluginError
 from ganbench.training.inputs import Inputs
 from ganbench.training.objective import Term, WeightTerm
 
-Modules = Mapping[str, nn.Module]
+_Modules = Mapping[str, nn.Module]
 
 
-def _ask_generator(modules: Modules, inputs: Tensor, labels: Tensor | None) -> Tensor:
+def _ask_generator(modules: _Modules, inputs: Tensor, labels: Tensor | None) -> Tensor:
     """Return what the module ``generator`` makes."""
     samples: Tensor = modules["generator"](inputs, labels)
     return samples
@@ -35,14 +35,14 @@ class Networks:
     of penalties on single samples.
     """
 
-    modules: Modules
+    modules: _Modules
     inputs: Inputs
     """What is asked of :attr:`generate`."""
     averaged: tuple[str, ...] = ("generator",)
     """The modules whose moving averages are evaluated in their places."""
-    generate: Callable[[Modules, Tensor, Tensor | None], Tensor] = _ask_generator
+    generate: Callable[[_Modules, Tensor, Tensor | None], Tensor] = _ask_generator
     """(modules, inputs, labels) to samples, with the modules as they are evaluated."""
-    scorers: Mapping[str, Callable[[Modules, Tensor], Tensor]] = field(default_factory=dict)
+    scorers: Mapping[str, Callable[[_Modules, Tensor], Tensor]] = field(default_factory=dict)
     """By name: (modules, samples ``[N, ...]``) to one number for each, ``[N]``: an anomaly score, a log-likelihood."""
     terms: tuple[Term, ...] = ()
     """Terms of the losses that belong to these networks, such as the class loss of a discriminator that classifies."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ganbench.config.model import OptimizerConfig
 
 
-class MomentumSGD(torch.optim.Optimizer):
+class _MomentumSGD(torch.optim.Optimizer):
     """Stochastic gradient descent with classical momentum.
 
     Args:
@@ -79,7 +79,7 @@ def _build(config: OptimizerConfig, parameters: Iterable[nn.Parameter], device: 
         )
     if config.kind == "sgd":
         momentum = torch.tensor(config.momentum, dtype=torch.float32, device=device)
-        return MomentumSGD(parameters, lr=learning_rate, momentum=momentum, weight_decay=config.weight_decay)
+        return _MomentumSGD(parameters, lr=learning_rate, momentum=momentum, weight_decay=config.weight_decay)
     return torch.optim.RMSprop(
         parameters,
         lr=learning_rate,

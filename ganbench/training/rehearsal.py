@@ -27,7 +27,7 @@ def undone(algorithm: Steps, device: torch.device) -> Iterator[None]:
         set_global_state(rng, device)
 
 
-ITERATIONS = 3
+_ITERATIONS = 3
 _TOLERANCE = 0.02
 """Relative and absolute: what adds or rounds in another order moves a loss by far less, a value that stands still by far more."""
 
@@ -36,7 +36,7 @@ def rehearse(algorithm: Steps, device: torch.device, step: Callable[[int], None]
     """Return the losses of a few iterations, ``[n, 2]`` on the CPU; the algorithm is left as it was found."""
     with undone(algorithm, device):
         start = len(algorithm.trajectory())
-        for iteration in range(ITERATIONS):
+        for iteration in range(_ITERATIONS):
             step(iteration)
         return algorithm.trajectory()[start:]
 

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from ganbench.record.record import Difference, Key, RunRecord
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 NamedKeys = tuple[tuple[str, Key], ...]
 """For each key that must agree its name and what it holds."""
 
@@ -17,11 +17,11 @@ _MODEL_FIELDS = ("gpu", "gpu_memory_gib")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Agreement(Generic[T]):
+class Agreement(Generic[_T]):
     """The values of both sides under the same keys."""
 
-    base: tuple[T, ...]
-    head: tuple[T, ...]
+    base: tuple[_T, ...]
+    head: tuple[_T, ...]
     differences: tuple[Difference, ...] = ()
     """In which fields the two sides differ, where no key is on both; then there are no values."""
     left_out: str = ""
@@ -40,7 +40,7 @@ def device_and_software(record: RunRecord) -> NamedKeys:
     return ("hardware", Key.of(**{name: fields.get(name) for name in names})), ("software", record.keys.software)
 
 
-def agree(base: Sequence[T], head: Sequence[T], keys: Callable[[T], NamedKeys]) -> Agreement[T]:
+def agree(base: Sequence[_T], head: Sequence[_T], keys: Callable[[_T], NamedKeys]) -> Agreement[_T]:
     """Return the values under the keys that both sides share and that give the most replicates.
 
     Args:
@@ -56,8 +56,8 @@ def agree(base: Sequence[T], head: Sequence[T], keys: Callable[[T], NamedKeys]) 
     return Agreement(base=tuple(ours[best]), head=tuple(theirs[best]), left_out=_left_out(best, ours, theirs))
 
 
-def _by_keys(values: Sequence[T], keys: Callable[[T], NamedKeys]) -> dict[NamedKeys, list[T]]:
-    groups: dict[NamedKeys, list[T]] = {}
+def _by_keys(values: Sequence[_T], keys: Callable[[_T], NamedKeys]) -> dict[NamedKeys, list[_T]]:
+    groups: dict[NamedKeys, list[_T]] = {}
     for value in values:
         groups.setdefault(keys(value), []).append(value)
     return groups

@@ -115,7 +115,7 @@ def _finding(metric: PairedMetric, policy: Policy) -> Finding:
         return dataclasses.replace(_without_pairs(rule, metric.pairs, reason), cell=metric.cell)
     if len(valid) == 1:
         reason = "; ".join(filter(None, (reason, "one pair has no spread")))
-    return dataclasses.replace(finding(rule, effect, base, head, reason=reason), null=null_ratio(valid, policy), cell=metric.cell)
+    return dataclasses.replace(finding(rule, effect, base, head, reason=reason), null=_null_ratio(valid, policy), cell=metric.cell)
 
 
 def _without_pairs(rule: MetricRule, pairs: Sequence[Pair], reason: str) -> Finding:
@@ -125,7 +125,7 @@ def _without_pairs(rule: MetricRule, pairs: Sequence[Pair], reason: str) -> Find
     return plain_finding(rule, "missing" if base_has and not head_has else "inconclusive", reason)
 
 
-def null_ratio(pairs: Sequence[Pair], policy: Policy) -> NullRatio | None:
+def _null_ratio(pairs: Sequence[Pair], policy: Policy) -> NullRatio | None:
     """Return base against base: second base processes where all pairs have one, else two halves of each; None for fewer than two pairs."""
     between = all(pair.null and Pair(base=pair.base, head=pair.null).is_valid for pair in pairs)
     halves = [(pair.base, pair.null) if between else _halves(pair.base) for pair in pairs]

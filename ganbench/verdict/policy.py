@@ -83,9 +83,9 @@ def refuse_unheeded(option: str, names: Iterable[str], comparison: Comparison) -
             raise UsageError(f"{option} {name}: nothing that was compared is called so", hint=did_you_mean(name, [*tiers, *compared]))
 
 
-HOSTED: dict[Tier, Gate] = {"throughput": "warn", "memory": "warn"}
+_HOSTED: dict[Tier, Gate] = {"throughput": "warn", "memory": "warn"}
 """The gates of a runner that others use too."""
-OWN_GPU: dict[Tier, Gate] = {"throughput": "fail", "memory": "fail"}
+_OWN_GPU: dict[Tier, Gate] = {"throughput": "fail", "memory": "fail"}
 """The gates of a machine with a GPU for this job alone."""
 FILES = {"json": "verdict.json", "markdown": "verdict.md", "junit": "verdict.xml", "github-benchmark": "benchmark.json"}
 """Kinds of output and the files that hold them; ``benchmark.json`` becomes ``benchmark-bigger.json`` and ``benchmark-smaller.json``."""
@@ -95,7 +95,7 @@ SAMPLES = "samples.json"
 
 def gates_of(*, gpu: bool) -> dict[Tier, Gate]:
     """Return the gates of a kind of machine."""
-    return OWN_GPU if gpu else HOSTED
+    return _OWN_GPU if gpu else _HOSTED
 
 
 def outputs_in(folder: Path) -> tuple[str, ...]:

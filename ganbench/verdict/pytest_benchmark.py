@@ -21,7 +21,7 @@ from ganbench.verdict.policy import Policy
 from ganbench.verdict.rules import MetricRule, stored_rule, time_rule
 from ganbench.verdict.unpaired import compare_groups
 
-METRIC = "seconds_per_round"
+_METRIC = "seconds_per_round"
 _MARKS = ("benchmarks", "machine_info")
 _Fields = dict[str, Scalar]
 
@@ -112,7 +112,7 @@ def _finding(base: Sequence[Timed], head: Sequence[Timed], policy: Policy) -> Fi
 
 def _rule(timed: Sequence[Timed]) -> MetricRule:
     on_gpu = bool(dict(timed[0].hardware.fields).get("gpu"))
-    return stored_rule(time_rule(METRIC, "time per round"), on_gpu=on_gpu)
+    return stored_rule(time_rule(_METRIC, "time per round"), on_gpu=on_gpu)
 
 
 def _named(found: Finding, name: str) -> Finding:

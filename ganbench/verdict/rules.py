@@ -12,7 +12,7 @@ LOCK_STEP_THRESHOLD = 0.05
 """Of time measured in lock-step on any machine: what slows the machine slows both sides."""
 STORED_CPU_THRESHOLD = 0.10
 """Of time in stored records of a CPU, which is hardly ever free of neighbours."""
-STORED_GPU_THRESHOLD = 0.05
+_STORED_GPU_THRESHOLD = 0.05
 MEMORY_THRESHOLD = 0.05
 QUALITY_MARGIN = 0.10
 COUNT_THRESHOLD = 0.001
@@ -92,7 +92,7 @@ def startup_rule() -> MetricRule:
 
 def stored_rule(rule: MetricRule, *, on_gpu: bool) -> MetricRule:
     """Return the rule of a throughput metric for records that were not measured in lock-step."""
-    return dataclasses.replace(rule, threshold=STORED_GPU_THRESHOLD if on_gpu else STORED_CPU_THRESHOLD)
+    return dataclasses.replace(rule, threshold=_STORED_GPU_THRESHOLD if on_gpu else STORED_CPU_THRESHOLD)
 
 
 def quality_rule(value: MetricValue) -> MetricRule:

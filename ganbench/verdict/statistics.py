@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-POWER = 0.8
+_POWER = 0.8
 """Probability with which the smallest visible change is seen."""
 
 
@@ -38,7 +38,7 @@ class Effect:
     confidence: float | None = None
     """Of the interval from low to high; None where it is the range."""
     visible: float | None = None
-    """The smallest effect that would have been seen with a probability of :data:`POWER`; None where no effect could."""
+    """The smallest effect that would have been seen with a probability of :data:`_POWER`; None where no effect could."""
 
 
 def log_ratio(base: float, head: float) -> float:
@@ -101,12 +101,12 @@ def mean_effect(worsenings: Sequence[float], *, alpha: float, num_looks: int = 1
         high=center + critical * error,
         p_value=min(1.0, num_looks * p_value),
         confidence=confidence,
-        visible=(critical + _t_quantile(POWER, count - 1)) * error,
+        visible=(critical + _t_quantile(_POWER, count - 1)) * error,
     )
 
 
 def visible_between_groups(deviation: float, num_base: int, num_head: int, *, alpha: float = 0.05) -> float:
-    """Return the smallest difference of the means of two groups that is told from none with a probability of :data:`POWER`.
+    """Return the smallest difference of the means of two groups that is told from none with a probability of :data:`_POWER`.
 
     Args:
         deviation: standard deviation within a group.
@@ -115,7 +115,7 @@ def visible_between_groups(deviation: float, num_base: int, num_head: int, *, al
         alpha: of the two-sided test.
     """
     freedom = num_base + num_head - 2
-    quantiles = _t_quantile(1 - alpha / 2, freedom) + _t_quantile(POWER, freedom)
+    quantiles = _t_quantile(1 - alpha / 2, freedom) + _t_quantile(_POWER, freedom)
     return quantiles * deviation * math.sqrt(1 / num_base + 1 / num_head)
 
 

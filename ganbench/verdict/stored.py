@@ -24,7 +24,7 @@ from ganbench.verdict.target import compare_time_to_quality
 _HASH_DIGITS = 8
 
 
-def remarks_on(match: Match, name: str) -> Iterator[str]:
+def _remarks_on(match: Match, name: str) -> Iterator[str]:
     """Yield one line for each thing about a cell.
 
     Args:
@@ -112,7 +112,7 @@ def compare_records(
         name = names[match.either.digest]
         findings += [dataclasses.replace(found, cell=name, cell_id=match.either.digest) for found in _findings(match, policy)]
         new += _new(match, name)
-        notes += remarks_on(match, name)
+        notes += _remarks_on(match, name)
     machine = "; ".join(dict.fromkeys(describe_machine(record.keys.hardware) for record in (*base, *head)))
     return conclude("stored", findings, policy, base=base_name, head=head_name, machine=machine, new=new, notes=notes)
 

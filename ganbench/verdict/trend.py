@@ -24,7 +24,7 @@ from ganbench.verdict.series import Point, Series, worsening
 from ganbench.verdict.statistics import as_change
 from ganbench.verdict.steps import MIN_POINTS, MIN_SIDE, Step, find_changes, find_steps
 
-SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 1
 """Of :class:`Trend`, as it is written to JSON."""
 NEWEST = 20
 
@@ -128,7 +128,7 @@ def follow(
     unused = [a for a in accepts if a not in used and (not metrics or a.metric in metrics)]
     notes = [f"an accepted change fits no step: {a.metric} of {a.cell} at {a.commit}" for a in unused]
     return Trend(
-        schema_version=SCHEMA_VERSION,
+        schema_version=_SCHEMA_VERSION,
         history=history,
         newest=newest,
         series=series,

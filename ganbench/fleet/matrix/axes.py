@@ -12,7 +12,7 @@ from ganbench.errors import UsageError, did_you_mean
 
 PLUGIN = "plugin"
 """The setting that is no configuration path: what ``--plugin`` takes."""
-SHORT_NAMES = {
+_SHORT_NAMES = {
     PLUGIN: PLUGIN,
     "loss": "loss.name",
     "dataset": "dataset.name",
@@ -62,8 +62,8 @@ def setting_path(name: str, where: str) -> str:
     Raises:
         UsageError: there is no such setting.
     """
-    if name in SHORT_NAMES:
-        return SHORT_NAMES[name]
+    if name in _SHORT_NAMES:
+        return _SHORT_NAMES[name]
     section, _, rest = name.partition(".")
     if section in PLUGIN_SECTIONS and (rest == "name" or rest.startswith("options.")):
         return name
@@ -72,7 +72,7 @@ def setting_path(name: str, where: str) -> str:
     if name in SETTINGS:
         return name
     ends = [path for path in sorted(SETTINGS) if path.rpartition(".")[2] == name]
-    hint = f"did you mean {ends[0]!r}?" if ends else did_you_mean(name, [*SHORT_NAMES, *SETTINGS])
+    hint = f"did you mean {ends[0]!r}?" if ends else did_you_mean(name, [*_SHORT_NAMES, *SETTINGS])
     raise UsageError(f"{where}: unknown setting {name!r}", hint=hint if "mean" in hint else "an option is architecture.options.NAME")
 
 
@@ -83,12 +83,12 @@ def short_name(path: str, others: Sequence[str]) -> str:
         path: a configuration path.
         others: every path of the matrix; a last part that two of them share is not short enough.
     """
-    for name, meant in SHORT_NAMES.items():
+    for name, meant in _SHORT_NAMES.items():
         if meant == path:
             return name
     leaf = path.rpartition(".")[2]
     taken = [other for other in others if other != path and other.rpartition(".")[2] == leaf]
-    return path if taken or leaf in SHORT_NAMES else leaf
+    return path if taken or leaf in _SHORT_NAMES else leaf
 
 
 def value_text(value: Any) -> str:

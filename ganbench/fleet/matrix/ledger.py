@@ -21,8 +21,8 @@ from ganbench.record.directory import RunDirectory
 from ganbench.record.files import storage_errors, write_text
 from ganbench.record.serialise import decode, encode
 
-SCHEMA_VERSION = 1
-FILE_NAME = "matrix.json"
+_SCHEMA_VERSION = 1
+_FILE_NAME = "matrix.json"
 
 CellState = Literal["waiting", "running", "done", "diverged", "failed", "unsupported", "interrupted"]
 
@@ -72,7 +72,7 @@ class MatrixLedger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.path = folder / FILE_NAME
+        self.path = folder / _FILE_NAME
 
     def rows(self) -> tuple[CellRow, ...]:
         """Return all rows as they stand: what a finished run says of itself goes above what the file says.
@@ -95,7 +95,7 @@ class MatrixLedger:
             known = {row.key: row for row in self._read()}
             for row in rows:
                 known[row.key] = row
-            file = _File(schema_version=SCHEMA_VERSION, ganbench_version=own_distribution().version, cells=tuple(known.values()))
+            file = _File(schema_version=_SCHEMA_VERSION, ganbench_version=own_distribution().version, cells=tuple(known.values()))
             write_text(self.path, json.dumps(encode(file), indent=2, ensure_ascii=False) + "\n")
 
     @contextlib.contextmanager
@@ -103,7 +103,7 @@ class MatrixLedger:
         """Wait for whoever else writes."""
         with storage_errors(self.path):
             self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / f".{FILE_NAME}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            descriptor = os.open(self.folder / f".{_FILE_NAME}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             with contextlib.suppress(OSError):  # a file system without locks
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -115,8 +115,8 @@ class MatrixLedger:
         try:
             data = json.loads(self.path.read_bytes())
             version = data["schema_version"]
-            if isinstance(version, int) and version > SCHEMA_VERSION:
-                raise UsageError(f"{self.path} has schema version {version}, this ganbench reads up to {SCHEMA_VERSION}", hint="update it")
+            if isinstance(version, int) and version > _SCHEMA_VERSION:
+                raise UsageError(f"{self.path} has schema version {version}, this ganbench reads up to {_SCHEMA_VERSION}", hint="update it")
             return decode(_File, data, "matrix").cells
         except FileNotFoundError:
             return ()

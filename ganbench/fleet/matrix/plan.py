@@ -16,7 +16,7 @@ from ganbench.fleet.worker import Worker, WorkerFailed, launch_function
 from ganbench.record.directory import RunDirectory
 from ganbench.record.serialise import encode
 
-PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 120.0
 """For one cell; a plugin in a file imports what it likes, torch included."""
 _SLUG = 60
 
@@ -45,7 +45,7 @@ class PlannedCell:
 
 
 def plan_cells(
-    cells: Sequence[WantedCell], folder: Path, off: Sequence[str] = (), *, patience: float = PATIENCE_SECONDS
+    cells: Sequence[WantedCell], folder: Path, off: Sequence[str] = (), *, patience: float = _PATIENCE_SECONDS
 ) -> tuple[PlannedCell, ...]:
     """Resolve cells; what is the same run as an earlier cell becomes a cell that cannot run.
 

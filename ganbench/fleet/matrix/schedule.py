@@ -16,7 +16,7 @@ from ganbench.fleet.matrix.axes import PLUGIN, value_text
 from ganbench.fleet.matrix.ledger import CellRow, CellState, MatrixLedger, finished_state
 from ganbench.fleet.matrix.plan import PlannedCell
 
-LOGS = "logs"
+_LOGS = "logs"
 """Folder of what workers print, inside the matrix's."""
 
 
@@ -170,7 +170,7 @@ class Scheduler:
             name=name,
             request=planned.request,
             directory=planned.directory,
-            log=self._ledger.folder / LOGS / f"{row.directory}.log",
+            log=self._ledger.folder / _LOGS / f"{row.directory}.log",
             attempt=row.attempts,
             exclusive=row.exclusive,
             threads=planned.threads or row.threads,

@@ -27,8 +27,10 @@ from ganbench.verdict import (
     startup_rule,
 )
 
-OPTIMIZER_RULE = dataclasses.replace(RULES["checkpoint_bytes"], name="optimizer_numbers", label="numbers that the optimizers keep", unit="")
-HOST_MEMORY_RULE = dataclasses.replace(RULES["peak_memory_mib"], name="peak_rss_mib", label="peak memory of the host")
+_OPTIMIZER_RULE = dataclasses.replace(
+    RULES["checkpoint_bytes"], name="optimizer_numbers", label="numbers that the optimizers keep", unit=""
+)
+_HOST_MEMORY_RULE = dataclasses.replace(RULES["peak_memory_mib"], name="peak_rss_mib", label="peak memory of the host")
 _PARAMETERS = "_parameters"
 """What the facts end in that say how many parameters a network has."""
 _COUNTS = ("flops_per_iteration", "op_count", "checkpoint_bytes")
@@ -88,7 +90,7 @@ def _counts(pairs: Sequence[PairResult], policy: Policy) -> Iterator[Finding]:
     base, head = pairs[0].sides[BASE], pairs[0].sides[HEAD]
     counted = dict.fromkeys(name for side in (base, head) for name in side.ready if name.endswith(_PARAMETERS))
     rules = [(parameter_rule(name.removesuffix(_PARAMETERS)), base.ready, head.ready) for name in counted]
-    rules += [(RULES[name], base.facts, head.facts) for name in _COUNTS] + [(OPTIMIZER_RULE, base.facts, head.facts)]
+    rules += [(RULES[name], base.facts, head.facts) for name in _COUNTS] + [(_OPTIMIZER_RULE, base.facts, head.facts)]
     for rule, ours, theirs in rules:
         found = compare_values(policy.applied(rule), _numbers([ours], rule.name), _numbers([theirs], rule.name))
         if found is not None:
@@ -107,7 +109,7 @@ def _memory(pairs: Sequence[PairResult], policy: Policy) -> Iterator[Finding]:
     base, head = ([pair.sides[name].facts for pair in pairs] for name in (BASE, HEAD))
     on_device = bool(_numbers(base, "peak_device_mib") or _numbers(head, "peak_device_mib"))
     rules = [("peak_device_mib", RULES["peak_memory_mib"])] if on_device else []
-    rules.append(("peak_rss_mib", HOST_MEMORY_RULE if on_device else RULES["peak_memory_mib"]))
+    rules.append(("peak_rss_mib", _HOST_MEMORY_RULE if on_device else RULES["peak_memory_mib"]))
     for field, rule in rules:
         found = compare_values(policy.applied(rule), _numbers(base, field), _numbers(head, field))
         if found is not None:

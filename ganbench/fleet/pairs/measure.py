@@ -136,7 +136,7 @@ class Measurement:
             raise NotComparable(message, hint="is it a checkout of ganbench, or of one of its plugins?")
 
 
-SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 1
 
 
 def samples_json(base: Side, head: Side, pairs: Sequence[PairResult], *, machine: str, seed: int) -> str:
@@ -150,7 +150,7 @@ def samples_json(base: Side, head: Side, pairs: Sequence[PairResult], *, machine
         seed: of the order in which the processes were started.
     """
     document = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": _SCHEMA_VERSION,
         "machine": machine,
         "seed": seed,
         "base": _side(base),

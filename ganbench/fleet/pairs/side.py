@@ -11,7 +11,7 @@ from typing import Any
 
 from ganbench.fleet.worker import Launch
 
-SOURCE_FOLDERS = (".", "src", "kernels", "plugins")
+_SOURCE_FOLDERS = (".", "src", "kernels", "plugins")
 """Where below a tree Python finds packages."""
 _OFF_THE_RECORD = {"evaluation.metrics": "none"}
 _ENDLESS_KIMG = 1e6
@@ -86,6 +86,6 @@ def _environment(tree: Path | None, threads: int) -> dict[str, str]:
     count = str(threads)
     environment = {**os.environ, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count}
     if tree is not None:
-        paths = [str((tree / name).resolve()) for name in SOURCE_FOLDERS if (tree / name).is_dir()]
+        paths = [str((tree / name).resolve()) for name in _SOURCE_FOLDERS if (tree / name).is_dir()]
         environment["PYTHONPATH"] = os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH", "")])])
     return environment

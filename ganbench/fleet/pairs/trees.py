@@ -23,7 +23,7 @@ from ganbench.cache import cache_directory
 from ganbench.errors import NothingToCompare, RunFailed, UsageError
 from ganbench.record.files import storage_errors
 
-WORKING_TREE = ("WORKTREE", ".")
+_WORKING_TREE = ("WORKTREE", ".")
 _SHORT = 9
 
 
@@ -47,11 +47,11 @@ def find_tree(text: str, folder: Path) -> Tree:
     Raises:
         UsageError: it is none of them.
     """
-    if text in WORKING_TREE:
+    if text in _WORKING_TREE:
         return _working_tree(top_level(folder) or folder, "working tree")
     is_path = text.startswith((".", "/", "~"))
     top = None if is_path else top_level(folder)
-    commit = git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}") if top else None
+    commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{text}^{{commit}}") if top else None
     if top and commit:
         return Tree(folder=_written_out(top, commit), name=text if commit.startswith(text) else f"{text} ({commit[:_SHORT]})")
     path = (folder / Path(text).expanduser()).resolve()
@@ -63,7 +63,7 @@ def find_tree(text: str, folder: Path) -> Tree:
 
 def top_level(folder: Path) -> Path | None:
     """Return the root of the checkout that a folder lies in; None where there is none."""
-    found = git(folder, "rev-parse", "--show-toplevel")
+    found = _git(folder, "rev-parse", "--show-toplevel")
     return Path(found) if found else None
 
 
@@ -71,8 +71,8 @@ def _working_tree(folder: Path, name: str) -> Tree:
     """Return a folder as it is, saying so where it differs from its commit."""
     if top_level(folder) != folder.resolve():
         return Tree(folder=folder, name=name)
-    commit = git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
-    changed = len((git(folder, "status", "--porcelain") or "").splitlines())
+    commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+    changed = len((_git(folder, "status", "--porcelain") or "").splitlines())
     state = ", changed" if changed else ""
     notes = (f"{name} differs from its commit in {changed} file{'s' * (changed != 1)}",) if changed else ()
     return Tree(folder=folder, name=f"{name} ({commit[:_SHORT]}{state})" if commit else name, notes=notes)
@@ -111,7 +111,7 @@ def _write(top: Path, commit: str, folder: Path) -> None:
         index.unlink(missing_ok=True)
 
 
-def git(folder: Path, *arguments: str) -> str | None:
+def _git(folder: Path, *arguments: str) -> str | None:
     """Return what git prints; None where it fails, or is not installed."""
     try:
         done = subprocess.run(["git", *arguments], cwd=folder, env=_environment(), capture_output=True, text=True, check=False)
@@ -125,11 +125,11 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 
-Execute = Callable[[Sequence[str]], None]
+_Execute = Callable[[Sequence[str]], None]
 _COMPLETE = "complete"
 
 
-def isolated_python(tree: Path, say: Callable[[str], None], execute: Execute | None = None) -> str:
+def isolated_python(tree: Path, say: Callable[[str], None], execute: _Execute | None = None) -> str:
     """Return the interpreter of the environment for a tree, made now unless it is there.
 
     The tree itself is installed too, for its entry points; its sources are put before that installation when it runs.
@@ -161,7 +161,7 @@ def isolated_python(tree: Path, say: Callable[[str], None], execute: Execute | N
     return python
 
 
-def _make(folder: Path, python: str, tree: Path, run: Execute) -> None:
+def _make(folder: Path, python: str, tree: Path, run: _Execute) -> None:
     shutil.rmtree(folder, ignore_errors=True)  # of an attempt that was ended
     run([sys.executable, "-m", "venv", str(folder)])
     before = _built(tree)
@@ -194,7 +194,7 @@ def _execute(command: Sequence[str]) -> None:
         raise RunFailed(f"{' '.join(command[1:4])} failed: {last}", hint="without --isolated the environment of this process is used")
 
 
-TARGET_VARIABLE = "GITHUB_BASE_REF"
+_TARGET_VARIABLE = "GITHUB_BASE_REF"
 """Set by GitHub in the jobs of a pull request: the branch that it goes to."""
 _DEEPER = "check it out with its history (actions/checkout with fetch-depth: 0), or give BASE"
 
@@ -223,7 +223,7 @@ def default_base(folder: Path, environment: Mapping[str, str]) -> Base:
     top = top_level(folder)
     if top is None:
         raise UsageError(f"{folder} is not in a git checkout, so that there is no commit to compare with", hint="give BASE and HEAD")
-    target = environment.get(TARGET_VARIABLE, "").strip()
+    target = environment.get(_TARGET_VARIABLE, "").strip()
     return _merge_base(top, target) if target else _commit_before(top)
 
 
@@ -235,17 +235,17 @@ def commits_between(folder: Path, base: str, head: str) -> tuple[str, ...]:
         base: a git ref.
         head: a git ref, or ``WORKTREE`` for the commit that lies checked out.
     """
-    ends = ["HEAD" if text in WORKING_TREE else text for text in (base, head)]
+    ends = ["HEAD" if text in _WORKING_TREE else text for text in (base, head)]
     if any(text.startswith(("-", "/", "~", ".")) for text in ends):
         return ()
-    return tuple((git(folder, "rev-list", f"{ends[0]}..{ends[1]}", "--") or "").split())
+    return tuple((_git(folder, "rev-list", f"{ends[0]}..{ends[1]}", "--") or "").split())
 
 
 def _merge_base(top: Path, target: str) -> Base:
     branch = next((name for name in (f"origin/{target}", target) if _commit(top, name)), None)
     if branch is None:
-        raise UsageError(f"{TARGET_VARIABLE} is {target!r}, and the checkout in {top} has no such branch", hint=_DEEPER)
-    commit = git(top, "merge-base", branch, "HEAD")
+        raise UsageError(f"{_TARGET_VARIABLE} is {target!r}, and the checkout in {top} has no such branch", hint=_DEEPER)
+    commit = _git(top, "merge-base", branch, "HEAD")
     if not commit:
         raise UsageError(f"HEAD and {branch} have no commit in common in {top}", hint=_DEEPER)
     return Base(commit=commit, why=f"merge base with {branch}")
@@ -255,10 +255,10 @@ def _commit_before(top: Path) -> Base:
     commit = _commit(top, "HEAD~1")
     if commit:
         return Base(commit=commit, why="commit before HEAD")
-    if git(top, "rev-parse", "--is-shallow-repository") == "true":
+    if _git(top, "rev-parse", "--is-shallow-repository") == "true":
         raise UsageError(f"the history of the checkout in {top} is cut off before HEAD~1", hint=_DEEPER)
     raise NothingToCompare(f"{top} has no commit before {'HEAD' if _commit(top, 'HEAD') else 'the first one'}", hint="give BASE")
 
 
 def _commit(top: Path, ref: str) -> str | None:
-    return git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}") or None
+    return _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}") or None

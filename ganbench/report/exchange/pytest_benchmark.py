@@ -17,7 +17,7 @@ from ganbench.verdict.findings import Comparison, Finding
 
 _SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}
 _RATE = "/s"
-FORMAT_VERSION = "5.0.0"
+_FORMAT_VERSION = "5.0.0"
 """Of pytest-benchmark, whose fields are written."""
 
 
@@ -35,7 +35,7 @@ def render_side(comparison: Comparison, side: str, *, created: str) -> str:
         "commit_info": {"name": clean(comparison.base if side == "base" else comparison.head)},
         "benchmarks": benchmarks,
         "datetime": created,
-        "version": FORMAT_VERSION,
+        "version": _FORMAT_VERSION,
     }
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -45,7 +45,7 @@ _FLOAT = {
 }
 
 
-def schema_of(kind: type, version: int) -> dict[str, Any]:
+def _schema_of(kind: type, version: int) -> dict[str, Any]:
     """Return the JSON Schema of a frozen dataclass as :func:`ganbench.record.serialise.encode` writes it.
 
     Args:
@@ -60,7 +60,7 @@ def schema_of(kind: type, version: int) -> dict[str, Any]:
 
 def schema_text(name: str) -> str:
     """Return what a published file must hold."""
-    return json.dumps(schema_of(*PUBLISHED[name]), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_schema_of(*PUBLISHED[name]), indent=2, ensure_ascii=False) + "\n"
 
 
 def _object(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ganbench.report.document import Cell, Document, Row, Section
 
-TABLE_SCHEMA_VERSION = 1
+_TABLE_SCHEMA_VERSION = 1
 
 
 def render_json(document: Document) -> str:
@@ -24,7 +24,7 @@ def render_json(document: Document) -> str:
     """
     whole = {
         "schema": "ganbench-table",
-        "schema_version": TABLE_SCHEMA_VERSION,
+        "schema_version": _TABLE_SCHEMA_VERSION,
         "kind": document.row_kind,
         "groups": [_group(section) for section in document.sections],
         "notes": (*document.heading, *document.legend),
