@@ -17,13 +17,13 @@ import click
 from ganbench.cli.main import Invocation
 from ganbench.cli.options import GroupedCommand, run_options
 from ganbench.errors import Interrupted, UsageError
-from ganbench.record.directory import RunDirectory, run_directory_name
-from ganbench.record.events import Event, ReporterContext, Started
-from ganbench.record.record import RunRecord
-from ganbench.report.live_run import LineScreen, make_screen
 
 if TYPE_CHECKING:
     from ganbench.plugin.manager import PluginManager
+    from ganbench.record.directory import RunDirectory
+    from ganbench.record.events import Event
+    from ganbench.record.record import RunRecord
+    from ganbench.report.live_run import LineScreen
     from ganbench.run.lifecycle import Run
     from ganbench.run.plan import RunPlan
 
@@ -139,6 +139,7 @@ def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
     extra = [p.opts[0] for p in command.params if p.name not in allowed and flags[str(p.name)] not in (None, (), False)]
     if extra:
         raise UsageError(f"--resume takes the run's own configuration; {extra[0]} cannot be given with it", hint="leave it out")
+    from ganbench.record.directory import RunDirectory
     from ganbench.run.plan import plan_again
 
     with RunDirectory.resume(flags["resume"]) as directory:
@@ -148,6 +149,8 @@ def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
 
 def _start(plan: RunPlan, manager: PluginManager, flags: dict[str, Any], debug: bool) -> int:
     """Run from the start and return the exit code."""
+    from ganbench.record.directory import RunDirectory
+
     stop, out = StopSignal(), flags["out"]
     if out is not None:
         out = out.resolve() if ".." in out.parts else out  # `new/../old` must not make `new`
@@ -167,6 +170,10 @@ def _execute(
     plan: RunPlan, manager: PluginManager, execute: Callable[[Run], RunRecord], stop: StopSignal, flags: dict[str, Any], debug: bool
 ) -> int:
     """Build a run, execute it, print what came of it, and return the exit code."""
+    from ganbench.record.directory import run_directory_name
+    from ganbench.record.events import ReporterContext
+    from ganbench.report.live_run import make_screen
+
     screen, context = make_screen(quiet=flags["quiet"]), ReporterContext(quiet=flags["quiet"])
     reporters = [one.build(context) for one in flags["reporters"]]
     with _logging(debug, screen), stop.listening():
@@ -200,6 +207,8 @@ class StopSignal:
 
     def listen(self, event: Event) -> None:
         """Learn from a run where it lies, and that there is something to keep."""
+        from ganbench.record.events import Started
+
         if isinstance(event, Started):
             self.training, self.directory = True, event.directory
 
@@ -270,6 +279,7 @@ class _LineHandler(logging.Handler):
 
 def _print_result(record: RunRecord, directory: Path, *, as_json: bool, quiet: bool) -> None:
     """Print the record or the table on stdout, then one sentence."""
+    from ganbench.record.directory import run_directory_name
     from ganbench.report.one_run import result_sentence
 
     sentence = result_sentence(record, run_directory_name(directory))

@@ -17,7 +17,7 @@ _MODULES = ("ganbench.run.frozen", "ganbench.evaluation.frozen", "ganbench.metri
 """Where a version of ganbench has them, the newest first."""
 
 
-_Say = Callable[[dict[str, Any]], None]
+Say = Callable[[dict[str, Any]], None]
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     say({"scores": _score_all(json.loads(orders.readline()))})
 
 
-def private_streams() -> tuple[TextIO, _Say]:
+def private_streams() -> tuple[TextIO, Say]:
     """Return the orders and what says an answer; whatever else reads or prints in this process gets nothing, and stderr."""
     orders = os.fdopen(os.dup(0), "r", encoding="utf-8")
     answers = os.dup(1)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-_Say = Callable[[dict[str, Any]], None]
+Say = Callable[[dict[str, Any]], None]
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
             say({"facts": training.facts(order["first_steps"], order["counts"])})
 
 
-def private_streams() -> tuple[TextIO, _Say]:
+def private_streams() -> tuple[TextIO, Say]:
     """Return the orders and what says an answer; whatever else reads or prints in this process gets nothing, and stderr."""
     orders = os.fdopen(os.dup(0), "r", encoding="utf-8")
     answers = os.dup(1)

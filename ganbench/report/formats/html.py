@@ -31,11 +31,11 @@ def render_html(document: Document) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>{_PAGE_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
-        f"{_fragment(document)}</body>\n</html>\n"
+        f"{fragment(document)}</body>\n</html>\n"
     )
 
 
-def _fragment(document: Document) -> str:
+def fragment(document: Document) -> str:
     """Return what stands in a page, with a style that touches nothing around it."""
     heading = "".join(f"<p>{escape(line)}</p>\n" for line in document.heading)
     sections = "".join(_section(section, document.numbers(section)) for section in document.sections)
