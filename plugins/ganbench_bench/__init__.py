@@ -1,4 +1,4 @@
-"""``ganbench bench``: each op and the whole step against plain PyTorch and ``torch.compile``, interleaved and proven right first."""
+"""``ganbench bench``: each op and the whole step beside plain PyTorch and ``torch.compile``, interleaved, after a check of their values."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _FORMATS = ("terminal", "markdown")
 
 @click.group("bench", no_args_is_help=True)
 def command() -> None:
-    """Measure ops and training steps against plain PyTorch and torch.compile, interleaved, each proven right first."""
+    """Measure ops and training steps against plain PyTorch and torch.compile, interleaved, each checked first."""
 
 
 def _shared_options(function: F) -> F:

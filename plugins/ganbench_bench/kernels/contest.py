@@ -1,4 +1,4 @@
-"""One pass of one case: each implementation is proven right, then all that are right are timed in turn."""
+"""One pass of one case: each implementation is compared with the reference, then all that agree are timed in turn."""
 
 from __future__ import annotations
 
