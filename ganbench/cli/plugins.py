@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from ganbench.plugin.factory import Registered
     from ganbench.plugin.manager import PluginManager
     from ganbench.spec import PluginSpec
+    from ganbench.testing.promise import Outcome
 
 _COLUMNS = ("name", "kind", "distribution", "version", "status", "cause")
+_COLOURS_OF_PROMISES = {"kept": "green", "broken": "red", "not claimed": "bright_black"}
 _COLOURS = {"ok": "green", "failed": "red", "conflict": "yellow", "off": "bright_black"}
 
 _off = click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off.")
@@ -65,6 +68,71 @@ def _show_command(invocation: Invocation, name: str, as_json: bool, off: tuple[s
         _print_json(found)
         return
     _echo("\n\n".join(_as_text(one) for one in found))
+
+
+@command.command("check")
+@click.argument("name", metavar="NAME", shell_complete=lambda ctx, param, start: _complete(start))
+@click.option("--kind", default="", metavar="KIND", help="Only the plugin of this kind, where several have the name.")
+@click.option("--set", "settings", multiple=True, metavar="A.B=C", help="A setting of the trial runs, such as dataset.name=NAME.")
+@click.option("-o", "options", multiple=True, metavar="KEY=VALUE", help="An option of the plugin in the trial runs.")
+@_json
+@_off
+@click.pass_obj
+def _check_command(
+    invocation: Invocation, name: str, kind: str, settings: tuple[str, ...], options: tuple[str, ...], as_json: bool, off: tuple[str, ...]
+) -> int:
+    """Try every promise that a plugin makes, and say how to mend what is broken.
+
+    NAME is a name, DISTRIBUTION:NAME or ./file.py:Name. The trials are a few iterations each, on the CPU. The exit code is 1 where a
+    promise is broken.
+    """
+    from ganbench.config.values import read_pairs
+    from ganbench.plugin.manager import PluginManager
+    from ganbench.testing import find_subjects
+    from ganbench.testing.check import try_promises
+
+    manager = PluginManager(off=(*invocation.off, *off))
+    given = {"settings": read_pairs("--set", settings), "options": read_pairs("-o", options)}
+    outcomes = []
+    for subject in find_subjects(name, kind=kind, manager=manager, **given):
+        if not as_json:
+            _echo(click.style(f"{subject.spec.name}", bold=True) + f"  {subject.spec.kind} of {subject.registered.distribution}")
+        for outcome in try_promises(subject):
+            outcomes.append(outcome)
+            if not as_json:
+                _echo("\n".join(_outcome_lines(outcome)))
+    if as_json:
+        facts = [(o.promise.name, o.promise.says, o.state, o.what, o.remedy) for o in outcomes]
+        _print_json([dict(zip(("promise", "says", "state", "what", "remedy"), one, strict=True)) for one in facts])
+    return 1 if any(outcome.state == "broken" for outcome in outcomes) else 0
+
+
+def _outcome_lines(outcome: Outcome) -> list[str]:
+    """Return a promise with what became of it; one that is broken with its remedy."""
+    state = click.style(f"  {outcome.state:<12}", fg=_COLOURS_OF_PROMISES[outcome.state])
+    lines = [f"{state}{outcome.promise.says}"]
+    if outcome.what:
+        lines += [f"              {line}" for line in filter(None, (outcome.what, outcome.remedy))]
+    return lines
+
+
+@command.command("new")
+@click.argument("kind", metavar="KIND", shell_complete=lambda ctx, param, start: _complete_kinds(start))
+@click.argument("name", metavar="NAME")
+@click.option("--into", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Where its folder is made.  [default: here]")
+def _new_command(kind: str, name: str, into: Path) -> None:
+    """Write a whole distribution for a new plugin, with its tests and a README.
+
+    KIND is architecture, recipe, loss, augmentation, dataset, space, metric, extractor, frozen, reporter, executor or command. What is
+    written keeps every promise as it is: install it, check it, and then change it step by step.
+    """
+    from ganbench.testing.new import write_plugin
+
+    written = write_plugin(kind, name, into)
+    for path in written:
+        _echo(str(path))
+    folder = written[0].parent if written[0].parent.name.startswith("ganbench-") else written[0].parent.parent
+    _echo(f"\npip install -e {folder} && ganbench plugins check {name}")
 
 
 def _list_rows(manager: PluginManager) -> list[dict[str, str]]:
@@ -225,6 +293,12 @@ def _complete(start: str) -> list[str]:
     from ganbench.plugin.manager import PluginManager
 
     return sorted({r.spec.name for r in PluginManager().registered if r.spec.name.startswith(start)})
+
+
+def _complete_kinds(start: str) -> list[str]:
+    from ganbench.testing.new import kinds
+
+    return [kind for kind in kinds() if kind.startswith(start)]
 
 
 def _print_json(value: Any) -> None:

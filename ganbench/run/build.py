@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,28 +180,36 @@ def _check_networks(name: str, networks: Networks, context: BuildContext, datase
         raise PluginError(f"architecture {name!r} must return ganbench.Networks (got {type(networks).__name__})")
     space, count, inputs = context.space, 2 * context.packing, networks.inputs
     labels = torch.zeros(count, dtype=torch.int64) if inputs.labels else None
-    judged = Judgement(torch.zeros(2))
     for module in networks.modules.values():
         module.eval()
-    try:
+    with _told(name, "the generator is called with (inputs, labels), labels are None without classes"):
         asked = inputs.draw(count, torch.Generator().manual_seed(0), dataset=dataset)
         samples = networks.generate(networks.modules, asked, labels)
-        if isinstance(inputs, FromData):  # what its discriminator is shown is between it and its algorithm
-            space = inputs.reference(dataset).space
-        elif "discriminator" in networks.modules:
-            judged = as_judgement(networks["discriminator"](pack(samples, context.packing), labels))
-    except GanbenchError:
-        raise
-    except Exception as error:
-        raise PluginError(f"architecture {name!r} fails on two samples: {type(error).__name__}: {error}") from error
+    if isinstance(inputs, FromData):
+        space = inputs.reference(dataset).space
     wanted = [count, *space.size]
     if list(samples.shape) != wanted:
         raise PluginError(f"the generator of {name!r} makes {space.unit} {list(samples.shape)}, the dataset needs {wanted}")
+    if isinstance(inputs, FromData) or "discriminator" not in networks.modules:
+        return Judgement(torch.zeros(2))  # what is judged is between the networks and their algorithm
+    with _told(name, "the discriminator is called with (samples, labels), labels are None without classes"):
+        judged = as_judgement(networks["discriminator"](pack(samples, context.packing), labels))
     if judged.logits.ndim < 1 or judged.logits.shape[0] != 2:
         raise PluginError(
             f"the discriminator of {name!r} returns logits {list(judged.logits.shape)}; the first size must be the batch's, 2"
         )
     return judged
+
+
+@contextlib.contextmanager
+def _told(name: str, hint: str) -> Iterator[None]:
+    """Say whose networks failed, and how they are called."""
+    try:
+        yield
+    except GanbenchError:
+        raise
+    except Exception as error:
+        raise PluginError(f"architecture {name!r} fails on two samples: {type(error).__name__}: {error}", hint=hint) from error
 
 
 def _build_objective(plan: RunPlan) -> Objective:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from recorded_graph import RecordedGraphs, Recorder
 from torch import Tensor
 
 from ganbench.data.index_stream import IndexStream
@@ -15,6 +14,7 @@ from ganbench.data.sampler import Batch, Sampler
 from ganbench.data.source import Source
 from ganbench.data.streaming import StreamingSampler
 from ganbench.errors import DataError
+from ganbench.testing.recorded_graph import RecordedGraphs, Recorder
 from ganbench_spaces.images import image_source
 
 NUM_IMAGES, COUNT, WINDOW = 23, 8, 20  # an epoch and a window end within batches

@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from recorded_graph import RecordedGraphs
 
 from ganbench.data.choose import make_sampler
 from ganbench.data.source import ArraySource, ContentHasher, Dataset
 from ganbench.errors import ConfigError
+from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench_spaces.images import image_source
 from ganbench_spaces.points import PointSpace, point_source
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from recorded_graph import RecordedGraphs
 from tiny_algorithm import BATCH, MANAGER, assert_same, make, train, weights
 
 from ganbench.config.resolve import Layer
 from ganbench.errors import ConfigError
 from ganbench.run.build import build
 from ganbench.run.plan import plan_run
+from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench.training.adversarial import AdversarialAlgorithm
 from ganbench.training.compile_runner import CompileRunner
 from ganbench.training.graph_runner import GraphRunner

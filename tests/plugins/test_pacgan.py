@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from recorded_graph import RecordedGraphs
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench.training.graph_runner import GraphRunner
 from ganbench_pacgan import PacGANOptions
 from ganbench_pacgan.cell import CellRun, flops_per_step, reverse_kl

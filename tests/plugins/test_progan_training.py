@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from recorded_graph import RecordedGraphs
 from torch import Tensor
 
 from ganbench import AlgorithmContext, ArchitectureSpec, BuildContext, ConfigError, Dataset, LossSpec
 from ganbench.config.resolve import Layer, resolve
 from ganbench.data.choose import make_sampler
 from ganbench.plugin.manager import PluginManager
+from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench.training.algorithm import execute
 from ganbench.training.graph_runner import GraphRunner
 from ganbench.training.runner import make_runner

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from recorded_graph import RecordedGraphs
 from torch import Tensor
 
 from ganbench.config.resolve import Layer
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.build import build
 from ganbench.run.plan import plan_run
+from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench.training.algorithm import execute
 from ganbench.training.compile_runner import CompileRunner
 from ganbench.training.graph_runner import GraphRunner

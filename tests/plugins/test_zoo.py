@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import torch
-from recorded_graph import RecordedGraphs
 from torch import Tensor
 from zoo import small_cases
 
@@ -21,6 +20,7 @@ from ganbench.plugin.manager import HOME, PluginManager
 from ganbench.run.build import Materials, build
 from ganbench.run.plan import plan_run
 from ganbench.spec import RecipeSpec
+from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench.training.algorithm import Algorithm, execute
 from ganbench.training.compile_runner import CompileRunner
 from ganbench.training.graph_runner import GraphRunner

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from recorded_graph import RecordedGraphs
 from tiny_algorithm import CPU, make, train, weights
 from torch import Tensor
 
 from ganbench.errors import ConfigError, RunFailed
+from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench.training.adversarial import AdversarialAlgorithm
 from ganbench.training.algorithm import Algorithm
 from ganbench.training.eager_runner import EagerRunner

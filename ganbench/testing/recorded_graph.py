@@ -36,11 +36,11 @@ class Call:
                 before.copy_(now)
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Records every operation below autograd."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[Call] = []
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -67,9 +67,11 @@ class RecordedGraphs:
         """Nothing is shared between recordings."""
 
     def warm_up(self, phase: Callable[[], None]) -> None:
+        """Execute a phase."""
         phase()
 
     def capture(self, phase: Callable[[], None]) -> Callable[[], None]:
+        """Execute a phase, and return what repeats it."""
         self.captures += 1
         with Recorder() as recorder:
             phase()

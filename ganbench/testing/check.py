@@ -1,0 +1,138 @@
+"""Try every promise of a plugin, for a program, for pytest, and for the command line."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ganbench.errors import GanbenchError, PluginError, did_you_mean
+from ganbench.plugin.manager import PluginManager
+from ganbench.spec import ModelSpec, PluginSpec
+from ganbench.testing.promise import Broken, NotClaimed, Outcome, Promise, Subject, promises_of
+
+
+def find_subjects(
+    target: str,
+    *,
+    kind: str = "",
+    settings: Mapping[str, Any] | None = None,
+    options: Mapping[str, str] | None = None,
+    manager: PluginManager | None = None,
+) -> list[Subject]:
+    """Return the plugins of a name: one for each kind that has it.
+
+    Args:
+        target: a name, ``distribution:name``, or ``./file.py:Name``.
+        kind: only of this kind; empty for any.
+        settings: of the trial runs, by configuration path.
+        options: of the plugin in the trials, as ``-o`` takes them.
+        manager: the plugins; None for those that are installed.
+
+    Raises:
+        PluginError: there is no such plugin, or it could not be registered.
+    """
+    plugins = manager or PluginManager()
+    if ".py:" in target or target.endswith(".py"):
+        found = [plugins.find(_kind_class(plugins, kind) if kind else ModelSpec, target)]
+    else:
+        distribution, _, name = target.rpartition(":")
+        found = [
+            one
+            for one in plugins.registered
+            if one.spec.name == name and distribution in ("", one.distribution) and kind in ("", one.spec.kind)
+        ]
+    if not found:
+        for status in plugins.statuses:
+            if status.status != "ok" and target in (status.entry, status.distribution):
+                raise PluginError(f"the plugin {status.entry!r} of {status.distribution} is {status.status}: {status.cause}")
+        of_kind = {one.spec.name for one in plugins.registered if kind in ("", one.spec.kind)}
+        raise PluginError(f"unknown {kind or 'plugin'} {target!r}", hint=did_you_mean(target, sorted(of_kind)))
+    given = {"settings": dict(settings or {}), "options": dict(options or {})}
+    return [Subject(registered=one, manager=plugins, target=target, **given) for one in found]
+
+
+def _kind_class(plugins: PluginManager, kind: str) -> type[PluginSpec]:
+    """Return the class of specs of a kind's name."""
+    kinds = {cls.kind: cls for cls in _subclasses(PluginSpec)}
+    if kind not in kinds:
+        raise PluginError(f"unknown kind {kind!r}", hint=did_you_mean(kind, sorted(kinds)))
+    return kinds[kind]
+
+
+def _subclasses(cls: type[PluginSpec]) -> list[type[PluginSpec]]:
+    return [one for sub in cls.__subclasses__() for one in (sub, *_subclasses(sub))]
+
+
+def check(target: str, **how: Any) -> list[Outcome]:
+    """Try every promise of a plugin.
+
+    Args:
+        target: see :func:`find_subjects`.
+        how: the other arguments of :func:`find_subjects`.
+
+    Returns:
+        One outcome for each promise of each kind that has the name.
+
+    Raises:
+        PluginError: there is no such plugin.
+    """
+    return [outcome for subject in find_subjects(target, **how) for outcome in try_promises(subject)]
+
+
+def try_promises(subject: Subject) -> Iterator[Outcome]:
+    """Yield what becomes of each promise; of a plugin that cannot be built, only why it cannot."""
+    cannot = False
+    for one in promises_of(subject.spec.kind):
+        if cannot:
+            yield Outcome(promise=one, state="not claimed", what="it cannot be built")
+            continue
+        yield (outcome := try_promise(one, subject))
+        cannot = one.name in ("its_factory_can_be_called", "it_can_be_built") and outcome.state == "broken"
+
+
+def try_promise(one: Promise, subject: Subject) -> Outcome:
+    """Try one promise; whatever is raised becomes an outcome."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            one.keep(subject)
+    except Broken as error:
+        return Outcome(promise=one, state="broken", what=error.what, remedy=error.remedy)
+    except NotClaimed as reason:
+        return Outcome(promise=one, state="not claimed", what=str(reason))
+    except GanbenchError as error:
+        return Outcome(promise=one, state="broken", what=error.what, remedy=error.hint or "mend what this names")
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}".strip().partition("\n")[0]
+        return Outcome(promise=one, state="broken", what=what, remedy="run the promise under pytest to see where")
+    return Outcome(promise=one, state="kept")
+
+
+def promises(target: str, **how: Any) -> Callable[..., None]:
+    """Return a test for pytest that tries every promise of a plugin, one case each.
+
+    Args:
+        target: see :func:`find_subjects`.
+        how: the other arguments of :func:`find_subjects`.
+
+    Returns:
+        A function to be named ``test_...`` in a test file.
+    """
+    import pytest
+
+    cases = [
+        pytest.param(one, subject, id=f"{subject.spec.kind}-{one.name}")
+        for subject in find_subjects(target, **how)
+        for one in promises_of(subject.spec.kind)
+    ]
+
+    @pytest.mark.filterwarnings("ignore")
+    @pytest.mark.parametrize(("promise", "subject"), cases)
+    def test_promises(promise: Promise, subject: Subject) -> None:
+        try:
+            promise.keep(subject)
+        except NotClaimed as reason:
+            pytest.skip(str(reason))
+
+    return test_promises
