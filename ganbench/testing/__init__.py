@@ -13,8 +13,20 @@ without a file. :func:`check` returns the outcomes as values.
 from __future__ import annotations
 
 from ganbench.testing.check import check, find_subjects, promises
-from ganbench.testing.promise import Broken, Outcome, Promise, Subject
+from ganbench.testing.promise import Broken, NotClaimed, Outcome, Promise, Subject, promises_of
 from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench.testing.trial import Trial
 
-__all__ = ["Broken", "Outcome", "Promise", "RecordedGraphs", "Subject", "Trial", "check", "find_subjects", "promises"]
+__all__ = [
+    "Broken",
+    "NotClaimed",
+    "Outcome",
+    "Promise",
+    "RecordedGraphs",
+    "Subject",
+    "Trial",
+    "check",
+    "find_subjects",
+    "promises",
+    "promises_of",
+]

@@ -11,17 +11,17 @@ from typing import Any
 
 from ganbench.config.values import build_options, describe_fields, field_types
 from ganbench.errors import ConfigError, PluginError
-from ganbench.plugin.manager import COMMANDS, PLUGINS
 from ganbench.testing.promise import Broken, NotClaimed, Subject, promise
 
 _HEAVY = ("torch", "numpy")
+_GROUPS = ("ganbench", "ganbench.commands")
 _LONGEST_SUMMARY = 120
 
 
 @promise()
 def registration_imports_nothing_heavy(subject: Subject) -> None:
     """Registering it imports neither torch nor numpy, so that every command stays fast."""
-    entries = [e for group in (PLUGINS, COMMANDS) for e in importlib.metadata.entry_points(group=group)]
+    entries = [e for group in _GROUPS for e in importlib.metadata.entry_points(group=group)]
     found = subject.registered
     own = [e for e in entries if e.name == found.entry and (e.dist is None or e.dist.name == found.distribution)]
     if not own:

@@ -79,7 +79,7 @@ class GradientPenalty:
 
     def __call__(self, discriminate: Discriminate, real: Tensor, fake: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
         """Return the weighted penalty."""
-        position = uniform(real.shape[0]).view(-1, 1, 1, 1)
+        position = uniform(real.shape[0]).view(-1, *[1] * (real.ndim - 1))
         excess = gradient_norm(discriminate, torch.lerp(real, fake, position)) - 1
         if self._one_sided:
             excess = excess.clamp_min(0)
@@ -101,7 +101,7 @@ class LocalGradientPenalty:
     def __call__(self, discriminate: Discriminate, real: Tensor, fake: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
         """Return the weighted penalty."""
         noise = 0.5 * real.std() * uniform(real.numel()).view(real.shape)  # [N, C, H, W]
-        distance = uniform(real.shape[0]).view(-1, 1, 1, 1)
+        distance = uniform(real.shape[0]).view(-1, *[1] * (real.ndim - 1))
         return self._weight * (gradient_norm(discriminate, real + distance * noise) - 1).square().mean()
 
 

@@ -41,10 +41,10 @@ class LocalGradientPenalty:
     def __call__(self, discriminate: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
         """Return the weighted penalty."""
         noise = self._options.perturbation * real.std() * uniform(real.numel()).view(real.shape)  # [N, C, H, W]
-        distance = uniform(real.shape[0]).view(-1, 1, 1, 1)
+        distance = uniform(real.shape[0]).view(-1, *[1] * (real.ndim - 1))
         near = (real + distance * noise).detach().requires_grad_(True)
         (gradient,) = torch.autograd.grad(discriminate(near).sum(), near, create_graph=True)
-        norm = gradient.square().sum(dim=(1, 2, 3)).add(1e-12).sqrt()  # [N]; the root has no derivative at 0
+        norm = gradient.square().flatten(1).sum(1).add(1e-12).sqrt()  # [N]; the root has no derivative at 0
         return self._options.gp_weight * (norm - 1).square().mean()
 
 
