@@ -30,7 +30,7 @@ STATES = ("regressed", "improved", "unchanged", "inconclusive")
 WANTED = (0.0, 5.0, 10.0)
 """Slowdowns in percent; made where they were not collected."""
 MOST_WRONG, LEAST_SEEN = 0.01, 0.95
-"""Of identical code, and of 10 percent."""
+"""How often identical code may be called changed, and how often 10 percent must be seen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,13 +41,13 @@ class Row:
     slowdown: float
     """Percent."""
     made: bool
-    """Of pairs of identical code."""
+    """Whether the slowdown was put on pairs of identical code."""
     drawn: str
     """``anywhere``, ``in order`` or ``disjoint``."""
     num_pairs: int
     """Collected."""
     mean: float
-    """Of ln(head / base), images per second."""
+    """The mean of ln(head / base), images per second."""
     spread: float
     """Standard deviation of ln(head / base) from pair to pair."""
     neighbours: float

@@ -28,7 +28,7 @@ class Space(ABC):
     unit: ClassVar[str]
     """The samples in plural, for people and tables: ``images`` gives ``images/s``."""
     stored_dtype: ClassVar[torch.dtype]
-    """Of stored samples: uint8 for images, float32 for points, int64 for tokens."""
+    """The type of stored samples: uint8 for images, float32 for points, int64 for tokens."""
     can_mirror: ClassVar[bool] = False
     """Whether a mirrored sample is as good as the sample, so that ``training.horizontal_flip`` is allowed."""
     grain: ClassVar[float] = 0.0

@@ -30,7 +30,7 @@ from ganbench.record.record import Key
 logger = logging.getLogger(__name__)
 
 _FLOOR_SEED = 0
-"""Of the permutation that parts the real samples."""
+"""The seed of the permutation that parts the real samples."""
 Sets = tuple[SampleSet, ...]
 """One set for each network of an extractor, or one without features."""
 _Part = tuple[int, int]

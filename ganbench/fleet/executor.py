@@ -22,7 +22,7 @@ class CellRequest:
     settings: dict[str, Any]
     """By configuration path."""
     options: dict[str, str] = field(default_factory=dict)
-    """Of plugins, as ``-o`` takes them."""
+    """The plugins' options, as ``-o`` takes them."""
     off: list[str] = field(default_factory=list)
     """Plugins switched off by ``-p no:NAME``."""
 
@@ -32,10 +32,10 @@ class CellTask:
     """One attempt at one cell, and what it may use."""
 
     name: str
-    """Of the cell; unique in the matrix. No two attempts at one cell may run at the same time."""
+    """What the cell is called; unique in the matrix. No two attempts at one cell may run at the same time."""
     request: CellRequest
     directory: Path
-    """Of the run: absent, or of an unfinished run that is gone on with. It must stand here, on the matrix's machine, before an outcome is
+    """Where the run goes: absent, or of an unfinished run, which goes on. It must stand here, on the matrix's machine, before an outcome is
     told. A run locks it, which keeps a second attempt away where both see one folder."""
     log: Path
     """File for what the attempt prints."""
@@ -84,7 +84,7 @@ class ExecutorContext:
     jobs: int
     """Cells at a time, as ``--jobs`` has it."""
     folder: Path
-    """Of the matrix."""
+    """The matrix's folder."""
 
 
 class Executor(Protocol):

@@ -132,7 +132,7 @@ class Document:
     legend: tuple[str, ...] = ()
     """Lines below: how to read it."""
     title: str = "ganbench"
-    """Of a page that needs one."""
+    """What a page that needs a title is called."""
     row_kind: str = ""
     """What a row is, for programs: ``runs``, ``replicates``."""
 

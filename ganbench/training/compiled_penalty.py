@@ -23,9 +23,9 @@ Function = Callable[..., Any]
 _Uniform = Callable[[int], Tensor]
 
 _TOLERANCE = 0.1
-"""Of each parameter's gradient, relative to it: bf16 stays below it, and a term that was lost is off by all of it."""
+"""What may differ in each parameter's gradient, relative to it: bf16 stays below it, and a term that was lost is off by all of it."""
 _FLOOR = 0.01
-"""Of each parameter's gradient, relative to all of them: some are zero but for rounding."""
+"""What may differ in each parameter's gradient, relative to all of them: some are zero but for rounding."""
 
 
 class CompiledPenalty:

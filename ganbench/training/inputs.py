@@ -86,7 +86,7 @@ class FromData:
     reference: Callable[[Dataset], Dataset]
     """The dataset whose train split the generator's samples are compared with."""
     targets: Callable[[Dataset, int, torch.Generator], Targets] | None = None
-    """Of pairs: what is asked for of the inputs that :attr:`inputs` returns for the same arguments; None where there is no right answer."""
+    """The right answers to what :attr:`inputs` returns for the same arguments, where data come in pairs; None where there are none."""
     labels: bool = False
     """Whether the generator wants labels too."""
 

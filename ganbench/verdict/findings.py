@@ -10,7 +10,7 @@ from ganbench.record.record import Difference
 
 EXIT_OK, EXIT_GATE_FAILED, EXIT_NOT_COMPARABLE, EXIT_NOTHING = 0, 1, 4, 5
 SCHEMA_VERSION = 1
-"""Of :class:`Comparison`, as it is written to JSON."""
+"""The version of :class:`Comparison` as JSON has it."""
 State = Literal["regressed", "improved", "unchanged", "inconclusive", "not-comparable", "missing"]
 Tier = Literal["deterministic", "memory", "throughput", "quality", "time-to-quality"]
 Direction = Literal["lower", "higher", "equal"]
@@ -64,7 +64,7 @@ class Finding:
     high: float | None = None
     """Upper end of the interval; infinite where it is open."""
     confidence: float | None = None
-    """Of the interval: 0.95, or more where there are several looks. None where the interval is the range of all values."""
+    """How sure the interval is: 0.95, or more where there are several looks. None where the interval is the range of all values."""
     threshold: float = 0.0
     """A regression or an improvement is larger than this."""
     p_value: float | None = None

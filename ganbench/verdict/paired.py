@@ -23,7 +23,7 @@ class Pair:
     """In the order of time; one number for each block. As many as there are; the two sides may differ."""
     head: tuple[float, ...]
     null: tuple[float, ...] = ()
-    """Of a second base process in the same lock-step, where there is one."""
+    """The samples of a second base process in the same lock-step, where there is one."""
 
     @classmethod
     def of_log_ratio(cls, log: float) -> Pair:

@@ -9,14 +9,14 @@ from ganbench.record.record import MetricValue
 from ganbench.verdict.findings import Direction, Gate, Tier
 
 LOCK_STEP_THRESHOLD = 0.05
-"""Of time measured in lock-step on any machine: what slows the machine slows both sides."""
+"""For time measured in lock-step on any machine: what slows the machine slows both sides."""
 STORED_CPU_THRESHOLD = 0.10
-"""Of time in stored records of a CPU, which is hardly ever free of neighbours."""
+"""For time in stored records of a CPU, which is hardly ever free of neighbours."""
 _STORED_GPU_THRESHOLD = 0.05
 MEMORY_THRESHOLD = 0.05
 QUALITY_MARGIN = 0.10
 COUNT_THRESHOLD = 0.001
-"""Of counts that may be estimated a little differently by another version of a library."""
+"""For counts that may be estimated a little differently by another version of a library."""
 FROZEN_SCORE_THRESHOLD = 0.001
 
 

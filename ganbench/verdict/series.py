@@ -24,7 +24,7 @@ class Point:
 
     commit: str
     moment: datetime
-    """Of the first run."""
+    """When the first run began."""
     value: float
     """Median; NaN where half of the runs diverged."""
     records: tuple[RunRecord, ...]

@@ -36,7 +36,7 @@ class Effect:
     smallest_p: float = 0.0
     """The smallest p that so many values can give."""
     confidence: float | None = None
-    """Of the interval from low to high; None where it is the range."""
+    """How sure the interval from low to high is; None where it is the range."""
     visible: float | None = None
     """The smallest effect that would have been seen with a probability of :data:`_POWER`; None where no effect could."""
 

@@ -48,7 +48,7 @@ class Step:
     """Median of the level before."""
     after: float
     p_value: float
-    """Of the split; 0 where values were exact."""
+    """How likely such a split is by chance; 0 where values were exact."""
 
 
 def find_steps(values: Sequence[float], *, threshold: float) -> tuple[Step, ...]:

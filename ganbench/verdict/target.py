@@ -27,7 +27,7 @@ from ganbench.verdict.unpaired import compare_groups
 _FEWEST_EVALUATIONS = 3
 """Before the first step, at the end, and one between them."""
 _SHARE = 0.75
-"""Of base's images, after which the target is read."""
+"""After which share of base's images the target is read."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +35,7 @@ class _Clock:
     """What is counted until the target."""
 
     rule: Callable[[str, str, float], MetricRule]
-    """Of a metric's name, what the target is called, and the threshold."""
+    """Makes the rule from a metric's name, what the target is called, and the threshold."""
     read: Callable[[Evaluation], float]
     keys: Callable[[RunRecord], NamedKeys]
     """What must agree besides the way to measure."""

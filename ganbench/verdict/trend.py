@@ -25,7 +25,7 @@ from ganbench.verdict.statistics import as_change
 from ganbench.verdict.steps import MIN_POINTS, MIN_SIDE, Step, find_changes, find_steps
 
 _SCHEMA_VERSION = 1
-"""Of :class:`Trend`, as it is written to JSON."""
+"""The version of :class:`Trend` as JSON has it."""
 NEWEST = 20
 
 
@@ -46,7 +46,7 @@ class TrendStep:
     """One change of level, in the metric's own terms."""
 
     index: int
-    """Of the first point of the new level; where values have noise it is right to a few points."""
+    """Where the new level begins: the index of its first point; where values have noise it is right to a few points."""
     commit: str
     time: str
     before: float

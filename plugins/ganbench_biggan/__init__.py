@@ -35,7 +35,7 @@ class BigGANOptions(Settings):
     discriminator_spectral_norm: bool = True
     """Spectral normalisation of the discriminator."""
     initialisation: Literal["orthogonal", "normal", "xavier"] = "orthogonal"
-    """Of all weights: orthogonal (the article), N(0, 0.02), or Glorot's uniform distribution. Biases are 0."""
+    """How all weights begin: orthogonal (the article), N(0, 0.02), or Glorot's uniform distribution. Biases are 0."""
     norm_eps: float = 1e-5
     """Added to the variance in batch norm."""
     orthogonal_weight: float = setting(0.0, least=0)

@@ -135,7 +135,7 @@ class PairsOptions(Settings):
     resolution: int = setting(256, least=1)
     """Height and width in pixels that each half is brought to."""
     channels: Literal["3", "1"] = "3"
-    """Of each half: 3 for colour, 1 for grey; images of the other kind are converted."""
+    """What each half has: 3 for colour, 1 for grey; images of the other kind are converted."""
     background: Literal["white", "black", "grey"] = "white"
     """What stands behind transparent pixels."""
     test_fraction: float = setting(0.0, least=0, below=1)

@@ -13,7 +13,7 @@ class ClassifierRecipe:
     """One classifier: its data, network and training."""
 
     name: str
-    """Of the extractor."""
+    """What the extractor is called."""
     dataset: str
     """The dataset plugin whose train split it is trained on."""
     least_accuracy: float

@@ -27,7 +27,7 @@ RESOLUTION = 64
 LAYERS = (3, 8, 15, 22, 29)
 """Where the five layers stand in torchvision's ``vgg16().features``."""
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's red, green and blue, in [0, 1]."""
+"""ImageNet's red, green and blue, in [0, 1]."""
 MAX_BATCH = 25
 """Images at a time inside: the first layers need 4 MiB for each."""
 _FORMAT_HINT = f"use torchvision's {FILE}"

@@ -254,7 +254,7 @@ class ClassificationAccuracyOptions(Settings):
     weight_decay: float = 0.02
     """AdamW's, on all weights."""
     seed: int = 0
-    """Of the classifier's initialisation and of the order of the images."""
+    """The seed of the classifier's initialisation and of the order of the images."""
 
     def __post_init__(self) -> None:
         Settings.__post_init__(self)
@@ -313,7 +313,7 @@ class MemorisedOptions:
     """How near is too near. The default is that of Alaa et al. (2022)."""
 
     factor: float = 1.0
-    """Of the distance from a train image to its nearest other train image: a generated image that is nearer than this is memorised."""
+    """An image is memorised when it is nearer to its nearest train image than this times that image's distance to its own nearest one."""
 
     def __post_init__(self) -> None:
         if not 0 < self.factor < math.inf:

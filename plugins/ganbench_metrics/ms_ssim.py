@@ -79,7 +79,7 @@ def random_pairs_in_class(labels: Tensor, num_pairs: int, generator: Generator) 
 
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Of the scales, the finest first (Wang et al. 2003); their sum is 1.0001 there."""
+"""The scales' weights, the finest first (Wang et al. 2003); their sum is 1.0001 there."""
 WINDOW = 11
 SIGMA = 1.5
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2

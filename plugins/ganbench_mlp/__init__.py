@@ -7,7 +7,7 @@ from ganbench_mlp import presets
 from ganbench_mlp.options import CGANOptions, MLPOptions
 
 LEARNING_RATE = 1e-3
-"""Of runs that no recipe describes: at Adam's usual 2e-4 the labels mean nothing yet after the 80 kimg of digits (docs/zoo.md)."""
+"""For runs that no recipe describes: at Adam's usual 2e-4 the labels mean nothing yet after the 80 kimg of digits (docs/zoo.md)."""
 
 
 @hookimpl

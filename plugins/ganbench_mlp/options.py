@@ -26,9 +26,9 @@ class MLPOptions(Settings):
     conditional: bool | None = None
     """Use labels: one-hot beside z and beside the image; unset: where there are any."""
     generator_activation: Activation = "leaky_relu"
-    """Of the generator's hidden layers; a leaky ReLU has the slope 0.2."""
+    """What follows the generator's hidden layers; a leaky ReLU has the slope 0.2."""
     discriminator_activation: Literal["leaky_relu", "relu", "tanh", "maxout"] = "leaky_relu"
-    """Of the discriminator's hidden layers; maxout takes the largest of several linear pieces."""
+    """What follows the discriminator's hidden layers; maxout takes the largest of several linear pieces."""
     maxout_pieces: int = setting(5, least=1)
     """Pieces of a maxout unit."""
     generator_norm: Literal["none", "batch", "batch-after-first"] = "none"

@@ -21,7 +21,7 @@ class PacGANOptions(Settings):
     packings: tuple[int, ...] = (1, 2)
     """Samples that the discriminator judges at once; 1 is the plain GAN. Published are 1 to 4."""
     epochs: int = setting(400, least=1)
-    """Of the whole budget."""
+    """How many epochs the whole budget has."""
     num_samples: int = setting(100_000, least=1)
     """Training points, drawn once."""
     batch_size: int = setting(100, least=1)

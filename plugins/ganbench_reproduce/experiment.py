@@ -62,7 +62,7 @@ class ExperimentFacts:
     flops_per_step: int
     """Multiply-adds count twice; of one seed, forward and backward."""
     parameters: tuple[tuple[str, int], ...]
-    """Of one seed, by network."""
+    """How many parameters each network of one seed has."""
     runner: str
     """How a step is executed: ``eager``, ``cuda_graph``."""
 
@@ -113,7 +113,7 @@ class Experiment(Protocol):
     cells: tuple[ExperimentCell, ...]
     """Those that the options ask for, in the order of the table."""
     intervals: int
-    """Of the whole budget."""
+    """How many intervals the whole budget has."""
     interval_name: str
     """What an interval is, in the plural: ``epochs``."""
     num_seeds: int

@@ -28,7 +28,7 @@ class Score:
     """One for each seed."""
     mean: float
     standard_error: float | None
-    """Of the mean; None for a single seed."""
+    """The mean's standard error; None for a single seed."""
     published: PublishedFigure | None
 
     @classmethod
@@ -81,13 +81,13 @@ class CellResult:
     intervals: int
     facts: ExperimentFacts
     training_seconds: float
-    """Of all seeds together, checkpoints left out."""
+    """How long all seeds together trained, checkpoints left out."""
     scores: tuple[Score, ...]
     history: tuple[Moment, ...]
 
     @property
     def milliseconds_per_step(self) -> float:
-        """Of all seeds together."""
+        """Return how long a step of all seeds together takes."""
         return 1000 * self.training_seconds / max(self.intervals * self.facts.steps_per_interval, 1)
 
 
@@ -112,7 +112,7 @@ class ReproductionRecord:
     intervals: int
     """With this budget."""
     whole_intervals: int
-    """Of the whole budget."""
+    """How many intervals the whole budget has."""
     interval_name: str
     columns: tuple[ExperimentColumn, ...]
     error_name: str

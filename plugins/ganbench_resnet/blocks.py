@@ -19,7 +19,7 @@ from ganbench_resnet.conditional_norm import ConditionalNormAct
 Norm = Literal["none", "layer", "batch"]
 
 RESIDUAL_GAIN = math.sqrt(2)
-"""Of the 3x3 convolutions of a residual branch; every other weight has gain 1."""
+"""The gain of the 3x3 convolutions of a residual branch; every other weight has gain 1."""
 
 
 def glorot(layer: nn.Module, gain: float = 1.0) -> None:

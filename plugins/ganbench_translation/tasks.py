@@ -50,7 +50,7 @@ class Inpainting:
     image_channels: int
     resolution: int
     side: int
-    """Of the square, in pixels."""
+    """The side of the square, in pixels."""
     random: bool
     """Whether the square is anywhere; else it is in the middle."""
 

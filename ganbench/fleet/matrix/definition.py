@@ -35,13 +35,13 @@ class Definition:
     """A matrix before it is expanded."""
 
     name: str
-    """Of its folder; stable, so that a second call finds it."""
+    """What its folder is called; stable, so that a second call finds it."""
     products: tuple[Product, ...]
     """The product of the axes comes first, then what is included."""
     exclude: tuple[tuple[Axis, ...], ...] = ()
     """A cell of the product is left out where one of these agrees with it in every setting."""
     settings: tuple[tuple[str, Any], ...] = ()
-    """Of every cell, by path, below the cell's own."""
+    """The settings of every cell, by path; a cell's own stand above them."""
     options: tuple[tuple[str, str], ...] = ()
     """What ``-o`` gave."""
 

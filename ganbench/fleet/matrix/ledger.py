@@ -36,7 +36,7 @@ class CellRow:
     id: str = ""
     """Identity of the configuration; empty where the cell could not be resolved."""
     directory: str = ""
-    """Of the run, inside the matrix's folder; empty where there is none to be."""
+    """Where the run lies inside the matrix's folder; empty where there will be none."""
     reason: str = ""
     output: tuple[str, ...] = ()
     """The last lines that the worker printed, where the cell failed."""
@@ -46,7 +46,7 @@ class CellRow:
     exclusive: bool = False
     """Whether it ran alone on the machine."""
     seconds: float = 0.0
-    """Of the last attempt."""
+    """How long the last attempt took."""
     settings: dict[str, str] = dataclasses.field(default_factory=dict)
     """What was asked for, as flags would say it: ``plugin``, and values by configuration path."""
 

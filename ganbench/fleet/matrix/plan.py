@@ -28,9 +28,9 @@ class PlannedCell:
     cell: WantedCell
     request: CellRequest
     id: str = ""
-    """Of the configuration and the code of its plugins; empty where it cannot run."""
+    """Identifies the configuration and the code of its plugins; empty where it cannot run."""
     directory: Path | None = None
-    """Of its run, whether it exists or not."""
+    """Where its run lies, whether it exists or not."""
     device: str = ""
     threads: int = 0
     reason: str = ""

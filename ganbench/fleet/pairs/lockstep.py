@@ -27,7 +27,7 @@ class PairPlan:
     pair_seconds: float = 6.0
     """All blocks of both processes together; at least three rounds of A B B A, whatever they take."""
     warmup_seconds: float = 0.5
-    """Of each process, off the record, and at least :attr:`first_steps`."""
+    """How long each process warms up, off the record; it takes at least :attr:`first_steps`."""
     first_steps: int = 8
     """How many steps the fingerprint of the losses covers; the warm-up takes at least as many, and the operators of one are counted."""
     start_timeout: float = 600.0

@@ -36,7 +36,7 @@ class AbPlan:
     with_null: bool = False
     """Whether each pair has a second base process."""
     seed: int = 0
-    """Of who is started first, and whose block comes first."""
+    """Decides who is started first, and whose block comes first."""
     others: tuple[Finding, ...] = ()
     """Findings of something else than the pairs, which are decided with theirs."""
     checkout: Path | None = None

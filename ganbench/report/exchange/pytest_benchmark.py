@@ -18,7 +18,7 @@ from ganbench.verdict.findings import Comparison, Finding
 _SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}
 _RATE = "/s"
 _FORMAT_VERSION = "5.0.0"
-"""Of pytest-benchmark, whose fields are written."""
+"""The version of pytest-benchmark whose fields are written."""
 
 
 def render_side(comparison: Comparison, side: str, *, created: str) -> str:

@@ -16,13 +16,13 @@ import triton.language as tl
 from torch import Tensor
 
 TILE_BYTES = 4096
-"""Of one tensor in one tile: two 128-bit accesses for each of 128 threads."""
+"""How much of one tensor a tile holds: two 128-bit accesses for each of 128 threads."""
 SMALL_TILE_BYTES = 4 * TILE_BYTES
 """For four times the threads."""
 PROGRAMS = 1024
 """One wave of programs on a large GPU: about 8 on each of 132 multiprocessors."""
 MOST_TILES = 8
-"""Of a program that writes a tensor: enough to make its loads of statistics cheap."""
+"""How many tiles a program that writes a tensor takes: enough to make its loads of statistics cheap."""
 _WIDE = 256
 """Bytes of a row in a tile that spans several channels."""
 _PLANE_COLUMNS = 1024

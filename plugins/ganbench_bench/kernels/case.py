@@ -32,9 +32,9 @@ class Case:
     variant: str = ""
     """Which of several under one title."""
     shape: tuple[int, ...]
-    """Of the main input."""
+    """The shape of the main input."""
     dtype: torch.dtype
-    """Of the main input, or of the result where the input is uint8."""
+    """The type of the main input, or of the result where the input is uint8."""
     layout: str = ""
     """One of :data:`ganbench_bench.names.LAYOUTS`; empty where it makes no difference."""
     make: Callable[[torch.device, torch.Generator], Inputs]

@@ -33,7 +33,7 @@ class Effort:
     blocks: int
     """Blocks of A B C C B A."""
     seconds: float
-    """Of each timing in a block."""
+    """How long each timing in a block takes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

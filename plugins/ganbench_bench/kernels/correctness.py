@@ -13,7 +13,7 @@ from ganbench_bench.kernels.work import Results, Work, prepare
 TOLERANCES = {torch.float32: 1.3e-6, torch.bfloat16: 8e-3, torch.uint8: 0.0}
 """Relative to the value itself, and again to the root mean square of its tensor: sums of N(0, 1) grow with the root of their length."""
 BETWEEN_LEVELS = 1.0
-"""Of an integer result, how far a value on the border of two levels may be off."""
+"""In an integer result, how far a value on the border of two levels may be off."""
 
 
 def compare(case: Case, wanted: Pass, function: Function, device: torch.device, *, seed: int = 0) -> str:

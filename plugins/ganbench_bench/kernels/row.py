@@ -16,7 +16,7 @@ class Measured:
     """The figures of calls that were right."""
 
     microseconds: Interval
-    """Of one call."""
+    """How long one call takes."""
     gb_per_second: float
     """Bytes that the pass must move at least, over its time: what an implementation moves on top of them lowers it."""
     percent_of_copy: float

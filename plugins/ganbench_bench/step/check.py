@@ -15,7 +15,7 @@ EXACT_STEPS = 2
 CHECKED_STEPS = 4
 """Enough for torch.compile's graphs, which are replayed from the third step on."""
 TOLERANCES = {"fp32": 0.05, "bf16": 0.15}
-"""Of a loss. Adam's first steps are signs, which rounding turns where a gradient is near 0: right loops part by 1 % in four steps."""
+"""How far a loss may be off. Adam's first steps are signs, which rounding turns near 0: right loops part by 1 % in four steps."""
 
 
 def check_arithmetic(harness: Harness) -> None:

@@ -44,7 +44,7 @@ class Measured:
     """The figures of a loop whose losses were right."""
 
     milliseconds: Interval
-    """Of a step."""
+    """How long a step takes."""
     samples_per_second: Interval
     """Real images into the discriminator."""
     speedup_over_published: Interval | None
