@@ -1,15 +1,32 @@
-"""Fixtures that several folders of tests share."""
+"""Fixtures that several folders of tests share, and how many processes run the tests."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ganbench.record.probes import cpu_cores, cpu_quota
 from ganbench.record.record import SCHEMA_VERSION, Evaluation, Key, Keys, MetricValue, RunRecord, Throughput, Timing, Work
 from ganbench.spec import PluginIdentity
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the tests' tensors are small, and the processes share the CPUs
+MOST_WORKERS = 8
+"""Each of them imports torch."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Share the files of tests among the CPUs, where pytest-xdist is installed; ``-n`` stands above it; one file runs as ever."""
+    untold = getattr(config.option, "numprocesses", 0) is None and not config.option.usepdb and not hasattr(config, "workerinput")
+    workers = min(cpu_cores(), int(cpu_quota() or MOST_WORKERS), MOST_WORKERS)
+    if untold and workers > 1 and any(Path(argument).is_dir() for argument in config.args):
+        config.option.numprocesses, config.option.dist, config.option.loadscopereorder = workers, "loadfile", False
+
 
 EVALUATION_KEY = Key.of(metric="fd1k_digits", extractor="digits-1", num_generated=1000)
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 TINY = ["--kimg", "0.3", "--batch-size", "24", "-o", "generator_width=4", "-o", "discriminator_width=4", "--threads", "1"]

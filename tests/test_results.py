@@ -9,9 +9,10 @@ import pytest
 
 from ganbench.cli.main import main
 from ganbench.fleet.matrix.ledger import MatrixLedger
+from ganbench.record.events import Evaluated
 from ganbench.record.find import load_runs
 from ganbench.record.record import SCHEMA_VERSION, RunRecord
-from ganbench.report.live_run import metric_values
+from ganbench.report.live_run import LineScreen
 from ganbench.report.one_run import result_sentence
 from ganbench.report.runs import table
 from ganbench.report.stream import print_document
@@ -53,8 +54,10 @@ def test_the_readmes_run_is_the_committed_record(monkeypatch: pytest.MonkeyPatch
     (block,) = (text for text in readme.split("```") if "run directory: " in text)
     folder = RESULTS / "cpu" / "default-run"
     record = record_of(folder)
-    lines = [f"{one.samples_seen / 1000:8.1f} kimg  {metric_values(one)}\n" for one in record.evaluations]
-    assert "".join(lines) in block
+    screen = LineScreen(quiet=False)
+    for one in record.evaluations:
+        screen(Evaluated(evaluation=one))
+    assert capfd.readouterr().err in block
     monkeypatch.setenv("COLUMNS", "80")
     print_document(table(record, each=True))
     assert capfd.readouterr().out + result_sentence(record, f"results/runs/{record.run_id}") in block

@@ -22,25 +22,31 @@ class ProgressiveOptions(Settings):
     """Length of z, which is put on a sphere; unset: max_channels."""
     conditional: bool | None = None
     """Use labels: one-hot beside z, and classified by the discriminator (AC-GAN); unset: where there are any."""
-    class_weight: float = setting(1.0, least=0)
+    class_weight: float = 1.0
     """Weight of the class loss in both losses."""
     stddev_group: int = setting(4, least=0)
     """Samples whose standard deviation the discriminator sees; 0 leaves that out."""
     start_resolution: int = 4
     """Resolution of the first stage; that of the images for no growing."""
-    stage_kimg: float | None = setting(None, least=0)
+    stage_kimg: float | None = None
     """Thousands of real images at a resolution before it grows; unset: the budget over 2n + 2 for n resolutions (600 of 12,000 at 1024)."""
-    fade_kimg: float | None = setting(None, least=0)
+    fade_kimg: float | None = None
     """Thousands of real images while a new resolution fades in; unset: as stage_kimg."""
     shrink_batch: bool = True
     """Halve the batch with each doubling of the resolution above 16, down to 4 (from 128: 64 at 32, 4 at 512)."""
     reset_optimizers: bool = True
     """Forget Adam's moments where a fade begins and where it ends."""
-    fine_rate: float = setting(1.5, above=0)
+    fine_rate: float = 1.5
     """Factor of the learning rates at 1024x1024."""
 
     def __post_init__(self) -> None:
         Settings.__post_init__(self)
+        for name in ("class_weight", "stage_kimg", "fade_kimg"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ValueError(f"{name} must be 0 or more (got {value:g})")
+        if not self.fine_rate > 0:
+            raise ValueError(f"fine_rate must be above 0 (got {self.fine_rate:g})")
         if self.channel_base < 512:
             raise ValueError(f"channel_base must be 512 or more (got {self.channel_base}), so that every layer has a channel")
         if self.start_resolution not in RESOLUTIONS:

@@ -95,6 +95,7 @@ def test_a_wrong_argument_is_one_line(arguments: list[str], message: str, capsys
     assert out == ""
 
 
+@pytest.mark.slow
 def test_steps_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The loops that a CPU without compiling can run, and a row for each of the others."""
     small = [word for option in ("generator_width=4", "discriminator_width=4", "dataset.resolution=8") for word in ("-o", option)]

@@ -61,6 +61,7 @@ def test_the_table_goes_to_stdout_and_to_the_folder(workplace: Path, capfd: pyte
     assert json.loads(capfd.readouterr().out) == record_of(folder)
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on_to_the_same_numbers(workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """With SIGKILL, right after a checkpoint in the middle of an epoch of the second of two cells."""
     arguments = [*TABLE, "-o", "data=grid", "--out", "killed"]

@@ -17,6 +17,8 @@ import torch
 
 from ganbench.run.checkpoint import list_checkpoints, save_checkpoint
 
+pytestmark = pytest.mark.slow
+
 FILE_PLUGIN = """
 from torch import nn
 from ganbench import Latents, Networks

@@ -12,6 +12,8 @@ import pytest
 
 from ganbench.run.checkpoint import list_checkpoints, load_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 def check_stopped(child: Any, relative: Path, reason: str) -> None:
     """Check that a run stopped with one line that says how to go on, and that its checkpoints are whole."""

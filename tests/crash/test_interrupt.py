@@ -18,6 +18,8 @@ import pytest
 import ganbench
 from ganbench.run.checkpoint import list_checkpoints, load_checkpoint
 
+pytestmark = pytest.mark.slow
+
 LONG = ("--kimg", "100", "--set", "checkpoint.every_kimg=50", "--set", "evaluation.every_kimg=50")
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SEED = 20261121
 CONDITIONAL = ("-o", "conditional=true")
 PLAIN = ("-o", "conditional=false")

@@ -11,6 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 PROBE = Path(__file__).parents[2] / "benchmarks" / "streaming_memory_probe.py"
 SMALL, LARGE = 1_000, 20_000
 BATCHES = 200

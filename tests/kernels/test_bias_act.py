@@ -144,7 +144,7 @@ def gradients(loss: Callable[[nn.Module, Tensor], Tensor]) -> tuple[Tensor, dict
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # torch 2.11, importing Inductor
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 def test_compiled_r1(fused: None, fresh_compiler: None, backend: str) -> None:
     """A compiled discriminator loss with R1 has eager's gradients of every parameter, and none of them is zero."""
     value, compiled = gradients(torch.compile(loss_with_r1, backend=backend, fullgraph=True))

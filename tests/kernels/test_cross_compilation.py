@@ -14,6 +14,8 @@ if not has_triton():
 
 from cross_compile import NVIDIA, Planned, for_amd, for_nvidia
 
+pytestmark = pytest.mark.slow
+
 FILES = sorted(Path(__file__).parent.glob("planned_*.py"))
 PLANNED: dict[str, Planned] = {
     f"{path.stem.removeprefix('planned_')}-{name}": planned

@@ -109,7 +109,7 @@ def test_opcheck(kind: str, role: str) -> None:
     torch.library.opcheck(_op, (real, logits((4, 1, 2, 2), seed=1).detach(), kind, role, options["label_smoothing"], *options["targets"]))
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore")  # of the compilers of some versions of torch
 def test_compiled(backend: str) -> None:
     """The reference is traced into the graph, with its gradients."""

@@ -95,7 +95,7 @@ def test_the_registered_op_is_well_behaved(channels_last: bool, indices: torch.T
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # torch 2.11, importing Inductor
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 def test_a_compiled_region_has_the_same_bits(backend: str) -> None:
     """Traced as the reference, without a break."""
     compiled = torch.compile(lambda i, f: gather_normalize(IMAGES, i, f, channels_last=True), backend=backend, fullgraph=True)

@@ -12,6 +12,8 @@ import torch
 
 from ganbench_kernels import has_triton
 
+pytestmark = pytest.mark.slow
+
 OPS = sorted((Path(__file__).parent / "ops").glob("test_*.py"))
 
 

@@ -112,7 +112,7 @@ def test_without_spatial_dimensions() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated")  # by torch 2.11 itself, on importing Inductor
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 def test_a_compiled_module_is_the_pair_without_a_graph_break(backend: str) -> None:
     """Values, gradients, running statistics and the count of batches."""
     eager, compiled = NormAct(6), NormAct(6)

@@ -45,7 +45,7 @@ def test_opcheck() -> None:
         torch.library.opcheck(_op, (x,))
 
 
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore")  # of the compilers of some versions of torch
 def test_r1_as_one_compiled_region(backend: str) -> None:
     """The gradient of the weight is the eager one."""

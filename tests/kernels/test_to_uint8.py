@@ -34,7 +34,7 @@ def test_the_registered_op_is_well_behaved(view) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # torch 2.11, importing Inductor
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 def test_a_compiled_region_has_the_same_levels(backend: str) -> None:
     """Traced as the reference, without a break."""
     x = torch.linspace(-1.1, 1.1, 777)

@@ -80,6 +80,7 @@ def test_captured_steps_are_the_eager_ones(name: str) -> None:
     assert_same(weights(eager), weights(replayed))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the compilers of some versions of torch
 @pytest.mark.parametrize("name", ["virtual-r1", "all"])
 def test_compiled_steps_are_the_eager_ones(name: str) -> None:

@@ -92,6 +92,7 @@ def largest_difference(ours, theirs):
     return float((ours - theirs).abs().max() / theirs.abs().max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "width", "channels"), [(32, 32, 1), (320, 352, 3)])
 def test_features_and_logits_equal_torch_fidelitys(ours, theirs, height, width, channels):
     """Grey images are repeated; small ones are enlarged and large ones reduced by TensorFlow's rule."""
@@ -130,6 +131,7 @@ def measured(ours, theirs):
     return values, theirs(real), theirs(fake)
 
 
+@pytest.mark.slow
 def test_the_frechet_distance_equals_torch_fidelitys(measured):
     """To the error of torch-fidelity's own square root on singular covariances, and to 1e-6 of an exact one."""
     values, (real, _), (fake, _) = measured
@@ -147,6 +149,7 @@ def frechet_by_singular_values(real, fake):
     return shift @ shift + ((first**2).sum() + (second**2).sum() - 2 * overlap) / (COUNT - 1)
 
 
+@pytest.mark.slow
 def test_the_kernel_distance_equals_torch_fidelitys(measured):
     """The same subsets give the same mean and deviation."""
     values, (real, _), (fake, _) = measured
@@ -157,6 +160,7 @@ def test_the_kernel_distance_equals_torch_fidelitys(measured):
     assert values[f"kid_std{COUNT}"] == pytest.approx(expected[KEY_METRIC_KID_STD], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_inception_score_equals_torch_fidelitys(measured):
     """The same order and splits give the same mean and deviation."""
     values, _, (_, logits) = measured
@@ -166,6 +170,7 @@ def test_the_inception_score_equals_torch_fidelitys(measured):
     assert values[f"is_std{COUNT}"] == pytest.approx(expected[KEY_METRIC_ISC_STD], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_precision_and_recall_equal_torch_fidelitys(measured):
     """To the last image."""
     values, (real, _), (fake, _) = measured

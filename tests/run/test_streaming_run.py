@@ -26,6 +26,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conditional", [False, True])
 def test_streaming_changes_no_bit(
     trained: Callable[..., Any],

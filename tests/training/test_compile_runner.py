@@ -131,6 +131,7 @@ def test_starting_leaves_the_state_as_it_was(case: str) -> None:
     assert torch.equal(torch.get_rng_state(), rng)
 
 
+@pytest.mark.slow
 def test_algorithms_of_one_process_are_compiled_apart() -> None:
     """Each with its own variants, of which torch keeps a few for each function and then gives up."""
     algorithms = [build("r1") for _ in range(2)]
@@ -144,6 +145,7 @@ def test_algorithms_of_one_process_are_compiled_apart() -> None:
     assert_same(weights(algorithms[0]), weights(algorithms[1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["joint", "r1"])
 def test_inductor_trains_as_eager_steps_do(case: str) -> None:
     """The compiler that runs use, with dropout, whose numbers are those of the other runners; its worker processes are gone afterwards."""

@@ -76,6 +76,7 @@ def test_that_nothing_was_checked_is_a_note(said: list[Any] | None, words: str) 
     assert frozen_verdict(said, Policy()) == FrozenVerdict(notes=(f"{words}, so that the metrics themselves were not checked",))
 
 
+@pytest.mark.slow
 def test_the_checkout_scores_its_own_samples() -> None:
     """The real process with the real samples: every metric of all five families is unchanged."""
     found = check_frozen_samples(Side(name="head", plugin="dcgan", tree=ROOT), Policy(), threads=1, device="cpu")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_SECONDS = 120
 COMMAND = ("-a", "plugin=dcgan", "-a", "kimg=0.1,3,400,401", "--out", "m")
 SELDOM = ("--set=evaluation.metrics=none", "--set=evaluation.every_kimg=500", "--set=checkpoint.every_kimg=0.5")

@@ -94,6 +94,7 @@ def test_a_hundred_megabytes_of_output_are_cut_to_the_ends(make_task: Make, fini
     assert max(map(len, outcome.output)) <= 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 1], ids=["cell", "server"])
 def test_a_kill_from_outside_is_told_from_a_crash(make_task: Make, finish: Finish, tmp_path: Path, victim: int) -> None:
     """Of the cell's process, and of the one that forked it; afterwards a new worker does the work."""
@@ -111,6 +112,7 @@ def test_a_kill_from_outside_is_told_from_a_crash(make_task: Make, finish: Finis
     assert finish(make_task("next"))["next"].state == "done"
 
 
+@pytest.mark.slow
 def test_an_interrupted_cell_goes_on_where_it_was(executor: LocalExecutor, make_task: Make, finish: Finish) -> None:
     """The first request saves; the same task again resumes the run."""
     task = make_task("long", changes={"training.total_kimg": 6, "evaluation.every_kimg": 6})
@@ -142,6 +144,7 @@ def test_beside_a_gpu_a_cell_has_a_process_without_a_fork(
     assert int(note.read_text().split()[1]) == os.getpid()
 
 
+@pytest.mark.slow
 def test_closing_ends_every_process(executor: LocalExecutor, make_task: Make, tmp_path: Path) -> None:
     """Nothing outlives the executor."""
     note = tmp_path / "pids"

@@ -84,6 +84,7 @@ def distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     sys.modules.pop("cells_in_threads", None)
 
 
+@pytest.mark.slow
 def test_it_runs_a_matrix_to_its_records(tiny_flags: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     """Rows, records and table as of any executor; a second call has nothing to do."""
     assert main(["matrix", *AXES, *tiny_flags]) == 0
@@ -102,6 +103,7 @@ def test_it_runs_a_matrix_to_its_records(tiny_flags: list[str], capfd: pytest.Ca
     assert len(Path("diary.txt").read_text().splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_what_a_cell_does_is_an_outcome(tiny_flags: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     """What cannot be built is unsupported, here as in a process of its own."""
     assert main(["matrix", *AXES, *tiny_flags, "--set=dataset.options.resolution=12"]) == 5
