@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from ganbench.config.model import RunConfig
 from ganbench.data.choose import make_sampler
@@ -139,11 +140,19 @@ def _build_networks(plan: RunPlan, dataset: Dataset, device: torch.device) -> tu
     seed_everything(config.training.seed)
     networks: Networks = plan.architecture.build(config.architecture.options, context)
     judged = _check_networks(spec.name, networks, context, dataset)
-    layout = torch.channels_last if config.training.channels_last else torch.contiguous_format
     for module in networks.modules.values():
-        module.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        _place(module, device, config.training.channels_last)
         module.train()
     return networks, judged
+
+
+def _place(module: nn.Module, device: torch.device, channels_last: bool) -> None:
+    """Move a module to its device, and lay out its tensors of four dimensions, the only ones that can have their channels last."""
+    module.to(device)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.ndim == 4:
+            tensor.data = tensor.data.to(memory_format=layout)
 
 
 def _context(dataset: Dataset, packing: int = 1) -> BuildContext:

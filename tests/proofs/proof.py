@@ -59,6 +59,7 @@ class Proof:
         return {
             "training.batch_size": BATCH,
             "training.total_kimg": kimg,
+            "training.ema_halflife_kimg": kimg / 8,
             "training.device": "cpu",
             "training.threads": 1,
             "evaluation.every_kimg": kimg / 3,

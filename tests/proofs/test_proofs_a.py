@@ -18,6 +18,24 @@ from proof import (
 
 PROOFS = [
     Proof(name="sounds", plugin="wave-gan", dataset="tones", metrics=("fd100_spectra",)),
+    Proof(
+        name="texts",
+        plugin="gumbel-gan",
+        dataset="brackets",
+        metrics=("balanced200",),
+        suffix=".txt",
+        settings={"generator_optimizer.learning_rate": 0.01},
+    ),
+    Proof(name="rows", plugin="table-gan", dataset="people", metrics=("marginals400",)),
+    Proof(
+        name="clips",
+        plugin="clip-gan",
+        dataset="squares",
+        metrics=("fd60_motion",),
+        suffix=".gif",
+        options={"frames": 8, "height": 16, "dataset.width": 16},
+        settings={"training.horizontal_flip": True, "training.dequantise": True},
+    ),
 ]
 
 

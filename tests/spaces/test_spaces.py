@@ -7,11 +7,11 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import clips
+import proof_clips
 import pytest
 import torch
-from clips import ClipSpace
 from PIL import Image
+from proof_clips.squares import ClipSpace
 from recorded_graph import RecordedGraphs
 from torch import Tensor
 
@@ -133,7 +133,9 @@ def test_each_space_has_its_picture(tmp_path: Path) -> None:
     with RunDirectory.create(tmp_path, name="run", dataset="d", seed=0) as directory:
         for space in SPACES[:2]:
             data = stored(space)
-            path = save_picture(space, data[:4], directory.samples_path / "000000000", columns=2, real=data.__getitem__)
+            path = save_picture(
+                space, data[:4], directory.samples_path / "000000000", columns=2, real=lambda count, data=data: data[:count]
+            )
             assert path.name == f"000000000{space.picture_suffix}"
             with Image.open(path) as picture:
                 assert getattr(picture, "n_frames", 1) == (3 if isinstance(space, ClipSpace) else 1)
@@ -175,7 +177,7 @@ def test_spaces_are_values() -> None:
 
 MANAGER = PluginManager()
 TINY: dict[str, Any] = {
-    "dataset.name": f"{clips.__file__}:SPEC",
+    "dataset.name": f"{proof_clips.__file__}:SQUARES",
     "architecture.options.generator_widths": (8,),
     "architecture.options.discriminator_widths": (8,),
     "training.total_kimg": 0.1,
@@ -210,4 +212,4 @@ def test_a_sample_that_cannot_be_mirrored_is_not() -> None:
     """Whatever its space."""
     with pytest.raises(ConfigError, match=r"training.horizontal_flip is on, and the data are points"):
         sampler(SPACES[2], "streamed", horizontal_flip=True)
-    assert isinstance(clips.SPEC, DatasetSpec)
+    assert isinstance(proof_clips.SQUARES, DatasetSpec)

@@ -1,4 +1,4 @@
-"""A dataset of short clips, written as a plugin's author would: a space of its own, from public names of ganbench alone.
+"""Short clips of moving squares, and the space of clips.
 
 Shapes: N clips, n of a batch, C channels, T frames, H, W height and width.
 """
@@ -11,9 +11,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 
-from ganbench import ArraySource, DataContext, Dataset, DatasetSpec, Settings, Space, setting
+from ganbench import ArraySource, DataContext, Dataset, Space
+from proof_clips.options import SquareOptions
+
+PIXEL, BORDER = 4, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +57,30 @@ class ClipSpace(Space):
         return (samples * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
 
     def picture_count(self, grid_size: int) -> int:
-        """Return one row."""
-        return grid_size
+        """Return two rows."""
+        return 2 * grid_size
 
     def picture(self, samples: Tensor, *, columns: int, real: Callable[[int], Tensor]) -> bytes:
-        """Return an animation of clips side by side."""
-        from PIL import Image
-
-        rows = samples[:, 0].permute(1, 2, 0, 3).flatten(2)  # [T, H, n W]
-        first, *others = [Image.fromarray(frame.numpy()) for frame in rows]
+        """Return an animation of rows of clips, enlarged; the first row is of real ones."""
+        clips = torch.cat([real(columns), samples])[:, 0]  # [n, T, H, W]
+        clips = torch.cat([clips, clips.new_full((-len(clips) % columns, *clips.shape[1:]), 255)])
+        clips = clips.repeat_interleave(PIXEL, dim=-2).repeat_interleave(PIXEL, dim=-1)
+        tiles = F.pad(clips, (BORDER,) * 4, value=255).unflatten(0, (-1, columns))  # [rows, columns, T, H, W]
+        sheets = tiles.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2)
+        first, *others = [Image.fromarray(sheet.numpy()) for sheet in sheets]
         file = io.BytesIO()
-        first.save(file, format="GIF", save_all=True, append_images=others, duration=100)
+        first.save(file, format="GIF", save_all=True, append_images=others, duration=150, loop=0)
         return file.getvalue()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClipsOptions(Settings):
-    """Options of ``clips``."""
-
-    num_samples: int = setting(64, least=2)
-    """Clips in the train split."""
-
-
-def build(options: ClipsOptions, context: DataContext) -> Dataset:
+def build(options: SquareOptions, context: DataContext) -> Dataset:
     """Return bright squares that move to the right over grey."""
-    space = ClipSpace(1, 4, 6, 8)
+    space = ClipSpace(1, options.frames, options.height, options.width)
     clips = torch.full((options.num_samples, *space.stored_size), 60, dtype=torch.uint8)
+    side = 2 * (options.height // 6)
     for i, clip in enumerate(clips):
         for frame in range(space.frames):
-            clip[0, frame, i % 5 : i % 5 + 2, frame + i % 4 : frame + i % 4 + 2] = 200 + i % 50
+            top, left = i % (options.height - side + 1), frame + i % 4
+            clip[0, frame, top : top + side, left : left + side] = 200 + i % 50
     labels = torch.arange(options.num_samples) % 2
-    return Dataset(name="clips", train=ArraySource(clips, labels, space=space), num_classes=2)
-
-
-SPEC = DatasetSpec(name="clips", summary="moving squares", factory="clips:build", options=ClipsOptions, extractor="")
+    return Dataset(name="squares", train=ArraySource(clips, labels, space=space), num_classes=2)
