@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ganbench.config.values import read_pairs as read_pairs
     from ganbench.data.choose import make_sampler as make_sampler
     from ganbench.data.index_stream import IndexStream as IndexStream
-    from ganbench.data.read_ahead import default_workers as default_workers
-    from ganbench.data.read_ahead import read_ahead as read_ahead
     from ganbench.data.sampler import Batch as Batch
     from ganbench.data.sampler import Sampler as Sampler
     from ganbench.data.sampler import SamplerState as SamplerState
@@ -41,6 +39,8 @@ if TYPE_CHECKING:
     from ganbench.data.source import Targets as Targets
     from ganbench.data.space import BuildContext as BuildContext
     from ganbench.data.space import Space as Space
+    from ganbench.data.streaming import default_workers as default_workers
+    from ganbench.data.streaming import read_ahead as read_ahead
     from ganbench.errors import ConfigError as ConfigError
     from ganbench.errors import DataError as DataError
     from ganbench.errors import GanbenchError as GanbenchError
@@ -306,7 +306,7 @@ _HOME_OF = {
     "complete_plugins": "ganbench.cli.completion",
     "complete_words": "ganbench.cli.completion",
     "decode": "ganbench.record.serialise",
-    "default_workers": "ganbench.data.read_ahead",
+    "default_workers": "ganbench.data.streaming",
     "describe_machine": "ganbench.record.machine",
     "encode": "ganbench.record.serialise",
     "hardware_key": "ganbench.record.machine",
@@ -326,7 +326,7 @@ _HOME_OF = {
     "plan_again": "ganbench.run.plan",
     "print_document": "ganbench.report.stream",
     "print_text": "ganbench.report.stream",
-    "read_ahead": "ganbench.data.read_ahead",
+    "read_ahead": "ganbench.data.streaming",
     "read_pairs": "ganbench.config.values",
     "remove_leftovers": "ganbench.record.files",
     "render": "ganbench.report.formats",

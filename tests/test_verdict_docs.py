@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from ganbench.verdict import rules as metric
+from ganbench.verdict import policy as metric
 from ganbench.verdict.findings import State, Tier
 from ganbench.verdict.policy import Policy
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ganbench.record.directory import RunDirectory
-from ganbench.record.event_log import read_events
+from ganbench.record.events import read_events
 from ganbench.record.files import write_bytes
 from ganbench.record.record import RunRecord
 

@@ -1,17 +1,27 @@
 """What happens in a run, told once to everybody who listens: plain frozen values, and the function that tells them.
 
 The event log writes them down, the screen draws them, a matrix reads them from a pipe, and plugins get them in their hooks.
+
+``events.jsonl`` holds every measured number of a run, one JSON object a line, appended as it happens. Each line goes to the operating
+system at once, so that a killed process loses none; :meth:`EventLog.sync` forces them to the disk, and a run calls it with each checkpoint.
+A checkpoint keeps :attr:`EventLog.offset`, and a resumed run truncates to it: what is repeated after a crash is not told twice.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from ganbench.record.files import storage_errors
 from ganbench.record.record import Evaluation, RunRecord, Scalar
+from ganbench.record.serialise import encode
 
 logger = logging.getLogger(__name__)
 
@@ -116,3 +126,124 @@ class Listeners:
                 name = getattr(listener, "__qualname__", type(listener).__qualname__)
                 text = " ".join(f"{type(error).__name__}: {error}".split())
                 logger.warning("the listener %s raised %s; it is not told anything more", name, text)
+
+
+class EventLog:
+    """The writer of an event file.
+
+    Args:
+        path: the file; made when missing, else continued after its last whole line.
+
+    Raises:
+        StorageError: the disk is full or not writable.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with storage_errors(path):
+            self._file = path.open("ab", buffering=0)
+            os.ftruncate(self._file.fileno(), _end_of_last_line(path))
+
+    @property
+    def offset(self) -> int:
+        """Bytes written so far, for a checkpoint."""
+        return os.fstat(self._file.fileno()).st_size
+
+    def write(self, event: str, **fields: object) -> None:
+        """Append one line with the time in UTC, the event's name and its fields.
+
+        Args:
+            event: what happened: ``step``, ``evaluation``, ``checkpoint``.
+            fields: plain values, lists, mappings or frozen dataclasses.
+
+        Raises:
+            StorageError: the disk is full or not writable; the torn line is taken back where possible.
+        """
+        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        line = json.dumps(encode({"time": now, "event": event, **fields}), allow_nan=False) + "\n"
+        self._append(line.encode())
+
+    def write_event(self, event: Event) -> None:
+        """Append what an event of a run measured; events without numbers leave no line.
+
+        Raises:
+            StorageError: the disk is full or not writable.
+        """
+        match event:
+            case Progressed():
+                numbers = {"samples_seen": event.samples_seen, "generator_steps": event.generator_steps}
+                self.write("progress", **numbers, training_seconds=round(event.training_seconds, 4), **event.statistics)
+            case Evaluated(evaluation=evaluation):
+                self.write("evaluation", samples_seen=evaluation.samples_seen, values=evaluation.values)
+
+    def truncate(self, offset: int) -> None:
+        """Forget every line after ``offset``; a file that is already shorter stays as it is."""
+        with storage_errors(self.path):
+            os.ftruncate(self._file.fileno(), min(max(offset, 0), self.offset))
+        self.sync()
+
+    def sync(self) -> None:
+        """Force everything written so far to the disk."""
+        with storage_errors(self.path):
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Sync and close; more than once does no harm."""
+        if not self._file.closed:
+            try:
+                self.sync()
+            finally:
+                self._file.close()
+
+    def __enter__(self) -> EventLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _append(self, line: bytes) -> None:
+        before = self.offset
+        with storage_errors(self.path):
+            try:
+                rest = memoryview(line)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._file.fileno(), before)
+                raise
+
+
+def read_events(path: Path, event: str = "") -> Iterator[Mapping[str, Any]]:
+    """Yield the lines of an event file as mappings; a torn last line and damaged lines are left out.
+
+    Args:
+        path: the file; a missing one has no events.
+        event: only events of this name; empty for all.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            with contextlib.suppress(ValueError):
+                data = json.loads(line, object_hook=_number)
+                if isinstance(data, dict) and event in ("", data.get("event")):
+                    yield data
+
+
+def _number(data: dict[str, Any]) -> Any:
+    return float(data["$float"]) if set(data) == {"$float"} else data
+
+
+def _end_of_last_line(path: Path) -> int:
+    """Return the offset after the last newline, so that a line torn by a crash is dropped."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 4096)
+            file.seek(start)
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                return start + newline + 1
+            end = start
+    return 0

@@ -16,8 +16,7 @@ from ganbench.errors import Diverged, GanbenchError, Interrupted, StorageError
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.curves import save_curves
 from ganbench.record.directory import RunDirectory
-from ganbench.record.event_log import EventLog
-from ganbench.record.events import Ended, Evaluated, Event, Listener, Listeners, Message, Started
+from ganbench.record.events import Ended, Evaluated, Event, EventLog, Listener, Listeners, Message, Started
 from ganbench.record.files import write_text
 from ganbench.record.machine import Place, hardware_key, software_key
 from ganbench.record.pictures import save_strip

@@ -16,8 +16,7 @@ import torch
 
 from ganbench.errors import Diverged, Interrupted
 from ganbench.record.directory import RunDirectory
-from ganbench.record.event_log import EventLog
-from ganbench.record.events import Evaluated, Event, Progressed, Saved
+from ganbench.record.events import Evaluated, Event, EventLog, Progressed, Saved
 from ganbench.record.pictures import save_picture
 from ganbench.record.record import Evaluation, RunRecord, Status
 from ganbench.record.serialise import decode, encode

@@ -20,11 +20,10 @@ from torch import Tensor, nn
 from ganbench.config.model import OptimizerConfig, RunConfig
 from ganbench.data.sampler import Batch, Sampler
 from ganbench.data.source import Dataset
-from ganbench.training.ema import EMA
 from ganbench.training.ledger import Statistics
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Objective
-from ganbench.training.optimizers import LearningRate, build_optimizer, load_optimizer_state
+from ganbench.training.optimizers import EMA, LearningRate, build_optimizer, load_optimizer_state
 from ganbench.training.seeding import stream
 
 _Thing = TypeVar("_Thing")

@@ -1,11 +1,15 @@
-"""The decision rule: from an effect to a state, from all findings together to the exit code."""
+"""The decision rule: from an effect to a state, from all findings together to the exit code.
+
+Metrics without noise, or nearly so, are decided here too: counts, hashes and memory. One value is enough; of several the range is the
+interval.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ganbench.record.record import Difference
 from ganbench.verdict.findings import (
@@ -19,9 +23,8 @@ from ganbench.verdict.findings import (
     Kind,
     State,
 )
-from ganbench.verdict.policy import Policy
-from ganbench.verdict.rules import MetricRule
-from ganbench.verdict.statistics import Effect, as_change, holm, testable
+from ganbench.verdict.policy import MetricRule, Policy
+from ganbench.verdict.statistics import Effect, as_change, holm, log_ratio, testable
 
 
 def judge(effect: Effect, rule: MetricRule) -> State:
@@ -185,3 +188,71 @@ def _corrected(one: Finding, adjusted: float | None, family: int, alpha: float) 
     else:
         why = f"significant alone, and not among {family} gated metrics: p is {adjusted:.2g} after Holm's correction"
     return dataclasses.replace(one, state="inconclusive", reason="; ".join(filter(None, (one.reason, why))))
+
+
+_HASH_DIGITS = 12
+_SHOWN = 5
+
+
+def compare_values(rule: MetricRule, base: Sequence[float], head: Sequence[float], *, reason: str = "") -> Finding | None:
+    """Return the finding of a count, a size or a score; None where base has no value.
+
+    Each value of head is held against each of base: regressed if all of them are worse and the middle one by more than the threshold.
+
+    Args:
+        rule: with the user's threshold and gate.
+        base: one value for each run, 0 or more; what is not finite, or negative, was not measured.
+        head: the same.
+        reason: what must be known besides.
+    """
+    ours, theirs = _measured(base), _measured(head)
+    if not ours:
+        return None
+    if not theirs:
+        return plain_finding(rule, "missing", f"head has no {rule.label}", base=statistics.median(ours), counts=(len(ours), 0))
+    sign = -1 if rule.direction == "higher" else 1
+    shifts = [sign * log_ratio(b, h) for b in ours for h in theirs]
+    effect = Effect(center=statistics.median(shifts), low=min(shifts), high=max(shifts))
+    if math.isinf(effect.center) and rule.direction != "equal":
+        zero = "base" if min(ours) == 0 else "head"
+        return plain_finding(
+            rule,
+            "inconclusive",
+            f"{zero} is 0, so that there is no ratio",
+            base=statistics.median(ours),
+            head=statistics.median(theirs),
+            counts=(len(ours), len(theirs)),
+        )
+    return finding(rule, effect, ours, theirs, reason=reason)
+
+
+def compare_hashes(rule: MetricRule, base: Mapping[str, str], head: Mapping[str, str]) -> Finding | None:
+    """Return whether hashes are the same; None where the two sides have nothing in common.
+
+    Args:
+        rule: with ``equal`` as its direction. Where its gate is ``fail`` another hash is a regression, else it decides nothing.
+        base: by what they are of, for instance ``seed 0``.
+        head: likewise.
+    """
+    common = [name for name in base if name in head]
+    if not common:
+        return None
+    unlike = [name for name in common if base[name] != head[name]]
+    shown = (unlike or common)[0]
+    state: State = "unchanged" if not unlike else "regressed" if rule.gate == "fail" else "inconclusive"
+    return plain_finding(
+        rule,
+        state,
+        f"another one for {_some(unlike)}" if unlike else "",
+        base=base[shown][:_HASH_DIGITS],
+        head=head[shown][:_HASH_DIGITS],
+        counts=(len(common), len(common)),
+    )
+
+
+def _measured(values: Sequence[float]) -> list[float]:
+    return [value for value in values if math.isfinite(value) and value >= 0]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

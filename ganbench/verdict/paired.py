@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from ganbench.verdict.decide import conclude, finding, plain_finding
 from ganbench.verdict.findings import Comparison, Finding, NullRatio
-from ganbench.verdict.policy import Policy
-from ganbench.verdict.rules import MetricRule
+from ganbench.verdict.policy import MetricRule, Policy
 from ganbench.verdict.statistics import as_change, log_shift, mean_effect
 
 
@@ -62,7 +61,7 @@ def compare_paired(
     Args:
         metrics: what was measured in lock-step.
         policy: thresholds, gates, and the looks that were planned.
-        others: findings of what has no noise, as :func:`ganbench.verdict.exact.compare_values` makes them.
+        others: findings of what has no noise, as :func:`ganbench.verdict.decide.compare_values` makes them.
         base: what base is called.
         head: what head is called.
         machine: in words.

@@ -16,10 +16,8 @@ from ganbench.record.machine import describe_machine
 from ganbench.record.record import Key, Scalar
 from ganbench.verdict.decide import conclude, plain_finding
 from ganbench.verdict.findings import Comparison, Finding
-from ganbench.verdict.keys import NamedKeys, agree
-from ganbench.verdict.policy import Policy
-from ganbench.verdict.rules import MetricRule, stored_rule, time_rule
-from ganbench.verdict.unpaired import compare_groups
+from ganbench.verdict.policy import MetricRule, Policy, stored_rule, time_rule
+from ganbench.verdict.unpaired import NamedKeys, agree, compare_groups
 
 _METRIC = "seconds_per_round"
 _MARKS = ("benchmarks", "machine_info")

@@ -11,8 +11,8 @@ from datetime import datetime
 from ganbench.record.cells import CellRuns, cells_of, match_cells, names_of
 from ganbench.record.history import DIRTY, UNKNOWN, Entry
 from ganbench.record.record import Key, RunRecord
-from ganbench.verdict.rules import RULES, MetricRule, counted_in, parameter_rule, quality_rule, stored_rule
-from ganbench.verdict.speed import is_mixed
+from ganbench.verdict.policy import RULES, MetricRule, counted_in, parameter_rule, quality_rule, stored_rule
+from ganbench.verdict.unpaired import is_mixed
 
 _Measure = Callable[[RunRecord], float | None]
 """Returns None where a run says nothing of a metric."""

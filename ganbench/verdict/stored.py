@@ -1,25 +1,24 @@
 """Two sets of stored records: which cells got worse, better, lost, or cannot be compared.
 
-Within a cell the runs are replicates. Counts, data and quality take one run for each seed, the newest; speed and memory take every run.
+Within a cell the runs are replicates. Counts, data and quality take one run for each seed, the newest; speed and memory take every run, and
+only those whose keys agree.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ganbench.record.cells import CellRuns, Match, cells_of, match_cells, names_of
 from ganbench.record.machine import describe_machine
 from ganbench.record.record import RunRecord
-from ganbench.verdict.decide import conclude, plain_finding
-from ganbench.verdict.exact import compare_counts
+from ganbench.verdict.decide import compare_hashes, compare_values, conclude, plain_finding
 from ganbench.verdict.findings import Comparison, Finding
-from ganbench.verdict.policy import Policy
-from ganbench.verdict.quality import compare_quality, new_metrics
-from ganbench.verdict.rules import RULES, RUN
-from ganbench.verdict.speed import compare_memory, compare_throughput, is_mixed
-from ganbench.verdict.target import compare_time_to_quality
+from ganbench.verdict.policy import RULES, RUN, MetricRule, Policy, counted_in, parameter_rule, phase_rule, startup_rule, stored_rule
+from ganbench.verdict.quality import compare_quality, compare_time_to_quality, new_metrics
+from ganbench.verdict.unpaired import Agreement, NamedKeys, agree, compare_groups, device_and_software, is_mixed, machine_and_software
 
 _HASH_DIGITS = 8
 
@@ -196,3 +195,142 @@ def quality_findings(comparison: Comparison) -> tuple[tuple[Finding, ...], tuple
     found = tuple(one for one in comparison.findings if one.tier in _TIERS or one.metric == RULES["run"].name)
     sides = f"quality is of the runs {comparison.head} against {comparison.base}, and n counts runs there"
     return found, (sides, *comparison.notes)
+
+
+_Measure = Callable[[RunRecord], float]
+
+
+def compare_memory(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Iterator[Finding]:
+    """Yield the finding of the peak memory, on the same model of device.
+
+    Args:
+        base: complete runs of one cell, repeated seeds too.
+        head: the same.
+        policy: threshold and gate.
+    """
+    rule = policy.applied(RULES["peak_memory_mib"])
+    agreed = _agreed(rule, base, head, device_and_software)
+    if isinstance(agreed, Finding):
+        yield agreed
+        return
+    ours, theirs = ([_or_nan(record.throughput.peak_memory_mib) for record in side] for side in (agreed.base, agreed.head))
+    if found := compare_values(rule, ours, theirs, reason=agreed.left_out):
+        yield found
+
+
+def compare_throughput(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Iterator[Finding]:
+    """Yield the findings of the throughput and of the times of phases and start-up, on the same machine and software.
+
+    Args:
+        base: complete runs of one cell, repeated seeds too: each is a replicate.
+        head: the same.
+        policy: thresholds, gates and alpha.
+    """
+    agreed = _agreed(policy.applied(_throughput(base)), base, head, machine_and_software)
+    if isinstance(agreed, Finding):
+        yield agreed
+        return
+    on_gpu = bool(dict(agreed.base[0].keys.hardware.fields).get("gpu"))
+    for rule, measure in _measures(agreed.base):
+        if found := _timed(policy.applied(stored_rule(rule, on_gpu=on_gpu)), measure, agreed, policy):
+            yield found
+
+
+def _agreed(
+    rule: MetricRule, base: Sequence[RunRecord], head: Sequence[RunRecord], keys: Callable[[RunRecord], NamedKeys]
+) -> Agreement[RunRecord] | Finding:
+    """Return the runs that may be compared, or the finding that says why none may."""
+    ours, theirs = ([record for record in side if not is_mixed(record)] for side in (base, head))
+    for name, side in (("base", ours), ("head", theirs)):
+        if not side:
+            return plain_finding(rule, "not-comparable", f"every run of {name} was resumed on another machine, and its numbers are of both")
+    agreed = agree(ours, theirs, keys)
+    if agreed.differences:
+        counts = len(base), len(head)
+        return plain_finding(rule, "not-comparable", "measured under other keys", counts=counts, differences=agreed.differences)
+    return agreed
+
+
+def _measures(base: Sequence[RunRecord]) -> Iterator[tuple[MetricRule, _Measure]]:
+    yield _throughput(base), lambda record: record.throughput.samples_per_second
+    for name in dict.fromkeys(name for record in base for name, _ in record.throughput.phase_milliseconds):
+        yield phase_rule(name), _phase(name)
+    yield startup_rule(), lambda record: record.timing.startup_seconds
+
+
+def _throughput(records: Sequence[RunRecord]) -> MetricRule:
+    return counted_in(RULES["samples_per_second"], records[0].unit)
+
+
+def _phase(name: str) -> _Measure:
+    return lambda record: dict(record.throughput.phase_milliseconds).get(name, math.nan)
+
+
+def _timed(rule: MetricRule, measure: _Measure, agreed: Agreement[RunRecord], policy: Policy) -> Finding | None:
+    """Return the finding of one measure; None where base has none."""
+    ours, theirs = ([v for r in side if math.isfinite(v := _or_nan(measure(r)))] for side in (agreed.base, agreed.head))
+    if not ours:
+        return None
+    if not theirs:
+        return plain_finding(rule, "missing", f"head has no {rule.label}", counts=(len(ours), 0))
+    return compare_groups(rule, ours, theirs, policy, reasons=[agreed.left_out])
+
+
+def _or_nan(value: float) -> float:
+    """Return NaN where nothing was measured."""
+    return value if value > 0 and math.isfinite(value) else math.nan
+
+
+_COUNTS: dict[str, Callable[[RunRecord], float]] = {
+    "flops_per_iteration": lambda record: record.work.flops_per_iteration or math.nan,  # 0 is not counted
+    "generator_steps": lambda record: record.work.generator_steps,
+    "samples_seen": lambda record: record.work.samples_seen,
+}
+
+
+def compare_counts(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Iterator[Finding]:
+    """Yield the findings of what is the same on every machine.
+
+    Args:
+        base: complete runs of one cell, one for each seed.
+        head: the same.
+        policy: thresholds and gates.
+    """
+    for rule, count in _counted(base, head):
+        if found := compare_values(policy.applied(rule), [count(r) for r in base], [count(r) for r in head]):
+            yield found
+    if found := compare_hashes(policy.applied(RULES["data_hash"]), {"the data": _data(base)}, {"the data": _data(head)}):
+        yield found
+    if found := _trajectory(base, head, policy):
+        yield found
+
+
+def _counted(base: Sequence[RunRecord], head: Sequence[RunRecord]) -> Iterator[tuple[MetricRule, Callable[[RunRecord], float]]]:
+    for module in dict.fromkeys(name for record in (*base, *head) for name in record.work.parameters):
+        yield parameter_rule(module), _parameters(module)
+    for name, count in _COUNTS.items():
+        yield counted_in(RULES[name], base[0].unit), count
+
+
+def _parameters(module: str) -> Callable[[RunRecord], float]:
+    return lambda record: record.work.parameters.get(module, math.nan)
+
+
+def _data(records: Sequence[RunRecord]) -> str:
+    return " ".join(sorted({record.dataset_hash for record in records}))
+
+
+def _trajectory(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Finding | None:
+    """Return whether the first losses are the same bits; that they are not says something only under the same keys."""
+    rule = policy.applied(RULES["trajectory_hash"])
+    found = compare_hashes(rule, _trajectories(base), _trajectories(head))
+    if found is None or found.state == "unchanged":
+        return found
+    agreed = agree(base, head, machine_and_software)
+    if agreed.differences:
+        return plain_finding(rule, "not-comparable", "losses differ in their bits between machines", differences=agreed.differences)
+    return compare_hashes(rule, _trajectories(agreed.base), _trajectories(agreed.head))
+
+
+def _trajectories(records: Sequence[RunRecord]) -> dict[str, str]:
+    return {f"seed {record.seed}": record.work.trajectory_hash for record in records}

@@ -18,11 +18,11 @@ from ganbench.record.accept import Accept
 from ganbench.record.machine import describe_machine
 from ganbench.record.record import Difference
 from ganbench.verdict.findings import EXIT_GATE_FAILED, EXIT_NOTHING, EXIT_OK, Direction, Tier
-from ganbench.verdict.keys import machine_and_software
-from ganbench.verdict.rules import MetricRule
+from ganbench.verdict.policy import MetricRule
 from ganbench.verdict.series import Point, Series, worsening
 from ganbench.verdict.statistics import as_change
 from ganbench.verdict.steps import MIN_POINTS, MIN_SIDE, Step, find_changes, find_steps
+from ganbench.verdict.unpaired import machine_and_software
 
 _SCHEMA_VERSION = 1
 """The version of :class:`Trend` as JSON has it."""

@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 
 import ganbench
-from ganbench.record.event_log import read_events
+from ganbench.record.events import read_events
 from ganbench.run.checkpoint import load_checkpoint
 
 PATIENCE_SECONDS = 120

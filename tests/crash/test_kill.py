@@ -104,7 +104,7 @@ MOMENTS = {
     "before the first evaluation": ("ganbench.evaluation.evaluator:Evaluator.evaluate", 1, "before"),
     "after an evaluation": ("ganbench.evaluation.evaluator:Evaluator.evaluate", 2, "after"),
     "after a picture": ("ganbench.run.trainer:save_picture", 2, "after"),
-    "between two events": ("ganbench.record.event_log:EventLog.write", 9, "before"),
+    "between two events": ("ganbench.record.events:EventLog.write", 9, "before"),
     "before the first checkpoint": ("ganbench.run.checkpoint:write_bytes", 1, "before"),
     "with a checkpoint written but not in place": ("ganbench.run.checkpoint:write_bytes", 3, "before"),
     "with a checkpoint in place and too many kept": ("ganbench.run.checkpoint:write_bytes", 3, "after"),

@@ -13,7 +13,7 @@ from torch.nn.utils import parametrize
 from ganbench import BuildContext, Networks
 from ganbench.config.resolve import resolve
 from ganbench.plugin.manager import PluginManager
-from ganbench.training.ema import EMA
+from ganbench.training.optimizers import EMA
 from ganbench_biggan import BigGANOptions
 from ganbench_biggan.attention import SelfAttention
 from ganbench_biggan.blocks import DiscriminatorBlock, GeneratorBlock

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganbench.training.ema import EMA
+from ganbench.training.optimizers import EMA
 from ganbench_kernels import ConvBiasAct
 from ganbench_resnet.spectral_norm import SpectralNorm, normalise_spectrum
 

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from ganbench.errors import StorageError
-from ganbench.record.event_log import EventLog, read_events
+from ganbench.record.events import EventLog, read_events
 
 
 def test_events_come_back_in_order(tmp_path, make_value):

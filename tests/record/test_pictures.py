@@ -13,7 +13,7 @@ from PIL import Image
 from ganbench.errors import StorageError
 from ganbench.record.curves import loss_history, save_curves
 from ganbench.record.directory import RunDirectory
-from ganbench.record.event_log import EventLog, read_events
+from ganbench.record.events import EventLog, read_events
 from ganbench.record.files import write_bytes
 from ganbench.record.pictures import save_picture, save_strip
 from ganbench_spaces.grid import draw_grid, draw_labelled_rows, read_grid

@@ -15,7 +15,7 @@ import torch
 from ganbench.errors import Diverged, Interrupted
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.plugin.manager import PluginManager
-from ganbench.record.event_log import read_events
+from ganbench.record.events import read_events
 from ganbench.record.find import load_run
 from ganbench.run import clock, trainer
 from ganbench.run.lifecycle import Run

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganbench.training.ema import EMA
+from ganbench.training.optimizers import EMA
 
 
 def module() -> nn.Sequential:

@@ -10,8 +10,7 @@ import pytest
 
 from ganbench.verdict.decide import conclude, exit_code, finding, judge, plain_finding, settle
 from ganbench.verdict.findings import Finding, State
-from ganbench.verdict.policy import Policy
-from ganbench.verdict.rules import RULES, parameter_rule, time_rule
+from ganbench.verdict.policy import RULES, Policy, parameter_rule, time_rule
 from ganbench.verdict.statistics import Effect
 
 TIME = time_rule("step_seconds", "step")

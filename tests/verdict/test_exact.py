@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganbench.verdict.exact import compare_hashes, compare_values
+from ganbench.verdict.decide import compare_hashes, compare_values
 from ganbench.verdict.findings import Finding
-from ganbench.verdict.policy import Policy
+from ganbench.verdict.policy import RULES, MetricRule, Policy, parameter_rule
 from ganbench.verdict.quality import compare_frozen_score
-from ganbench.verdict.rules import RULES, MetricRule, parameter_rule
 
 PARAMETERS, FLOPS, MEMORY = parameter_rule("generator"), RULES["flops_per_iteration"], RULES["peak_memory_mib"]
 

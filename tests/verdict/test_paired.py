@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from ganbench.verdict.findings import Comparison, Finding
 from ganbench.verdict.paired import Pair, PairedMetric, compare_in_looks, compare_paired, next_look
-from ganbench.verdict.policy import Policy
-from ganbench.verdict.rules import RULES, MetricRule, time_rule
+from ganbench.verdict.policy import RULES, MetricRule, Policy, time_rule
 
 TIME = time_rule("step_seconds", "step")
 SPREAD = [0.004, -0.011, 0.007, 0.013, -0.006]

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from ganbench.record.record import MetricValue, RunRecord
 from ganbench.verdict.findings import Finding
-from ganbench.verdict.policy import Policy
+from ganbench.verdict.policy import RULES, Policy, quality_rule
 from ganbench.verdict.quality import compare_quality, new_metrics
-from ganbench.verdict.rules import RULES, quality_rule
 from ganbench.verdict.unpaired import compare_groups
 
 Runs = Callable[..., list[RunRecord]]

@@ -13,8 +13,8 @@ import pytest
 from ganbench.record.record import MIXED_MACHINES, Evaluation, MetricValue, RunRecord
 from ganbench.verdict.findings import Finding
 from ganbench.verdict.policy import Policy
+from ganbench.verdict.quality import compare_time_to_quality, time_to
 from ganbench.verdict.stored import compare_records
-from ganbench.verdict.target import compare_time_to_quality, time_to
 
 KIMG, SECONDS = "kimg_to.fd1k_digits", "seconds_to.fd1k_digits"
 SPEEDS = [1.0, 1.02, 0.98, 1.05, 0.96, 1.01, 0.99, 1.03, 0.97, 1.04]
