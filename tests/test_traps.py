@@ -14,8 +14,8 @@ tests/plugins/test_dcgan.py::test_activations_in_place_change_no_value_and_no_gr
 tests/plugins/test_biggan.py::test_the_logit_is_a_linear_term_and_a_projection_of_summed_features |
 | 6. [0, 1] with sigmoid, [-1, 1] with tanh | tests/plugins/test_mlp.py::test_both_networks_have_the_same_range |
 | 7. the reference's split, and flips | tests/test_traps.py::test_the_reference_is_the_whole_train_split_unmirrored |
-| 8. uint8 before the feature network | tests/training/test_sampling.py::test_images_are_bytes_of_the_newest_generator, \
-tests/evaluation/test_quantize.py::test_it_rounds_and_does_not_truncate |
+| 8. uint8 before the feature network | tests/training/test_inputs.py::test_images_are_bytes_of_the_newest_generator, \
+tests/spaces/test_quantize.py::test_it_rounds_and_does_not_truncate |
 | 9. counts of images that are never compared | tests/test_traps.py::test_another_count_is_another_metric, \
 tests/verdict/test_quality.py::test_other_evaluation_keys_are_refused_with_their_fields |
 | 10. ``cudnn.benchmark`` on by default | tests/test_traps.py::test_cudnn_benchmark_is_off_unless_it_is_asked_for |

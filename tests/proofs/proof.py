@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 import torch
-from recorded_graph import RecordedGraphs
 from torch import Tensor
 
 import ganbench
 from ganbench.cli.main import main
+from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench.training.algorithm import execute
 from ganbench.training.compile_runner import CompileRunner
 from ganbench.training.graph_runner import GraphRunner

@@ -12,7 +12,6 @@ import pytest
 import torch
 from PIL import Image
 from proof_clips.squares import ClipSpace
-from recorded_graph import RecordedGraphs
 from torch import Tensor
 
 from ganbench import ArraySource, ContentHasher, Dataset, DatasetSpec, Source, Space
@@ -25,6 +24,7 @@ from ganbench.record.directory import RunDirectory
 from ganbench.record.pictures import save_picture, save_strip
 from ganbench.run.lifecycle import Run
 from ganbench.run.plan import plan_run
+from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench_spaces.grid import read_grid
 from ganbench_spaces.images import ImageSpace, square_images
 from ganbench_spaces.points import PointSpace

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from recorded_graph import RecordedGraphs
 from tiny_algorithm import BATCH, CPU, MANAGER, train
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -28,6 +27,7 @@ from ganbench import (
     make_sampler,
 )
 from ganbench.config.resolve import Layer, resolve
+from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench.training.algorithm import execute
 from ganbench.training.compile_runner import CompileRunner
 from ganbench.training.graph_runner import GraphRunner
