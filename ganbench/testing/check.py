@@ -35,6 +35,7 @@ def find_subjects(
     plugins = manager or PluginManager()
     if ".py:" in target or target.endswith(".py"):
         found = [plugins.find(_kind_class(plugins, kind) if kind else ModelSpec, target)]
+        plugins.registered += found  # a metric of a file is asked for by its name
     else:
         distribution, _, name = target.rpartition(":")
         found = [
