@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import re
 from pathlib import Path
 
@@ -50,3 +50,18 @@ def test_the_picture_has_every_folder() -> None:
     """The picture and the table show one house."""
     picture = PAGE.split("```")[1]
     assert all(row[0].strip("`/").removeprefix("ganbench/") in picture for row in rows("The folders"))
+
+
+def test_the_figures_are_those_of_the_script() -> None:
+    """Within a twentieth, so that not every line that is added is a change of the page; the walks take processes, and their aims stand."""
+    spec = importlib.util.spec_from_file_location("house", ROOT / "benchmarks" / "house.py")
+    assert spec is not None
+    assert spec.loader is not None
+    house = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(house)
+    measured, same_names = house.measure(house.core_files())
+    told = {name.partition(":")[0]: [int(number.replace(",", "")) for number in numbers] for name, *numbers in rows("Figures")}
+    assert {name: aim for name, (_, aim) in told.items()} == house.AIMS
+    for name, (today, _) in told.items():
+        assert today == pytest.approx(measured.get(name, today), rel=0.05)
+    assert not same_names

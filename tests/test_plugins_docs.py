@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 import importlib
 import inspect
 import json
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import torch
 
@@ -21,6 +24,7 @@ from ganbench import PluginManager, PluginSpec
 from ganbench.cli.main import cli, main
 from ganbench.config.resolve import resolve
 from ganbench.plugin import hookspecs
+from ganbench.testing import NotClaimed, find_subjects, promises_of
 from ganbench_spaces.images import ImageSpace
 
 ROOT = Path(__file__).parents[1]
@@ -145,6 +149,16 @@ def test_every_command_has_a_row() -> None:
     assert rows == cli.list_commands(context)
 
 
+@pytest.mark.parametrize("line", sorted({line for text in blocks("") for line in text.splitlines() if line.startswith("ganbench ")}))
+def test_every_command_line_is_accepted(line: str, installed: Path) -> None:
+    """With its options and the form of their values."""
+    command, context, words = cli, click.Context(cli), shlex.split(line)[1:]
+    while isinstance(command, click.Group):
+        name, command, words = command.resolve_command(context, words)
+        context = click.Context(command, parent=context, info_name=name)
+    command.make_context(command.name, words, parent=context.parent)
+
+
 def test_nothing_is_named_that_does_not_exist() -> None:
     """Classes and functions in the prose are public or the page's own, paths are there, links lead to headings."""
     own = set(re.findall(r"^\s*(?:class|def) (\w+)|^(\w+) = ", "\n".join(FILES.values()), flags=re.MULTILINE))
@@ -168,7 +182,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GANBENCH_PLUGINS", raising=False)
     yield tmp_path
-    for name in [name for name in sys.modules if name.startswith("my_")]:
+    for name in [name for name in sys.modules if name.startswith(("my_", "test_my_"))]:
         del sys.modules[name]
 
 
@@ -286,6 +300,24 @@ def test_the_frozen_samples_have_their_score(installed: Path) -> None:
     samples = manager.find(ganbench.FrozenSamplesSpec, "black-digits").build(ganbench.NoOptions())
     (one,) = ganbench.rescore(samples, manager)
     assert one.values[0].value == pytest.approx(one.stored.values["fd500_digits"], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["my-gan-narrow", "power", "waves", "seconds", "coins"])
+def test_examples_keep_the_promises_of_their_kinds(name: str, installed: Path) -> None:
+    """As the kit says them; the other kinds are tried whole above, or in the kit's own tests."""
+    light = {"my-gan-narrow": ("options", "source")}.get(name)
+    settings = {"dataset.name": "sines"} if name in ("power", "my-gan-narrow") else {}
+    for subject in find_subjects(name, settings=settings):
+        for one in promises_of(subject.spec.kind):
+            if light is None or any(word in one.name for word in light):
+                with contextlib.suppress(NotClaimed):
+                    one.keep(subject)
+
+
+def test_the_line_of_the_kit_is_a_test(installed: Path) -> None:
+    """One case for each promise."""
+    (marks,) = [mark for mark in importlib.import_module("test_my_gan").test_my_gan.pytestmark if mark.name == "parametrize"]
+    assert len(marks.args[1]) > 10
 
 
 def test_the_kind_of_ones_own_can_be_registered_and_found(installed: Path) -> None:
