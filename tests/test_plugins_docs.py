@@ -305,7 +305,7 @@ def test_the_frozen_samples_have_their_score(installed: Path) -> None:
 @pytest.mark.parametrize("name", ["my-gan-narrow", "power", "waves", "seconds", "coins"])
 def test_examples_keep_the_promises_of_their_kinds(name: str, installed: Path) -> None:
     """As the kit says them; the other kinds are tried whole above, or in the kit's own tests."""
-    light = {"my-gan-narrow": ("options", "source")}.get(name)
+    light = {"my-gan-narrow": ("options", "deviations")}.get(name)
     settings = {"dataset.name": "sines"} if name in ("power", "my-gan-narrow") else {}
     for subject in find_subjects(name, settings=settings):
         for one in promises_of(subject.spec.kind):
