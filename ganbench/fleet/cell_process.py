@@ -138,6 +138,7 @@ class _CellListener:
                     samples_seen=event.samples_seen,
                     total_samples=event.total_samples,
                     samples_per_second=event.samples_per_second,
+                    unit=event.unit,
                 )
             )
 

@@ -61,6 +61,8 @@ class CellProgress:
     samples_seen: int
     total_samples: int
     samples_per_second: float
+    unit: str = "images"
+    """The samples in plural."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -57,7 +57,7 @@ def save_curves(directory: RunDirectory, record: RunRecord) -> None:
     for i, axis in enumerate(axes):
         _style(axis, right=record.work.samples_seen / 1000)
         if i >= num_panels - columns:
-            axis.set_xlabel("images shown to the discriminator [kimg]", color=_INK)
+            axis.set_xlabel(f"{record.unit} shown to the discriminator [kimg]", color=_INK)
     if losses:
         _draw_losses(axes.pop(0), losses)
     for axis, metric, colour in zip(axes, record.metric_names, _cycle(len(axes)), strict=False):

@@ -69,6 +69,8 @@ class Progressed(Event):
     """Means over the interval; see ``Algorithm.read_statistics``."""
     eta_seconds: float
     """Training that is left at this speed, evaluations not included."""
+    unit: str = "images"
+    """The samples in plural."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

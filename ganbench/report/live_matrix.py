@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from ganbench.fleet.executor import CellProgress
 from ganbench.fleet.matrix.ledger import CellRow
+from ganbench.report.live_run import speed
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -96,7 +97,7 @@ class LiveOverview(LineOverview):
         """Move the cell's bar."""
         if progress.name in self._cells:
             of = f"{progress.samples_seen / 1000:.1f} / {progress.total_samples / 1000:.1f} kimg"
-            status = f"{of}  {progress.samples_per_second:,.0f} img/s"
+            status = f"{of}  {speed(progress)}"
             self._bars.update(self._cells[progress.name], completed=progress.samples_seen, total=progress.total_samples, status=status)
 
     def ended(self, row: CellRow) -> None:

@@ -21,6 +21,8 @@ from ganbench.record.record import Evaluation
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
+    from ganbench.fleet.executor import CellProgress
+
 _PLAIN_SECONDS = 10.0
 
 
@@ -113,7 +115,7 @@ class LineScreen:
         if self._quiet or now - self._last < _PLAIN_SECONDS:
             return
         self._last = now
-        self._print(f"{_position(progress)}  {_speed(progress)}  {_losses(progress)}  {duration(progress.eta_seconds)} left")
+        self._print(f"{_position(progress)}  {speed(progress)}  {_losses(progress)}  {duration(progress.eta_seconds)} left")
 
     def _print(self, text: str) -> None:
         click.echo(text, err=True)
@@ -138,7 +140,7 @@ class LiveScreen(LineScreen):
             self._bar = _make_bar()
             self._task = self._bar.add_task("", total=progress.total_samples, status="")
             self._bar.start()
-        status = f"{_speed(progress)}  {_losses(progress)}  {duration(progress.eta_seconds)} left"
+        status = f"{speed(progress)}  {_losses(progress)}  {duration(progress.eta_seconds)} left"
         self._bar.update(self._task, completed=progress.samples_seen, description=_position(progress), status=status)
 
     def _print(self, text: str) -> None:
@@ -210,8 +212,9 @@ def _position(progress: Progressed) -> str:
     return f"{progress.samples_seen / 1000:8.1f} / {progress.total_samples / 1000:.1f} kimg"
 
 
-def _speed(progress: Progressed) -> str:
-    return f"{progress.samples_per_second:,.0f} img/s"
+def speed(progress: Progressed | CellProgress) -> str:
+    """Return how fast samples are seen: ``1,234 img/s``."""
+    return f"{progress.samples_per_second:,.0f} {'img' if progress.unit == 'images' else progress.unit}/s"
 
 
 def _losses(progress: Progressed) -> str:

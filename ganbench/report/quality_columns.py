@@ -10,7 +10,7 @@ from ganbench import text as formats
 from ganbench.record.cells import Replicates, finite
 from ganbench.record.record import Key, MetricValue, RunRecord
 from ganbench.report.document import Beside, Cell, Column
-from ganbench.report.run_columns import coverage, mean_cell
+from ganbench.report.run_columns import common_unit, coverage, mean_cell
 
 _PARTS = (("best", 0), ("final", 0), ("floor", 7))
 _MetricKey = tuple[str, str]
@@ -52,7 +52,8 @@ def metric_columns(records: Sequence[RunRecord], *, averaged: bool = False) -> M
         for key, value in samples.items()
         for part, priority in _PARTS
     ]
-    notes = [_explanation(headings[key], value, of_networks=not averaged) for key, value in samples.items()]
+    unit = common_unit(records)
+    notes = [_explanation(headings[key], value, unit, of_networks=not averaged) for key, value in samples.items()]
     notes += [_key_note(name, records) for name in sorted({name for name, _ in samples}) if sum(name == n for n, _ in samples) > 1]
     return MetricColumns(columns=tuple(columns), notes=tuple(formats.clean(note) for note in notes))
 
@@ -123,15 +124,15 @@ def _best_of(history: Sequence[MetricValue]) -> MetricValue:
     return min(history, key=lambda v: (math.isnan(v.value), -v.value if v.higher_is_better else v.value))
 
 
-def _explanation(heading: str, value: MetricValue, *, of_networks: bool) -> str:
+def _explanation(heading: str, value: MetricValue, unit: str, *, of_networks: bool) -> str:
     """Return what a metric's heading means, in one line."""
     direction = "higher" if value.higher_is_better else "lower"
-    text = f"{heading}: {value.name}, {value.num_generated:,} generated against {value.num_reference:,} real images, {direction} is better"
+    text = f"{heading}: {value.name}, {value.num_generated:,} generated against {value.num_reference:,} real {unit}, {direction} is better"
     if value.floor is not None:
         text += (
             f"; floor: {value.floor_count:,} {value.floor_of}"
             if value.floor_of
-            else f"; floor: two halves of {value.floor_count:,} real images"
+            else f"; floor: two halves of {value.floor_count:,} real {unit}"
         )
     return text + ("; ± over the extractor's networks" if of_networks and value.spread > 0 else "")
 

@@ -75,10 +75,15 @@ _VALUES: dict[str, tuple[Callable[[RunRecord], Scalar], Callable[[RunRecord], st
 _PARAMETERS = "_parameters"
 
 
+def common_unit(records: Sequence[RunRecord]) -> str:
+    """Return what the samples of some runs are, in plural; ``samples`` where they are not of one kind."""
+    units = {record.unit for record in records} or {"images"}
+    return units.pop() if len(units) == 1 else "samples"
+
+
 def fit_columns(columns: Sequence[Column], records: Sequence[RunRecord]) -> tuple[Column, ...]:
     """Return the columns that some runs need: speed in the unit of their samples, and the parameters of every network that they have."""
-    units = {record.unit for record in records} or {"images"}
-    unit = units.pop() if len(units) == 1 else "samples"
+    unit = common_unit(records)
     ids = {column.id for column in columns}
     named = {f"{name}{_PARAMETERS}": name for record in records for name in record.work.parameters}
     more = [Column(id=one, heading=f"params {name}", priority=5) for one, name in named.items() if one not in ids]

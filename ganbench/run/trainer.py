@@ -174,6 +174,7 @@ class Trainer:
                 samples_per_second=speed,
                 statistics=statistics,
                 eta_seconds=left,
+                unit=self._materials.dataset.space.unit,
             )
         )
         self._check(statistics)

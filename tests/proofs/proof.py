@@ -169,6 +169,7 @@ def check_trains_evaluates_and_draws(proof: Proof, out: Path) -> ganbench.Stored
     assert main(["run", "--plugin", proof.plugin, "--dataset", proof.dataset, *metrics, *options, *settings, "--out", str(out)]) == 0
     stored = ganbench.load(out)
     assert stored.record.status == "complete"
+    assert stored.record.unit in ganbench.table(stored)._repr_html_()
     assert len(stored.record.evaluations) >= 2
     values = stored.record.evaluations[-1].values
     assert {value.name for value in values} >= set(proof.metrics)
