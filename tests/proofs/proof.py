@@ -19,7 +19,7 @@ from torch import Tensor
 
 import ganbench
 from ganbench.cli.main import main
-from ganbench.testing.recorded_graph import RecordedGraphs
+from ganbench.testing import RecordedGraphs, check
 from ganbench.training.algorithm import execute
 from ganbench.training.compile_runner import CompileRunner
 from ganbench.training.graph_runner import GraphRunner
@@ -45,6 +45,8 @@ class Proof:
     plugin: str
     dataset: str
     metrics: tuple[str, ...]
+    judge: str = ""
+    """The extractor or the metric that comes with it."""
     suffix: str = ".png"
     """Of its pictures."""
     runners: tuple[str, ...] = ("eager", "cuda_graph", "compile")
@@ -226,6 +228,14 @@ def algorithm_of(proof: Proof) -> ganbench.Algorithm:
         proof.plugin, dataset=proof.dataset, metrics=(), options=proof.options, settings=proof.all_settings, manager=manager
     )
     return ganbench.build(planned, manager).algorithm
+
+
+def check_keeps_its_promises(proof: Proof) -> None:
+    """The author's kit finds nothing to mend, in the networks, the data and what judges them."""
+    for name in (proof.plugin, proof.dataset, *filter(None, [proof.judge])):
+        outcomes = check(name, settings={"dataset.name": proof.dataset})
+        assert outcomes
+        assert [outcome for outcome in outcomes if outcome.state == "broken"] == []
 
 
 def check_captured_steps(proof: Proof) -> None:

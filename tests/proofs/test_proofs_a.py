@@ -9,6 +9,7 @@ from proof import (
     Proof,
     check_captured_steps,
     check_compiled_steps,
+    check_keeps_its_promises,
     check_public_names_alone,
     check_resumes_to_the_same_bits,
     check_trains_evaluates_and_draws,
@@ -17,21 +18,23 @@ from proof import (
 )
 
 PROOFS = [
-    Proof(name="sounds", plugin="wave-gan", dataset="tones", metrics=("fd100_spectra",)),
+    Proof(name="sounds", plugin="wave-gan", dataset="tones", metrics=("fd100_spectra",), judge="spectra"),
     Proof(
         name="texts",
         plugin="gumbel-gan",
         dataset="brackets",
         metrics=("balanced200",),
+        judge="balanced",
         suffix=".txt",
         settings={"generator_optimizer.learning_rate": 0.01},
     ),
-    Proof(name="rows", plugin="table-gan", dataset="people", metrics=("marginals400",)),
+    Proof(name="rows", plugin="table-gan", dataset="people", metrics=("marginals400",), judge="marginals"),
     Proof(
         name="clips",
         plugin="clip-gan",
         dataset="squares",
         metrics=("fd60_motion",),
+        judge="motion",
         suffix=".gif",
         options={"frames": 8, "height": 16, "dataset.width": 16},
         settings={"training.horizontal_flip": True, "training.dequantise": True},
@@ -63,6 +66,12 @@ def test_it_trains_evaluates_and_draws(proof: Proof, tmp_path: Path) -> None:
 def test_it_resumes_to_the_same_bits(proof: Proof, tmp_path: Path) -> None:
     """After an interrupt at its first checkpoint."""
     check_resumes_to_the_same_bits(proof, tmp_path)
+
+
+@pytest.mark.slow
+def test_it_keeps_its_promises(proof: Proof) -> None:
+    """Those that every plugin makes."""
+    check_keeps_its_promises(proof)
 
 
 def test_its_steps_are_captured(proof: Proof) -> None:
