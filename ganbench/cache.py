@@ -25,10 +25,10 @@ from torch import Tensor
 def cache_directory() -> Path:
     """Return ``GANBENCH_CACHE``, or the platform's cache folder for ganbench; it need not exist."""
     stated = os.environ.get("GANBENCH_CACHE", "")
-    return Path(stated).expanduser() if stated else platform_cache_directory(sys.platform)
+    return Path(stated).expanduser() if stated else _platform_cache_directory(sys.platform)
 
 
-def platform_cache_directory(platform: str) -> Path:
+def _platform_cache_directory(platform: str) -> Path:
     """Return where a platform wants what can be made again.
 
     Args:

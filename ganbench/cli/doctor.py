@@ -24,7 +24,7 @@ _PACKAGES = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Diagnosis:
+class _Diagnosis:
     """One line of the report."""
 
     check: str
@@ -54,59 +54,59 @@ def command(invocation: Invocation, as_json: bool) -> int:
     return 1 if any(f.state == "problem" for f in diagnoses) else 0
 
 
-def _guarded(check: Callable[[Invocation], Iterator[Diagnosis]], invocation: Invocation) -> Iterator[Diagnosis]:
+def _guarded(check: Callable[[Invocation], Iterator[_Diagnosis]], invocation: Invocation) -> Iterator[_Diagnosis]:
     """A check that fails is itself a diagnosis."""
     try:
         yield from check(invocation)
     except Exception as error:
-        yield Diagnosis(check=check.__name__.strip("_"), state="problem", detail=" ".join(f"{type(error).__name__}: {error}".split()))
+        yield _Diagnosis(check=check.__name__.strip("_"), state="problem", detail=" ".join(f"{type(error).__name__}: {error}".split()))
 
 
-def _software(_: Invocation) -> Iterator[Diagnosis]:
+def _software(_: Invocation) -> Iterator[_Diagnosis]:
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
     from ganbench.distribution import SourceTree, own_distribution
 
-    yield Diagnosis(check="python", state="ok", detail=f"{platform.python_version()} on {platform.platform()}")
+    yield _Diagnosis(check="python", state="ok", detail=f"{platform.python_version()} on {platform.platform()}")
     own = own_distribution()
     where = " (its source tree; nothing is installed)" if isinstance(own, SourceTree) else ""
-    yield Diagnosis(check="ganbench", state="ok", detail=f"{own.version}{where}")
+    yield _Diagnosis(check="ganbench", state="ok", detail=f"{own.version}{where}")
     for package, without in _PACKAGES.items():
         try:
-            yield Diagnosis(check=package, state="ok", detail=version(package))
+            yield _Diagnosis(check=package, state="ok", detail=version(package))
         except PackageNotFoundError:
-            yield Diagnosis(check=package, state="note" if without else "problem", detail=f"not installed{without}")
+            yield _Diagnosis(check=package, state="note" if without else "problem", detail=f"not installed{without}")
 
 
-def _devices(_: Invocation) -> Iterator[Diagnosis]:
+def _devices(_: Invocation) -> Iterator[_Diagnosis]:
     import torch
 
     from ganbench.run.calibration import available_cpus
 
-    yield Diagnosis(check="cpu", state="ok", detail=f"{available_cpus()} CPUs may be used; the thread count is measured in each run")
+    yield _Diagnosis(check="cpu", state="ok", detail=f"{available_cpus()} CPUs may be used; the thread count is measured in each run")
     if not torch.cuda.is_available():
-        yield Diagnosis(check="gpu", state="note", detail="none that torch can use; runs use the CPU")
+        yield _Diagnosis(check="gpu", state="note", detail="none that torch can use; runs use the CPU")
         return
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
-        yield Diagnosis(check=f"cuda:{index}", state="ok", detail=f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB")
+        yield _Diagnosis(check=f"cuda:{index}", state="ok", detail=f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB")
 
 
-def _plugins(invocation: Invocation) -> Iterator[Diagnosis]:
+def _plugins(invocation: Invocation) -> Iterator[_Diagnosis]:
     from ganbench.plugin.manager import PluginManager
 
     manager = PluginManager(off=invocation.off)
     working = sum(s.status == "ok" for s in manager.statuses)
-    yield Diagnosis(check="plugins", state="ok", detail=f"{working} loaded, {len(manager.registered)} names registered")
+    yield _Diagnosis(check="plugins", state="ok", detail=f"{working} loaded, {len(manager.registered)} names registered")
     for status in manager.statuses:
         if status.status == "failed":
-            yield Diagnosis(
+            yield _Diagnosis(
                 check=f"plugin {status.entry}", state="problem", detail=f"{status.distribution} {status.version}: {status.cause}"
             )
 
 
-def _data(invocation: Invocation) -> Iterator[Diagnosis]:
+def _data(invocation: Invocation) -> Iterator[_Diagnosis]:
     """Try the two datasets that may lie on a disk without anyone having put them there."""
     import os
     from pathlib import Path
@@ -121,12 +121,12 @@ def _data(invocation: Invocation) -> Iterator[Diagnosis]:
         registered = manager.find(DatasetSpec, name)
         try:
             dataset = registered.build(registered.spec.options(), context)
-            yield Diagnosis(check=f"data {name}", state="ok", detail=f"{dataset.train.num_samples} train {dataset.space.unit}")
+            yield _Diagnosis(check=f"data {name}", state="ok", detail=f"{dataset.train.num_samples} train {dataset.space.unit}")
         except GanbenchError as error:
-            yield Diagnosis(check=f"data {name}", state="note", detail=str(error))
+            yield _Diagnosis(check=f"data {name}", state="note", detail=str(error))
 
 
-def _weights(invocation: Invocation) -> Iterator[Diagnosis]:
+def _weights(invocation: Invocation) -> Iterator[_Diagnosis]:
     from ganbench.evaluation.protocol import ExtractorContext
     from ganbench.plugin.manager import PluginManager
 
@@ -135,12 +135,12 @@ def _weights(invocation: Invocation) -> Iterator[Diagnosis]:
         name = f"extractor {registered.spec.name}"
         try:
             extractor = registered.build(registered.spec.options(), ExtractorContext(download=False))
-            yield Diagnosis(check=name, state="ok", detail=f"{extractor.extractor_id}, weights {extractor.weights_hash[:12]}")
+            yield _Diagnosis(check=name, state="ok", detail=f"{extractor.extractor_id}, weights {extractor.weights_hash[:12]}")
         except GanbenchError as error:
-            yield Diagnosis(check=name, state="note", detail=str(error))
+            yield _Diagnosis(check=name, state="note", detail=str(error))
 
 
-def _folders(_: Invocation) -> Iterator[Diagnosis]:
+def _folders(_: Invocation) -> Iterator[_Diagnosis]:
     import os
     import shutil
     from pathlib import Path
@@ -152,4 +152,4 @@ def _folders(_: Invocation) -> Iterator[Diagnosis]:
         writable = os.access(existing, os.W_OK)
         free = shutil.disk_usage(existing).free / 2**30
         state: Literal["ok", "problem"] = "ok" if writable else "problem"
-        yield Diagnosis(check=f"folder {name}", state=state, detail=f"{folder}: {'' if writable else 'not '}writable, {free:.1f} GiB free")
+        yield _Diagnosis(check=f"folder {name}", state=state, detail=f"{folder}: {'' if writable else 'not '}writable, {free:.1f} GiB free")

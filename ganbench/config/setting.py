@@ -114,12 +114,12 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse the first value that is out of its bound."""
         for field in dataclasses.fields(self):
-            value, bound = getattr(self, field.name), bound_of(field)
+            value, bound = getattr(self, field.name), _bound_of(field)
             if not bound.allows(value):
                 raise ValueError(f"{field.name} must be {bound} (got {value!r})")
 
 
-def bound_of(field: dataclasses.Field[Any]) -> Bound:
+def _bound_of(field: dataclasses.Field[Any]) -> Bound:
     """Return which values a field may have."""
     bound: Bound = field.metadata.get("bound", _FREE)
     return bound

@@ -82,11 +82,11 @@ def plan_metrics(
     Raises:
         ConfigError: a name that is unknown, malformed or calls a family by the wrong name.
     """
-    planned = [plan_metric(name, metrics, extractors, default_extractor) for name in names]
+    planned = [_plan_metric(name, metrics, extractors, default_extractor) for name in names]
     return tuple({p.name: p for p in reversed(planned)}[name] for name in dict.fromkeys(p.name for p in planned))
 
 
-def plan_metric(
+def _plan_metric(
     name: str, metrics: Mapping[str, MetricSpec], extractors: Mapping[str, ExtractorSpec], default_extractor: str
 ) -> PlannedMetric:
     """Turn one name into a metric; see :func:`plan_metrics`.

@@ -46,7 +46,7 @@ def save_curves(directory: RunDirectory, record: RunRecord) -> None:
         logger.warning("matplotlib is not installed; %s is left out", directory.curves_path.name)
         return
 
-    losses = loss_history(read_events(directory.events_path, "progress"))
+    losses = _loss_history(read_events(directory.events_path, "progress"))
     num_panels = max(1, bool(losses) + len(record.metric_names))
     columns = 1 if num_panels <= _PANELS_IN_ONE_COLUMN else 2
     rows = math.ceil(num_panels / columns)
@@ -67,7 +67,7 @@ def save_curves(directory: RunDirectory, record: RunRecord) -> None:
     write_bytes(directory.curves_path, buffer.getvalue())
 
 
-def loss_history(events: Iterable[Any]) -> dict[str, list[tuple[float, float]]]:
+def _loss_history(events: Iterable[Any]) -> dict[str, list[tuple[float, float]]]:
     """Return (kimg, value) of each loss in ``progress`` events, values that are not finite left out.
 
     Args:

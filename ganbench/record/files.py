@@ -31,7 +31,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         StorageError: the disk is full or not writable; the old file is untouched.
     """
-    with open_atomic(path) as file:
+    with _open_atomic(path) as file:
         file.write(data)
 
 
@@ -41,7 +41,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def open_atomic(path: Path) -> Iterator[BinaryIO]:
+def _open_atomic(path: Path) -> Iterator[BinaryIO]:
     """Yield a binary file that takes the place of ``path`` when the block ends without an error.
 
     Args:

@@ -46,7 +46,7 @@ def current_commit(folder: Path = Path()) -> str:
     return head[:_COMMIT_DIGITS] + (DIRTY if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
 
 
-def checked_commit(text: str) -> str:
+def _checked_commit(text: str) -> str:
     """Return a commit as a history names it.
 
     Raises:
@@ -99,13 +99,13 @@ class History:
     damaged: tuple[Unreadable, ...]
 
 
-def add_record(history: Path, record: RunRecord, commit: str = UNKNOWN) -> Path:
+def _add_record(history: Path, record: RunRecord, commit: str = UNKNOWN) -> Path:
     """Put a finished run into a history and return its file; one that is there already is left as it is.
 
     Args:
         history: the directory, made when missing.
         record: complete or diverged.
-        commit: what :func:`ganbench.record.history.checked_commit` returned.
+        commit: what :func:`_checked_commit` returned.
 
     Raises:
         UsageError: the run is not finished, or its time cannot be read.
@@ -135,7 +135,7 @@ def add_runs(history: Path, names: Sequence[str], commit: str | None) -> tuple[s
     Raises:
         UsageError: a name that is no run, or a commit that is none.
     """
-    checked = checked_commit(commit) if commit is not None else current_commit()
+    checked = _checked_commit(commit) if commit is not None else current_commit()
     passed_over = []
     for item in load_runs(find_runs(names)):
         if isinstance(item, Unreadable):
@@ -143,7 +143,7 @@ def add_runs(history: Path, names: Sequence[str], commit: str | None) -> tuple[s
         elif item.status not in ("complete", "diverged"):
             passed_over.append(f"run {item.run_id} is {item.status} and not added")
         else:
-            add_record(history, item, checked)
+            _add_record(history, item, checked)
     return tuple(passed_over)
 
 

@@ -115,13 +115,13 @@ class LineScreen:
         if self._quiet or now - self._last < _PLAIN_SECONDS:
             return
         self._last = now
-        self._print(f"{_position(progress)}  {speed(progress)}  {_losses(progress)}  {duration(progress.eta_seconds)} left")
+        self._print(f"{_position(progress)}  {speed(progress)}  {_losses(progress)}  {_duration(progress.eta_seconds)} left")
 
     def _print(self, text: str) -> None:
         click.echo(text, err=True)
 
 
-class LiveScreen(LineScreen):
+class _LiveScreen(LineScreen):
     """One live line on a terminal; evaluations scroll above it."""
 
     def __init__(self, *, quiet: bool) -> None:
@@ -140,7 +140,7 @@ class LiveScreen(LineScreen):
             self._bar = _make_bar()
             self._task = self._bar.add_task("", total=progress.total_samples, status="")
             self._bar.start()
-        status = f"{speed(progress)}  {_losses(progress)}  {duration(progress.eta_seconds)} left"
+        status = f"{speed(progress)}  {_losses(progress)}  {_duration(progress.eta_seconds)} left"
         self._bar.update(self._task, completed=progress.samples_seen, description=_position(progress), status=status)
 
     def _print(self, text: str) -> None:
@@ -161,7 +161,7 @@ def _make_bar() -> Bar:
 def make_screen(*, quiet: bool) -> LineScreen:
     """Return the screen that suits stderr; a terminal that cannot move its cursor gets plain lines."""
     if not quiet and sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
-        return LiveScreen(quiet=quiet)
+        return _LiveScreen(quiet=quiet)
     return LineScreen(quiet=quiet)
 
 
@@ -199,7 +199,7 @@ def _metric_values(evaluation: Evaluation) -> str:
     return "  ".join(parts)
 
 
-def duration(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     """Return seconds as ``1:02:03`` or ``2:03``."""
     if seconds != seconds or seconds == float("inf"):
         return "?"

@@ -223,7 +223,7 @@ def mean_cell(values: Sequence[float], text: _Text, notes: tuple[str, ...] = (),
     """Return the mean of finite values as a cell; an interval only where there are two or more, and an empty cell for none."""
     if not values:
         return Cell(notes=notes)
-    mean = mean_of(values)
+    mean = _mean_of(values)
     shown = text(mean.value)
     if mean.half_width is not None:
         shown += f" ±{half_text(mean.half_width)}"
@@ -275,7 +275,7 @@ def _number(value: int) -> Cell:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mean:
+class _Mean:
     """The mean of independent values."""
 
     value: float
@@ -285,17 +285,17 @@ class Mean:
     """Half of Student's interval; None for a single value, which has none."""
 
 
-def mean_of(values: Sequence[float]) -> Mean:
+def _mean_of(values: Sequence[float]) -> _Mean:
     """Return the mean of finite values, at least one, with Student's interval from two on."""
     count, center = len(values), statistics.fmean(values)
     if count == 1:
-        return Mean(value=values[0], num_values=1)
+        return _Mean(value=values[0], num_values=1)
     error = statistics.stdev(values) / math.sqrt(count)
-    return Mean(value=center, num_values=count, half_width=t_quantile(count - 1) * error)
+    return _Mean(value=center, num_values=count, half_width=_t_quantile(count - 1) * error)
 
 
 @functools.lru_cache(maxsize=64)
-def t_quantile(freedom: int) -> float:
+def _t_quantile(freedom: int) -> float:
     """Return the t that Student's variable exceeds on neither side with a probability of :data:`_CONFIDENCE`.
 
     Args:

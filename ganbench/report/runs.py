@@ -43,7 +43,7 @@ def table(*runs: RunRecord | StoredRun | str | Path, each: bool = False, sort: s
         others = f" (and {len(items) - 1} more like it)" if len(items) > 1 else ""
         raise UsageError(f"no record can be read{others}: {unreadable[0]}")
     document = make_table(items) if each else make_summary(items)
-    return document if sort is None else order_by(document, sort)
+    return document if sort is None else _order_by(document, sort)
 
 
 def make_table(items: Sequence[RunRecord | Unreadable]) -> Document:
@@ -75,7 +75,7 @@ def make_summary(items: Sequence[RunRecord | Unreadable]) -> Document:
     return _document(items, sections, columns, (*metrics.notes, *([_OF_SEEDS] if has_means else [])), "replicates")
 
 
-def order_by(table: Document, name: str) -> Document:
+def _order_by(table: Document, name: str) -> Document:
     """Return a table whose rows stand by one column within each section, the best first; rows without a value come last.
 
     Args:

@@ -87,7 +87,7 @@ def _lines(trend: Trend, width: int, *, ascii_only: bool) -> Iterator[_Line]:
             yield f"  {formats.clean(siblings[0].cell)} [{cell}]", "cyan"
             for series in siblings:
                 if not _is_constant(series):
-                    line = sparkline([point.value for point in series.points], width=plot, ascii_only=ascii_only)
+                    line = _sparkline([point.value for point in series.points], width=plot, ascii_only=ascii_only)
                     yield f"    {_label(series):<{labels}} {line:<{plot}}  {_text(series, siblings)}", "dim" if series.reason else ""
                     yield from ((_step_line(step), _style(step)) for step in series.steps)
             yield from _constant(siblings)
@@ -153,7 +153,7 @@ def _style(step: TrendStep) -> str:
     return "green" if step.state == "better" else "yellow"
 
 
-def sparkline(values: Sequence[float], *, width: int = 30, ascii_only: bool = False) -> str:
+def _sparkline(values: Sequence[float], *, width: int = 30, ascii_only: bool = False) -> str:
     """Return one block for each value, the lowest for the smallest; ``x`` for what is no number.
 
     Args:

@@ -72,7 +72,7 @@ def verdict_document(comparison: Comparison, *, show_all: bool = False) -> Docum
         comparison: the verdict.
         show_all: whether unchanged findings are shown.
     """
-    groups = groups_of(comparison, show_all=show_all)
+    groups = _groups_of(comparison, show_all=show_all)
     hidden = 0 if show_all else comparison.counts.get("unchanged", 0)
     heading = (
         words.verdict_sentence(comparison),
@@ -99,7 +99,7 @@ def findings_document(comparison: Comparison) -> Document:
     return Document(sections=(Section(title="findings", columns=columns, rows=tuple(rows)),))
 
 
-def groups_of(comparison: Comparison, *, show_all: bool) -> tuple[Group, ...]:
+def _groups_of(comparison: Comparison, *, show_all: bool) -> tuple[Group, ...]:
     """Return the groups of a comparison, the worst first.
 
     Args:

@@ -45,7 +45,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, samples_seen: int, k
         folder.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         write_bytes(path, data)
-    others = [p for p in list_checkpoints(folder) if p != path]
+    others = [p for p in _list_checkpoints(folder) if p != path]
     # What lies at or beyond this point was passed over as damaged; left there it would be counted instead of a whole one.
     older = [p for p in others if _samples_seen(p) < samples_seen]
     kept = older[max(len(older) + 1 - keep, 0) :]
@@ -55,7 +55,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, samples_seen: int, k
     return path
 
 
-def list_checkpoints(folder: Path) -> list[Path]:
+def _list_checkpoints(folder: Path) -> list[Path]:
     """Return the checkpoints of a run, oldest first."""
     return sorted(p for p in folder.glob("*.pt") if _NAME.match(p.name))
 
@@ -68,7 +68,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     Raises:
         RunFailed: there are checkpoints, and not one of them can be read.
     """
-    paths = list_checkpoints(folder)
+    paths = _list_checkpoints(folder)
     for path in reversed(paths):
         state = _load(path)
         if state is not None:

@@ -44,7 +44,7 @@ def check_pair(config: RunConfig, spec: ArchitectureSpec, networks: Networks, ob
         ConfigError: the first reason that was not overruled.
     """
     forced = []
-    for refusal in refusals(config, spec, networks, objective, judged):
+    for refusal in _refusals(config, spec, networks, objective, judged):
         if not (refusal.can_be_forced and config.training.force):
             hint = f"{refusal.hint}; --force runs it all the same" if refusal.can_be_forced else refusal.hint
             raise ConfigError(refusal.reason, hint=hint)
@@ -52,7 +52,7 @@ def check_pair(config: RunConfig, spec: ArchitectureSpec, networks: Networks, ob
     return tuple(forced)
 
 
-def refusals(config: RunConfig, spec: ArchitectureSpec, networks: Networks, objective: Objective, judged: Judgement) -> Iterator[Refusal]:
+def _refusals(config: RunConfig, spec: ArchitectureSpec, networks: Networks, objective: Objective, judged: Judgement) -> Iterator[Refusal]:
     """Yield every reason against a run; see :func:`check_pair`."""
     yield from _against_the_loss(config, spec, objective, judged)
     yield from _against_packing(config, spec, networks)
@@ -90,7 +90,7 @@ def _against_packing(config: RunConfig, spec: ArchitectureSpec, networks: Networ
 
 def _against_penalties(objective: Objective, discriminator: nn.Module) -> Iterator[Refusal]:
     """A penalty on single samples makes no sense where a layer couples them (Gulrajani et al. 2017, section 4)."""
-    coupling = list(dict.fromkeys(filter(None, map(what_couples, discriminator.modules()))))
+    coupling = list(dict.fromkeys(filter(None, map(_what_couples, discriminator.modules()))))
     names = [p.name for p in objective.penalties if p.needs_independent_samples]
     if not names:
         return
@@ -100,7 +100,7 @@ def _against_penalties(objective: Objective, discriminator: nn.Module) -> Iterat
         yield Refusal(reason, f"use a discriminator without it{remedy}")
 
 
-def what_couples(module: nn.Module) -> str:
+def _what_couples(module: nn.Module) -> str:
     """Return what in this one module makes the output for a sample depend on the others of its batch, in a few words; empty for nothing.
 
     Batch norm is known; any other module says so itself, by an attribute ``couples_samples`` of these words.

@@ -76,7 +76,7 @@ def work_key(materials: Materials) -> Key:
     return Key.of(**fields)
 
 
-def has_collapsed(evaluations: tuple[Evaluation, ...]) -> bool:
+def _has_collapsed(evaluations: tuple[Evaluation, ...]) -> bool:
     """Tell whether the first metric ended far from its best: twice as bad, and by more than its spread."""
     if not evaluations or not evaluations[-1].values:
         return False
@@ -167,7 +167,7 @@ def make_record(
             trajectory_hash=trajectory_hash(made.algorithm.trajectory()),
         ),
         evaluations=evaluations,
-        collapsed=has_collapsed(evaluations),
+        collapsed=_has_collapsed(evaluations),
         num_resumes=counters.num_resumes,
         host=host_name(),
         notes=_run_notes(facts, made, runner),

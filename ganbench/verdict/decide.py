@@ -91,7 +91,7 @@ def plain_finding(
     return dataclasses.replace(blank, base=base, head=head, num_base=counts[0], num_head=counts[1], differences=tuple(differences))
 
 
-def settle(findings: Iterable[Finding], policy: Policy) -> tuple[Finding, ...]:
+def _settle(findings: Iterable[Finding], policy: Policy) -> tuple[Finding, ...]:
     """Correct the gated findings for each other by Holm; what is then not significant becomes inconclusive.
 
     A finding whose number of values can never be significant among so many others is left out of the correction, and says so.
@@ -117,7 +117,7 @@ def conclude(
     notes: Sequence[str] = (),
 ) -> Comparison:
     """Return the comparison that some findings make, corrected for each other, with the exit code."""
-    settled = settle(findings, policy)
+    settled = _settle(findings, policy)
     return Comparison(
         schema_version=SCHEMA_VERSION,
         kind=kind,

@@ -46,13 +46,13 @@ def compare_quality(base: Sequence[RunRecord], head: Sequence[RunRecord], policy
         head: the same.
         policy: margins, gates, and whether a run's final or its best value is compared.
     """
-    return tuple(_finding(rule, base, head, policy) for rule in metrics_of(base))
+    return tuple(_finding(rule, base, head, policy) for rule in _metrics_of(base))
 
 
 def new_metrics(base: Sequence[RunRecord], head: Sequence[RunRecord]) -> tuple[str, ...]:
     """Return the names of the metrics that only head's runs have."""
-    known = {rule.name for rule in metrics_of(base)}
-    return tuple(rule.name for rule in metrics_of(head) if rule.name not in known)
+    known = {rule.name for rule in _metrics_of(base)}
+    return tuple(rule.name for rule in _metrics_of(head) if rule.name not in known)
 
 
 def compare_frozen_score(metric: str, label: str, expected: float, measured: float, policy: Policy) -> Finding:
@@ -64,7 +64,7 @@ def compare_frozen_score(metric: str, label: str, expected: float, measured: flo
     return compare_values(rule, [expected], [measured]) or plain_finding(rule, "inconclusive", "there is no stored value")
 
 
-def metrics_of(records: Iterable[RunRecord]) -> tuple[MetricRule, ...]:
+def _metrics_of(records: Iterable[RunRecord]) -> tuple[MetricRule, ...]:
     """Return the rule of each metric, in the order of the evaluations."""
     rules: dict[str, MetricRule] = {}
     for record in records:
@@ -81,11 +81,11 @@ def _finding(rule: MetricRule, base: Sequence[RunRecord], head: Sequence[RunReco
         return plain_finding(rule, "missing", f"head was not measured by {rule.name}", counts=counts)
     if not ours:
         return plain_finding(rule, "inconclusive", "no base run is complete", counts=counts)
-    agreed = agree(ours, theirs, evaluation_key)
+    agreed = agree(ours, theirs, _evaluation_key)
     if agreed.differences:
         return plain_finding(rule, "not-comparable", "measured in another way", counts=counts, differences=agreed.differences)
     numbers = [[value.value for _, value in side] for side in (agreed.base, agreed.head)]
-    if not (diverged := [num_diverged(side) for side in (base, head)])[1] and are_the_same(agreed.base, agreed.head):
+    if not (diverged := [_num_diverged(side) for side in (base, head)])[1] and _are_the_same(agreed.base, agreed.head):
         return _identical(rule, numbers, agreed.head)
     lasts = [[math.nan] * count for count in diverged]
     return compare_groups(rule, numbers[0] + lasts[0], numbers[1] + lasts[1], policy, reasons=[agreed.left_out])
@@ -96,19 +96,19 @@ def _scored(rule: MetricRule, records: Iterable[RunRecord], policy: Policy) -> l
     return [(r, pick(r, rule.name)) for r in records if r.status == "complete" and rule.name in r.metric_names]
 
 
-def num_diverged(records: Iterable[RunRecord]) -> int:
+def _num_diverged(records: Iterable[RunRecord]) -> int:
     """Return how many runs diverged, whether they were measured before or not."""
     return sum(record.status == "diverged" for record in records)
 
 
-def evaluation_key(scored: Scored) -> NamedKeys:
+def _evaluation_key(scored: Scored) -> NamedKeys:
     """Return how a value was measured."""
     record, value = scored
     found = next((key for key in record.keys.evaluation if key.digest == value.evaluation_key), Key.of(digest=value.evaluation_key))
     return (("evaluation", found),)
 
 
-def are_the_same(base: Sequence[Scored], head: Sequence[Scored]) -> bool:
+def _are_the_same(base: Sequence[Scored], head: Sequence[Scored]) -> bool:
     """Tell whether every run of head repeats the losses of base's run of its seed, and ended at the same value."""
     known = {record.seed: (record.work.trajectory_hash, value.value) for record, value in base}
     return all(
@@ -196,13 +196,13 @@ def compare_time_to_quality(base: Sequence[RunRecord], head: Sequence[RunRecord]
         head: the same.
         policy: thresholds, gates and alpha.
     """
-    for metric in metrics_of(base):
+    for metric in _metrics_of(base):
         ours, theirs = (_followed(side, metric.name) for side in (base, head))
         for clock in _CLOCKS if ours and theirs else ():
             yield from _compare(metric, clock, ours, theirs, _never(base, head), policy)
 
 
-def time_to(target: float, record: RunRecord, metric: str, read: Callable[[Evaluation], float]) -> float:
+def _time_to(target: float, record: RunRecord, metric: str, read: Callable[[Evaluation], float]) -> float:
     """Return when a run reached a target, by linear interpolation from the evaluation before; infinite where it never did.
 
     Args:
@@ -239,12 +239,12 @@ def _compare(
         yield plain_finding(rule, "not-comparable", "measured under other keys", counts=counts, differences=agreed.differences)
         return
     target = _target(agreed.base, metric)
-    ours, theirs = ([time_to(target, record, metric.name, clock.read) for record in side] for side in (agreed.base, agreed.head))
+    ours, theirs = ([_time_to(target, record, metric.name, clock.read) for record in side] for side in (agreed.base, agreed.head))
     if min(*ours, *theirs) <= 0:
         return
     envelope = max(ours) / statistics.median(ours) - 1
     rule = policy.applied(clock.rule(metric.name, f"{metric.label} {target:.4g}", max(envelope, metric.threshold)))
-    if clock is _CLOCKS[0] and not never[1] and are_the_same(*_finals(metric.name, agreed.base, agreed.head)):
+    if clock is _CLOCKS[0] and not never[1] and _are_the_same(*_finals(metric.name, agreed.base, agreed.head)):
         same = Effect(center=0.0, low=0.0, high=0.0)
         yield finding(rule, same, ours, theirs, reason="the same losses and the same value for every seed of head")
         return
@@ -253,7 +253,7 @@ def _compare(
 
 def _never(*sides: Sequence[RunRecord]) -> tuple[Sequence[float], Sequence[float]]:
     """Return for each side a time without an end for each run that diverged."""
-    base, head = ([math.inf] * num_diverged(side) for side in sides)
+    base, head = ([math.inf] * _num_diverged(side) for side in sides)
     return base, head
 
 
@@ -286,4 +286,4 @@ def _target(base: Sequence[RunRecord], metric: MetricRule) -> float:
 def _measured(record: RunRecord, metric: str) -> NamedKeys:
     """Return how and how often a run's quality was measured: what is interpolated over longer ways is another number."""
     kimg = ", ".join(f"{images / 1000:g}" for images, _ in record.history(metric))
-    return (*evaluation_key((record, record.final(metric))), ("evaluation", Key.of(evaluated_at_kimg=kimg)))
+    return (*_evaluation_key((record, record.final(metric))), ("evaluation", Key.of(evaluated_at_kimg=kimg)))

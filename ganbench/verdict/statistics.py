@@ -155,14 +155,14 @@ def rank_effect(base: Sequence[float], head: Sequence[float], *, alpha: float) -
         center=statistics.median(shifts),
         low=shifts[inside] if inside is not None else -math.inf,
         high=shifts[-1 - inside] if inside is not None else math.inf,
-        p_value=rank_p(base, head),
+        p_value=_rank_p(base, head),
         smallest_p=smallest_rank_p(len(base), len(head)),
         confidence=1 - alpha,
         visible=_visible(base, head, alpha) if inside is not None else None,
     )
 
 
-def rank_p(base: Sequence[float], head: Sequence[float]) -> float:
+def _rank_p(base: Sequence[float], head: Sequence[float]) -> float:
     """Return the two-sided p of the Mann-Whitney test; exact, also with ties, up to 50 values."""
     doubled = _ranks(base, head)
     if len(base) + len(head) > _MOST_EXACT:

@@ -132,9 +132,9 @@ def _findings(match: Match, policy: Policy) -> Iterator[Finding]:
     base, head = _complete(match.base.runs), _complete(match.head.runs)
     if base and head:
         seeds, other_seeds = _newest(base), _newest(head)
-        yield from compare_counts(seeds, other_seeds, policy)
-        yield from compare_memory(base, head, policy)
-        yield from compare_throughput(base, head, policy)
+        yield from _compare_counts(seeds, other_seeds, policy)
+        yield from _compare_memory(base, head, policy)
+        yield from _compare_throughput(base, head, policy)
         finished = _newest(_finished(match.base.runs)), _newest(_finished(match.head.runs))
         yield from compare_quality(*finished, policy)
         yield from compare_time_to_quality(*finished, policy)
@@ -200,7 +200,7 @@ def quality_findings(comparison: Comparison) -> tuple[tuple[Finding, ...], tuple
 _Measure = Callable[[RunRecord], float]
 
 
-def compare_memory(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Iterator[Finding]:
+def _compare_memory(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Iterator[Finding]:
     """Yield the finding of the peak memory, on the same model of device.
 
     Args:
@@ -218,7 +218,7 @@ def compare_memory(base: Sequence[RunRecord], head: Sequence[RunRecord], policy:
         yield found
 
 
-def compare_throughput(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Iterator[Finding]:
+def _compare_throughput(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Iterator[Finding]:
     """Yield the findings of the throughput and of the times of phases and start-up, on the same machine and software.
 
     Args:
@@ -288,7 +288,7 @@ _COUNTS: dict[str, Callable[[RunRecord], float]] = {
 }
 
 
-def compare_counts(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Iterator[Finding]:
+def _compare_counts(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Iterator[Finding]:
     """Yield the findings of what is the same on every machine.
 
     Args:

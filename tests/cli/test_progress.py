@@ -11,7 +11,7 @@ import pytest
 from ganbench.cli.run import _logging
 from ganbench.record.events import Message, Progressed, Started
 from ganbench.report import live_run as progress
-from ganbench.report.live_run import LineScreen, LiveScreen, duration, make_screen
+from ganbench.report.live_run import LineScreen, _duration, _LiveScreen, make_screen
 
 
 class Terminal(io.StringIO):
@@ -98,7 +98,7 @@ def test_a_terminal_gets_one_live_line_that_disappears(tmp_path: Path, monkeypat
     """With position, speed, losses and time left; the cursor is shown again, also after an error."""
     terminal = use_terminal(monkeypatch)
     lines = screen()
-    assert isinstance(lines, LiveScreen)
+    assert isinstance(lines, _LiveScreen)
     lines.__enter__()
     lines(started(tmp_path))
     lines(at(4000))
@@ -133,7 +133,7 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(name: str, monk
     monkeypatch.setenv("TERM", name)
     with screen() as lines:
         lines(at(4000))
-    assert not isinstance(lines, LiveScreen)
+    assert not isinstance(lines, _LiveScreen)
     assert "4.0 / 8.0 kimg" in terminal.getvalue()
     assert "\x1b" not in terminal.getvalue()
 
@@ -150,7 +150,7 @@ def test_quiet_shows_neither_lines_nor_a_live_line(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (75, "1:15"), (3600, "1:00:00"), (float("inf"), "?"), (float("nan"), "?")])
 def test_a_duration_reads_like_a_clock(seconds: float, text: str) -> None:
     """Also where nothing is known yet."""
-    assert duration(seconds) == text
+    assert _duration(seconds) == text
 
 
 def test_what_plugins_log_reaches_the_screen_by_its_weight(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

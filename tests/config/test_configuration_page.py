@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.config.model import PLUGIN_SECTIONS, SECTIONS, SETTINGS, may_change, part_of
-from ganbench.config.setting import PARTS, bound_of
+from ganbench.config.setting import PARTS, _bound_of
 from ganbench.config.values import describe_fields
 from ganbench.plugin.manager import HOME, PluginManager
 
@@ -68,7 +68,7 @@ def _told(settings: Any) -> Iterator[tuple[str, list[str], str]]:
     for field, told in zip(dataclasses.fields(settings), describe_fields(settings), strict=True):
         unit = field.metadata.get("unit") or next((unit for end, unit in UNITS.items() if told.name.endswith(end)), "")
         default = "unset" if field.default is None else f"`{told.default}`" if told.default else "*required*"
-        yield told.name, [f"`{told.type}`", default, unit, str(bound_of(field))], told.help.replace("``", "`")
+        yield told.name, [f"`{told.type}`", default, unit, str(_bound_of(field))], told.help.replace("``", "`")
 
 
 def _plugin_names() -> Iterator[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from ganbench.config.model import SECTIONS, SETTINGS, TrainingConfig, may_change, part_of
 from ganbench.config.resolve import flatten, resolve
-from ganbench.config.setting import PARTS, Settings, bound_of, setting
+from ganbench.config.setting import PARTS, Settings, _bound_of, setting
 from ganbench.config.values import describe_fields
 from ganbench.plugin.manager import PluginManager
 from ganbench.spec import LossSpec, both_optimizers
@@ -86,7 +86,7 @@ def test_the_settings_of_the_harness_and_of_every_plugin_are_explained_and_bound
     cls(**required)
     assert [one.name for one in describe_fields(cls) if not one.help] == []
     for field in dataclasses.fields(cls):
-        if (least := bound_of(field).least) is not None:
+        if (least := _bound_of(field).least) is not None:
             with pytest.raises(ValueError, match=f"^{field.name} must be "):
                 cls(**required, **{field.name: least - 1})
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from ganbench.run.checkpoint import list_checkpoints, save_checkpoint
+from ganbench.run.checkpoint import _list_checkpoints, save_checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -75,14 +75,14 @@ def test_a_damaged_checkpoint_costs_one_step_back(
     call: Callable[..., Any], run: Path, sources: Path, differences: Callable[[Path, Path], Any], damage: Callable[[bytes], bytes]
 ) -> None:
     """It is named, the one before is taken, the run ends with the same bits, and two whole checkpoints are kept."""
-    newest = list_checkpoints(run / "checkpoints")[-1]
+    newest = _list_checkpoints(run / "checkpoints")[-1]
     newest.write_bytes(damage(newest.read_bytes()))
     child = call("run", "--resume", "run", "--quiet")
     assert child.code == 0, child.stderr
     assert f"warning: checkpoint {newest.name} is damaged" in child.stderr
     assert differences(run, sources / "whole") == []
-    assert [p.name[:12] for p in list_checkpoints(run / "checkpoints")] == [
-        p.name[:12] for p in list_checkpoints(sources / "whole/checkpoints")
+    assert [p.name[:12] for p in _list_checkpoints(run / "checkpoints")] == [
+        p.name[:12] for p in _list_checkpoints(sources / "whole/checkpoints")
     ]
 
 
@@ -93,13 +93,13 @@ def test_a_damaged_checkpoint_is_not_counted_among_those_kept(tmp_path: Path) ->
     newest.write_bytes(b"damaged")
     for seen in (250, 300):
         save_checkpoint(tmp_path, {"seen": seen, "again": True}, samples_seen=seen, keep=3)
-    states = [torch.load(path, weights_only=True)["seen"] for path in list_checkpoints(tmp_path)]
+    states = [torch.load(path, weights_only=True)["seen"] for path in _list_checkpoints(tmp_path)]
     assert states == [200, 250, 300]
 
 
 def test_with_every_checkpoint_damaged_nothing_is_touched(call: Callable[..., Any], run: Path, disk: Callable[[Path], Any]) -> None:
     """A run is not silently started anew over what is left of it."""
-    for path in list_checkpoints(run / "checkpoints"):
+    for path in _list_checkpoints(run / "checkpoints"):
         path.write_bytes(truncated(path.read_bytes()))
     before = disk(run)
     child = call("run", "--resume", "run", "--quiet")
@@ -155,7 +155,7 @@ def test_settings_that_change_no_bit_may_change(
     config.write_text(re.sub(r"(?m)^keep = 2$", "keep = 3", config.read_text()))
     child = call("run", "--resume", "run", "--quiet")
     assert child.code == 0, child.stderr
-    assert len(list_checkpoints(run / "checkpoints")) == 3
+    assert len(_list_checkpoints(run / "checkpoints")) == 3
     assert [d.split(":")[0] for d in differences(run, sources / "whole")] == ["record/config/checkpoint.keep", "state/config"]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ganbench.run.checkpoint import list_checkpoints, load_checkpoint
+from ganbench.run.checkpoint import _list_checkpoints, load_checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,7 @@ def check_stopped(child: Any, relative: Path, reason: str) -> None:
     assert child.stdout == ""
     assert not (run / "record.json").exists()
     assert not list(run.rglob("*tmp"))
-    if list_checkpoints(run / "checkpoints"):
+    if _list_checkpoints(run / "checkpoints"):
         assert load_checkpoint(run / "checkpoints") is not None
 
 
@@ -45,7 +45,7 @@ def test_a_file_that_cannot_grow_ends_the_run(
 ) -> None:
     """A quota that the second checkpoint, the log of events or even the configuration does not fit into."""
     largest = {
-        "checkpoints": max(p.stat().st_size for p in list_checkpoints(whole / "checkpoints")),
+        "checkpoints": max(p.stat().st_size for p in _list_checkpoints(whole / "checkpoints")),
         "events": (whole / "events.jsonl").stat().st_size,
         "config": (whole / "config.toml").stat().st_size,
     }[place]
@@ -85,7 +85,7 @@ def test_a_full_disk_ends_the_run(
     run = small_disk / "run"
     child = call(*tiny, "--out", "disk/run", "--set", "checkpoint.keep=1")
     check_stopped(child, Path("disk/run"), "No space left on device")
-    assert list_checkpoints(run / "checkpoints")
+    assert _list_checkpoints(run / "checkpoints")
     ballast.unlink()
     child = call("run", "--resume", "disk/run", "--quiet")
     assert child.code == 0, child.stderr

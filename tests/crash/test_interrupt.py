@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import ganbench
-from ganbench.run.checkpoint import list_checkpoints, load_checkpoint
+from ganbench.run.checkpoint import _list_checkpoints, load_checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +76,7 @@ def test_a_signal_while_the_threads_are_calibrated_loses_nothing(
     child = launch(*tiny, "--out", "run", signal_at={"function": "ganbench.run.lifecycle:count_flops", "number": signal.SIGINT})
     assert child.wait() == 130, child.stderr
     assert "interrupted at 0.0 of 0.6 kimg; go on with: ganbench run --resume run" in child.stderr
-    assert [p.name[:12] for p in list_checkpoints(tmp_path / "run" / "checkpoints")] == ["0" * 12]
+    assert [p.name[:12] for p in _list_checkpoints(tmp_path / "run" / "checkpoints")] == ["0" * 12]
     again = call("run", "--resume", "run", "--quiet")
     assert again.code == 0, again.stderr
     assert differences(tmp_path / "run", tmp_path / "whole") == []
@@ -93,7 +93,7 @@ def test_the_second_signal_kills_at_once(
     child.until(lambda: "stopping after this step" in child.stderr)
     child.signal(signal.SIGINT)
     assert child.wait() == -signal.SIGINT
-    assert list_checkpoints(tmp_path / "run" / "checkpoints")
+    assert _list_checkpoints(tmp_path / "run" / "checkpoints")
     again = call("run", "--resume", "run", "--quiet")
     assert again.code == 0, again.stderr
 

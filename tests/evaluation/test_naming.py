@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from ganbench.errors import ConfigError
-from ganbench.evaluation.naming import plan_metric, plan_metrics
+from ganbench.evaluation.naming import _plan_metric, plan_metrics
 from ganbench.spec import ExtractorSpec, MetricSpec, Quantity
 from ganbench_extractors import DIGITS, DIGITS_LAYERS, FASHION, INCEPTION, INCEPTION_CLEAN, VGG16_LAYERS
 from ganbench_metrics import CLASS_FRECHET, CLASSIFIER, DENSITY_COVERAGE, FRECHET, KERNEL, LPIPS, MS_SSIM, PRECISION_RECALL
@@ -18,7 +18,7 @@ LAYERED = {**EXTRACTORS, "digits-layers": DIGITS_LAYERS, "vgg16-layers": VGG16_L
 
 
 def plan(name, default="digits", metrics=METRICS, extractors=EXTRACTORS):
-    return plan_metric(name, metrics, extractors, default)
+    return _plan_metric(name, metrics, extractors, default)
 
 
 @pytest.mark.parametrize(

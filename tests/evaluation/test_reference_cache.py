@@ -5,7 +5,7 @@ import logging
 import pytest
 import torch
 
-from ganbench.cache import cache_directory, keep_in_cache, platform_cache_directory
+from ganbench.cache import _platform_cache_directory, cache_directory, keep_in_cache
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache, sample_set_from_tensors, sample_set_to_tensors
 from ganbench.evaluation.statistics import FeatureStatistics
@@ -117,4 +117,4 @@ def test_each_platform_has_its_own_cache_folder(monkeypatch, platform, variables
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert platform_cache_directory(platform).as_posix() == expected
+    assert _platform_cache_directory(platform).as_posix() == expected

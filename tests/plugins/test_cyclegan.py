@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ganbench import ArraySource, Dataset, ExtractorSpec, MetricSpec
 from ganbench.config.resolve import Layer
 from ganbench.errors import ConfigError
-from ganbench.evaluation.naming import plan_metric
+from ganbench.evaluation.naming import _plan_metric
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.build import build
 from ganbench.run.plan import plan_run
@@ -213,7 +213,7 @@ def test_a_run_is_scored_by_its_target_class() -> None:
     """The metric's reference is the target's train split; real eights are eights to the classifier, and untrained threes are not."""
     metrics = {r.spec.name: r.spec for r in MANAGER.specs(MetricSpec)}
     extractors = {r.spec.name: r.spec for r in MANAGER.specs(ExtractorSpec)}
-    planned: Any = plan_metric("target_accuracy37_digits", metrics, extractors, "digits")  # type: ignore[arg-type]
+    planned: Any = _plan_metric("target_accuracy37_digits", metrics, extractors, "digits")  # type: ignore[arg-type]
     settings = {**SMALL, "dataset.options.resolution": 16, "architecture.options.source_class": 3, "architecture.options.target_class": 8}
     settings["evaluation.metrics"] = (planned.name,)
     made = build(plan_run(MANAGER, "cyclegan", [Layer(origin="test", settings=settings)]), MANAGER)

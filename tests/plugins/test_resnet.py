@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ganbench import BuildContext, Judgement, Networks, Seen
 from ganbench.config.resolve import Layer, resolve
 from ganbench.plugin.manager import PluginManager
-from ganbench.run.compatible import refusals
+from ganbench.run.compatible import _refusals
 from ganbench.spec import ArchitectureSpec
 from ganbench_resnet import ResNetOptions
 from ganbench_resnet.blocks import DiscriminatorBlock, FirstBlock, GeneratorBlock
@@ -199,7 +199,7 @@ def test_batch_norm_in_a_wgan_gp_critic_is_refused(norm: str, refused: bool) -> 
     spec = resolved.architecture.spec
     assert isinstance(spec, ArchitectureSpec)
     objective = resolved.loss.build(resolved.config.loss.options)
-    found = list(refusals(resolved.config, spec, networks(discriminator_norm=norm), objective, Judgement(torch.zeros(2))))
+    found = list(_refusals(resolved.config, spec, networks(discriminator_norm=norm), objective, Judgement(torch.zeros(2))))
     assert bool(found) == refused
     assert all("gradient-penalty takes gradients by sample, and the discriminator has batch norm" in f.reason for f in found)
 

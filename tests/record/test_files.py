@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ganbench.errors import StorageError
-from ganbench.record.files import open_atomic, remove_leftovers, storage_errors, write_bytes, write_text
+from ganbench.record.files import _open_atomic, remove_leftovers, storage_errors, write_bytes, write_text
 
 
 def test_a_file_is_replaced(tmp_path):
@@ -37,7 +37,7 @@ def test_an_error_in_the_block_keeps_the_old_file(tmp_path):
     write_bytes(path, b"old")
 
     def fail_half_way():
-        with open_atomic(path) as file:
+        with _open_atomic(path) as file:
             file.write(b"half")
             raise KeyError("mine")
 

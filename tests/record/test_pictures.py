@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from ganbench.errors import StorageError
-from ganbench.record.curves import loss_history, save_curves
+from ganbench.record.curves import _loss_history, save_curves
 from ganbench.record.directory import RunDirectory
 from ganbench.record.events import EventLog, read_events
 from ganbench.record.files import write_bytes
@@ -184,4 +184,4 @@ def test_only_finite_losses_are_drawn(tmp_path):
         log.write("progress", samples_seen=1000, generator_loss=1.5, penalty=3.0)
         log.write("progress", samples_seen=2000, generator_loss=math.nan)
         log.write("progress", samples_seen=3000, generator_loss="nan")
-    assert loss_history(read_events(tmp_path / "e", "progress")) == {"generator_loss": [(1.0, 1.5)]}
+    assert _loss_history(read_events(tmp_path / "e", "progress")) == {"generator_loss": [(1.0, 1.5)]}

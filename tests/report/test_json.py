@@ -12,7 +12,7 @@ import pytest
 
 from ganbench.record.record import RunRecord
 from ganbench.record.serialise import decode, to_json
-from ganbench.report.exchange.schema import FOLDER, PUBLISHED, schema_text
+from ganbench.report.exchange.schema import FOLDER, PUBLISHED, _schema_text
 from ganbench.verdict.findings import Comparison
 
 KEYWORDS = {"$schema", "$defs", "$ref", "title", "description", "type", "properties", "required", "additionalProperties", "const", "enum"}
@@ -86,7 +86,7 @@ def check(text: str, name: str) -> list[str]:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_published_schema_is_that_of_the_dataclasses(name: str) -> None:
     """``python -m ganbench.report.exchange.schema`` writes them again."""
-    assert (FOLDER / name).read_text(encoding="utf-8") == schema_text(name)
+    assert (FOLDER / name).read_text(encoding="utf-8") == _schema_text(name)
 
 
 def test_a_comparison_is_valid_and_comes_back_the_same(everything: Comparison) -> None:

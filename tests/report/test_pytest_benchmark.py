@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ganbench.errors import UsageError
-from ganbench.report.exchange.pytest_benchmark import render_side, statistics_of
+from ganbench.report.exchange.pytest_benchmark import _statistics_of, render_side
 from ganbench.verdict.findings import Comparison
 from ganbench.verdict.policy import Policy
 from ganbench.verdict.pytest_benchmark import compare_benchmarks, is_benchmark_file, read_benchmarks
@@ -75,7 +75,7 @@ def test_the_statistics_are_those_of_pytest_benchmark(samples: list[float]) -> N
     theirs = stats.Stats()
     for sample in samples:
         theirs.update(sample)
-    ours = statistics_of(samples)
+    ours = _statistics_of(samples)
     assert set(theirs.as_dict()) <= set(ours)
     for name in ("min", "max", "mean", "stddev", "rounds", "median", "ops", "total", "stddev_outliers"):
         assert ours[name] == pytest.approx(getattr(theirs, name)), name

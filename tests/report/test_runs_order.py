@@ -11,7 +11,7 @@ import ganbench
 from ganbench.errors import UsageError
 from ganbench.record.record import Evaluation, Key
 from ganbench.record.serialise import to_json
-from ganbench.report.runs import make_summary, make_table, order_by
+from ganbench.report.runs import _order_by, make_summary, make_table
 
 
 @pytest.fixture
@@ -41,9 +41,9 @@ def test_a_metric_orders_by_its_final_value_or_by_another(measured):
     table = make_table([measured("a", 30.0, 20.0), measured("b", 10.0, 25.0), measured("c", 15.0, 15.0)])
     metric = _metric(table)
     assert _order(table) == ["a", "b", "c"]
-    assert _order(order_by(table, metric)) == ["c", "a", "b"]
-    assert _order(order_by(table, f"{metric}.final")) == ["c", "a", "b"]
-    assert _order(order_by(table, f"{metric}.best")) == ["b", "c", "a"]
+    assert _order(_order_by(table, metric)) == ["c", "a", "b"]
+    assert _order(_order_by(table, f"{metric}.final")) == ["c", "a", "b"]
+    assert _order(_order_by(table, f"{metric}.best")) == ["b", "c", "a"]
 
 
 def test_where_more_is_better_the_largest_comes_first(measured):
@@ -51,13 +51,13 @@ def test_where_more_is_better_the_largest_comes_first(measured):
     table = make_table(
         [measured("a", 0.2, name="precision1k", higher_is_better=True), measured("b", 0.9, name="precision1k", higher_is_better=True)]
     )
-    assert _order(order_by(table, "precision1k")) == ["b", "a"]
+    assert _order(_order_by(table, "precision1k")) == ["b", "a"]
 
 
 def test_what_has_no_value_comes_last_in_its_old_order(measured, make_record):
     """A run that ended at NaN, and one that measured nothing."""
     table = make_table([make_record(run_id="a", name="a", evaluations=()), measured("b", math.nan), measured("c", 3.0)])
-    assert _order(order_by(table, _metric(table))) == ["c", "a", "b"]
+    assert _order(_order_by(table, _metric(table))) == ["c", "a", "b"]
 
 
 @pytest.mark.parametrize("name", ["images/s", "samples_per_second"])
@@ -68,16 +68,16 @@ def test_a_column_is_called_by_its_heading_or_its_id(make_record, name):
         records[1], throughput=dataclasses.replace(records[1].throughput, samples_per_second=1e6, peak_memory_mib=1e6)
     )
     table = make_table([records[0], fast])
-    assert _order(order_by(table, name)) == ["b", "a"]
-    assert _order(order_by(table, "memory")) == ["a", "b"]
-    assert _order(order_by(order_by(table, name), "model")) == ["a", "b"]
+    assert _order(_order_by(table, name)) == ["b", "a"]
+    assert _order(_order_by(table, "memory")) == ["a", "b"]
+    assert _order(_order_by(_order_by(table, name), "model")) == ["a", "b"]
 
 
 def test_means_over_seeds_are_ordered_too(measured):
     """By the mean: 20 and 10 are better than 16 and 16."""
     records = [measured("a", 16.0, seed=0), measured("a", 16.0, seed=1), measured("b", 20.0, seed=0), measured("b", 10.0, seed=1)]
     table = make_summary(records)
-    ordered = order_by(table, _metric(table))
+    ordered = _order_by(table, _metric(table))
     models = next(i for i, column in enumerate(table.sections[0].columns) if column.id == "model")
     assert [row.cells[models].text for row in ordered.sections[0].rows] == ["b", "a"]
 
@@ -95,9 +95,9 @@ def test_what_was_measured_in_two_ways_has_no_order(make_record, make_value):
     table = make_table(records)
     name = _metric(table)
     with pytest.raises(UsageError, match=f"{name} was measured in 2 ways, which give no common order"):
-        order_by(table, name)
+        _order_by(table, name)
     with pytest.raises(UsageError, match=f"no column is called '{name}x'; did you mean '{name}'"):
-        order_by(table, f"{name}x")
+        _order_by(table, f"{name}x")
 
 
 def test_a_program_gets_the_table_of_records_and_of_folders(measured, tmp_path):

@@ -17,7 +17,7 @@ from ganbench.record.cells import cells_of, group_replicates
 from ganbench.record.find import Unreadable
 from ganbench.record.record import Evaluation, Key
 from ganbench.report.formats import FORMATS, render
-from ganbench.report.run_columns import mean_of, t_quantile
+from ganbench.report.run_columns import _mean_of, _t_quantile
 from ganbench.report.runs import make_summary
 
 
@@ -62,13 +62,13 @@ def _runs(row):
 @pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 9, 10, 30, 31, 200])
 def test_the_quantile_is_students(freedom):
     """The table's own arithmetic agrees with scipy's."""
-    assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-9)
+    assert _t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-9)
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():
     """95 of 100 intervals of five normal values hold their mean: 4 standard errors of 2,000 trials are 2 percent."""
     chance = random.Random(0)
-    means = [mean_of([chance.gauss(10, 1) for _ in range(5)]) for _ in range(2000)]
+    means = [_mean_of([chance.gauss(10, 1) for _ in range(5)]) for _ in range(2000)]
     assert sum(abs(mean.value - 10) < mean.half_width for mean in means) / 2000 == pytest.approx(0.95, abs=0.02)
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from ganbench.report.trend import sparkline
+from ganbench.report.trend import _sparkline
 
 
 @pytest.mark.parametrize(
@@ -23,16 +23,16 @@ from ganbench.report.trend import sparkline
 )
 def test_blocks_follow_the_values(values: list[float], expected: str) -> None:
     """From the smallest to the largest; what is no number is an x."""
-    assert sparkline(values) == expected
+    assert _sparkline(values) == expected
 
 
 def test_a_long_series_is_made_short() -> None:
     """Each block is the median of its share, so one odd value is not seen and a level is."""
     values = [0.0] * 50 + [1.0] * 50
     values[10] = 1.0
-    assert sparkline(values, width=10) == "▁" * 5 + "█" * 5
+    assert _sparkline(values, width=10) == "▁" * 5 + "█" * 5
 
 
 def test_any_terminal_can_show_it() -> None:
     """Only ASCII on request."""
-    assert sparkline([0.0, 1.0, math.nan], ascii_only=True).isascii()
+    assert _sparkline([0.0, 1.0, math.nan], ascii_only=True).isascii()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ganbench.record.record import Difference
 from ganbench.report import words
 from ganbench.report.formats.terminal import folded
-from ganbench.report.verdict import groups_of
+from ganbench.report.verdict import _groups_of
 from ganbench.report.words import finding_sentence, verdict_sentence
 from ganbench.verdict.findings import Comparison
 
@@ -127,17 +127,17 @@ def test_nothing_compared_and_nothing_comparable_are_said(make_comparison: Make,
 
 def test_changes_come_first_and_unchanged_only_when_wanted(everything: Comparison) -> None:
     """Sorted by state; what is not gated after what is."""
-    states = [group.state for group in groups_of(everything, show_all=False)]
+    states = [group.state for group in _groups_of(everything, show_all=False)]
     assert states == ["regressed", "missing", "improved", "inconclusive", "not-comparable"]
-    assert [group.state for group in groups_of(everything, show_all=True)] == [*states, "unchanged"]
+    assert [group.state for group in _groups_of(everything, show_all=True)] == [*states, "unchanged"]
 
 
 def test_one_metric_of_many_cells_is_one_group(make_finding: Make, make_comparison: Make) -> None:
     """Its rows are named by the cells; many metrics of one cell are a group of the cell."""
     cells = make_comparison(*(make_finding(cell=f"cell {i}", gate="fail" if i == 2 else "warn") for i in range(3)))
-    (group,) = groups_of(cells, show_all=False)
+    (group,) = _groups_of(cells, show_all=False)
     assert (group.title, group.names) == ("regressed: throughput, images/s", ("cell 2", "cell 0", "cell 1"))
-    (group,) = groups_of(make_comparison(make_finding(), make_finding(label="speed")), show_all=False)
+    (group,) = _groups_of(make_comparison(make_finding(), make_finding(label="speed")), show_all=False)
     assert (group.title, group.names) == ("regressed: dcgan digits", ("throughput, images/s", "speed, images/s"))
 
 

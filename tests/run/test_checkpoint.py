@@ -14,7 +14,7 @@ import torch
 
 from ganbench.errors import RunFailed, StorageError
 from ganbench.run import checkpoint
-from ganbench.run.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from ganbench.run.checkpoint import _list_checkpoints, load_checkpoint, save_checkpoint
 
 
 def save(folder: Path, samples_seen: int, keep: int = 2, **state: Any) -> Path:
@@ -60,7 +60,7 @@ def test_the_newest_few_are_kept(folder: Path, keep: int) -> None:
     """Never more, and never fewer as long as there were that many."""
     for count in range(1, 7):
         save(folder, 1000 * count, keep)
-        kept = [int(p.name[:12]) for p in list_checkpoints(folder)]
+        kept = [int(p.name[:12]) for p in _list_checkpoints(folder)]
         assert kept == [1000 * c for c in range(max(1, count - keep + 1), count + 1)]
     assert loaded(folder)["seen"] == 6000
 
@@ -141,4 +141,4 @@ def test_a_full_disk_leaves_the_older_checkpoints(folder: Path, monkeypatch: pyt
 def test_saving_the_same_state_twice_is_one_file(folder: Path) -> None:
     """Its name is its content."""
     assert save(folder, 64) == save(folder, 64)
-    assert len(list_checkpoints(folder)) == 1
+    assert len(_list_checkpoints(folder)) == 1

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganbench.config.resolve import resolve
 from ganbench.plugin.manager import PluginManager
-from ganbench.run.compatible import refusals, what_couples
+from ganbench.run.compatible import _refusals, _what_couples
 from ganbench.spec import ArchitectureSpec
 from ganbench.training.inputs import Latents
 from ganbench.training.networks import Networks
@@ -40,7 +40,7 @@ def reasons(discriminator: nn.Module, *, by_sample: bool = True) -> list[str]:
     objective = Objective(discriminator_loss=lambda r, f: r, generator_loss=lambda f: f, penalties=(Penalty(by_sample),))
     networks = Networks(modules={"generator": nn.Identity(), "discriminator": discriminator}, inputs=Latents(1))
     spec = ArchitectureSpec(name="thing", summary="", factory="a:b")
-    return [r.reason for r in refusals(resolve(MANAGER, "dcgan", []).config, spec, networks, objective, Judgement(torch.zeros(2)))]
+    return [r.reason for r in _refusals(resolve(MANAGER, "dcgan", []).config, spec, networks, objective, Judgement(torch.zeros(2)))]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def reasons(discriminator: nn.Module, *, by_sample: bool = True) -> list[str]:
 )
 def test_a_module_that_couples_samples_is_known_or_says_so(layer: nn.Module, what: str) -> None:
     """Batch norm is known; others have an attribute, whatever package they are of; norms of single samples couple nothing."""
-    assert what_couples(layer) == what
+    assert _what_couples(layer) == what
     found = reasons(nn.Sequential(nn.Linear(2, 2), nn.Sequential(layer)))
     wanted = f"the penalty by-sample takes gradients by sample, and the discriminator has {what}, which couples samples"
     assert found == ([wanted] if what else [])

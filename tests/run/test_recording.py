@@ -12,7 +12,7 @@ import torch
 
 from ganbench.record.record import Evaluation
 from ganbench.run.lifecycle import Run
-from ganbench.run.recording import config_values, has_collapsed, trajectory_hash
+from ganbench.run.recording import _has_collapsed, config_values, trajectory_hash
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_collapse_is_twice_as_bad_as_the_best_and_beyond_the_spread(
         Evaluation(samples_seen=i, training_seconds=float(i), values=(make_value(v, spread=spread, higher_is_better=higher_is_better),))
         for i, v in enumerate(values)
     )
-    assert has_collapsed(evaluations) is collapsed
+    assert _has_collapsed(evaluations) is collapsed
 
 
 def test_the_trajectory_hash_is_over_the_float32_losses() -> None:

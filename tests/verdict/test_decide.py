@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ganbench.verdict.decide import conclude, exit_code, finding, judge, plain_finding, settle
+from ganbench.verdict.decide import _settle, conclude, exit_code, finding, judge, plain_finding
 from ganbench.verdict.findings import Finding, State
 from ganbench.verdict.policy import RULES, Policy, parameter_rule, time_rule
 from ganbench.verdict.statistics import Effect
@@ -78,25 +78,25 @@ def test_not_worse_means_that_the_worse_end_is_within_the_threshold() -> None:
 def test_what_is_significant_alone_and_not_among_many_is_inconclusive() -> None:
     """Holm: p of 0.03 among five."""
     many = [found("regressed", p_value=0.03)] + [found("unchanged", p_value=0.9)] * 4
-    first, *others = settle(many, Policy())
+    first, *others = _settle(many, Policy())
     assert first.state == "inconclusive"
     assert first.adjusted_p == pytest.approx(0.15)
     assert "not among 5 gated metrics" in first.reason
     assert {one.state for one in others} == {"unchanged"}
-    assert settle(many[:1], Policy())[0].state == "regressed"
+    assert _settle(many[:1], Policy())[0].state == "regressed"
 
 
 def test_metrics_that_are_not_gated_take_no_part_in_the_correction() -> None:
     """A dozen phases that are only told do not weaken the gate."""
     told = [found("regressed", p_value=0.03, gate="off")] * 12
-    settled = settle([found("regressed", p_value=0.03), *told], Policy())
+    settled = _settle([found("regressed", p_value=0.03), *told], Policy())
     assert {one.state for one in settled} == {"regressed"}
     assert [one.adjusted_p for one in settled] == [0.03] + [None] * 12
 
 
 def test_too_few_values_among_too_many_metrics_say_so() -> None:
     """24 cells of 3 against 10 seeds, all far apart."""
-    settled = settle([found("regressed", p_value=0.007, smallest_p=0.007)] * 24, Policy())
+    settled = _settle([found("regressed", p_value=0.007, smallest_p=0.007)] * 24, Policy())
     assert {one.state for one in settled} == {"inconclusive"}
     assert "among 24 gated metrics so few values can never be significant: their smallest p is 0.007" in settled[0].reason
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ganbench.verdict.statistics import fewest_against, rank_effect, rank_p, smallest_rank_p
+from ganbench.verdict.statistics import _rank_p, fewest_against, rank_effect, smallest_rank_p
 
 VALUES = st.floats(-10, 10, allow_nan=False).map(lambda x: round(x, 3))
 GROUP = st.lists(VALUES, min_size=2, max_size=7)
@@ -23,7 +23,7 @@ def test_p_is_scipys_where_no_values_are_equal(sizes: tuple[int, int]) -> None:
     rng = np.random.default_rng(sum(sizes))
     for _ in range(10):
         base, head = rng.normal(size=sizes[0]), rng.normal(size=sizes[1]) + 1
-        assert rank_p(list(base), list(head)) == pytest.approx(stats.mannwhitneyu(base, head, method="exact").pvalue)
+        assert _rank_p(list(base), list(head)) == pytest.approx(stats.mannwhitneyu(base, head, method="exact").pvalue)
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=4), st.lists(st.integers(0, 3), min_size=1, max_size=4))
@@ -33,7 +33,7 @@ def test_p_counts_all_divisions_of_the_values_where_some_are_equal(base: list[in
     sums = [sum(chosen) for chosen in itertools.combinations(ranks, len(base))]
     observed = ranks[: len(base)].sum()
     expected = 2 * min(np.mean([s <= observed for s in sums]), np.mean([s >= observed for s in sums]))
-    assert rank_p(base, head) == pytest.approx(min(1.0, expected))
+    assert _rank_p(base, head) == pytest.approx(min(1.0, expected))
 
 
 def test_three_against_three_is_never_significant() -> None:
@@ -83,7 +83,7 @@ def test_what_diverged_is_the_worst_of_all_and_shifts_everything_only_as_a_major
     assert most is not None
     assert math.isfinite(few.center)
     assert few.high == math.inf
-    assert (most.center, most.p_value) == (math.inf, pytest.approx(rank_p(base, [0.05, 1, 1, 1, 1])))
+    assert (most.center, most.p_value) == (math.inf, pytest.approx(_rank_p(base, [0.05, 1, 1, 1, 1])))
 
 
 def test_two_runs_that_diverged_are_equally_bad() -> None:
@@ -102,7 +102,7 @@ def test_many_values_take_the_normal_distribution() -> None:
     assert effect.p_value == pytest.approx(stats.mannwhitneyu(base, head, method="asymptotic").pvalue)
     expected = stats.ttest_ind(head, base).confidence_interval()
     assert (effect.low, effect.high) == pytest.approx((expected.low, expected.high), abs=0.1)
-    assert rank_p([1.0] * 60, [1.0] * 60) == 1.0
+    assert _rank_p([1.0] * 60, [1.0] * 60) == 1.0
 
 
 def test_an_empty_side_has_no_effect() -> None:

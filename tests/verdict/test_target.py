@@ -13,7 +13,7 @@ import pytest
 from ganbench.record.record import MIXED_MACHINES, Evaluation, MetricValue, RunRecord
 from ganbench.verdict.findings import Finding
 from ganbench.verdict.policy import Policy
-from ganbench.verdict.quality import compare_time_to_quality, time_to
+from ganbench.verdict.quality import _time_to, compare_time_to_quality
 from ganbench.verdict.stored import compare_records
 
 KIMG, SECONDS = "kimg_to.fd1k_digits", "seconds_to.fd1k_digits"
@@ -54,7 +54,7 @@ def test_a_target_between_two_evaluations_is_interpolated(runs: Callable[..., li
     """80, 65, 50, 35, 20 at 0 to 100 kimg: 42.5 is half way between 50 and 75, and what is never reached is infinitely far."""
     (run,) = runs([1.0])
     for target, kimg in ((80.0, 0.0), (65.0, 25.0), (42.5, 62.5), (20.0, 100.0), (19.9, math.inf)):
-        assert time_to(target, run, "fd1k_digits", lambda evaluation: evaluation.samples_seen / 1000) == pytest.approx(kimg)
+        assert _time_to(target, run, "fd1k_digits", lambda evaluation: evaluation.samples_seen / 1000) == pytest.approx(kimg)
 
 
 def test_more_is_reached_from_below(make_record: Callable[..., RunRecord], make_value: Callable[..., MetricValue]) -> None:
@@ -64,8 +64,8 @@ def test_more_is_reached_from_below(make_record: Callable[..., RunRecord], make_
         Evaluation(samples_seen=i, training_seconds=i, values=(make_value(value, higher_is_better=True),)) for i, value in enumerate(values)
     )
     run = make_record(evaluations=curve)
-    assert time_to(0.3, run, "fd1k_digits", lambda evaluation: evaluation.samples_seen) == pytest.approx(1.0)
-    assert time_to(0.6, run, "fd1k_digits", lambda evaluation: evaluation.samples_seen) == pytest.approx(2.5)
+    assert _time_to(0.3, run, "fd1k_digits", lambda evaluation: evaluation.samples_seen) == pytest.approx(1.0)
+    assert _time_to(0.6, run, "fd1k_digits", lambda evaluation: evaluation.samples_seen) == pytest.approx(2.5)
 
 
 def test_the_target_is_what_every_run_of_base_reached(runs: Callable[..., list[RunRecord]]) -> None:

@@ -40,7 +40,7 @@ def render_side(comparison: Comparison, side: str, *, created: str) -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def statistics_of(samples: Sequence[float]) -> dict[str, Any]:
+def _statistics_of(samples: Sequence[float]) -> dict[str, Any]:
     """Return what pytest-benchmark says of some times.
 
     Args:
@@ -92,5 +92,5 @@ def _benchmark(found: Finding, samples: Sequence[float]) -> dict[str, Any]:
         "param": None,
         "extra_info": {"metric": clean(found.metric), "cell_id": found.cell_id, "unit": clean(found.unit)},
         "options": {},
-        "stats": statistics_of(samples),
+        "stats": _statistics_of(samples),
     }

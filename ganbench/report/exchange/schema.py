@@ -58,7 +58,7 @@ def _schema_of(kind: type, version: int) -> dict[str, Any]:
     return {"$schema": _DIALECT, "title": kind.__name__, **whole, "$defs": dict(sorted(definitions.items()))}
 
 
-def schema_text(name: str) -> str:
+def _schema_text(name: str) -> str:
     """Return what a published file must hold."""
     return json.dumps(_schema_of(*PUBLISHED[name]), indent=2, ensure_ascii=False) + "\n"
 
@@ -107,4 +107,4 @@ def _reference(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     for file in PUBLISHED:
-        (FOLDER / file).write_text(schema_text(file), encoding="utf-8")
+        (FOLDER / file).write_text(_schema_text(file), encoding="utf-8")

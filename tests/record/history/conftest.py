@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ganbench.record.history import add_record
+from ganbench.record.history import _add_record
 from ganbench.record.record import Evaluation, Key, RunRecord
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -50,7 +50,7 @@ def make_history(tmp_path: Path, make_run: Callable[..., RunRecord]) -> Callable
 
     def build(speeds: Sequence[float], folder: str = "history", **changes: Any) -> Path:
         for day, speed in enumerate(speeds):
-            add_record(tmp_path / folder, make_run(day, speed=speed, **changes), commit_of(day))
+            _add_record(tmp_path / folder, make_run(day, speed=speed, **changes), commit_of(day))
         return tmp_path / folder
 
     return build
