@@ -24,7 +24,12 @@ def subject(name: str, **settings: Any) -> Subject:
     return Subject(registered=MANAGER.find(ModelSpec, name), manager=MANAGER, target=name, settings={**CASES[name], **settings})
 
 
-PROMISES = [pytest.param(name, one, id=f"{name}-{one.name}") for name in CASES for one in promises_of(subject(name).spec.kind)]
+SLOW = ("bf16", "captured", "compiled")
+PROMISES = [
+    pytest.param(name, one, id=f"{name}-{one.name}", marks=[pytest.mark.slow] if any(word in one.name for word in SLOW) else [])
+    for name in CASES
+    for one in promises_of(subject(name).spec.kind)
+]
 
 
 def test_every_registered_architecture_and_recipe_has_a_case() -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from ganbench.testing import check
 
+pytestmark = pytest.mark.slow
+
 PARTS, *BROKEN = re.split(r"^==== ", Path(__file__).with_name("broken_plugins.txt").read_text(), flags=re.MULTILINE)[1:]
 CASES = [re.fullmatch(r"(\w+): (.*?)\nsays: (.*?)\n\n(.*)", one.strip(), flags=re.DOTALL).groups() for one in BROKEN]  # type: ignore[union-attr]
 

@@ -15,6 +15,8 @@ from ganbench.errors import UsageError
 from ganbench.testing import check
 from ganbench.testing.new import kinds, write_plugin
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[2] / "plugins" / "ganbench-example" / "ganbench_example"
 
 
