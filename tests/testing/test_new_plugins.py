@@ -17,6 +17,13 @@ from ganbench.testing.new import kinds, write_plugin
 
 pytestmark = pytest.mark.slow
 
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A current folder of its own: a reporter writes there."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("workplace"))
+
+
 EXAMPLE = Path(__file__).parents[2] / "plugins" / "ganbench-example" / "ganbench_example"
 
 
