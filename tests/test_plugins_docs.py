@@ -75,7 +75,8 @@ def specs() -> dict[str, type[PluginSpec]]:
     """Return every kind that a plugin can be of, by the name of its spec."""
     registered = {type(one.spec) for one in PluginManager().registered}
     own = {value for value in (getattr(ganbench, name) for name in ganbench.__all__) if inspect.isclass(value) and hasattr(value, "mro")}
-    return {one.__name__: one for one in registered | own if issubclass(one, PluginSpec) and one.kind}
+    kinds = {one.__name__: one for one in registered | own if issubclass(one, PluginSpec) and one.kind}
+    return dict(sorted(kinds.items()))  # every process that runs tests must find the same order
 
 
 def members(described: type) -> set[str]:
