@@ -102,7 +102,8 @@ class ArchitectureSpec(ModelSpec):
     packing: bool = False
     """Whether the factory heeds :attr:`ganbench.BuildContext.packing`."""
     losses: tuple[str, ...] = ()
-    """Names of the losses that it can be trained with; empty for any."""
+    """Names of the losses that it can be trained with; empty for any. A model without an adversarial loss says ``("none",)`` here and sets
+    ``("loss.name", "none")`` among its :attr:`defaults`."""
     algorithm: str = "ganbench.training.adversarial:AdversarialAlgorithm"
     """``"module:attribute"`` of the mathematics of one iteration; see :class:`ganbench.training.algorithm.Algorithm`."""
     defaults: tuple[Setting, ...] = ()

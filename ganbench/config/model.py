@@ -192,7 +192,8 @@ class RunConfig:
     name: str = field(metadata={"part": "name"})
     """The recipe or architecture as the user named it."""
     architecture: PluginChoice
-    loss: PluginChoice
+    loss: PluginChoice | None = None
+    """None for a model that is trained without an adversarial loss."""
     dataset: PluginChoice
     augmentation: PluginChoice | None = None
     """None shows the discriminator images as they are."""

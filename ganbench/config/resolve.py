@@ -42,7 +42,7 @@ class Resolved:
 
     config: RunConfig
     architecture: Registered[ArchitectureSpec]
-    loss: Registered[LossSpec]
+    loss: Registered[LossSpec] | None
     dataset: Registered[DatasetSpec]
     augmentation: Registered[AugmentationSpec] | None
     recipe: Registered[RecipeSpec] | None
@@ -53,7 +53,7 @@ class Resolved:
 
     @property
     def plugins(self) -> tuple[Registered[PluginSpec], ...]:
-        """What a step is made of: architecture, loss, dataset, and augmentation where there is one."""
+        """What a step is made of: architecture and dataset, and loss and augmentation where there are such."""
         used = (self.architecture, self.loss, self.dataset, self.augmentation)
         return tuple(one for one in used if one is not None)
 
@@ -77,7 +77,7 @@ def resolve(manager: PluginManager, name: str, layers: Iterable[Layer], bare_opt
     recipe_layer = _recipe_layer(recipe)
     names = _plugin_names(manager, name, recipe, user)
     architecture = manager.find(ArchitectureSpec, names["architecture"])
-    loss = manager.find(LossSpec, names["loss"])
+    loss = manager.find(LossSpec, names["loss"]) if "loss" in names else None
     dataset = manager.find(DatasetSpec, names["dataset"])
     augmentation = manager.find(AugmentationSpec, names["augmentation"]) if "augmentation" in names else None
     used = (architecture, loss, dataset, augmentation)
@@ -124,9 +124,7 @@ def _plugin_names(manager: PluginManager, name: str, recipe: Registered[RecipeSp
         chosen[section] = str(said[path]) if path in said else _unambiguous(manager, section, names[path], home[path])
         if section == "architecture" and "loss.name" not in own:
             names["loss.name"] = _own_loss(manager.find(ArchitectureSpec, chosen[section]).spec)
-    if chosen["augmentation"] == NO_PLUGIN:
-        del chosen["augmentation"]
-    return chosen
+    return {section: one for section, one in chosen.items() if one != NO_PLUGIN or section not in ("loss", "augmentation")}
 
 
 def _own_loss(architecture: ArchitectureSpec) -> str:

@@ -117,14 +117,16 @@ class Targets:
 
     samples: Tensor
     """``[M, *size]`` float32, as networks see samples; images are in [-1, 1]."""
-    weights: Tensor
-    """``[M, 1, H, W]`` float32: 1 where a pixel is asked for, 0 where it is given; at least one pixel of each image is asked for."""
-    guesses: Tensor
-    """``[M, *size]`` float32, as networks see samples: a trivial answer, for comparison."""
+    weights: Tensor | None = None
+    """Float32 of the samples' shape, or with sizes of 1 in it: 1 where a number is asked for, 0 where it is given; something of each sample
+    is asked for. None where everything is."""
+    guesses: Tensor | None = None
+    """``[M, *size]`` float32, as networks see samples: a trivial answer, for comparison; None where there is none."""
 
     def __getitem__(self, window: slice) -> Targets:
         """Return some of them."""
-        return Targets(samples=self.samples[window], weights=self.weights[window], guesses=self.guesses[window])
+        weights, guesses = (None if part is None else part[window] for part in (self.weights, self.guesses))
+        return Targets(samples=self.samples[window], weights=weights, guesses=guesses)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -131,6 +131,7 @@ class SideTraining:
             "made_by": sorted({type(one).__module__.partition(".")[0] for one in parts}),
             **{f"{name}_parameters": sum(p.numel() for p in module.parameters()) for name, module in modules.items()},
             "data_hash": made.dataset.train.content_hash,
+            "unit": getattr(getattr(made.dataset, "space", None), "unit", "images"),  # an older commit knows images alone
             "what": f"{made.config.name} on {made.dataset.name}, batch {batch}, {self._runner.name} on {made.device}",
             "gpu": self._gpu(),
             "torch": str(torch.__version__),

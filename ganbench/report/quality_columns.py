@@ -127,7 +127,9 @@ def _best_of(history: Sequence[MetricValue]) -> MetricValue:
 def _explanation(heading: str, value: MetricValue, unit: str, *, of_networks: bool) -> str:
     """Return what a metric's heading means, in one line."""
     direction = "higher" if value.higher_is_better else "lower"
-    text = f"{heading}: {value.name}, {value.num_generated:,} generated against {value.num_reference:,} real {unit}, {direction} is better"
+    generated = f"{value.num_generated:,} generated against {value.num_reference:,} real {unit}"
+    compared = generated if value.num_generated else f"over {value.num_reference:,} held-out {unit}"
+    text = f"{heading}: {value.name}, {compared}, {direction} is better"
     if value.floor is not None:
         text += (
             f"; floor: {value.floor_count:,} {value.floor_of}"

@@ -221,12 +221,14 @@ def _told(name: str, hint: str) -> Iterator[None]:
         raise PluginError(f"architecture {name!r} fails on two samples: {type(error).__name__}: {error}", hint=hint) from error
 
 
-def _build_objective(plan: RunPlan) -> Objective:
-    """Build the loss."""
-    config = plan.config
-    objective: Objective = plan.loss.build(config.loss.options)
+def _build_objective(plan: RunPlan) -> Objective | None:
+    """Build the loss, where there is one."""
+    choice = plan.config.loss
+    if plan.loss is None or choice is None:
+        return None
+    objective: Objective = plan.loss.build(choice.options)
     if not isinstance(objective, Objective):
-        raise PluginError(f"loss {config.loss.name!r} must return a ganbench.Objective (got {type(objective).__name__})")
+        raise PluginError(f"loss {choice.name!r} must return a ganbench.Objective (got {type(objective).__name__})")
     return objective
 
 

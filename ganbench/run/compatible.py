@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from ganbench.config.model import RunConfig
+from ganbench.config.model import NO_PLUGIN, RunConfig
 from ganbench.errors import ConfigError
 from ganbench.spec import ArchitectureSpec
 from ganbench.training.inputs import Latents
@@ -27,14 +27,16 @@ class Refusal:
     """Whether it would run, if to no good end."""
 
 
-def check_pair(config: RunConfig, spec: ArchitectureSpec, networks: Networks, objective: Objective, judged: Judgement) -> tuple[str, ...]:
+def check_pair(
+    config: RunConfig, spec: ArchitectureSpec, networks: Networks, objective: Objective | None, judged: Judgement
+) -> tuple[str, ...]:
     """Refuse parts that do not go together.
 
     Args:
         config: of the run.
         spec: of the architecture.
         networks: what its factory returned.
-        objective: what the loss's factory returned.
+        objective: what the loss's factory returned; None without a loss.
         judged: what the discriminator said of two samples.
 
     Returns:
@@ -52,22 +54,28 @@ def check_pair(config: RunConfig, spec: ArchitectureSpec, networks: Networks, ob
     return tuple(forced)
 
 
-def _refusals(config: RunConfig, spec: ArchitectureSpec, networks: Networks, objective: Objective, judged: Judgement) -> Iterator[Refusal]:
+def _refusals(
+    config: RunConfig, spec: ArchitectureSpec, networks: Networks, objective: Objective | None, judged: Judgement
+) -> Iterator[Refusal]:
     """Yield every reason against a run; see :func:`check_pair`."""
     yield from _against_the_loss(config, spec, objective, judged)
     yield from _against_packing(config, spec, networks)
-    if "discriminator" in networks.modules:
+    if objective is not None and "discriminator" in networks.modules:
         yield from _against_penalties(objective, networks["discriminator"])
     if isinstance(networks.inputs, Latents) and networks.inputs.distribution != "normal" and config.evaluation.truncation:
         reason = f"evaluation.truncation is for normal latents, and {spec.name} has {networks.inputs.distribution} ones"
         yield Refusal(reason, "leave it at 0", can_be_forced=False)
 
 
-def _against_the_loss(config: RunConfig, spec: ArchitectureSpec, objective: Objective, judged: Judgement) -> Iterator[Refusal]:
-    loss = config.loss.name.rpartition(":")[2]
+def _against_the_loss(config: RunConfig, spec: ArchitectureSpec, objective: Objective | None, judged: Judgement) -> Iterator[Refusal]:
+    loss = NO_PLUGIN if config.loss is None else config.loss.name.rpartition(":")[2]
+    if objective is None and NO_PLUGIN not in spec.losses:
+        yield Refusal(f"{spec.name} is trained with an adversarial loss", "name one with --loss", can_be_forced=False)
     if spec.losses and loss not in spec.losses:
         reason = f"{spec.name} is not trained with the loss {loss!r} (it is with {', '.join(spec.losses)})"
         yield Refusal(reason, f"use --loss {spec.losses[0]}", can_be_forced=False)
+    if objective is None:
+        return
     if objective.needs_features and judged.features is None:
         reason = f"the loss {loss!r} looks at the discriminator's features, and {spec.name} shows none"
         yield Refusal(reason, "choose another architecture, or leave that option out", can_be_forced=False)

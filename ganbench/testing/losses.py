@@ -22,6 +22,8 @@ def objective_of(subject: Subject) -> Objective:
         Broken: its factory returns something else.
     """
     plan = plan_trial(subject)
+    assert plan.loss is not None
+    assert plan.config.loss is not None
     objective = plan.loss.build(plan.config.loss.options)
     if not isinstance(objective, Objective):
         raise Broken(f"the factory returns a {type(objective).__name__}", remedy="return a ganbench.Objective")

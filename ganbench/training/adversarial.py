@@ -38,8 +38,8 @@ class AdversarialAlgorithm(Algorithm):
         self.generator_batch = training.batch_size * training.generator_batch_factor
         one_to_one = training.d_steps == 1 and training.d_steps_boost == 0 and training.generator_batch_factor == 1
         self._shared = training.shared_fakes and one_to_one
-        self._terms = (*networks.terms, *context.objective.terms)
-        paired = context.objective.paired_generator_loss is not None
+        self._terms = (*networks.terms, *self.objective.terms)
+        paired = self.objective.paired_generator_loss is not None
         self._generator_needs_real = paired or any(term.needs_real for term in self._terms)
         self._weight_terms = {name: self._make_weight_terms(networks[name], name) for name in ("generator", "discriminator")}
 

@@ -49,7 +49,8 @@ class AlgorithmContext:
 
     config: RunConfig
     networks: Networks
-    objective: Objective
+    objective: Objective | None
+    """The adversarial loss; None where the architecture is trained without one."""
     sampler: Sampler
     train_labels: Tensor | None
     """All labels of the train split ``[N]`` int64: the distribution that generated labels are drawn from."""
@@ -190,7 +191,9 @@ class Algorithm(Steps):
         super().__init__()
         config = context.config
         self.config, self.training, self.device, self.dataset = config, config.training, context.device, context.dataset
-        self.networks, self.objective, self.augment = context.networks, context.objective, context.augment
+        self.networks, self.augment = context.networks, context.augment
+        if context.objective is not None:
+            self.objective = context.objective
         self.samples_per_iteration = config.training.batch_size if samples_per_iteration is None else samples_per_iteration
         self.parameters: dict[str, list[nn.Parameter]] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}

@@ -83,7 +83,7 @@ class FromData:
 
     inputs: Callable[[Dataset, int, torch.Generator], Tensor]
     """(dataset, count, random) to the generator's inputs ``[count, ...]`` float32 on the CPU."""
-    reference: Callable[[Dataset], Dataset]
+    reference: Callable[[Dataset], Dataset] = lambda dataset: dataset
     """The dataset whose train split the generator's samples are compared with."""
     targets: Callable[[Dataset, int, torch.Generator], Targets] | None = None
     """The right answers to what :attr:`inputs` returns for the same arguments, where data come in pairs; None where there are none."""

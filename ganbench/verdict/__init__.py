@@ -15,6 +15,7 @@ from ganbench.verdict.paired import next_look as next_look
 from ganbench.verdict.policy import RULES as RULES
 from ganbench.verdict.policy import MetricRule as MetricRule
 from ganbench.verdict.policy import Policy as Policy
+from ganbench.verdict.policy import counted_in as counted_in
 from ganbench.verdict.policy import parameter_rule as parameter_rule
 from ganbench.verdict.policy import phase_rule as phase_rule
 from ganbench.verdict.policy import quality_rule as quality_rule

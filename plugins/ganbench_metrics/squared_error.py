@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ganbench import Needs, SampleSet, Targets
+from ganbench import Needs, SampleSet, Targets, UnsuitableError
 
 _BLOCK = 250
 
@@ -23,14 +23,17 @@ def squared_errors(images: Tensor, targets: Targets) -> Tensor:
         images: ``[n, C, H, W]`` uint8 in [0, 255]; the range from black to white is 1.
         targets: theirs.
     """
+    if targets.guesses is None:
+        raise UnsuitableError("squared_error compares with a trivial answer, and these targets hold none")
     wanted = (targets.samples.double() + 1) / 2
+    weights = torch.ones_like(wanted[:, :1]) if targets.weights is None else targets.weights.double()
     answers = images.double() / 255, (targets.guesses.double() + 1) / 2
-    return torch.stack([_mean((answer - wanted).square(), targets.weights.double()) for answer in answers], dim=1)
+    return torch.stack([_mean((answer - wanted).square(), weights) for answer in answers], dim=1)
 
 
 def _mean(errors: Tensor, weights: Tensor) -> Tensor:
     """Return the weighted mean of each image, ``[n]``."""
-    return (errors * weights).sum(dim=(1, 2, 3)) / (weights.sum(dim=(1, 2, 3)) * errors.shape[1])
+    return (errors * weights).sum(dim=(1, 2, 3)) / weights.expand_as(errors).sum(dim=(1, 2, 3))
 
 
 @dataclass(frozen=True, slots=True)

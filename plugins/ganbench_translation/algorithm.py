@@ -90,6 +90,7 @@ def check_settings(context: AlgorithmContext) -> None:
         value = getattr(training, field)
         if value != wanted:
             raise ConfigError(f"training.{field} must be {str(wanted).lower()} for {name} (got {str(value).lower()})")
+    assert objective is not None
     if context.augment is not None:
         raise ConfigError(f"{name} shows its discriminators images as they are, without an augmentation", hint="use --augment none")
     extra = (objective.penalties, objective.terms, objective.weight_terms, objective.weight_clip, objective.paired_generator_loss)

@@ -31,7 +31,7 @@ else:
 
 FOLDER = Path(__file__).parent
 PUBLIC = {"ganbench", "ganbench_kernels", "ganbench_spaces"}
-LIBRARIES = {"torch", "numpy", "PIL", "matplotlib", "scipy", "click", *sys.stdlib_module_names}
+LIBRARIES = {"torch", "numpy", "PIL", "matplotlib", "scipy", "sklearn", "click", *sys.stdlib_module_names}
 OF_DATA = {"DatasetSpec", "ExtractorSpec", "MetricSpec", "Quantity", "SpaceSpec"}
 STEPS, BATCH = 12, 16
 

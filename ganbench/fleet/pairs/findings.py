@@ -22,6 +22,7 @@ from ganbench.verdict import (
     compare_hashes,
     compare_paired,
     compare_values,
+    counted_in,
     parameter_rule,
     phase_rule,
     startup_rule,
@@ -69,7 +70,8 @@ def _timed(pairs: Sequence[PairResult]) -> Iterator[PairedMetric]:
     speed = tuple(
         Pair(base=_speeds(pair, BASE), head=_speeds(pair, HEAD), null=_speeds(pair, NULL) if NULL in pair.sides else ()) for pair in pairs
     )
-    yield PairedMetric(rule=RULES["samples_per_second"], pairs=speed)
+    unit = pairs[0].sides[HEAD].ready.get("unit", "images") if pairs else "images"
+    yield PairedMetric(rule=counted_in(RULES["samples_per_second"], unit), pairs=speed)
     for phase in phases_of([pair.sides[name] for pair in pairs for name in (BASE, HEAD)]):
         yield _single(phase_rule(phase), pairs, lambda side, phase=phase: side.facts["phase_milliseconds"][phase])
     yield _single(startup_rule(), pairs, lambda side: side.ready["startup_seconds"])
