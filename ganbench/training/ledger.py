@@ -50,7 +50,7 @@ class Statistics:
             name: the first of the group.
             values: scalars, or vectors of several at once, as many numbers as the group has names.
         """
-        self._parts[name].add_(torch.cat([*(value.reshape(-1) for value in values), self._one]))
+        self._parts[name].add_(torch.cat([*(value if value.ndim else value.view(1) for value in values), self._one]))
         if name in self._loss:
             self._loss[name].copy_(values[0])
         if name == self._last:
