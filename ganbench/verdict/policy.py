@@ -12,6 +12,7 @@ trend`` reads the same file.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,14 @@ class MetricRule:
     threshold: float
     """Relative; the ratio counts above ``1 + threshold`` and below its reciprocal."""
     gate: Gate = "fail"
+
+    def worsening(self, value: float) -> float:
+        """Return the logarithm of a value, larger is worse; infinite where a run diverged, NaN where a ratio means nothing."""
+        if not math.isfinite(value) or (value == 0 and self.direction == "higher"):
+            return math.inf
+        if value <= 0:
+            return math.nan
+        return -math.log(value) if self.direction == "higher" else math.log(value)
 
 
 def _count(name: str, label: str, *, direction: Direction = "equal", threshold: float = 0.0, unit: str = "") -> MetricRule:

@@ -64,15 +64,6 @@ def series_of(entries: Sequence[Entry]) -> tuple[Series, ...]:
     return tuple(found)
 
 
-def worsening(value: float, rule: MetricRule) -> float:
-    """Return the logarithm of a value, larger is worse; infinite where a run diverged, NaN where there is no logarithm."""
-    if not math.isfinite(value) or (value == 0 and rule.direction == "higher"):
-        return math.inf
-    if value <= 0:
-        return math.nan
-    return -math.log(value) if rule.direction == "higher" else math.log(value)
-
-
 def _cells(records: Sequence[RunRecord]) -> list[CellRuns]:
     """Return the cells; a later version that has more settings goes on with the cell that it agrees with, under the older one's id."""
     merged: list[CellRuns] = []

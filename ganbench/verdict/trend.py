@@ -19,7 +19,7 @@ from ganbench.record.machine import describe_machine
 from ganbench.record.record import Difference
 from ganbench.verdict.findings import EXIT_GATE_FAILED, EXIT_NOTHING, EXIT_OK, Direction, Tier
 from ganbench.verdict.policy import MetricRule
-from ganbench.verdict.series import Point, Series, worsening
+from ganbench.verdict.series import Point, Series
 from ganbench.verdict.statistics import as_change
 from ganbench.verdict.steps import MIN_POINTS, MIN_SIDE, Step, find_changes, find_steps
 from ganbench.verdict.unpaired import machine_and_software
@@ -145,7 +145,7 @@ def _exit_code(series: Iterable[TrendSeries]) -> int:
 
 
 def _follow(series: Series, accepts: Sequence[Accept], newest: int, used: set[Accept]) -> TrendSeries:
-    rule, values = series.rule, [worsening(point.value, series.rule) for point in series.points]
+    rule, values = series.rule, [series.rule.worsening(point.value) for point in series.points]
     reason = _why_not(rule, values)
     steps = () if reason else _steps(rule, values)
     reasons = [_reason(step, series, accepts, used) for step in steps]
@@ -223,7 +223,7 @@ def _reason(step: Step, series: Series, accepts: Sequence[Accept], used: set[Acc
 
 def _own(level: float, series: Series) -> float:
     """Return the metric's own value of a level, which is that of one of the points; NaN where runs diverged."""
-    return next(point.value for point in series.points if worsening(point.value, series.rule) == level)
+    return next(point.value for point in series.points if series.rule.worsening(point.value) == level)
 
 
 def _change(step: Step, rule: MetricRule) -> float:

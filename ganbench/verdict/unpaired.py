@@ -31,26 +31,13 @@ def compare_groups(
         policy: alpha.
         reasons: what must be known besides; empty texts are left out.
     """
-    ours, theirs = ([_badness(value, rule) for value in side] for side in (base, head))
+    ours, theirs = ([rule.worsening(value) for value in side] for side in (base, head))
     said = [*reasons, _diverged("base", base), _diverged("head", head)]
-    effect = rank_effect(ours, theirs, alpha=policy.alpha) if _have_logarithms(rule, base, head) else None
+    effect = None if any(map(math.isnan, (*ours, *theirs))) else rank_effect(ours, theirs, alpha=policy.alpha)
     if effect is None:
         zero = f"a ratio needs values above 0 (got {min(v for v in (*base, *head) if math.isfinite(v)):.4g})"
         return plain_finding(rule, "inconclusive", _joined(zero, *said), counts=(len(base), len(head)))
     return finding(rule, effect, base, head, reason=_joined(*said, _too_few(ours, theirs, policy.alpha)))
-
-
-def _have_logarithms(rule: MetricRule, *sides: Sequence[float]) -> bool:
-    """Tell whether a ratio means something: nothing is negative, and 0 only where it is the worst that can be."""
-    finite = [value for side in sides for value in side if math.isfinite(value)]
-    return all(value > 0 or (value == 0 and rule.direction == "higher") for value in finite)
-
-
-def _badness(value: float, rule: MetricRule) -> float:
-    """Return a logarithm, larger is worse; infinite where the run diverged."""
-    if not math.isfinite(value) or value <= 0:
-        return math.inf
-    return -math.log(value) if rule.direction == "higher" else math.log(value)
 
 
 def _diverged(side: str, values: Sequence[float]) -> str:
