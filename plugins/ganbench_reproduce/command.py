@@ -50,8 +50,8 @@ def command(
     ganbench reproduce NAME --budget 0.1 --seeds 3           a tenth of the training, three seeds
     ganbench reproduce NAME --json > table.json
 
-    The same command goes on where a stopped or killed one was, and prints the table of a finished one again. Ctrl-C saves. A folder that
-    holds another configuration is refused.
+    A pipe or a file gets the table in Markdown. The same command goes on where a stopped or killed one was, and prints the table of a
+    finished one again. Ctrl-C saves. A folder that holds another configuration is refused.
     """
     from ganbench import PluginManager, read_pairs
 
@@ -97,17 +97,20 @@ def _prepare(
 
 
 def _run(experiment: Any, request: Request, out: Path | None, as_json: bool) -> int:
-    from ganbench import StatusLine, StopSignal, print_text
+    from ganbench import StatusLine, StopSignal, print_document, print_text
     from ganbench_reproduce.directory import DEFAULT_ROOT, ReproductionDirectory
     from ganbench_reproduce.drive import reproduce
     from ganbench_reproduce.record import to_json
-    from ganbench_reproduce.table import render_markdown
+    from ganbench_reproduce.table import reproduction_document
 
     stop = StopSignal()
     with ReproductionDirectory(out or DEFAULT_ROOT / request.name) as directory, stop.listening(), StatusLine() as line:
         stop.training = True
         record = reproduce(experiment, request, directory, say=line.say, stop=stop)
-    print_text(to_json(record) if as_json else render_markdown(record), sys.stdout)
+    if as_json:
+        print_text(to_json(record), sys.stdout)
+    else:
+        print_document(reproduction_document(record), "terminal" if sys.stdout.isatty() else "markdown")
     return 0
 
 

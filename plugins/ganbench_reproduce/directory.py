@@ -15,9 +15,9 @@ import shutil
 from pathlib import Path
 from types import TracebackType
 
-from ganbench import RunLock, UsageError, remove_leftovers, write_text
+from ganbench import RunLock, UsageError, remove_leftovers, render, write_text
 from ganbench_reproduce.record import ReproductionRecord, from_json, to_json
-from ganbench_reproduce.table import render_markdown
+from ganbench_reproduce.table import reproduction_document
 
 DEFAULT_ROOT = Path("results") / "reproductions"
 _IDENTITY = ("name", "options", "seeds", "budget")
@@ -91,7 +91,7 @@ class ReproductionDirectory:
             StorageError: the disk is full or not writable.
         """
         complete = record.status == "complete"
-        write_text(self.path / "table.md", render_markdown(record))
+        write_text(self.path / "table.md", render(reproduction_document(record), "markdown"))
         write_text(self._complete if complete else self._partial, to_json(record))
         for cell in record.cells:
             shutil.rmtree(self.path / "checkpoints" / cell.name, ignore_errors=True)

@@ -8,11 +8,18 @@ from dataclasses import replace
 
 import pytest
 
+from ganbench import render
 from ganbench_reproduce.experiment import ExperimentColumn, PublishedFigure
 from ganbench_reproduce.record import ReproductionRecord, Score, from_json, to_json
-from ganbench_reproduce.table import render_markdown
+from ganbench_reproduce.table import reproduction_document
 
 Reproduce = Callable[..., ReproductionRecord]
+
+
+def render_markdown(record: ReproductionRecord) -> str:
+    return render(reproduction_document(record), "markdown")
+
+
 COLUMN = ExperimentColumn(name="steps", label="steps")
 
 
@@ -27,7 +34,7 @@ def test_a_line_holds_published_measured_and_their_difference(reproduce: Reprodu
     text = render_markdown(reproduce())
     assert row(text, "the first", "steps") == ["the first", "steps", "100.0 +- 0.5", "100.1 +- 0.1", "+0.1", "yes", "+0.2", "3"]
     assert row(text, "the second", "steps")[4:7] == ["+10.1", "no", "+20.1"]
-    assert row(text, "the second", "half the steps")[2:] == ["", "50.00 +- 0.00", "", "", "", "3"]
+    assert row(text, "the second", "half the steps")[2:] == ["-", "50.00 +- 0.00", "-", "-", "-", "3"]
 
 
 def test_a_part_of_the_budget_is_labelled(reproduce: Reproduce) -> None:
@@ -79,3 +86,11 @@ def test_an_infinite_score_is_outside_and_has_no_error() -> None:
 def test_the_ends_belong_to_the_interval(mean: float, inside: bool) -> None:
     """6.3 +- 0.5 holds 6.8, although 6.8 - 6.3 is more than 0.5 in binary."""
     assert Score.of(COLUMN, [mean], PublishedFigure(value=6.3, error=0.5)).is_inside is inside
+
+
+def test_a_terminal_of_80_columns_shows_every_figure(reproduce: Reproduce) -> None:
+    """Nothing is cut; the least important columns are named below."""
+    text = render(reproduction_document(reproduce()), "terminal", width=80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    assert "100.0 +- 0.5" in text
