@@ -75,7 +75,6 @@ if TYPE_CHECKING:
     from ganbench.fleet.matrix.call import matrix as matrix
     from ganbench.fleet.matrix.ledger import CellRow as CellRow
     from ganbench.plugin.factory import Registered as Registered
-    from ganbench.plugin.hookspecs import hookimpl as hookimpl
     from ganbench.plugin.manager import PluginManager as PluginManager
     from ganbench.record.directory import RunDirectory as RunDirectory
     from ganbench.record.directory import RunLock as RunLock
@@ -102,6 +101,12 @@ if TYPE_CHECKING:
     from ganbench.record.record import RunRecord as RunRecord
     from ganbench.record.serialise import decode as decode
     from ganbench.record.serialise import encode as encode
+    from ganbench.registration import API_VERSION as API_VERSION
+    from ganbench.registration import CommandSpec as CommandSpec
+    from ganbench.registration import ModelSpec as ModelSpec
+    from ganbench.registration import NoOptions as NoOptions
+    from ganbench.registration import PluginSpec as PluginSpec
+    from ganbench.registration import hookimpl as hookimpl
     from ganbench.report.document import Cell as Cell
     from ganbench.report.document import Column as Column
     from ganbench.report.document import Document as Document
@@ -129,20 +134,15 @@ if TYPE_CHECKING:
     from ganbench.run.machine import keep_freed_memory as keep_freed_memory
     from ganbench.run.plan import RunPlan as RunPlan
     from ganbench.run.plan import plan_again as plan_again
-    from ganbench.spec import API_VERSION as API_VERSION
     from ganbench.spec import ArchitectureSpec as ArchitectureSpec
     from ganbench.spec import AugmentationSpec as AugmentationSpec
-    from ganbench.spec import CommandSpec as CommandSpec
     from ganbench.spec import DatasetSpec as DatasetSpec
     from ganbench.spec import ExecutorSpec as ExecutorSpec
     from ganbench.spec import ExtractorSpec as ExtractorSpec
     from ganbench.spec import FrozenSamplesSpec as FrozenSamplesSpec
     from ganbench.spec import LossSpec as LossSpec
     from ganbench.spec import MetricSpec as MetricSpec
-    from ganbench.spec import ModelSpec as ModelSpec
-    from ganbench.spec import NoOptions as NoOptions
     from ganbench.spec import PluginIdentity as PluginIdentity
-    from ganbench.spec import PluginSpec as PluginSpec
     from ganbench.spec import Quantity as Quantity
     from ganbench.spec import RecipeSpec as RecipeSpec
     from ganbench.spec import ReporterSpec as ReporterSpec
@@ -178,7 +178,7 @@ if TYPE_CHECKING:
     from ganbench.training.seeding import stream as stream
 
 _HOME_OF = {
-    "API_VERSION": "ganbench.spec",
+    "API_VERSION": "ganbench.registration",
     "AdversarialAlgorithm": "ganbench.training.adversarial",
     "Algorithm": "ganbench.training.algorithm",
     "AlgorithmContext": "ganbench.training.algorithm",
@@ -195,7 +195,7 @@ _HOME_OF = {
     "CellRow": "ganbench.fleet.matrix.ledger",
     "CellTask": "ganbench.fleet.executor",
     "Column": "ganbench.report.document",
-    "CommandSpec": "ganbench.spec",
+    "CommandSpec": "ganbench.registration",
     "ConfigError": "ganbench.errors",
     "ContentHasher": "ganbench.data.source",
     "DataContext": "ganbench.data.source",
@@ -242,10 +242,10 @@ _HOME_OF = {
     "MetricSpec": "ganbench.spec",
     "MetricValue": "ganbench.record.record",
     "ModeScores": "ganbench.evaluation.statistics",
-    "ModelSpec": "ganbench.spec",
+    "ModelSpec": "ganbench.registration",
     "Needs": "ganbench.evaluation.protocol",
     "Networks": "ganbench.training.networks",
-    "NoOptions": "ganbench.spec",
+    "NoOptions": "ganbench.registration",
     "Objective": "ganbench.training.objective",
     "OptimizerConfig": "ganbench.config.model",
     "Penalty": "ganbench.training.objective",
@@ -254,7 +254,7 @@ _HOME_OF = {
     "PluginError": "ganbench.errors",
     "PluginIdentity": "ganbench.spec",
     "PluginManager": "ganbench.plugin.manager",
-    "PluginSpec": "ganbench.spec",
+    "PluginSpec": "ganbench.registration",
     "Progressed": "ganbench.record.events",
     "Quantity": "ganbench.spec",
     "RUNNERS": "ganbench.config.model",
@@ -310,7 +310,7 @@ _HOME_OF = {
     "describe_machine": "ganbench.record.machine",
     "encode": "ganbench.record.serialise",
     "hardware_key": "ganbench.record.machine",
-    "hookimpl": "ganbench.plugin.hookspecs",
+    "hookimpl": "ganbench.registration",
     "host_name": "ganbench.record.machine",
     "keep_freed_memory": "ganbench.run.machine",
     "keep_in_cache": "ganbench.cache",

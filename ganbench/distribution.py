@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ganbench.plugin.entry_points import EntryPoint
+
 NAME = "ganbench"
 
 
@@ -54,6 +56,14 @@ def own_distribution() -> importlib.metadata.Distribution:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.distribution(NAME)
     return SourceTree(Path(__file__).parents[1] / "pyproject.toml")
+
+
+def own_entry_points(groups: tuple[str, ...]) -> list[EntryPoint]:
+    """Return the entry points of the source tree, where ganbench is used without being installed; none where there is no tree either."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        own = own_distribution()
+        return [EntryPoint(e.group, e.name, e.value, own.name, own.version) for e in own.entry_points if e.group in groups]
+    return []
 
 
 def _read_project(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a plugin registers: small frozen descriptions, never classes of networks.
+"""The kinds of plugins, as they are registered: small frozen descriptions, never classes of networks.
 
 A spec names a ``factory`` ("module:attribute") that is imported only when a run needs it, so that listing a hundred plugins imports none
 of them. Registration modules must not import torch, numpy or anything as heavy.
@@ -6,11 +6,10 @@ of them. Registration modules must not import torch, numpy or anything as heavy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-API_VERSION = 1
-"""The version of everything in this file and of the hooks; a plugin module may state its own as ``GANBENCH_API_VERSION``."""
+from ganbench.registration import ModelSpec, PluginSpec
 
 Setting = tuple[str, "bool | int | float | str | tuple[str, ...]"]
 """A configuration path and its value, as ``--set path=value`` would give it."""
@@ -26,65 +25,6 @@ def both_optimizers(**values: bool | int | float | str) -> tuple[Setting, ...]:
         Paths and values: ``both_optimizers(eps=1e-8)`` sets ``generator_optimizer.eps`` and ``discriminator_optimizer.eps``.
     """
     return tuple((f"{network}_optimizer.{name}", value) for network in ("generator", "discriminator") for name, value in values.items())
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NoOptions:
-    """The options of a plugin that has none."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PluginSpec:
-    """What all kinds have in common. A kind is a subclass; a package may define kinds of its own, register them and look them up.
-
-    A subclass has a ``kind`` that no other has. One with fields of its own is a dataclass like this one.
-    """
-
-    kind: ClassVar[str] = ""
-    """What a user calls it, in lower case."""
-    has_factory: ClassVar[bool] = True
-    """Whether a spec must name a factory."""
-
-    name: str
-    """Lower case, digits and hyphens; what the user types."""
-    summary: str
-    """One line for ``ganbench plugins list``."""
-    factory: str = ""
-    """``"package.module:attribute"``, imported when a run needs it. See each kind for the signature."""
-    options: type = NoOptions
-    """A frozen dataclass; its fields are the ``-o key=value`` options, their docstrings or comments the help."""
-    paper: str = ""
-    """Authors, year and arXiv address, where there is one."""
-    sources: tuple[str, ...] = ()
-    """Further top-level packages whose code this plugin runs: a change there is a change of it, in records and for ``--resume``."""
-
-    def __post_init__(self) -> None:
-        if not self.name or self.name != self.name.lower() or not all(c.isalnum() or c in "-_" for c in self.name):
-            raise ValueError(f"a plugin's name is lower case letters, digits and hyphens (got {self.name!r})")
-        if not self.kind:
-            raise ValueError(f"{self.name}: a {type(self).__name__} is of no kind; register a subclass that has one")
-        if self.has_factory and self.factory.count(":") != 1:
-            raise ValueError(f"{self.name}: factory must be 'module:attribute' (got {self.factory!r})")
-        if not (isinstance(self.options, type) and is_dataclass(self.options)):
-            raise ValueError(f"{self.name}: options must be a dataclass (got {self.options!r})")
-        if parts := [f.name for f in fields(self.options) if f.metadata.get("part") or f.metadata.get("may_change")]:
-            raise ValueError(f"{self.name}: an option is part of what its plugin is; leave part and may_change out of {', '.join(parts)}")
-        if not (isinstance(self.sources, tuple) and all(isinstance(name, str) and name.isidentifier() for name in self.sources)):
-            raise ValueError(f"{self.name}: sources must be a tuple of names of top-level packages (got {self.sources!r})")
-
-    def use(self, name: str) -> str:
-        """Return how a user names it on the command line, under the name that tells it from others; empty where he cannot."""
-        return ""
-
-
-class ModelSpec(PluginSpec):
-    """What ``--plugin`` takes: an architecture or a recipe. They share their names."""
-
-    __slots__ = ()
-
-    def use(self, name: str) -> str:
-        """Return the command that trains it."""
-        return f"ganbench run --plugin {name}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -273,21 +213,6 @@ class ReporterSpec(PluginSpec):
     def use(self, name: str) -> str:
         """Return the command whose run it is told of."""
         return f"ganbench run --plugin NAME --reporter {name}"
-
-
-class CommandSpec(PluginSpec):
-    """A further command of the command line, ``ganbench NAME``. ``factory`` names a click command, or ``factory(options, invocation)``.
-
-    A function gets a flag for each field of ``options`` and returns the exit code. The entry point of its registration stands in the group
-    ``ganbench.commands``, so that ``--help`` loads these alone and lists them by their summaries.
-    """
-
-    __slots__ = ()
-    kind: ClassVar[str] = "command"
-
-    def use(self, name: str) -> str:
-        """Return the command itself."""
-        return f"ganbench {name}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -46,8 +46,8 @@ def test_a_file_that_is_not_ours_is_no_distribution(content: str | None, tmp_pat
 
 def test_the_plugins_of_the_source_tree_are_found_without_an_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     """They belong to ganbench, with its version, as after an installation; one that fails is one line."""
-    monkeypatch.setattr(manager.importlib.metadata, "entry_points", lambda group: [])
-    monkeypatch.setattr(manager, "own_distribution", lambda: SourceTree(ROOT / "pyproject.toml"))
+    monkeypatch.setattr(manager, "read_entry_points", lambda groups: [])
+    monkeypatch.setattr(distribution, "own_distribution", lambda: SourceTree(ROOT / "pyproject.toml"))
     found = manager.PluginManager()
     dcgan = found.find(ModelSpec, "dcgan")
     assert (dcgan.distribution, dcgan.version) == ("ganbench", importlib.metadata.version("ganbench"))
@@ -60,6 +60,6 @@ def test_without_a_distribution_and_without_a_source_tree_there_are_no_plugins(m
     def nowhere() -> importlib.metadata.Distribution:
         raise importlib.metadata.PackageNotFoundError("ganbench")
 
-    monkeypatch.setattr(manager.importlib.metadata, "entry_points", lambda group: [])
-    monkeypatch.setattr(manager, "own_distribution", nowhere)
+    monkeypatch.setattr(manager, "read_entry_points", lambda groups: [])
+    monkeypatch.setattr(distribution, "own_distribution", nowhere)
     assert manager.PluginManager().registered == []

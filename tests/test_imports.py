@@ -86,6 +86,13 @@ def test_a_light_command_imports_nothing_heavy(arguments: tuple[str, ...]) -> No
     assert imported_by(*arguments) & {"torch", "torchvision", "numpy", "scipy", "sklearn", "PIL", "matplotlib", "rich"} == set()
 
 
+def test_the_help_imports_little_for_the_commands_of_plugins() -> None:
+    """It lists them by their specs; reading all metadata, hooks and logging would take longer than the help itself."""
+    packages = imported_by("--help")
+    assert {"ganbench_bench", "ganbench_reproduce"} <= packages
+    assert packages & {"importlib_metadata", "email", "csv", "zipfile", "pluggy", "logging", "ganbench_dcgan"} == set()
+
+
 def test_importing_ganbench_imports_nothing_heavy() -> None:
     """Its public names are loaded when they are used."""
     done = run(

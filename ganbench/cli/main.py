@@ -6,7 +6,6 @@ Nothing heavy is imported here: ``--help`` and completion stay below a fifth of 
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -154,6 +153,8 @@ def _report(error: Exception, debug: bool) -> int:
     if isinstance(error, GanbenchError):
         _say(str(error))
         return error.exit_code
+    import logging  # late, for --help logs nothing
+
     logging.getLogger("ganbench").debug("unexpected error", exc_info=error)
     _say(f"unexpected {type(error).__name__}: {error}; --debug shows where, and a report is welcome")
     return 3

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli.main import OWN_COMMANDS
-from ganbench.plugin.manager import COMMANDS, PluginManager
-from ganbench.spec import CommandSpec, PluginSpec
+from ganbench.plugin.manager import PluginManager
+from ganbench.registration import CommandSpec, PluginSpec
 
 if TYPE_CHECKING:
     from ganbench.plugin.factory import Registered
@@ -20,7 +20,7 @@ def summaries(off: Iterable[str]) -> dict[str, str]:
 
     Only the entry points of commands are loaded, and no command is imported.
     """
-    manager = PluginManager(off=off, groups=(COMMANDS,))
+    manager = PluginManager(off=off, commands_only=True)
     return {typed_name(one, manager): one.spec.summary for one in manager.specs(CommandSpec)}
 
 
@@ -30,7 +30,10 @@ def find_command(name: str, off: Iterable[str]) -> click.Command:
     Raises:
         PluginError: there is none, two distributions register it, or it cannot be imported.
     """
-    registered = PluginManager(off=off).find(CommandSpec, name, others=OWN_COMMANDS)
+    listed = [] if off else PluginManager(commands_only=True).specs(CommandSpec)
+    of_name = [one for one in listed if one.spec.name == name]
+    # One that is found only among all plugins, or not at all, is sought there: that takes longer, and knows what failed.
+    registered = of_name[0] if len(of_name) == 1 else PluginManager(off=off).find(CommandSpec, name, others=OWN_COMMANDS)
     target = registered.load()
     return target if isinstance(target, click.Command) else _command_of(registered, target)
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli.main import Invocation, switched_off
-from ganbench.errors import PluginError, did_you_mean
 
 if TYPE_CHECKING:
     from ganbench.plugin.factory import Registered
     from ganbench.plugin.manager import PluginManager
-    from ganbench.spec import PluginSpec
+    from ganbench.registration import PluginSpec
     from ganbench.testing.promise import Outcome
 
 _COLUMNS = ("name", "kind", "distribution", "version", "status", "cause")
@@ -63,7 +62,7 @@ def _show_command(invocation: Invocation, name: str, as_json: bool, off: tuple[s
     from ganbench.plugin.manager import PluginManager
 
     manager = PluginManager(off=(*invocation.off, *off))
-    found = [_describe(one, manager) for one in _find_any_kind(manager, name)]
+    found = [_describe(one, manager) for one in manager.find_all(name)]
     if as_json:
         _print_json(found)
         return
@@ -178,31 +177,11 @@ def _aligned(rows: list[dict[str, str]]) -> list[str]:
     return lines
 
 
-def _find_any_kind(manager: PluginManager, name: str) -> list[Registered[PluginSpec]]:
-    """Return every plugin of that name, of any kind and distribution.
-
-    Raises:
-        PluginError: there is none.
-    """
-    from ganbench.spec import ModelSpec
-
-    if ".py:" in name or name.endswith(".py"):
-        return [manager.find(ModelSpec, name)]
-    distribution, _, bare = name.rpartition(":")
-    found = [r for r in manager.registered if r.spec.name == bare and distribution in ("", r.distribution)]
-    if found:
-        return found
-    for status in manager.statuses:
-        if status.status != "ok" and bare == status.entry:
-            raise PluginError(f"the plugin {bare!r} of {status.distribution} is {status.status}: {status.cause}")
-    raise PluginError(f"unknown plugin {name!r}", hint=did_you_mean(bare, sorted({r.spec.name for r in manager.registered})))
-
-
 def _describe(one: Registered[PluginSpec], manager: PluginManager) -> dict[str, Any]:
     """Return everything that a plugin's registration says, without importing its factory."""
     from ganbench.cli.plugin_commands import typed_name
     from ganbench.config.values import describe_fields
-    from ganbench.spec import PluginSpec
+    from ganbench.registration import PluginSpec
 
     spec, conflict = one.spec, _conflict(one, manager)
     common = {f.name for f in dataclasses.fields(PluginSpec)}

@@ -86,8 +86,8 @@ def _plan_flags(flags: dict[str, Any], manager: PluginManager) -> RunPlan:
     from ganbench.config.resolve import Layer
     from ganbench.config.toml import read_settings
     from ganbench.config.values import read_pairs
+    from ganbench.registration import ModelSpec
     from ganbench.run.plan import plan_run
-    from ganbench.spec import ModelSpec
 
     layers, name = [], flags["plugin"]
     if flags["config_file"] is not None:

@@ -15,7 +15,8 @@ from ganbench.config.values import build_options, coerce, field_types
 from ganbench.errors import ConfigError, did_you_mean
 from ganbench.plugin.factory import Registered
 from ganbench.plugin.manager import HOME, PluginManager
-from ganbench.spec import ArchitectureSpec, AugmentationSpec, DatasetSpec, LossSpec, MetricSpec, ModelSpec, PluginSpec, RecipeSpec
+from ganbench.registration import ModelSpec, PluginSpec
+from ganbench.spec import ArchitectureSpec, AugmentationSpec, DatasetSpec, LossSpec, MetricSpec, RecipeSpec
 
 _KIND_OF: dict[str, type[PluginSpec]] = {
     "architecture": ArchitectureSpec,

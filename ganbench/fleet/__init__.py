@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ganbench.config.setting import Settings, setting
-from ganbench.plugin.hookspecs import hookimpl
+from ganbench.registration import hookimpl
 from ganbench.spec import ExecutorSpec
 
 

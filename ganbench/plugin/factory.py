@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ganbench.errors import GanbenchError, PluginError, did_you_mean
-from ganbench.spec import ArchitectureSpec, ModelSpec, NoOptions, PluginIdentity, PluginSpec
+from ganbench.registration import ModelSpec, NoOptions, PluginSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ganbench.spec import PluginIdentity
 
 Kind = TypeVar("Kind", bound=PluginSpec)
 _Kind_co = TypeVar("_Kind_co", bound=PluginSpec, covariant=True)
@@ -67,6 +70,8 @@ class Registered(Generic[_Kind_co]):
 
     def identity(self) -> PluginIdentity:
         """Return what a record says of this plugin."""
+        from ganbench.spec import PluginIdentity
+
         name, kind = self.spec.name, self.spec.kind
         code = source_hash(self.spec.factory, self.spec.sources) if self.spec.factory else ""
         return PluginIdentity(kind=kind, name=name, distribution=self.distribution, version=self.version, source_hash=code)
@@ -101,6 +106,8 @@ def source_hash(factory: str, sources: tuple[str, ...] = ()) -> str:
     package cannot be found.
     """
     import hashlib
+    import importlib.util
+    from pathlib import Path
 
     digest = hashlib.sha256()
     own = factory.partition(":")[0].partition(".")[0]
@@ -122,6 +129,24 @@ def noun(kind: type[PluginSpec]) -> str:
     return "architecture or recipe" if kind is ModelSpec else kind.kind
 
 
+def kind_of_name(name: str) -> type[PluginSpec]:
+    """Return the class of a kind that a user names; what ``--plugin`` takes where the name is empty.
+
+    Raises:
+        PluginError: there is no such kind.
+    """
+    import ganbench.spec  # noqa: F401  # defines the kinds of ganbench
+
+    kinds = {cls.kind: cls for cls in _subclasses(PluginSpec)} | {"": ModelSpec}
+    if name not in kinds:
+        raise PluginError(f"unknown kind {name!r}", hint=did_you_mean(name, sorted(filter(None, kinds))))
+    return kinds[name]
+
+
+def _subclasses(cls: type[PluginSpec]) -> list[type[PluginSpec]]:
+    return [one for sub in cls.__subclasses__() for one in (sub, *_subclasses(sub))]
+
+
 def register_from_file(kind: type[Kind], target: str) -> Registered[Kind]:
     """Return the plugin that ``./file.py:Name`` means: a spec, or a callable with the signature of the kind's factory.
 
@@ -130,6 +155,8 @@ def register_from_file(kind: type[Kind], target: str) -> Registered[Kind]:
     Raises:
         PluginError: no such file or name, the file fails to run, or the object is of another kind.
     """
+    from pathlib import Path
+
     path_text, _, name = target.rpartition(":")
     if not path_text or not name:
         raise PluginError(f"a plugin in a file needs a name (got {target!r})", hint="write ./my_gan.py:MyGAN")
@@ -148,6 +175,7 @@ def register_from_file(kind: type[Kind], target: str) -> Registered[Kind]:
 def _run_file(path: Path) -> ModuleType:
     """Execute a plugin file as a module of its own; the same content is executed once."""
     import hashlib
+    import importlib.util
 
     try:
         content = path.read_bytes()
@@ -184,6 +212,8 @@ def _spec_of(kind: type[Kind], found: object, name: str, path: Path, module_name
         raise PluginError(f"{path}:{name} is neither a spec nor callable (got {type(found).__name__})")
     summary = (getattr(found, "__doc__", None) or f"from {path.name}").strip().splitlines()[0]
     options = getattr(found, "Options", NoOptions)
+    from ganbench.spec import ArchitectureSpec
+
     built = cast("type[Kind]", ArchitectureSpec) if kind is ModelSpec else kind
     try:
         return built(name=name.lower(), summary=summary, factory=f"{module_name}:{name}", options=options)

@@ -9,10 +9,9 @@ import pluggy
 
 if TYPE_CHECKING:
     from ganbench.record.events import Ended, Evaluated, Started
-    from ganbench.spec import PluginSpec
+    from ganbench.registration import PluginSpec
 
 hookspec = pluggy.HookspecMarker("ganbench")
-hookimpl = pluggy.HookimplMarker("ganbench")
 
 
 @hookspec

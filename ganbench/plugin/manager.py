@@ -7,37 +7,35 @@ distributions register is a conflict, and both stay reachable as ``distribution:
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
+import copy
 import io
-import logging
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pluggy
-
-from ganbench.distribution import NAME, own_distribution
 from ganbench.errors import PluginError, did_you_mean
-from ganbench.plugin import hookspecs
-from ganbench.plugin.factory import Kind, Registered, noun, register_from_file
-from ganbench.spec import API_VERSION, CommandSpec, PluginSpec
+from ganbench.plugin.entry_points import EntryPoint, read_entry_points
+from ganbench.plugin.factory import Kind, Registered, kind_of_name, noun, register_from_file
+from ganbench.registration import API_VERSION, CommandSpec, PluginSpec
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    import logging
+
+    import pluggy
 
 _PLUGINS = "ganbench"
 """The group of entry points of plugins."""
 COMMANDS = "ganbench.commands"
 """The group of those that register commands: ``--help`` loads these alone, for a help must not take longer with every plugin."""
-HOME = NAME
+HOME = "ganbench"
 """The distribution of the first-party plugins; GANBENCH_PLUGINS does not leave it out."""
 _OFF = "switched off by -p no:"
 _HEAVY = frozenset({"torch", "numpy"})
 
 _Outcome = Literal["ok", "failed", "off"]
-_Origin = tuple[str, str]
-"""The name and the version of a distribution."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,31 +57,28 @@ class PluginManager:
     Args:
         off: names given by ``-p no:NAME``: entry points, distributions or registered names.
         only: distributions or entry points to load besides ganbench's own; None for all. Defaults to ``GANBENCH_PLUGINS``.
-        groups: the groups of entry points to load.
+        commands_only: load the entry points of commands alone, and none of their other hooks.
 
     Raises:
-        PluginError: ``off`` holds a name that nothing has; where all groups are loaded.
+        PluginError: ``off`` holds a name that nothing has; where all are loaded.
     """
 
-    def __init__(
-        self, *, off: Iterable[str] = (), only: Iterable[str] | None = None, groups: tuple[str, ...] = (COMMANDS, _PLUGINS)
-    ) -> None:
+    def __init__(self, *, off: Iterable[str] = (), only: Iterable[str] | None = None, commands_only: bool = False) -> None:
         self._off = frozenset(off)
         self._only = _only_from_environment() if only is None else frozenset(only)
-        self._pluggy = pluggy.PluginManager(_PLUGINS)
-        self._pluggy.add_hookspecs(hookspecs)
+        self._pluggy = None if commands_only else _hook_manager()
         self._silenced: set[str] = set()
         self.statuses: list[PluginStatus] = []
         self.registered: list[Registered[PluginSpec]] = []
-        for entry, origin in _entry_points(groups):
-            self._load(entry, origin)
+        for entry in _entry_points((COMMANDS,) if commands_only else (COMMANDS, _PLUGINS)):
+            self._load(entry)
         self._check_names()
-        if groups != (COMMANDS,):
+        if not commands_only:
             self._check_switches()
 
-    def _load(self, entry: importlib.metadata.EntryPoint, origin: _Origin) -> None:
+    def _load(self, entry: EntryPoint) -> None:
         """Load one entry point; whatever it does wrong ends in its status."""
-        distribution, version = origin
+        distribution, version = entry.distribution, entry.version
 
         def note(status: _Outcome, cause: str = "", name: str = entry.name) -> None:
             self.statuses.append(PluginStatus(entry=name, distribution=distribution, version=version, status=status, cause=cause))
@@ -102,7 +97,7 @@ class PluginManager:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            logger.debug("plugin %s failed", key, exc_info=True)
+            _logger().debug("plugin %s failed", key, exc_info=True)
             self._forget(key)
             return note("failed", _one_line(error))
         unlisted = [spec.name for spec in specs if isinstance(spec, CommandSpec) and entry.group != COMMANDS]
@@ -114,25 +109,24 @@ class PluginManager:
                 self.registered.append(Registered(spec=spec, distribution=distribution, version=version, entry=entry.name))
         return None
 
-    def _register(self, key: str, entry: importlib.metadata.EntryPoint) -> list[PluginSpec]:
+    def _register(self, key: str, entry: EntryPoint) -> list[PluginSpec]:
         """Import, check and register one plugin; return its specs."""
         plugin = entry.load()
         api = getattr(plugin, "GANBENCH_API_VERSION", API_VERSION)
         if api != API_VERSION:
             raise PluginError(f"made for plugin API {api!r}, this is API {API_VERSION}", hint="install a matching release")
-        self._pluggy.register(plugin, name=key)
-        self._pluggy.check_pending()
-        specs: list[PluginSpec] = []
-        for implementation in self._pluggy.hook.ganbench_register.get_hookimpls():
-            if implementation.plugin_name == key:
-                specs = _checked(implementation.function())
-        if not self._pluggy.get_hookcallers(plugin):
+        if self._pluggy:
+            self._pluggy.register(plugin, name=key)
+            self._pluggy.check_pending()
+        register = getattr(plugin, "ganbench_register", None)
+        specs = _checked(register()) if register is not None and hasattr(register, "ganbench_impl") else []
+        if self._pluggy and not self._pluggy.get_hookcallers(plugin):
             raise PluginError("implements no hook", hint="mark its functions with @ganbench.hookimpl")
         return specs
 
     def _forget(self, key: str) -> None:
         """Take a half-registered plugin out again."""
-        if self._pluggy.has_plugin(key):
+        if self._pluggy and self._pluggy.has_plugin(key):
             self._pluggy.unregister(name=key)
 
     def _check_names(self) -> None:
@@ -178,14 +172,14 @@ class PluginManager:
         Raises:
             PluginError: unknown, in conflict, failed to load, or not loadable from that file.
         """
-        if ".py:" in name or name.endswith(".py"):
+        if is_file(name):
             return register_from_file(kind, name)
         candidates = [one for registered in self.registered if (one := registered.of(kind))]
-        distribution, _, bare = name.rpartition(":")
-        matches = [r for r in candidates if r.spec.name == bare and distribution in ("", r.distribution)]
+        matches = _of_name(candidates, name)
         if len(matches) == 1:
             return matches[0]
         if matches:
+            bare = matches[0].spec.name
             choices = " or ".join(f"{r.distribution}:{bare}" for r in matches)
             raise PluginError(
                 f"{matches[0].key[0]} {bare!r} is registered by {len(matches)} distributions",
@@ -193,16 +187,55 @@ class PluginManager:
             )
         raise PluginError(f"unknown {noun(kind)} {name!r}", hint=self._hint(name, {*others, *(r.spec.name for r in candidates)}))
 
+    def find_all(self, name: str, *, kind: str = "") -> list[Registered[PluginSpec]]:
+        """Return every plugin that a user's ``NAME``, ``distribution:NAME`` or ``./file.py:Name`` may mean, of whatever kind.
+
+        Args:
+            name: what the user said.
+            kind: only of the kind of this name; empty for any.
+
+        Raises:
+            PluginError: there is none, no such kind, or not loadable from that file.
+        """
+        cls = kind_of_name(kind)
+        if is_file(name):
+            return [register_from_file(cls, name)]
+        candidates = [one for one in self.registered if kind in ("", one.spec.kind)]
+        if found := _of_name(candidates, name):
+            return found
+        if status := self._status_of(name):
+            raise PluginError(status)
+        raise PluginError(f"unknown {kind or 'plugin'} {name!r}", hint=self._hint(name, {r.spec.name for r in candidates}))
+
+    def joined_by(self, one: Registered[PluginSpec]) -> PluginManager:
+        """Return these plugins and one more, whose name means it alone: that of a file."""
+        joined = copy.copy(self)
+        joined.registered = [*(r for r in self.registered if r.key[::2] != one.key[::2]), one]
+        return joined
+
     def _hint(self, name: str, known: set[str]) -> str:
         """Say what else there is, and that a plugin that failed may be the one that was meant."""
+        if status := self._status_of(name):
+            return status
+        hints = [did_you_mean(name.rpartition(":")[2], sorted(known))]
+        if failed := [status for status in self.statuses if status.status == "failed"]:
+            more = f", and {len(failed) - 1} more, see ganbench plugins list" if len(failed) > 1 else ""
+            hints.append(f"the plugin {failed[0].entry!r} of {failed[0].distribution} failed to register: {failed[0].cause}{more}")
+        return "; ".join(hints)
+
+    def _status_of(self, name: str) -> str:
+        """Say what became of the plugin that has a name, or whose failure tells of it; empty where none has."""
         distribution, _, bare = name.rpartition(":")
         for status in self.statuses:
-            if status.status != "ok" and {distribution or bare, bare} & {status.entry, status.distribution}:
+            is_named = {distribution or bare, bare} & {status.entry, status.distribution}
+            if status.status != "ok" and (is_named or (bare and re.search(rf": {re.escape(bare)}: ", status.cause))):
                 return f"the plugin {status.entry!r} of {status.distribution} is {status.status}: {status.cause}"
-        return did_you_mean(bare, sorted(known))
+        return ""
 
     def implementations(self, hook: str) -> list[pluggy.HookImpl]:
         """Return the implementations of a behaviour hook, so that a hot loop can look them up once."""
+        if self._pluggy is None:
+            return []
         caller: pluggy.HookCaller = getattr(self._pluggy.hook, hook)
         return caller.get_hookimpls()
 
@@ -216,7 +249,7 @@ class PluginManager:
                 result = implementation.function(*(arguments[a] for a in implementation.argnames))
             except (Exception, SystemExit) as error:
                 self._silenced.add(key)
-                logger.warning("plugin %s: %s raised %s; it is not called again", implementation.plugin_name, hook, _one_line(error))
+                _logger().warning("plugin %s: %s raised %s; it is not called again", implementation.plugin_name, hook, _one_line(error))
                 continue
             if result is not None:
                 yield result
@@ -227,53 +260,42 @@ def _only_from_environment() -> frozenset[str] | None:
     return None if value is None else frozenset(part.strip() for part in value.split(",") if part.strip())
 
 
-def _entry_points(groups: tuple[str, ...]) -> list[tuple[importlib.metadata.EntryPoint, _Origin]]:
-    """Return the entry points of some groups, one for each (distribution, name, module), in a stable order."""
-    try:
-        found = [e for group in groups for e in importlib.metadata.entry_points(group=group)]
-    except Exception:  # one distribution's damaged metadata must not hide all the others
-        logger.debug("reading the distributions one by one", exc_info=True)
-        found = list(_readable_entry_points(groups))
-    origins = _origins(found)
-    if HOME not in {name for name, _ in origins}:
-        own = _entry_points_of_the_source_tree(groups)
-        found, origins = found + own, origins + _origins(own)
-    unique = {(origin[0], e.name, e.value): (e, origin) for e, origin in zip(reversed(found), reversed(origins), strict=True)}
+def _entry_points(groups: tuple[str, ...]) -> list[EntryPoint]:
+    """Return the entry points of some groups, one for each (distribution, name, module), in a stable order; an earlier group stands first."""
+    found = list(read_entry_points(groups))
+    if HOME not in {entry.distribution for entry in found}:  # it is used without being installed; its folders must be on the path
+        from ganbench.distribution import own_entry_points
+
+        found += own_entry_points(groups)
+    unique = {(entry.distribution, entry.name, entry.value): entry for entry in sorted(found, key=lambda e: -groups.index(e.group))}
     return [unique[key] for key in sorted(unique, key=lambda k: (k[0] != HOME, k))]
 
 
-def _entry_points_of_the_source_tree(groups: tuple[str, ...]) -> list[importlib.metadata.EntryPoint]:
-    """Return ganbench's own entry points where it is used without being installed; its folders must be on the path."""
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return [e for e in own_distribution().entry_points if e.group in groups]
-    return []
+def _hook_manager() -> pluggy.PluginManager:
+    import pluggy  # late, as below: a help needs no hooks, and logs nothing
+
+    from ganbench.plugin import hookspecs
+
+    manager = pluggy.PluginManager(_PLUGINS)
+    manager.add_hookspecs(hookspecs)
+    return manager
 
 
-def _readable_entry_points(groups: tuple[str, ...]) -> Iterator[importlib.metadata.EntryPoint]:
-    """Yield the entry points of every distribution whose metadata can be read."""
-    for distribution in importlib.metadata.distributions():
-        try:
-            own = [e for e in distribution.entry_points if e.group in groups]
-        except Exception as error:
-            logger.warning("an installed distribution has a damaged entry_points.txt (%s); it is passed over", _one_line(error))
-            continue
-        yield from own
+def _logger() -> logging.Logger:
+    import logging
+
+    return logging.getLogger(__name__)
 
 
-def _origins(entries: list[importlib.metadata.EntryPoint]) -> list[_Origin]:
-    """Return the origin of each entry point; the metadata of a distribution are parsed once, for that takes longer than all else here."""
-    of = {id(entry.dist): _origin(entry) for entry in {id(entry.dist): entry for entry in entries}.values()}
-    return [of[id(entry.dist)] for entry in entries]
+def is_file(name: str) -> bool:
+    """Tell whether a user's name is that of a plugin in a file."""
+    return ".py:" in name or name.endswith(".py")
 
 
-def _origin(entry: importlib.metadata.EntryPoint) -> _Origin:
-    """Return distribution and version of an entry point, whatever state its metadata are in."""
-    try:
-        name, version = (entry.dist.name, entry.dist.version) if entry.dist else (None, None)
-    except Exception:
-        logger.debug("the metadata of entry point %s cannot be read", entry.name, exc_info=True)
-        name = version = None
-    return name or "unknown", version or ""
+def _of_name(candidates: list[Registered[Kind]], name: str) -> list[Registered[Kind]]:
+    """Return those that ``NAME`` or ``distribution:NAME`` means."""
+    distribution, _, bare = name.rpartition(":")
+    return [one for one in candidates if one.spec.name == bare and distribution in ("", one.distribution)]
 
 
 def _oddities(printed: str, imported: list[str], unlisted: list[str]) -> str:

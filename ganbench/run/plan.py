@@ -13,7 +13,8 @@ from ganbench.errors import ConfigError
 from ganbench.evaluation.naming import PlannedMetric, plan_metrics
 from ganbench.plugin.factory import Registered
 from ganbench.plugin.manager import PluginManager
-from ganbench.spec import ExtractorSpec, MetricSpec, PluginIdentity, PluginSpec
+from ganbench.registration import PluginSpec
+from ganbench.spec import ExtractorSpec, MetricSpec, PluginIdentity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ganbench.errors import GanbenchError, PluginError, did_you_mean
-from ganbench.plugin.manager import PluginManager
-from ganbench.spec import ModelSpec, PluginSpec
+from ganbench.errors import GanbenchError
+from ganbench.plugin.manager import PluginManager, is_file
 from ganbench.testing.promise import Broken, NotClaimed, Outcome, Promise, Subject, promises_of
 
 
@@ -33,36 +32,11 @@ def find_subjects(
         PluginError: there is no such plugin, or it could not be registered.
     """
     plugins = manager or PluginManager()
-    if ".py:" in target or target.endswith(".py"):
-        found = [plugins.find(_kind_class(plugins, kind) if kind else ModelSpec, target)]
-        plugins.registered += found  # a metric of a file is asked for by its name
-    else:
-        distribution, _, name = target.rpartition(":")
-        found = [
-            one
-            for one in plugins.registered
-            if one.spec.name == name and distribution in ("", one.distribution) and kind in ("", one.spec.kind)
-        ]
-    if not found:
-        for status in plugins.statuses:
-            if status.status != "ok" and target in (status.entry, status.distribution):
-                raise PluginError(f"the plugin {status.entry!r} of {status.distribution} is {status.status}: {status.cause}")
-        of_kind = {one.spec.name for one in plugins.registered if kind in ("", one.spec.kind)}
-        raise PluginError(f"unknown {kind or 'plugin'} {target!r}", hint=did_you_mean(target, sorted(of_kind)))
+    found = plugins.find_all(target, kind=kind)
+    if is_file(target):
+        plugins = plugins.joined_by(found[0])  # a metric of a file is asked for by its name
     given = {"settings": dict(settings or {}), "options": dict(options or {})}
     return [Subject(registered=one, manager=plugins, target=target, **given) for one in found]
-
-
-def _kind_class(plugins: PluginManager, kind: str) -> type[PluginSpec]:
-    """Return the class of specs of a kind's name."""
-    kinds = {cls.kind: cls for cls in _subclasses(PluginSpec)}
-    if kind not in kinds:
-        raise PluginError(f"unknown kind {kind!r}", hint=did_you_mean(kind, sorted(kinds)))
-    return kinds[kind]
-
-
-def _subclasses(cls: type[PluginSpec]) -> list[type[PluginSpec]]:
-    return [one for sub in cls.__subclasses__() for one in (sub, *_subclasses(sub))]
 
 
 def check(target: str, **how: Any) -> list[Outcome]:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from ganbench.config.values import build_options
 from ganbench.plugin.factory import Registered
 from ganbench.plugin.manager import PluginManager
-from ganbench.spec import PluginSpec
+from ganbench.registration import PluginSpec
 
 
 class Broken(AssertionError):

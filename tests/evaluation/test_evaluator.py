@@ -14,7 +14,8 @@ from ganbench.evaluation.naming import plan_metrics
 from ganbench.evaluation.protocol import Features, SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.evaluation.statistics import FeatureStatistics
-from ganbench.spec import ExtractorSpec, NoOptions
+from ganbench.registration import NoOptions
+from ganbench.spec import ExtractorSpec
 from ganbench_metrics import (
     CLASSIFIER,
     FRECHET,

@@ -16,7 +16,7 @@ from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics
 from ganbench.errors import ConfigError, RunFailed
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
-from ganbench.spec import NoOptions
+from ganbench.registration import NoOptions
 from ganbench_metrics import frechet
 from ganbench_metrics.frechet import FrechetMetric, Gaussian, build_frechet, distance_between, frechet_distance
 

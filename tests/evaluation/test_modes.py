@@ -132,7 +132,7 @@ def test_counts_survive_the_cache() -> None:
 def evaluator(train: ArraySource | None = None, cache: ReferenceCache | None = None) -> Evaluator:
     planned = plan_metrics(["modes200", "fd200"], {"modes": MODES, "fd": FRECHET}, EXTRACTORS, "plane")
     dataset = Dataset(name="plane", train=train or point_source(points(1000)), mode_of=quadrant, num_modes=3)
-    from ganbench.spec import NoOptions
+    from ganbench.registration import NoOptions
     from ganbench_metrics.frechet import build_frechet
 
     metrics = {"modes200_plane": build_modes(ModesOptions()), "fd200_plane": build_frechet(NoOptions())}

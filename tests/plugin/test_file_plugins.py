@@ -9,7 +9,7 @@ import pytest
 from ganbench import ArchitectureSpec, LossSpec, ModelSpec
 from ganbench.errors import PluginError
 from ganbench.plugin.manager import PluginManager
-from ganbench.spec import NoOptions
+from ganbench.registration import NoOptions
 
 FILE = '''
 from dataclasses import dataclass

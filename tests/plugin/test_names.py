@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -134,3 +136,49 @@ def test_asking_for_a_plugin_that_failed_says_that_it_failed(name: str, install:
     """The cause is at hand where it is looked for."""
     install("broken", "import no_such_module_at_all")
     assert "the plugin 'broken' of broken is failed: ModuleNotFoundError" in error_of(PluginManager(), ModelSpec, name)
+
+
+REGISTERS_A_FAULTY_ONE = "@hookimpl\ndef ganbench_register(): return [LossSpec(name='mine', summary='', factory='no_colon')]"
+
+
+def test_a_plugin_that_failed_is_named_where_one_of_its_names_is_used(install: Install) -> None:
+    """Whatever its entry point is called: its cause tells of the name."""
+    install("faulty", REGISTERS_A_FAULTY_ONE, entry="other-word")
+    cause = "the plugin 'other-word' of faulty is failed: ValueError: mine: factory must be 'module:attribute' (got 'no_colon')"
+    assert error_of(PluginManager(), LossSpec, "mine") == f"unknown loss 'mine'; {cause}"
+
+
+def test_an_unknown_name_may_be_that_of_a_plugin_that_failed(install: Install) -> None:
+    """What failed registered no name, so it is told beside the suggestion."""
+    install("faulty", "import no_such_module_at_all", entry="other-word")
+    message = error_of(PluginManager(), LossSpec, "hing")
+    assert message.startswith("unknown loss 'hing'; did you mean 'hinge'?; the plugin 'other-word' of faulty failed to register: Module")
+
+
+def test_all_kinds_of_a_name_are_found_and_a_file_changes_nothing(install: Install, tmp_path: Path) -> None:
+    """``plugins show`` and ``plugins check`` look for a name in the same way."""
+    install("harmless", "@hookimpl\ndef ganbench_register(): return [LossSpec(name='dcgan', summary='', factory='a:b')]")
+    manager = PluginManager()
+    assert {one.spec.kind for one in manager.find_all("dcgan")} == {"architecture", "loss"}
+    assert [one.distribution for one in manager.find_all("dcgan", kind="loss")] == ["harmless"]
+    with pytest.raises(PluginError, match="unknown kind 'losss'; did you mean 'loss'?"):
+        manager.find_all("dcgan", kind="losss")
+    (tmp_path / "mine.py").write_text("def hinge(options): pass\n")
+    (one,) = manager.find_all(f"{tmp_path / 'mine.py'}:hinge", kind="loss")
+    before = list(manager.registered)
+    assert manager.joined_by(one).find(LossSpec, "hinge") is one
+    assert manager.registered == before
+
+
+def test_of_two_versions_of_a_distribution_the_first_on_the_path_counts(install: Install, loss_source: Source, site: Path) -> None:
+    """As for an import; comments and extras in its file are read as pip writes them."""
+    module = install("doubled", loss_source("mine"))
+    second = site / "second"
+    (second / "doubled-2.0.dist-info").mkdir(parents=True)
+    (second / "doubled-2.0.dist-info" / "entry_points.txt").write_text("[ganbench]\nother = no_such_module\n")
+    (site / "doubled-1.0.dist-info" / "entry_points.txt").write_text(f"# said by pip\n[console_scripts]\nx\n[ganbench]\na = {module} [fast]\n")
+    sys.path.append(str(second))
+    try:
+        assert [(s.entry, s.version, s.status) for s in PluginManager().statuses if s.distribution == "doubled"] == [("a", "1.0", "ok")]
+    finally:
+        sys.path.remove(str(second))

@@ -23,7 +23,7 @@ from ganbench.errors import WeightsError
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import plan_metrics
 from ganbench.evaluation.protocol import ExtractorContext
-from ganbench.spec import NoOptions
+from ganbench.registration import NoOptions
 from ganbench_extractors import INCEPTION, inception_weights
 from ganbench_extractors.inception import build, build_clean
 from ganbench_metrics import (

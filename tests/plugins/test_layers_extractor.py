@@ -8,7 +8,7 @@ from torchvision.models import vgg16
 
 from ganbench.errors import WeightsError
 from ganbench.evaluation.protocol import ExtractorContext
-from ganbench.spec import NoOptions
+from ganbench.registration import NoOptions
 from ganbench_extractors import vgg
 from ganbench_extractors.classifiers import build_digits as build_classes
 from ganbench_extractors.layers import build_digits, build_fashion, join_layers

@@ -12,7 +12,8 @@ import torch
 from zoo import small_cases
 
 from ganbench.plugin.manager import HOME, PluginManager
-from ganbench.spec import ArchitectureSpec, ModelSpec, RecipeSpec
+from ganbench.registration import ModelSpec
+from ganbench.spec import ArchitectureSpec, RecipeSpec
 from ganbench.testing import NotClaimed, Promise, Subject, Trial, promises_of
 
 MANAGER = PluginManager()
