@@ -261,7 +261,7 @@ def _only_from_environment() -> frozenset[str] | None:
 
 
 def _entry_points(groups: tuple[str, ...]) -> list[EntryPoint]:
-    """Return the entry points of some groups, one for each (distribution, name, module), in a stable order; an earlier group stands first."""
+    """Return the entry points of some groups, one for each (distribution, name, module), an earlier group first, in a stable order."""
     found = list(read_entry_points(groups))
     if HOME not in {entry.distribution for entry in found}:  # it is used without being installed; its folders must be on the path
         from ganbench.distribution import own_entry_points

@@ -161,7 +161,7 @@ def test_all_kinds_of_a_name_are_found_and_a_file_changes_nothing(install: Insta
     manager = PluginManager()
     assert {one.spec.kind for one in manager.find_all("dcgan")} == {"architecture", "loss"}
     assert [one.distribution for one in manager.find_all("dcgan", kind="loss")] == ["harmless"]
-    with pytest.raises(PluginError, match="unknown kind 'losss'; did you mean 'loss'?"):
+    with pytest.raises(PluginError, match="unknown kind 'losss'; did you mean 'loss'"):
         manager.find_all("dcgan", kind="losss")
     (tmp_path / "mine.py").write_text("def hinge(options): pass\n")
     (one,) = manager.find_all(f"{tmp_path / 'mine.py'}:hinge", kind="loss")
@@ -176,7 +176,8 @@ def test_of_two_versions_of_a_distribution_the_first_on_the_path_counts(install:
     second = site / "second"
     (second / "doubled-2.0.dist-info").mkdir(parents=True)
     (second / "doubled-2.0.dist-info" / "entry_points.txt").write_text("[ganbench]\nother = no_such_module\n")
-    (site / "doubled-1.0.dist-info" / "entry_points.txt").write_text(f"# said by pip\n[console_scripts]\nx\n[ganbench]\na = {module} [fast]\n")
+    text = f"# a comment\n[console_scripts]\nx\n[ganbench]\na = {module} [fast]\n"
+    (site / "doubled-1.0.dist-info" / "entry_points.txt").write_text(text)
     sys.path.append(str(second))
     try:
         assert [(s.entry, s.version, s.status) for s in PluginManager().statuses if s.distribution == "doubled"] == [("a", "1.0", "ok")]
