@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import inspect
 import typing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,18 +18,23 @@ MANAGER = PluginManager()
 
 
 def test_the_list_is_sorted_and_complete() -> None:
-    """``__all__`` and the homes of the names agree."""
+    """``__all__``, ``dir`` and the homes of the names agree, also for ``from ganbench import *``."""
     assert ganbench.__all__ == sorted(ganbench.__all__)
-    assert set(ganbench.__all__) == set(ganbench._HOME_OF)
+    assert set(ganbench.__all__) == set(ganbench._homes())
     assert set(dir(ganbench)) == {*ganbench.__all__, "__version__"}
+    everything: dict[str, Any] = {}
+    exec("from ganbench import *", everything)
+    assert everything["ArchitectureSpec"] is ganbench.ArchitectureSpec
 
 
 def test_the_list_for_type_checkers_is_the_same() -> None:
-    """The imports under TYPE_CHECKING name each public name once."""
-    source = inspect.getsource(ganbench)
-    block = source[source.index("if TYPE_CHECKING:") : source.index("_HOME_OF = {")]
-    lines = [line.strip() for line in block.splitlines() if " import " in line]
-    assert sorted(lines) == sorted(f"from {module} import {name} as {name}" for name, module in ganbench._HOME_OF.items())
+    """The stub imports each public name once, and what it holds besides are its docstring and the version."""
+    source = (Path(ganbench.__path__[0]) / "__init__.pyi").read_text()
+    lines = [line for line in source.splitlines() if " import " in line]
+    assert sorted(lines) == sorted(f"from {module} import {name} as {name}" for name, module in ganbench._homes().items())
+    rest = [line for line in source.splitlines() if line and line not in lines]
+    assert len(rest) == 2
+    assert rest[1] == "__version__: str"
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -41,7 +47,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_a_public_name_is_where_it_says_and_has_a_docstring(name: str) -> None:
     """Its own, not one that it inherits."""
     found = getattr(ganbench, name)
-    module = importlib.import_module(ganbench._HOME_OF[name])
+    module = importlib.import_module(ganbench._homes()[name])
     assert found is getattr(module, name)
     if inspect.isclass(found) and typing.get_origin(found) is None:  # Python 3.10 takes an alias of Callable for a class
         text = vars(found).get("__doc__") or ""
