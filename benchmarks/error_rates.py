@@ -18,9 +18,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ganbench.errors import GanbenchError
-from ganbench.fleet.pairs.lockstep import PairPlan, PairResult, log_ratio_of, run_pair
-from ganbench.fleet.pairs.side import Side, make_launch
+from ganbench import GanbenchError
+from ganbench_gate.lockstep import PairPlan, PairResult, log_ratio_of, run_pair
+from ganbench_gate.side import Side, make_launch
 
 LOAD = """
 import hashlib, os

@@ -21,10 +21,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ganbench.fleet.pairs.findings import machine_of
-from ganbench.fleet.pairs.lockstep import SideResult
-from ganbench.verdict import RULES, Pair, PairedMetric, Policy, compare_in_looks
-from ganbench.verdict.statistics import log_shift
+from ganbench import Policy, rule_of
+from ganbench_gate.findings import machine_of
+from ganbench_gate.lockstep import SideResult
+from ganbench_gate.paired import Pair, PairedMetric, compare_in_looks, log_shift
 
 STATES = ("regressed", "improved", "unchanged", "inconclusive")
 WANTED = (0.0, 5.0, 10.0)
@@ -141,7 +141,7 @@ def slowed(pairs: Sequence[Pair], slowdown: float) -> list[Pair]:
 
 def judged(pairs: Sequence[Pair], plugin: str, slowdown: float, drawn: str, comparisons: int, rng: random.Random, *, made: bool) -> Row:
     """Return the verdicts on many draws."""
-    policy, rule = Policy(), RULES["samples_per_second"]
+    policy, rule = Policy(), rule_of("samples_per_second")
     ratios = [log_shift(pair.base, pair.head) for pair in pairs]
     counts: Counter[str] = Counter(dict.fromkeys(STATES, 0))
     used = taken = 0

@@ -119,7 +119,8 @@ def walk_verdict() -> list[str]:
     from ganbench.record.find import find_runs, load_runs
     from ganbench.record.record import RunRecord
     from ganbench.report.exchange.junit import render_junit
-    from ganbench.verdict import Policy, compare_records
+    from ganbench.verdict.policy import Policy
+    from ganbench.verdict.stored import compare_records
 
     runs = load_runs(find_runs([str(path) for path in sorted((ROOT / "results" / "leaderboard" / "digits").glob("dcgan-seed=*"))]))
     records = [run for run in runs if isinstance(run, RunRecord)]

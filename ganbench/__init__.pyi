@@ -1,13 +1,23 @@
 """The public names, each with the module that defines it: for type checkers, and for ``__init__.py``, which reads these lines too."""
 
 from ganbench.cache import cache_directory as cache_directory
+from ganbench.cache import clear_leftovers as clear_leftovers
 from ganbench.cache import keep_in_cache as keep_in_cache
 from ganbench.cache import tensors_from_bytes as tensors_from_bytes
 from ganbench.cache import tensors_to_bytes as tensors_to_bytes
 from ganbench.cli.completion import complete_plugins as complete_plugins
 from ganbench.cli.completion import complete_words as complete_words
 from ganbench.cli.main import Invocation as Invocation
+from ganbench.cli.main import switched_off as switched_off
+from ganbench.cli.options import GroupedCommand as GroupedCommand
+from ganbench.cli.options import NumberRange as NumberRange
+from ganbench.cli.options import add_options as add_options
 from ganbench.cli.run import StopSignal as StopSignal
+from ganbench.cli.verdict import OUTPUT_OPTIONS as OUTPUT_OPTIONS
+from ganbench.cli.verdict import POLICY_OPTIONS as POLICY_OPTIONS
+from ganbench.cli.verdict import deliver as deliver
+from ganbench.cli.verdict import outputs_of as outputs_of
+from ganbench.cli.verdict import policy_of as policy_of
 from ganbench.config.model import KERNELS as KERNELS
 from ganbench.config.model import RUNNERS as RUNNERS
 from ganbench.config.model import OptimizerConfig as OptimizerConfig
@@ -15,6 +25,7 @@ from ganbench.config.model import TrainingConfig as TrainingConfig
 from ganbench.config.resolve import Layer as Layer
 from ganbench.config.setting import Settings as Settings
 from ganbench.config.setting import setting as setting
+from ganbench.config.toml import read_settings as read_settings
 from ganbench.config.values import build_options as build_options
 from ganbench.config.values import read_pairs as read_pairs
 from ganbench.data.choose import make_sampler as make_sampler
@@ -36,6 +47,8 @@ from ganbench.errors import ConfigError as ConfigError
 from ganbench.errors import DataError as DataError
 from ganbench.errors import GanbenchError as GanbenchError
 from ganbench.errors import Interrupted as Interrupted
+from ganbench.errors import NotComparable as NotComparable
+from ganbench.errors import NothingToCompare as NothingToCompare
 from ganbench.errors import PluginError as PluginError
 from ganbench.errors import RunFailed as RunFailed
 from ganbench.errors import StorageError as StorageError
@@ -65,8 +78,13 @@ from ganbench.fleet.local import LocalExecutor as LocalExecutor
 from ganbench.fleet.matrix.call import StoredMatrix as StoredMatrix
 from ganbench.fleet.matrix.call import matrix as matrix
 from ganbench.fleet.matrix.ledger import CellRow as CellRow
+from ganbench.fleet.worker import Launch as Launch
+from ganbench.fleet.worker import Worker as Worker
+from ganbench.fleet.worker import WorkerFailed as WorkerFailed
 from ganbench.plugin.factory import Registered as Registered
 from ganbench.plugin.manager import PluginManager as PluginManager
+from ganbench.record.accept import Accept as Accept
+from ganbench.record.accept import accepts_of as accepts_of
 from ganbench.record.directory import RunDirectory as RunDirectory
 from ganbench.record.directory import RunLock as RunLock
 from ganbench.record.events import Ended as Ended
@@ -79,6 +97,7 @@ from ganbench.record.events import ReporterContext as ReporterContext
 from ganbench.record.events import Saved as Saved
 from ganbench.record.events import Started as Started
 from ganbench.record.files import remove_leftovers as remove_leftovers
+from ganbench.record.files import storage_errors as storage_errors
 from ganbench.record.files import write_text as write_text
 from ganbench.record.machine import Place as Place
 from ganbench.record.machine import describe_machine as describe_machine
@@ -167,5 +186,19 @@ from ganbench.training.optimizers import build_optimizer as build_optimizer
 from ganbench.training.runner import choose_runner as choose_runner
 from ganbench.training.runner import start_runner as start_runner
 from ganbench.training.seeding import stream as stream
+from ganbench.verdict.decide import compare_hashes as compare_hashes
+from ganbench.verdict.decide import compare_values as compare_values
+from ganbench.verdict.decide import conclude as conclude
+from ganbench.verdict.decide import finding as finding
+from ganbench.verdict.decide import plain_finding as plain_finding
+from ganbench.verdict.findings import Comparison as Comparison
+from ganbench.verdict.findings import Finding as Finding
+from ganbench.verdict.findings import NullRatio as NullRatio
+from ganbench.verdict.policy import MetricRule as MetricRule
+from ganbench.verdict.policy import Policy as Policy
+from ganbench.verdict.policy import rule_of as rule_of
+from ganbench.verdict.sides import compare_sides as compare_sides
+from ganbench.verdict.sides import load_side as load_side
+from ganbench.verdict.statistics import Effect as Effect
 
 __version__: str

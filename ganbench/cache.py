@@ -13,13 +13,17 @@ import json
 import math
 import os
 import secrets
+import shutil
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+
+_DAY = 86400.0
 
 
 def cache_directory() -> Path:
@@ -60,6 +64,7 @@ def keep_in_cache(path: Path, data: bytes) -> None:
         OSError: it cannot be written; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         temporary.write_bytes(data)
@@ -68,6 +73,14 @@ def keep_in_cache(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Delete what killed writers left in a folder of the cache: hidden files and folders that nobody has changed for a day."""
+    for path in folder.glob(".*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime > _DAY:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 _DTYPES = {

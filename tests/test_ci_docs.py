@@ -15,7 +15,7 @@ import yaml
 
 from ganbench.cli.main import cli
 from ganbench.record.accept import read_accepts
-from ganbench.verdict.policy import FILES, SAMPLES
+from ganbench_gate.ci import FILES, SAMPLES
 
 ROOT = Path(__file__).parents[1]
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))

@@ -47,11 +47,15 @@ def is_module(name: str) -> bool:
     return (ROOT / "ganbench" / name).is_dir() or (ROOT / "ganbench" / f"{name}.py").is_file()
 
 
+IN_ANOTHER_TREE = {"plugins/ganbench_gate/side_process.py", "plugins/ganbench_gate/frozen_process.py"}
+"""Scripts that are run in the tree of any version of ganbench, and know the modules that those have."""
+
+
 def test_plugins_import_public_names_alone() -> None:
     """What a plugin needs of ganbench is in ``ganbench`` itself, for anybody's plugin."""
     found = {str(file.relative_to(ROOT)): inner_imports(file) for file in (ROOT / "plugins").rglob("*.py")}
     assert len(found) > 100
-    assert {file: modules for file, modules in found.items() if modules} == {}
+    assert {file for file, modules in found.items() if modules} == IN_ANOTHER_TREE
 
 
 def imported_by(*arguments: str) -> set[str]:
@@ -76,6 +80,8 @@ LIGHT = [
     ("plugins", "list"),
     ("plugins", "list", "--json"),
     ("plugins", "show", "dcgan"),
+    ("ab", "--help"),
+    ("ci", "--help"),
     ("completion", "bash"),
 ]
 

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from ganbench.cli.completion import run_ids
-from ganbench.cli.verdict import deliver, outputs_of, policy_of, verdict_options
+from ganbench.cli.options import add_options
+from ganbench.cli.verdict import OUTPUT_OPTIONS, POLICY_OPTIONS, deliver, outputs_of, policy_of
 from ganbench.errors import UsageError
 
 _QUALITY = ("final", "best")
@@ -21,7 +22,7 @@ _QUALITY = ("final", "best")
 @click.option("--head", "heads", multiple=True, metavar="RUN", shell_complete=run_ids, help="One more run of head.")
 @click.option("--quality", type=click.Choice(_QUALITY), default="final", show_default=True, help="Which value of a run is its quality.")
 @click.option("--history", type=click.Path(path_type=Path), default=".ganbench", show_default=True, metavar="DIR", help="Of the baselines.")
-@verdict_options
+@add_options((*POLICY_OPTIONS, *OUTPUT_OPTIONS))
 def command(sides: tuple[str, ...], bases: tuple[str, ...], heads: tuple[str, ...], **flags: Any) -> int:
     """Compare HEAD with BASE: what regressed, improved, is unchanged or cannot be decided, with an interval.
 

@@ -21,8 +21,6 @@ OWN_COMMANDS = {
     "table": ("ganbench.cli.table", "Compare finished runs in one table."),
     "show": ("ganbench.cli.show", "Show everything that is known of one run."),
     "compare": ("ganbench.cli.compare", "Say what regressed between two sets of runs, with intervals and an exit code."),
-    "ab": ("ganbench.cli.ab", "Compare the speed of two versions or configurations in lock-step, here and now."),
-    "ci": ("ganbench.cli.ci", "Gate a change in continuous integration: speed, counts, metrics and, where wanted, quality."),
     "trend": ("ganbench.cli.trend", "Find steps in the speed and quality of a history of runs."),
     "baseline": ("ganbench.cli.baseline", "Keep named sets of runs to compare with."),
     "plugins": ("ganbench.cli.plugins", "List plugins, or show one with its options."),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli.main import Invocation, switched_off
+from ganbench.cli.options import NumberRange
 from ganbench.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--executor", default="local", show_default=True, metavar="NAME", help="What runs the cells.")
 @click.option("-x", "executor_options", multiple=True, metavar="KEY=VALUE", help="Option of the executor.")
 @click.option("--exclusive", is_flag=True, help="Run every cell alone, with all CPUs, whatever --jobs says: for timings.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="For each attempt at a cell.")
-@click.option("--memory-limit", type=click.FloatRange(min=1), metavar="MIB", help="Resident memory of a cell's processes.")
+@click.option("--timeout", type=NumberRange(min=0, min_open=True), metavar="SECONDS", help="For each attempt at a cell.")
+@click.option("--memory-limit", type=NumberRange(min=1), metavar="MIB", help="Resident memory of a cell's processes.")
 @click.option("--retries", type=click.IntRange(min=0), default=1, show_default=True, metavar="N", help="After a kill from outside.")
 @click.option("--shard", metavar="I/N", help="Only the I-th of N parts; the parts are the same everywhere.")
 @click.option("--dry-run", is_flag=True, help="List the cells, and why some cannot run.")

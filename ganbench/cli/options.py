@@ -1,4 +1,4 @@
-"""The options of ``ganbench run``, ``ab`` and ``ci``, under the headings that a stranger looks for."""
+"""The options of ``ganbench run``, under the headings that a stranger looks for; and what other commands' options are made with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from click import option
 
 from ganbench.cli.completion import complete_plugins, complete_words
 from ganbench.cli.main import switched_off
-from ganbench.cli.verdict import OUTPUT_OPTIONS, POLICY_OPTIONS
 from ganbench.config.model import KERNELS, RUNNERS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -104,6 +103,17 @@ def add_options(options: Sequence[_Decorator]) -> Callable[[_F], _F]:
     return add_all
 
 
+class NumberRange(click.FloatRange):
+    """A number within bounds. ``nan`` is none: it is not below any bound, and as a limit it would be none either."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a number."""
+        number = super().convert(value, param, ctx)
+        if number != number:
+            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+        return number
+
+
 class GroupedCommand(click.Command):
     """A command whose help shows its options under headings."""
 
@@ -123,62 +133,3 @@ class GroupedCommand(click.Command):
 
 
 run_options = add_options([add for group in _RUN_GROUPS.values() for add in group])
-_POSITIVE = click.FloatRange(min=0, min_open=True)
-RUN_OPTIONS: tuple[_Decorator, ...] = (
-    option("--plugin", metavar="NAME", shell_complete=complete_plugins("model"), help="Architecture or recipe."),
-    option("--loss", metavar="NAME", shell_complete=complete_plugins("loss"), help="Adversarial loss."),
-    option("--dataset", metavar="NAME", shell_complete=complete_plugins("dataset"), help="Dataset."),
-    option("--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin, as -o of ganbench run."),
-    option("--batch-size", metavar="N", help="Real images in a discriminator step."),
-    option("--precision", metavar="P", shell_complete=complete_words("fp32", "bf16"), help="fp32 or bf16."),
-    option("--device", metavar="DEV", shell_complete=complete_words("auto", "cpu", "cuda"), help="auto, cpu, cuda or cuda:N."),
-    option(
-        "--runner", metavar="R", shell_complete=complete_words("auto", "eager", "cuda_graph", "compile"), help="How a step is executed."
-    ),
-    option("--kernels", metavar="K", shell_complete=complete_words("auto", "triton", "ref"), help="Fused ops: auto, triton or ref."),
-    option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off."),
-    option("--set", "settings", multiple=True, metavar="A.B=C", help="Any setting by its path."),
-    option("--config", "config_file", type=_PATH, metavar="FILE", help="Settings of both sides from a TOML file."),
-    option("--data-root", metavar="DIR", help="Folder of datasets."),
-)
-"""What decides what is trained, under the names that ``ganbench run`` has for it."""
-SETTING_OPTIONS: tuple[_Decorator, ...] = (
-    option("--base-set", "base_settings", multiple=True, metavar="A.B=C", help="A setting of base only."),
-    option("--head-set", "head_settings", multiple=True, metavar="A.B=C", help="A setting of head only."),
-)
-SAMPLES_OPTION: _Decorator = option("--samples", type=_PATH, metavar="FILE", help="Keep every block of every process as JSON.")
-MEASURING_OPTIONS: tuple[_Decorator, ...] = (
-    option("--pairs", type=click.IntRange(min=2), metavar="N", help="Exactly so many.  [default: 5, and 8 or 12 while undecided]"),
-    option("--seconds", type=_POSITIVE, default=300.0, show_default=True, help="For all pairs; none is begun that would take longer."),
-    option("--pair-seconds", type=_POSITIVE, default=6.0, show_default=True, help="Of blocks in a pair."),
-    option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="CPU threads of each process."),
-    option("--seed", type=click.IntRange(min=0), metavar="N", help="Of weights, data, and who is started first.  [default: 0]"),
-    option("--null", "with_null", is_flag=True, help="A second base process in each pair: what no change looks like. Twice the time."),
-    option("--isolated", is_flag=True, help="An environment of its own for each tree, by its pyproject.toml."),
-    option("--inject-slowdown", default="0%", metavar="10%", help="Slow head down on purpose: the gate must then fail."),
-)
-_DEFAULT_OUT = Path("ganbench-ci")
-_CI_GROUPS: dict[str, tuple[_Decorator, ...]] = {
-    "What is trained": RUN_OPTIONS,
-    "What fails": (
-        option("--gpu", is_flag=True, help="A GPU of one's own: a regression of speed or memory fails too."),
-        *POLICY_OPTIONS,
-    ),
-    "How it is measured": MEASURING_OPTIONS,
-    "Quality": (
-        option("--baseline", metavar="RUNS", help="Finished runs, or baseline:NAME, that head's quality is held against."),
-        option("--runs", metavar="RUNS", help="Finished runs of head, as ganbench matrix makes them; commas between several."),
-        option("--history", type=_PATH, default=".ganbench", show_default=True, metavar="DIR", help="Of baselines and accept.toml."),
-    ),
-    "Output": (
-        option("--out", type=_PATH, default=_DEFAULT_OUT, show_default=True, metavar="DIR", help="Folder of the files below."),
-        *OUTPUT_OPTIONS,
-    ),
-}
-ci_options = add_options([add for group in _CI_GROUPS.values() for add in group])
-
-
-class CiCommand(GroupedCommand):
-    """The command, with its own headings."""
-
-    groups = _CI_GROUPS

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,43 +16,38 @@ from ganbench.errors import StorageError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from ganbench.report.outputs import Wish
-    from ganbench.verdict import Comparison, Policy
+    from ganbench.verdict.findings import Comparison
+    from ganbench.verdict.policy import Policy
 
-_F = TypeVar("_F", bound=Callable[..., Any])
 _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
-POLICY_OPTIONS: tuple[Callable[[_F], _F], ...] = (
+POLICY_OPTIONS = (
     click.option("--strict", is_flag=True, help="Fail also where a gated metric stays inconclusive or cannot be compared."),
     click.option("--alpha", type=float, default=0.05, show_default=True, help="Probability of any false verdict among the gated metrics."),
     click.option("--threshold", "thresholds", multiple=True, metavar="METRIC=5%", help="From which change on; of a metric, or of a tier."),
     click.option("--gate", "gates", multiple=True, metavar="METRIC=fail|warn|off", help="What a regression does; likewise."),
 )
-OUTPUT_OPTIONS: tuple[Callable[[_F], _F], ...] = (
+"""What decides how sure a verdict must be, and what fails: for :func:`policy_of`."""
+OUTPUT_OPTIONS = (
     click.option("-o", "outputs", multiple=True, metavar="KIND=PATH", help="Write a file too; may be repeated."),
     click.option("--json", "as_json", is_flag=True, help="Print the whole verdict as JSON on stdout, and nothing else there."),
     click.option("--all", "show_all", is_flag=True, help="Show unchanged metrics too."),
 )
-
-
-def verdict_options(function: _F) -> _F:
-    """Add the options of the policy and of the output to a command's function."""
-    for add in reversed((*POLICY_OPTIONS, *OUTPUT_OPTIONS)):
-        function = add(function)
-    return function
+"""Where a verdict goes: for :func:`outputs_of` and :func:`deliver`."""
 
 
 def policy_of(flags: dict[str, Any], **settings: Any) -> Policy:
     """Return the policy that the flags ask for.
 
     Args:
-        flags: what :func:`verdict_options` adds.
+        flags: what :data:`POLICY_OPTIONS` adds.
         settings: of the policy besides.
 
     Raises:
         UsageError: a flag that cannot be read, or a value out of range.
     """
-    from ganbench.verdict import Policy
+    from ganbench.verdict.policy import Policy
 
     thresholds = {name: _fraction(name, text) for name, text in _assignments("--threshold", "METRIC=5%", flags["thresholds"])}
     gates: dict[str, Any] = dict(_assignments("--gate", "METRIC=fail|warn|off", flags["gates"]))

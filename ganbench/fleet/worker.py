@@ -4,8 +4,8 @@ Orders go in and answers come out, each a line of JSON; an answer is ``{kind: va
 have streams of their own: what a process prints, or a plugin in it, is kept apart and can be mistaken for nothing. A process has a session
 of its own, which the terminal's Ctrl-C does not reach, and is ended with all that it has started.
 
-:class:`Worker` is this end. :func:`main` and :func:`private_streams` are the other one, for processes of this version; the two that run by
-their path in a tree of any version (``side_process.py``, ``frozen_process.py``) hold copies of what they need.
+:class:`Worker` is this end. :func:`main` and :func:`private_streams` are the other one, for processes of this version; a script that runs
+by its path in a tree of another version holds a copy of what it needs.
 """
 
 from __future__ import annotations
@@ -49,10 +49,6 @@ class WorkerFailed(RunFailed):
     def __init__(self, what: str, last_words: Sequence[str] = ()) -> None:
         super().__init__(what)
         self.last_words = tuple(last_words)
-
-
-class OrderRefused(UsageError):
-    """A worker's code refuses an order: it lacks the plugin or the setting, or the configuration is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -211,7 +207,7 @@ class Worker:
             beside: other workers, of which none must wait until it is asked before it can print on.
 
         Raises:
-            OrderRefused: its code refuses the order.
+            UsageError: its code refuses the order: it lacks the plugin or the setting, or the configuration is wrong.
             WorkerFailed: it failed, ended, took too long, or wrote something else.
         """
         deadline = time.monotonic() + timeout
@@ -227,7 +223,7 @@ class Worker:
         message = self._read_message(line, kind)
         if isinstance(error := message.get("error"), dict):
             if error.get("usage"):
-                raise OrderRefused(str(error.get("message")))
+                raise UsageError(str(error.get("message")))
             raise WorkerFailed(f"{self.name} failed: {error.get('message')}", self.last_words())
         if kind not in message:
             raise self._nonsense(line, kind)

@@ -18,27 +18,28 @@ from ganbench.record.record import Key, Scalar
 from ganbench.text import clean, plain
 
 
-def hardware_key(device: str) -> Key:
+def hardware_key(device: str, gpu: tuple[str, int] | None = None) -> Key:
     """Return the key of the machine that a run on ``device`` uses.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``, as torch names it. A run on the CPU does not depend on the GPUs beside it, so its key
             holds none.
+        gpu: name and bytes of the GPU as another process here saw it, so that this one needs none.
 
     Returns:
         cpu, cpu_cores, cpu_quota (CPUs of the container, or None), memory_gib (a class), gpu, gpu_count (the GPUs that the run uses),
         gpu_memory_gib, gpu_power_limit_watts.
     """
-    gpu = _gpu(device)
+    found: dict[str, Scalar] = _gpu(device) if gpu is None else {"name": gpu[0], "memory_gib": probes.size_class(gpu[1])}
     return Key.of(
         cpu=probes.cpu_model(),
         cpu_cores=probes.cpu_cores(),
         cpu_quota=probes.cpu_quota(),
         memory_gib=probes.memory_gib(),
-        gpu=gpu.get("name"),
-        gpu_count=1 if gpu else 0,
-        gpu_memory_gib=gpu.get("memory_gib"),
-        gpu_power_limit_watts=gpu.get("power_limit_watts"),
+        gpu=found.get("name"),
+        gpu_count=1 if found else 0,
+        gpu_memory_gib=found.get("memory_gib"),
+        gpu_power_limit_watts=found.get("power_limit_watts"),
     )
 
 

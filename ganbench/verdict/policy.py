@@ -1,25 +1,18 @@
 """What can be compared, and what the user decides about it.
 
 A rule says for each metric its tier, what is better, and from which change on it counts. A policy says how sure a verdict must be, and
-what fails the command: on a hosted runner time is measured beside unknown neighbours, so that it is only told; what has no noise, and what
-the metrics say of the frozen samples, fails. On a GPU of one's own, speed and memory fail too.
-
-Intended changes are reviewed entries of the accept file whose commit is among those that head adds. An entry holds for the pull request
-that makes the change, because only there its commit lies between base and head; afterwards the same metric is gated again. ``ganbench
-trend`` reads the same file.
+what fails the command.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, get_args
 
 from ganbench.errors import UsageError, did_you_mean
-from ganbench.record.accept import Accept
 from ganbench.record.record import MetricValue
 from ganbench.verdict.findings import Comparison, Direction, Gate, Tier
 
@@ -32,7 +25,6 @@ MEMORY_THRESHOLD = 0.05
 QUALITY_MARGIN = 0.10
 COUNT_THRESHOLD = 0.001
 """For counts that may be estimated a little differently by another version of a library."""
-FROZEN_SCORE_THRESHOLD = 0.001
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,29 +80,30 @@ RULES = {
 """Every metric that is not named by a plugin."""
 
 
-def parameter_rule(module: str) -> MetricRule:
-    """Return the rule of the number of a network's parameters: ``generator_parameters``."""
-    return _count(f"{module}_parameters", f"parameters of the {module}")
-
-
-def counted_in(rule: MetricRule, unit: str) -> MetricRule:
-    """Return a rule in the words of a run's samples: a throughput in ``points/s``."""
-    return dataclasses.replace(rule, label=rule.label.replace("images", unit), unit=rule.unit.replace("images", unit))
-
-
 def time_rule(name: str, label: str, unit: str = "s", *, threshold: float = LOCK_STEP_THRESHOLD, gate: Gate = "fail") -> MetricRule:
     """Return the rule of a time that is measured in lock-step."""
     return MetricRule(name=name, label=label, unit=unit, tier="throughput", direction="lower", threshold=threshold, gate=gate)
 
 
-def phase_rule(phase: str) -> MetricRule:
-    """Return the rule of a phase of an iteration: told, not gated, because the throughput holds it."""
-    return time_rule(f"phase_milliseconds.{phase}", f"time of {phase}", "ms", gate="off")
+def rule_of(name: str, unit: str = "images") -> MetricRule:
+    """Return the rule of a metric that no metric plugin names.
 
+    A phase and the start-up are told and not gated: the throughput holds the one, and one file cache makes all the difference to the other.
 
-def startup_rule() -> MetricRule:
-    """Return the rule of the start-up: told, not gated, because one file cache makes all the difference."""
-    return time_rule("startup_seconds", "start-up", gate="off")
+    Args:
+        name: one of :data:`RULES`, ``MODULE_parameters``, ``phase_milliseconds.PHASE`` or ``startup_seconds``.
+        unit: what a run's samples are, as in ``points/s``.
+    """
+    if name == "startup_seconds":
+        return time_rule(name, "start-up", gate="off")
+    family, _, phase = name.partition(".")
+    if phase:
+        return time_rule(name, f"time of {phase}", "ms", gate="off")
+    module = family.removesuffix("_parameters")
+    if module != family:
+        return _count(name, f"parameters of the {module}")
+    rule = RULES[name]
+    return dataclasses.replace(rule, label=rule.label.replace("images", unit), unit=rule.unit.replace("images", unit))
 
 
 def stored_rule(rule: MetricRule, *, on_gpu: bool) -> MetricRule:
@@ -134,18 +127,6 @@ def seconds_to_rule(metric: str, target: str, threshold: float) -> MetricRule:
     """Return the rule of the seconds of training to the same quality: told, not gated, because images and throughput hold it."""
     name, label = f"seconds_to.{metric}", f"time to {target}"
     return MetricRule(name=name, label=label, unit="s", tier="time-to-quality", direction="lower", threshold=threshold, gate="off")
-
-
-def frozen_score_rule(metric: str, label: str) -> MetricRule:
-    """Return the rule of a metric's value for the frozen samples: a change means that the metric drifted, not a model."""
-    return MetricRule(
-        name=f"frozen.{metric}",
-        label=f"{label} of the frozen samples",
-        unit="",
-        tier="deterministic",
-        direction="equal",
-        threshold=FROZEN_SCORE_THRESHOLD,
-    )
 
 
 _DECIDED_NOTHING = (4, 5)
@@ -205,46 +186,3 @@ def refuse_unheeded(option: str, names: Iterable[str], comparison: Comparison) -
     for name in names:
         if name not in {*tiers, *RULES, *compared} and comparison.exit_code not in _DECIDED_NOTHING:
             raise UsageError(f"{option} {name}: nothing that was compared is called so", hint=did_you_mean(name, [*tiers, *compared]))
-
-
-_HOSTED: dict[Tier, Gate] = {"throughput": "warn", "memory": "warn"}
-"""The gates of a runner that others use too."""
-_OWN_GPU: dict[Tier, Gate] = {"throughput": "fail", "memory": "fail"}
-"""The gates of a machine with a GPU for this job alone."""
-FILES = {"json": "verdict.json", "markdown": "verdict.md", "junit": "verdict.xml", "github-benchmark": "benchmark.json"}
-"""Kinds of output and the files that hold them; ``benchmark.json`` becomes ``benchmark-bigger.json`` and ``benchmark-smaller.json``."""
-SAMPLES = "samples.json"
-"""Every block of every process."""
-
-
-def gates_of(*, gpu: bool) -> dict[Tier, Gate]:
-    """Return the gates of a kind of machine."""
-    return _OWN_GPU if gpu else _HOSTED
-
-
-def outputs_in(folder: Path) -> tuple[str, ...]:
-    """Return the files of a folder as ``-o`` takes them."""
-    return tuple(f"{kind}={folder / name}" for kind, name in FILES.items())
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Intended:
-    """A metric whose change is no regression here."""
-
-    metric: str
-    reason: str
-
-
-def intended_changes(accepts: Iterable[Accept], commits: Sequence[str], plugin: str) -> tuple[Intended, ...]:
-    """Return which metrics may change.
-
-    Args:
-        accepts: the entries of the file; each says a metric, a cell, a commit and a reason.
-        commits: that head has and base has not.
-        plugin: what is trained; the cells of its name are meant.
-    """
-    found: dict[str, Intended] = {}
-    for one in accepts:
-        if one.cell.split()[0] == plugin and one.covers(one.metric, (one.cell,), commits, ()):
-            found.setdefault(one.metric, Intended(metric=one.metric, reason=one.reason))
-    return tuple(found.values())

@@ -15,25 +15,17 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ganbench.record.record import Evaluation, Key, MetricValue, RunRecord
-from ganbench.verdict.decide import compare_values, finding, plain_finding
+from ganbench.verdict.decide import finding, plain_finding
 from ganbench.verdict.findings import Finding
-from ganbench.verdict.policy import (
-    FROZEN_SCORE_THRESHOLD,
-    MetricRule,
-    Policy,
-    frozen_score_rule,
-    kimg_to_rule,
-    quality_rule,
-    seconds_to_rule,
-)
+from ganbench.verdict.policy import MetricRule, Policy, kimg_to_rule, quality_rule, seconds_to_rule
 from ganbench.verdict.statistics import Effect
 from ganbench.verdict.unpaired import NamedKeys, agree, compare_groups, is_mixed, machine_and_software
 
+_SAME_VALUE = 0.001
+"""Relative; how closely a metric repeats itself when it measures the same network again."""
 Scored = tuple[RunRecord, MetricValue]
 """A complete run and its quality by one metric."""
 
@@ -53,15 +45,6 @@ def new_metrics(base: Sequence[RunRecord], head: Sequence[RunRecord]) -> tuple[s
     """Return the names of the metrics that only head's runs have."""
     known = {rule.name for rule in _metrics_of(base)}
     return tuple(rule.name for rule in _metrics_of(head) if rule.name not in known)
-
-
-def compare_frozen_score(metric: str, label: str, expected: float, measured: float, policy: Policy) -> Finding:
-    """Return whether a metric still gives the stored value for the samples that ship with the project, to 1e-3.
-
-    Where it does not, the metric drifted, and no verdict on a model's quality can be trusted.
-    """
-    rule = policy.applied(frozen_score_rule(metric, label))
-    return compare_values(rule, [expected], [measured]) or plain_finding(rule, "inconclusive", "there is no stored value")
 
 
 def _metrics_of(records: Iterable[RunRecord]) -> tuple[MetricRule, ...]:
@@ -114,7 +97,7 @@ def _are_the_same(base: Sequence[Scored], head: Sequence[Scored]) -> bool:
     return all(
         record.seed in known
         and known[record.seed][0] == record.work.trajectory_hash
-        and math.isclose(known[record.seed][1], value.value, rel_tol=FROZEN_SCORE_THRESHOLD)
+        and math.isclose(known[record.seed][1], value.value, rel_tol=_SAME_VALUE)
         for record, value in head
     )
 
@@ -123,46 +106,6 @@ def _identical(rule: MetricRule, numbers: Sequence[Sequence[float]], head: Seque
     seeds = ", ".join(str(record.seed) for record, _ in head)
     effect = Effect(center=0.0, low=0.0, high=0.0)
     return finding(rule, effect, *numbers, reason=f"the same losses and the same value for every seed of head ({seeds})")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FrozenVerdict:
-    """What the frozen samples say."""
-
-    findings: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = ()
-    """Why there is no finding."""
-
-
-def frozen_verdict(answer: Sequence[Mapping[str, Any]] | None, policy: Policy) -> FrozenVerdict:
-    """Return the findings of what the process that scores frozen samples answered.
-
-    Args:
-        answer: for each set ``samples``, ``error`` and ``metrics``; None of a version that knows no frozen samples.
-        policy: thresholds and gates.
-    """
-    if not answer:
-        why = "no plugin has frozen samples" if answer is not None else "this version of head has no frozen samples"
-        return FrozenVerdict(notes=(f"{why}, so that the metrics themselves were not checked",))
-    several = len(answer) > 1
-    named = [(one["samples"] if several else "", result) for one in answer for result in _frozen_findings(one, policy)]
-    return FrozenVerdict(findings=tuple(dataclasses.replace(result, cell=name) for name, result in named))
-
-
-def _frozen_findings(answer: Mapping[str, Any], policy: Policy) -> Iterator[Finding]:
-    if answer["error"]:
-        rule = policy.applied(frozen_score_rule(answer["samples"], "scores"))
-        yield plain_finding(rule, "missing", f"they cannot be scored: {answer['error']}")
-    for metric in answer["metrics"]:
-        stored, measured = (math.nan if metric[side] is None else metric[side] for side in ("stored", "measured"))
-        result = compare_frozen_score(metric["name"], metric["label"], stored, measured, policy)
-        yield dataclasses.replace(result, reason="; ".join(filter(None, (result.reason, _differing_fields(metric["differences"])))))
-
-
-def _differing_fields(differences: Sequence[Sequence[Any]]) -> str:
-    """Return which fields of the evaluation key are others than when the scores were stored."""
-    fields = ", ".join(f"{field} was {stored} and is {now}" for field, stored, now in differences)
-    return f"the evaluation key differs: {fields}" if fields else ""
 
 
 _FEWEST_EVALUATIONS = 3

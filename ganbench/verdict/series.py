@@ -11,7 +11,7 @@ from datetime import datetime
 from ganbench.record.cells import CellRuns, cells_of, match_cells, names_of
 from ganbench.record.history import DIRTY, UNKNOWN, Entry
 from ganbench.record.record import Key, RunRecord
-from ganbench.verdict.policy import RULES, MetricRule, counted_in, parameter_rule, quality_rule, stored_rule
+from ganbench.verdict.policy import MetricRule, quality_rule, rule_of, stored_rule
 from ganbench.verdict.unpaired import is_mixed
 
 _Measure = Callable[[RunRecord], float | None]
@@ -115,12 +115,12 @@ def _point(group: Sequence[tuple[Entry, float]]) -> Point:
 
 def _measures(records: Sequence[RunRecord], *, on_gpu: bool) -> Iterator[tuple[MetricRule, str, _Measure]]:
     """Yield what is followed: rule, evaluation key, and what a run says of it."""
-    speed = counted_in(RULES["samples_per_second"], records[0].unit)
+    speed = rule_of("samples_per_second", records[0].unit)
     yield stored_rule(speed, on_gpu=on_gpu), "", _timed(lambda record: record.throughput.samples_per_second)
-    yield RULES["peak_memory_mib"], "", _timed(lambda record: record.throughput.peak_memory_mib)
+    yield rule_of("peak_memory_mib"), "", _timed(lambda record: record.throughput.peak_memory_mib)
     for module in dict.fromkeys(name for record in records for name in record.work.parameters):
-        yield parameter_rule(module), "", _counted(_parameters(module))
-    yield RULES["flops_per_iteration"], "", _counted(lambda record: record.work.flops_per_iteration)
+        yield rule_of(f"{module}_parameters"), "", _counted(_parameters(module))
+    yield rule_of("flops_per_iteration"), "", _counted(lambda record: record.work.flops_per_iteration)
     seen: dict[tuple[str, str], MetricRule] = {}
     for record in records:
         for name in record.metric_names:

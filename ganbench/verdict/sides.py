@@ -11,10 +11,10 @@ from ganbench.errors import NothingToCompare, UsageError
 from ganbench.record.baseline import PREFIX, resolve_baseline
 from ganbench.record.find import Unreadable, find_runs, load_runs
 from ganbench.record.record import RunRecord
-from ganbench.verdict.findings import Comparison, Finding
+from ganbench.verdict.findings import Comparison
 from ganbench.verdict.policy import Policy
 from ganbench.verdict.pytest_benchmark import Timed, compare_benchmarks, is_benchmark_file, read_benchmarks
-from ganbench.verdict.stored import compare_records, quality_findings
+from ganbench.verdict.stored import compare_records
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,14 +106,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", hint="check its permissions") from None
-
-
-def stored_quality(baseline: str, runs: str, history: Path, policy: Policy) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-    """Return the findings of quality of some runs against a baseline, and what must be known besides.
-
-    Raises:
-        UsageError: a side is no run.
-        NothingToCompare: a side is empty.
-    """
-    base, head = load_side("baseline", (baseline,), history), load_side("runs", (runs,), history)
-    return quality_findings(compare_sides(base, head, policy))

@@ -16,7 +16,7 @@ from ganbench.record.machine import describe_machine
 from ganbench.record.record import RunRecord
 from ganbench.verdict.decide import compare_hashes, compare_values, conclude, plain_finding
 from ganbench.verdict.findings import Comparison, Finding
-from ganbench.verdict.policy import RULES, RUN, MetricRule, Policy, counted_in, parameter_rule, phase_rule, startup_rule, stored_rule
+from ganbench.verdict.policy import RULES, RUN, MetricRule, Policy, rule_of, stored_rule
 from ganbench.verdict.quality import compare_quality, compare_time_to_quality, new_metrics
 from ganbench.verdict.unpaired import Agreement, NamedKeys, agree, compare_groups, device_and_software, is_mixed, machine_and_software
 
@@ -183,20 +183,6 @@ def _statuses(runs: Sequence[RunRecord]) -> str:
     return ", ".join(f"{count} {status}" for status, count in Counter(run.status for run in runs).items())
 
 
-_TIERS = ("quality", "time-to-quality")
-
-
-def quality_findings(comparison: Comparison) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-    """Return the findings that count here, and what a reader must know of them.
-
-    Args:
-        comparison: of stored runs.
-    """
-    found = tuple(one for one in comparison.findings if one.tier in _TIERS or one.metric == RULES["run"].name)
-    sides = f"quality is of the runs {comparison.head} against {comparison.base}, and n counts runs there"
-    return found, (sides, *comparison.notes)
-
-
 _Measure = Callable[[RunRecord], float]
 
 
@@ -254,12 +240,12 @@ def _agreed(
 def _measures(base: Sequence[RunRecord]) -> Iterator[tuple[MetricRule, _Measure]]:
     yield _throughput(base), lambda record: record.throughput.samples_per_second
     for name in dict.fromkeys(name for record in base for name, _ in record.throughput.phase_milliseconds):
-        yield phase_rule(name), _phase(name)
-    yield startup_rule(), lambda record: record.timing.startup_seconds
+        yield rule_of(f"phase_milliseconds.{name}"), _phase(name)
+    yield rule_of("startup_seconds"), lambda record: record.timing.startup_seconds
 
 
 def _throughput(records: Sequence[RunRecord]) -> MetricRule:
-    return counted_in(RULES["samples_per_second"], records[0].unit)
+    return rule_of("samples_per_second", records[0].unit)
 
 
 def _phase(name: str) -> _Measure:
@@ -307,9 +293,9 @@ def _compare_counts(base: Sequence[RunRecord], head: Sequence[RunRecord], policy
 
 def _counted(base: Sequence[RunRecord], head: Sequence[RunRecord]) -> Iterator[tuple[MetricRule, Callable[[RunRecord], float]]]:
     for module in dict.fromkeys(name for record in (*base, *head) for name in record.work.parameters):
-        yield parameter_rule(module), _parameters(module)
+        yield rule_of(f"{module}_parameters"), _parameters(module)
     for name, count in _COUNTS.items():
-        yield counted_in(RULES[name], base[0].unit), count
+        yield rule_of(name, base[0].unit), count
 
 
 def _parameters(module: str) -> Callable[[RunRecord], float]:

@@ -12,7 +12,18 @@ from typing import Any, TypeVar
 
 import click
 
-from ganbench import KERNELS, RUNNERS, Invocation, Place, StatusLine, UsageError, complete_plugins, complete_words, print_document
+from ganbench import (
+    KERNELS,
+    RUNNERS,
+    Invocation,
+    NumberRange,
+    Place,
+    StatusLine,
+    UsageError,
+    complete_plugins,
+    complete_words,
+    print_document,
+)
 from ganbench_bench.names import DTYPES, LAYOUTS, OPS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,7 +54,7 @@ def _shared_options(function: F) -> F:
 @click.option("--dtype", "dtypes", multiple=True, type=click.Choice(DTYPES), metavar="T", help="fp32 or bf16; both by default.")
 @click.option("--layout", "layouts", multiple=True, type=click.Choice(LAYOUTS), metavar="L", help="nchw or channels_last; both by default.")
 @click.option("--quick", is_flag=True, help="Tiny inputs, two short blocks, nothing compiled: to see that it works.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), default=150.0, show_default=True, help="Begin no case after that.")
+@click.option("--seconds", type=NumberRange(min=0, min_open=True), default=150.0, show_default=True, help="Begin no case after that.")
 @_shared_options
 def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, ...], quick: bool, seconds: float, **shared: Any) -> int:
     """Time each op forward, backward and twice backward: eager, torch.compile, ours.
@@ -94,7 +105,7 @@ def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, .
 @click.option("--kernels", "choices", multiple=True, type=click.Choice(KERNELS), metavar="K", help="ref or triton; both by default.")
 @click.option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin.")
 @click.option("--blocks", type=click.IntRange(min=1), help="Rounds through all loops, there and back.  [default: 8]")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="For all of it.  [default: 120 on a GPU, 300 on a CPU]")
+@click.option("--seconds", type=NumberRange(min=0, min_open=True), help="For all of it.  [default: 120 on a GPU, 300 on a CPU]")
 @click.option("--quick", is_flag=True, help="Few images, two blocks, ten seconds, nothing compiled: to see that it works.")
 @_shared_options
 @click.pass_obj

@@ -8,4 +8,15 @@ from ganbench import CommandSpec, hookimpl
 @hookimpl
 def ganbench_register() -> list[CommandSpec]:
     """Return the commands."""
-    return []
+    return [
+        CommandSpec(
+            name="ab",
+            summary="Compare the speed of two versions or configurations in lock-step, here and now.",
+            factory="ganbench_gate.ab:command",
+        ),
+        CommandSpec(
+            name="ci",
+            summary="Gate a change in continuous integration: speed, counts, metrics and, where wanted, quality.",
+            factory="ganbench_gate.ci:command",
+        ),
+    ]

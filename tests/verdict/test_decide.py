@@ -10,7 +10,7 @@ import pytest
 
 from ganbench.verdict.decide import _settle, conclude, exit_code, finding, judge, plain_finding
 from ganbench.verdict.findings import Finding, State
-from ganbench.verdict.policy import RULES, Policy, parameter_rule, time_rule
+from ganbench.verdict.policy import RULES, Policy, rule_of, time_rule
 from ganbench.verdict.statistics import Effect
 
 TIME = time_rule("step_seconds", "step")
@@ -49,7 +49,7 @@ def test_the_interval_and_the_threshold_decide_together(ends: tuple[float, float
 
 def test_where_values_must_be_equal_fewer_is_a_regression_too() -> None:
     """A network that lost a layer has not improved."""
-    rule = parameter_rule("generator")
+    rule = rule_of("generator_parameters")
     fewer = Effect(center=-0.1, low=-0.1, high=-0.1)
     assert judge(fewer, rule) == "regressed"
     assert judge(Effect(center=0.0, low=0.0, high=0.0), rule) == "unchanged"

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from ganbench.cli.main import main
-from ganbench.fleet.pairs.side import Side
 from ganbench.record.record import RunRecord
 from ganbench.record.serialise import to_json
-from ganbench.verdict.quality import frozen_verdict
+from ganbench_gate.frozen import frozen_verdict
+from ganbench_gate.side import Side
 
 Call = Callable[..., int]
 FILES = ["benchmark-bigger.json", "benchmark-smaller.json", "samples.json", "verdict.json", "verdict.md", "verdict.xml"]
@@ -29,7 +29,7 @@ def frozen_value(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     def decide(value: float) -> None:
         metric = {"name": "fd500_digits", "label": "FD digits", "stored": 20.0, "measured": value, "differences": []}
         answer = [{"samples": "digits", "error": "", "metrics": [metric]}]
-        monkeypatch.setattr("ganbench.fleet.pairs.frozen.check_frozen_samples", lambda head, policy, **_: frozen_verdict(answer, policy))
+        monkeypatch.setattr("ganbench_gate.frozen.check_frozen_samples", lambda head, policy, **_: frozen_verdict(answer, policy))
 
     decide(20.0)
     return decide

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ganbench.fleet.pairs.side import Side
+from ganbench_gate.side import Side
 
 Call = Callable[..., int]
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from ganbench import Comparison, Policy
 from ganbench.errors import NotComparable
-from ganbench.fleet.pairs import measure
-from ganbench.fleet.pairs.lockstep import PairPlan
-from ganbench.fleet.pairs.measure import AbPlan, Measurement, samples_json
-from ganbench.fleet.pairs.side import Side, make_launch
 from ganbench.fleet.worker import Launch, WorkerFailed
-from ganbench.verdict import Comparison, Policy
+from ganbench_gate import measure
+from ganbench_gate.lockstep import PairPlan
+from ganbench_gate.measure import AbPlan, Measurement, samples_json
+from ganbench_gate.side import Side, make_launch
 
 Fake = Callable[..., Launch]
 Start = Callable[..., Measurement]

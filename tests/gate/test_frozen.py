@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from ganbench.fleet.pairs import frozen
-from ganbench.fleet.pairs.frozen import check_frozen_samples
-from ganbench.fleet.pairs.side import Side
+from ganbench import Finding, Policy
 from ganbench.fleet.worker import WorkerFailed
-from ganbench.verdict import Finding, Policy, compare_frozen_score, compare_records
-from ganbench.verdict.quality import FrozenVerdict, frozen_verdict
-from ganbench.verdict.stored import quality_findings
+from ganbench.verdict.stored import compare_records
+from ganbench_gate import frozen
+from ganbench_gate.frozen import FrozenVerdict, check_frozen_samples, compare_frozen_score, frozen_verdict
+from ganbench_gate.side import Side
+from ganbench_gate.stored_quality import quality_findings
 
 ROOT = Path(__file__).parents[3]
 
@@ -131,3 +131,10 @@ def test_the_stored_value_is_the_base() -> None:
     """So that the table shows what it was and what it is."""
     found = compare_frozen_score("fd500_digits", "FD digits", 20.0, 25.0, Policy())
     assert (found.base, found.head) == (20.0, 25.0)
+
+
+@pytest.mark.parametrize(("measured", "state"), [(17.513, "unchanged"), (17.52, "unchanged"), (17.54, "regressed"), (17.4, "regressed")])
+def test_the_frozen_samples_must_keep_their_score(measured: float, state: str) -> None:
+    """To a thousandth, in either direction: it is the metric that drifts."""
+    found = compare_frozen_score("fd5k_digits", "FD digits", 17.513, measured, Policy())
+    assert (found.metric, found.state) == ("frozen.fd5k_digits", state)

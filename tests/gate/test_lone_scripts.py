@@ -10,7 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from ganbench.fleet import frozen_process, side_process, worker
+from ganbench.fleet import worker
+from ganbench_gate import frozen_process, side_process
 
 scripts = pytest.mark.parametrize("script", [side_process, frozen_process], ids=["side", "frozen"])
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ganbench.fleet import side_process as worker
-from ganbench.fleet.pairs.lockstep import PairPlan, PairResult, run_pair
-from ganbench.fleet.pairs.side import Side, make_launch
+from ganbench_gate import side_process as worker
+from ganbench_gate.lockstep import PairPlan, PairResult, run_pair
+from ganbench_gate.side import Side, make_launch
 
 ROOT = Path(__file__).parents[3]
 EXACT = ("generator_parameters", "discriminator_parameters", "data_hash", "what", "from_tree")

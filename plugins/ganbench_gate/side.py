@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ganbench.fleet.worker import Launch
+from ganbench import Launch
 
 _SOURCE_FOLDERS = (".", "src", "kernels", "plugins")
 """Where below a tree Python finds packages."""
@@ -59,7 +59,7 @@ def make_launch(role: str, side: Side, *, threads: int, off: Sequence[str] = (),
         "tree": str(side.tree.resolve()) if side.tree else "",
         "foreign": [str(folder.resolve()) for folder in others],
     }
-    return launch_script(role, side, Path(__file__).parents[1] / "side_process.py", job, threads=threads)
+    return launch_script(role, side, Path(__file__).with_name("side_process.py"), job, threads=threads)
 
 
 def launch_script(role: str, side: Side, script: Path, job: Mapping[str, Any], *, threads: int) -> Launch:

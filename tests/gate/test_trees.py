@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganbench.errors import UsageError
-from ganbench.fleet.pairs.trees import Tree, find_tree, top_level
+from ganbench_gate.trees import Tree, find_tree, top_level
 
 
 def git(folder: Path, *arguments: str) -> str:

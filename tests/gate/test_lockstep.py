@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from ganbench.errors import NotComparable, UsageError
-from ganbench.fleet.pairs.lockstep import PairPlan, log_ratio_of, phases_of, run_pair
 from ganbench.fleet.worker import Launch, WorkerFailed
+from ganbench_gate.lockstep import PairPlan, log_ratio_of, phases_of, run_pair
 
 Fake = Callable[..., Launch]
 Log = Callable[[], list[str]]

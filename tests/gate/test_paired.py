@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganbench.verdict.findings import Comparison, Finding
-from ganbench.verdict.paired import Pair, PairedMetric, compare_in_looks, compare_paired, next_look
 from ganbench.verdict.policy import RULES, MetricRule, Policy, time_rule
+from ganbench_gate.paired import Pair, PairedMetric, compare_in_looks, compare_paired, next_look
 
 TIME = time_rule("step_seconds", "step")
 SPREAD = [0.004, -0.011, 0.007, 0.013, -0.006]

@@ -12,7 +12,7 @@ from typing import IO
 import pytest
 
 from ganbench.errors import RunFailed, StorageError, UsageError
-from ganbench.fleet.pairs.trees import isolated_python
+from ganbench_gate.trees import isolated_python
 
 
 class Recorder:
@@ -98,7 +98,7 @@ def test_what_another_call_makes_is_waited_for(tree: Path, monkeypatch: pytest.M
         made.mkdir()
         (made / "complete").touch()
 
-    monkeypatch.setattr("ganbench.fleet.pairs.trees.fcntl.flock", wait)
+    monkeypatch.setattr("ganbench_gate.trees.fcntl.flock", wait)
     recorder = Recorder()
     python = make(tree, recorder)
     assert recorder.commands == []

@@ -10,24 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli.main import Invocation
-from ganbench.cli.options import MEASURING_OPTIONS, RUN_OPTIONS, SAMPLES_OPTION, SETTING_OPTIONS, add_options
-from ganbench.cli.verdict import deliver, outputs_of, policy_of, verdict_options
-from ganbench.config.toml import read_settings
-from ganbench.config.values import read_pairs
-from ganbench.errors import UsageError
-from ganbench.fleet.pairs.side import Side
-from ganbench.fleet.pairs.trees import find_tree, isolated_python
+from ganbench import (
+    OUTPUT_OPTIONS,
+    POLICY_OPTIONS,
+    Invocation,
+    UsageError,
+    add_options,
+    deliver,
+    outputs_of,
+    policy_of,
+    read_pairs,
+    read_settings,
+)
+from ganbench_gate.options import MEASURING_OPTIONS, RUN_OPTIONS, SAMPLES_OPTION, SETTING_OPTIONS
+from ganbench_gate.side import Side
+from ganbench_gate.trees import find_tree, isolated_python
 
 if TYPE_CHECKING:
-    from ganbench.fleet.pairs.measure import AbPlan
-    from ganbench.verdict import Comparison, Policy
+    from ganbench import Comparison, Policy
+    from ganbench_gate.measure import AbPlan
 
 
 @click.command("ab")
 @click.argument("sides", nargs=-1, metavar="[BASE] [HEAD]")
-@add_options((*RUN_OPTIONS, *SETTING_OPTIONS, *MEASURING_OPTIONS, SAMPLES_OPTION))
-@verdict_options
+@add_options((*RUN_OPTIONS, *SETTING_OPTIONS, *MEASURING_OPTIONS, SAMPLES_OPTION, *POLICY_OPTIONS, *OUTPUT_OPTIONS))
 @click.pass_obj
 def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> int:
     """Compare the speed of HEAD with that of BASE on this machine: both run in turns, a block at a time, in pairs of processes.
@@ -59,9 +65,9 @@ def plan_of(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...])
     Raises:
         UsageError: a flag, a ref, a file or a folder is wrong.
     """
-    from ganbench.fleet.pairs.lockstep import PairPlan
-    from ganbench.fleet.pairs.measure import AbPlan
-    from ganbench.fleet.pairs.trees import top_level
+    from ganbench_gate.lockstep import PairPlan
+    from ganbench_gate.measure import AbPlan
+    from ganbench_gate.trees import top_level
 
     policy = policy_of(flags, **({"looks": (flags["pairs"],)} if flags["pairs"] else {}))
     slowdown = _fraction(flags["inject_slowdown"])
@@ -82,9 +88,8 @@ def plan_of(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...])
 
 def measure(plan: AbPlan, samples: Path | None) -> Comparison:
     """Return the verdict; the samples are kept whatever happens."""
-    from ganbench.fleet.pairs.measure import Measurement, samples_json
-    from ganbench.record.files import write_text
-    from ganbench.report.live_run import StatusLine
+    from ganbench import StatusLine, write_text
+    from ganbench_gate.measure import Measurement, samples_json
 
     with StatusLine() as line, last_words_shown():
         measurement = Measurement(plan, line.say)
@@ -99,7 +104,7 @@ def measure(plan: AbPlan, samples: Path | None) -> Comparison:
 @contextlib.contextmanager
 def last_words_shown() -> Iterator[None]:
     """Print what a process said last before it failed."""
-    from ganbench.fleet.worker import WorkerFailed
+    from ganbench import WorkerFailed
 
     try:
         yield

@@ -1,9 +1,10 @@
-"""A fake worker: it speaks the protocol without torch, writes down when it worked, and misbehaves when it is told to."""
+"""Processes that speak the protocol of ``ganbench ab`` and train nothing, commands that start such, and a repository of a CI job."""
 
 from __future__ import annotations
 
 import functools
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,11 @@ from typing import Any
 
 import pytest
 
-from ganbench.fleet.pairs.lockstep import PairPlan
-from ganbench.fleet.worker import Launch
+from ganbench import Launch
+from ganbench.cli.main import main
+from ganbench_gate import measure
+from ganbench_gate.lockstep import PairPlan
+from ganbench_gate.side import Side
 
 FAKE = """
 import json, os, signal, subprocess, sys, time
@@ -144,3 +148,65 @@ def fake_launch(
         "facts": {**FACTS, **(facts or {})},
     }
     return Launch(name=role, command=(sys.executable, "-c", FAKE), environment=dict(os.environ), folder=str(folder), job=job)
+
+
+@pytest.fixture
+def seen() -> dict[str, Side]:
+    """Return the sides of the last call, by role."""
+    return {}
+
+
+@pytest.fixture
+def call_with_fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: dict[str, Side]) -> Callable[..., int]:
+    """Return a caller of a command whose workers are fakes: ``call_with_fakes("ab", "./a", "./b", head={"mode": "die@block"})``.
+
+    The current folder is empty but for the checkouts ``a`` and ``b``, and no job of a CI system is around it.
+    """
+    monkeypatch.chdir(tmp_path)
+    for name in ("GITHUB_STEP_SUMMARY", "GITHUB_BASE_REF"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("a", "b"):
+        (tmp_path / name / "ganbench").mkdir(parents=True)
+        (tmp_path / name / "ganbench" / "__init__.py").touch()
+
+    def invoke(command: str, *arguments: str, **given: dict[str, Any]) -> int:
+        def launch(role: str, side: Side, **_: object) -> Any:
+            seen[role] = side
+            slower = {"step_seconds": 0.01 * (1 + side.slowdown)}
+            return fake_launch(tmp_path, role, **{**slower, **given.get(role, {})})
+
+        monkeypatch.setattr(measure, "make_launch", launch)
+        return main([command, *arguments, "--pairs", "2", "--pair-seconds", "0.001"])
+
+    return invoke
+
+
+Git = Callable[..., str]
+
+
+@pytest.fixture
+def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
+    """Return what runs git in ``tmp_path/checkout``, the current folder, which has no commit yet."""
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def call(*arguments: str) -> str:
+        identity = ("-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
+        done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    call("init", "--quiet", "--initial-branch=main")
+    return call
+
+
+@pytest.fixture
+def commit(git: Git) -> Callable[[str], str]:
+    """Return what makes an empty commit and returns its hash."""
+
+    def call(message: str) -> str:
+        git("commit", "--quiet", "--allow-empty", "-m", message)
+        return git("rev-parse", "HEAD")
+
+    return call

@@ -1,7 +1,8 @@
 """Source trees of the two sides: a commit's files in the cache, the working tree as it is, or a folder.
 
-A commit is written out from the repository's objects into a folder of its own and renamed when it is whole. Nothing is registered in the
-user's repository, so nothing can be left behind in it, and two calls at once do not collide.
+A commit is written out from the repository's objects into a folder of its own and renamed when it is whole. What lies there already is
+held against git's hashes before it is used, since others may write to a cache. Nothing is registered in the user's repository, so nothing
+can be left behind in it, and two calls at once do not collide.
 """
 
 from __future__ import annotations
@@ -15,13 +16,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganbench.cache import cache_directory
-from ganbench.errors import NothingToCompare, RunFailed, UsageError
-from ganbench.record.files import storage_errors
+from ganbench import NothingToCompare, RunFailed, UsageError, storage_errors
 
 _WORKING_TREE = ("WORKTREE", ".")
 _SHORT = 9
@@ -79,36 +78,65 @@ def _working_tree(folder: Path, name: str) -> Tree:
 
 
 def _written_out(top: Path, commit: str) -> Path:
-    """Return a folder with the files of a commit, written now unless it is there."""
+    """Return a folder with the files of a commit: written now, or one that is there and holds these files and no others."""
+    from ganbench import cache_directory, clear_leftovers
+
     home = cache_directory() / "trees"
     folder = home / commit
-    if folder.is_dir():
-        return folder
-    home.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{commit[:_SHORT]}-", dir=home))
-    try:
-        _write(top, commit, unfinished)
+    with storage_errors(folder):
+        home.mkdir(parents=True, exist_ok=True)
+        clear_leftovers(home)
+        if folder.is_dir() and not folder.is_symlink():
+            _write(top, commit, folder)
+            return folder
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{commit[:_SHORT]}-", dir=home))
         try:
-            unfinished.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else another call was faster, and its files are the same
-                raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+            _write(top, commit, unfinished)
+            try:
+                unfinished.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # else another call was faster, and its files are the same
+                    raise
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
     return folder
 
 
 def _write(top: Path, commit: str, folder: Path) -> None:
-    """Write a commit's files through an index of their own, so that the checkout's is not touched."""
+    """Make a folder hold a commit's files and nothing else. A file whose content has the hash that git knows is left alone.
+
+    It goes through an index of its own, so that the checkout's is not touched.
+    """
     index = folder.parent / f".index-{secrets.token_hex(6)}"
     environment = _environment() | {"GIT_INDEX_FILE": str(index)}
+    written = (f"--work-tree={folder}", "checkout-index", "--all", "--force")
+
+    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["git", *arguments], cwd=top, env=environment, capture_output=True, text=True, check=False)
+
     try:
-        for arguments in (("read-tree", commit), (f"--work-tree={folder}", "checkout-index", "--all", "--force")):
-            done = subprocess.run(["git", *arguments], cwd=top, env=environment, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise UsageError(f"commit {commit[:_SHORT]} cannot be written to {folder}: {' '.join(done.stderr.split())}")
+        listed = git("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
+        _remove_others(folder, {folder / name for name in filter(None, listed.stdout.split("\0"))})
+        read = git("read-tree", commit)
+        git(f"--work-tree={folder}", "update-index", "-q", "--really-refresh")  # compares contents; the index has no times yet
+        failed = next((done for done in (listed, read, git(*written)) if done.returncode), None)
+        if failed:
+            raise UsageError(f"commit {commit[:_SHORT]} cannot be written to {folder}: {' '.join(failed.stderr.split())}")
     finally:
         index.unlink(missing_ok=True)
+
+
+def _remove_others(folder: Path, known: Collection[Path]) -> None:
+    """Delete what is none of some files below a folder: Python would run a ``sitecustomize.py`` or a ``.pyc`` that lies there."""
+    folders = {parent for path in known for parent in path.parents}
+    for here, names, files in os.walk(folder):
+        for path in (Path(here, name) for name in (*names, *files)):
+            if path in known or (path in folders and path.is_dir() and not path.is_symlink()):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
@@ -148,6 +176,8 @@ def isolated_python(tree: Path, say: Callable[[str], None], execute: _Execute | 
     if not project.is_file():
         raise UsageError(f"{tree} has no pyproject.toml, which an isolated environment is made from", hint="leave --isolated out")
     digest = hashlib.sha256(project.read_bytes() + sys.version.encode()).hexdigest()[:16]
+    from ganbench import cache_directory
+
     folder = cache_directory() / "environments" / digest
     python = str(folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
     if (folder / _COMPLETE).exists():

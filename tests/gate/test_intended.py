@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ganbench.record.accept import Accept
-from ganbench.verdict.policy import Intended, intended_changes
+from ganbench import Accept
+from ganbench_gate.intended import Intended, intended_changes
 
 COMMITS = ("3f2a9c1" + "0" * 33, "77aa88b" + "1" * 33)
 

@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganbench.errors import GanbenchError, NotComparable, UsageError
-from ganbench.fleet.worker import Launch, OrderRefused, Worker, WorkerFailed
-from ganbench.verdict.statistics import log_shift
+from ganbench import GanbenchError, Launch, NotComparable, UsageError, Worker, WorkerFailed
+from ganbench_gate.paired import log_shift
 
 BASE, HEAD, NULL = "base", "head", "null"
 _FEWEST_ROUNDS = 3
@@ -115,7 +114,7 @@ def _start(launches: Mapping[str, Launch], workers: dict[str, Worker], pair: Pai
     def wait_for(name: str) -> None:
         try:
             pair.sides[name].ready = workers[name].answer("ready", plan.start_timeout, beside=workers.values())
-        except OrderRefused as error:
+        except UsageError as error:
             refusals[name] = error.what
 
     for name in pair.spawn_order:

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganbench.errors import NotComparable
-from ganbench.fleet.pairs.findings import conclude_pairs, machine_of
-from ganbench.fleet.pairs.lockstep import BASE, HEAD, NULL, PairPlan, PairResult, SideResult, run_pair
-from ganbench.fleet.pairs.side import Side, make_launch
-from ganbench.fleet.worker import Launch
-from ganbench.record.serialise import encode
-from ganbench.verdict import Comparison, Finding, Policy, next_look
+from ganbench import Comparison, Finding, Launch, NotComparable, Policy, encode
+from ganbench_gate.findings import conclude_pairs, machine_of
+from ganbench_gate.lockstep import BASE, HEAD, NULL, PairPlan, PairResult, SideResult, run_pair
+from ganbench_gate.paired import next_look
+from ganbench_gate.side import Side, make_launch
 
 _FEWEST_PAIRS = 2
 

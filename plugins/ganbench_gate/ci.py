@@ -9,21 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli.main import Invocation
-from ganbench.cli.options import CiCommand, ci_options
-from ganbench.cli.verdict import deliver, outputs_of, policy_of
-from ganbench.errors import UsageError
+from ganbench import Invocation, UsageError, add_options, deliver, outputs_of, policy_of
+from ganbench_gate.ab import last_words_shown, measure, plan_of
+from ganbench_gate.options import CI_GROUPS, CiCommand
 
 if TYPE_CHECKING:
-    from ganbench.fleet.pairs.measure import AbPlan
+    from ganbench_gate.measure import AbPlan
 
 _SECONDS = 200.0
 """For all pairs: with the frozen samples and the start, a free runner with two cores is done in about five minutes."""
+FILES = {"json": "verdict.json", "markdown": "verdict.md", "junit": "verdict.xml", "github-benchmark": "benchmark.json"}
+"""Kinds of output and the files that hold them; ``benchmark.json`` becomes ``benchmark-bigger.json`` and ``benchmark-smaller.json``."""
+SAMPLES = "samples.json"
+"""Every block of every process."""
 
 
 @click.command("ci", cls=CiCommand, context_settings={"default_map": {"seconds": _SECONDS}})
 @click.argument("sides", nargs=-1, metavar="[BASE] [HEAD]")
-@ci_options
+@add_options([add for group in CI_GROUPS.values() for add in group])
 @click.pass_obj
 def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> int:
     """Gate a change: compare HEAD with BASE in everything that a CI job can find out in about five minutes.
@@ -54,16 +57,12 @@ def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> 
     Exit codes: 0 nothing that is gated regressed, 1 something did, 2 usage, 3 a process failed, 4 the sides are not comparable, 5 there is
     nothing to compare with.
     """
-    from ganbench.verdict.policy import SAMPLES, outputs_in
-
     out: Path = flags["out"]
     off = (*invocation.off, *flags["off"])
     plan = _plan(sides, flags, off)
     _make_folder(out)
-    written = {**flags, "outputs": (*outputs_in(out), *flags["outputs"])}
+    written = {**flags, "outputs": (*(f"{kind}={out / name}" for kind, name in FILES.items()), *flags["outputs"])}
     outputs_of(written)
-    from ganbench.cli.ab import measure
-
     return deliver(measure(_with_others(plan, flags, off), out / SAMPLES), written)
 
 
@@ -74,10 +73,9 @@ def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -
         UsageError: a flag, a ref or a file is wrong.
         NothingToCompare: there is no commit before.
     """
-    from ganbench.cli.ab import plan_of
-    from ganbench.fleet.pairs.trees import commits_between, default_base
-    from ganbench.record.accept import accepts_of
-    from ganbench.verdict.policy import gates_of, intended_changes
+    from ganbench import accepts_of
+    from ganbench_gate.intended import intended_changes
+    from ganbench_gate.trees import commits_between, default_base
 
     _check(sides, flags)
     base = None if sides else default_base(Path.cwd(), os.environ)
@@ -85,8 +83,9 @@ def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -
     head = sides[1] if len(sides) > 1 else "WORKTREE"
     accepts = accepts_of(flags["history"])
     intended = intended_changes(accepts, commits_between(Path.cwd(), sides[0], head), flags["plugin"] or "")
-    gates = [*gates_of(gpu=flags["gpu"]).items(), *((one.metric, "warn") for one in intended)]
-    given = {"gates": (*(f"{name}={gate}" for name, gate in gates), *flags["gates"]), "base_settings": (), "head_settings": ()}
+    timed = "fail" if flags["gpu"] else "warn"  # a hosted runner measures time beside unknown neighbours
+    gates = [f"throughput={timed}", f"memory={timed}", *(f"{one.metric}=warn" for one in intended), *flags["gates"]]
+    given = {"gates": tuple(gates), "base_settings": (), "head_settings": ()}
     device = {"device": flags["device"] or ("cuda" if flags["gpu"] else None)}
     plan = plan_of(sides, {**flags, **given, **device}, off)
     notes = tuple(f"intended: {one.metric} may change: {one.reason}" for one in intended)
@@ -119,7 +118,7 @@ def _make_folder(out: Path) -> None:
     Raises:
         StorageError: it cannot be made.
     """
-    from ganbench.record.files import storage_errors
+    from ganbench import storage_errors
 
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -128,10 +127,9 @@ def _make_folder(out: Path) -> None:
 
 def _with_others(plan: AbPlan, flags: dict[str, Any], off: tuple[str, ...]) -> AbPlan:
     """Return the plan with the findings of the frozen samples and of the stored runs."""
-    from ganbench.cli.ab import last_words_shown
-    from ganbench.fleet.pairs.frozen import check_frozen_samples
-    from ganbench.report.live_run import StatusLine
-    from ganbench.verdict.sides import stored_quality
+    from ganbench import StatusLine
+    from ganbench_gate.frozen import check_frozen_samples
+    from ganbench_gate.stored_quality import stored_quality
 
     quality, notes = stored_quality(flags["baseline"], flags["runs"], flags["history"], plan.policy) if flags["baseline"] else ((), ())
     data_root = flags["data_root"] or os.environ.get("GANBENCH_DATA", "")

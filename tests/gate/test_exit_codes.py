@@ -12,7 +12,7 @@ import pytest
 from ganbench.cli.main import main
 from ganbench.record.record import RunRecord
 from ganbench.record.serialise import to_json
-from ganbench.verdict.quality import FrozenVerdict
+from ganbench_gate.frozen import FrozenVerdict
 
 Call = Callable[..., int]
 REFUSES, DIES = {"mode": "refuse"}, {"mode": "die@block"}
@@ -21,7 +21,7 @@ REFUSES, DIES = {"mode": "refuse"}, {"mode": "die@block"}
 @pytest.fixture
 def call(call_with_fakes: Call, monkeypatch: pytest.MonkeyPatch, make_record: Callable[..., RunRecord]) -> Call:
     """Return a caller of ``ab``, ``ci`` or ``compare``; there are checkouts ``a`` and ``b``, four runs, and a folder without one."""
-    monkeypatch.setattr("ganbench.fleet.pairs.frozen.check_frozen_samples", lambda *_, **__: FrozenVerdict(notes=("not asked",)))
+    monkeypatch.setattr("ganbench_gate.frozen.check_frozen_samples", lambda *_, **__: FrozenVerdict(notes=("not asked",)))
     base = make_record()
     larger = dataclasses.replace(base.work, parameters={**base.work.parameters, "generator": base.work.parameters["generator"] + 1})
     records = {

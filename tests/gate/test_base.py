@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ganbench.errors import NothingToCompare, UsageError
-from ganbench.fleet.pairs.trees import Base, commits_between, default_base
+from ganbench_gate.trees import Base, commits_between, default_base
 
 Commit = Callable[[str], str]
 Git = Callable[..., str]

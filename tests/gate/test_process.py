@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ganbench.fleet.pairs.lockstep import PairPlan, run_pair
 from ganbench.fleet.worker import Launch, Worker, WorkerFailed
+from ganbench_gate.lockstep import PairPlan, run_pair
 
 Fake = Callable[..., Launch]
 

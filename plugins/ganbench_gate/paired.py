@@ -1,4 +1,8 @@
-"""Samples of process pairs that ran in lock-step. The unit is the pair, never an iteration: a pair's own samples are not independent."""
+"""Samples of process pairs that ran in lock-step. The unit is the pair, never an iteration: a pair's own samples are not independent.
+
+The interval is Student's for every number of pairs. At the level of one of three looks, a percentile bootstrap of 5, 8 or 12 normal values
+misses the truth 7, 4 and 3 times as often as it says; a studentised one misses it a little more often than Student's, and is wider.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,13 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ganbench.verdict.decide import conclude, finding, plain_finding
-from ganbench.verdict.findings import Comparison, Finding, NullRatio
-from ganbench.verdict.policy import MetricRule, Policy
-from ganbench.verdict.statistics import as_change, log_shift, mean_effect
+import numpy as np
+from scipy import stats
+
+from ganbench import Comparison, Effect, Finding, MetricRule, NullRatio, Policy, conclude, finding, plain_finding
+
+_POWER = 0.8
+"""Probability with which the smallest visible change is seen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +68,7 @@ def compare_paired(
     Args:
         metrics: what was measured in lock-step.
         policy: thresholds, gates, and the looks that were planned.
-        others: findings of what has no noise, as :func:`ganbench.verdict.decide.compare_values` makes them.
+        others: findings of what has no noise, as :func:`ganbench.compare_values` makes them.
         base: what base is called.
         head: what head is called.
         machine: in words.
@@ -132,13 +139,8 @@ def _null_ratio(pairs: Sequence[Pair], policy: Policy) -> NullRatio | None:
     effect = mean_effect(logs, alpha=policy.alpha) if len(logs) > 1 else None
     if effect is None:
         return None
-    return NullRatio(
-        change=as_change(effect.center),
-        low=as_change(effect.low),
-        high=as_change(effect.high),
-        num_pairs=len(logs),
-        between_processes=between,
-    )
+    change, low, high = effect.changes
+    return NullRatio(change=change, low=low, high=high, num_pairs=len(logs), between_processes=between)
 
 
 def _halves(samples: tuple[float, ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -147,3 +149,52 @@ def _halves(samples: tuple[float, ...]) -> tuple[tuple[float, ...], tuple[float,
     outer = tuple(x for i, x in enumerate(whole) if i % 4 in (0, 3))
     inner = tuple(x for i, x in enumerate(whole) if i % 4 in (1, 2))
     return outer, inner
+
+
+def log_shift(base: Sequence[float], head: Sequence[float]) -> float:
+    """Return the median of ln(h / b) over every sample h of head and b of base: by which factor head's samples are shifted.
+
+    This is the estimator of Hodges and Lehmann (1963) on logarithms. It takes any number of samples on either side; exchanging the two
+    reverses its sign exactly. Of blocks that a busy machine disturbs now and then it varies less than the ratio of the two medians,
+    which fall between the disturbed and the undisturbed blocks when half of them are disturbed.
+
+    Args:
+        base: above 0, at least one.
+        head: the same.
+    """
+    ours, theirs = (np.asarray(side, dtype=np.float64) for side in (base, head))
+    up, down = np.divide.outer(theirs, ours), np.divide.outer(ours, theirs).T
+    return float(np.median(np.where(up > 1, np.log(up), -np.log(down)))) + 0.0  # never -0.0
+
+
+def mean_effect(worsenings: Sequence[float], *, alpha: float, num_looks: int = 1) -> Effect | None:
+    """Return the mean of one logarithm for each process pair, with Student's interval and test, both Bonferroni's for several looks.
+
+    Args:
+        worsenings: one finite number for each pair, above 0 where head is worse.
+        alpha: of all looks together.
+        num_looks: how many looks were planned.
+
+    Returns:
+        The effect, with an interval that is open on both ends for a single pair; None for no pair.
+    """
+    if not worsenings:
+        return None
+    count, center, confidence = len(worsenings), statistics.fmean(worsenings), 1 - alpha / num_looks
+    if count == 1:
+        return Effect(center=center, low=-math.inf, high=math.inf, p_value=1.0, smallest_p=1.0, confidence=confidence)
+    error = statistics.stdev(worsenings) / math.sqrt(count)
+    critical = _t_quantile(1 - alpha / num_looks / 2, count - 1)
+    p_value = 2 * float(stats.t.sf(abs(center) / error, count - 1)) if error > 0 else float(center == 0)
+    return Effect(
+        center=center,
+        low=center - critical * error,
+        high=center + critical * error,
+        p_value=min(1.0, num_looks * p_value),
+        confidence=confidence,
+        visible=(critical + _t_quantile(_POWER, count - 1)) * error,
+    )
+
+
+def _t_quantile(probability: float, freedom: int) -> float:
+    return float(stats.t.ppf(probability, freedom))

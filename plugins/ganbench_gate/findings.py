@@ -7,31 +7,15 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ganbench.fleet.pairs.lockstep import BASE, HEAD, NULL, PairResult, SideResult, phases_of
-from ganbench.record import probes
-from ganbench.record.machine import describe_machine
-from ganbench.record.record import Key
-from ganbench.verdict import (
-    RULES,
-    Comparison,
-    Finding,
-    MetricRule,
-    Pair,
-    PairedMetric,
-    Policy,
-    compare_hashes,
-    compare_paired,
-    compare_values,
-    counted_in,
-    parameter_rule,
-    phase_rule,
-    startup_rule,
-)
+from ganbench import Comparison, Finding, MetricRule, Policy, compare_hashes, compare_values, describe_machine, hardware_key, rule_of
+from ganbench_gate.lockstep import BASE, HEAD, NULL, PairResult, SideResult, phases_of
+from ganbench_gate.paired import Pair, PairedMetric, compare_paired
 
 _OPTIMIZER_RULE = dataclasses.replace(
-    RULES["checkpoint_bytes"], name="optimizer_numbers", label="numbers that the optimizers keep", unit=""
+    rule_of("checkpoint_bytes"), name="optimizer_numbers", label="numbers that the optimizers keep", unit=""
 )
-_HOST_MEMORY_RULE = dataclasses.replace(RULES["peak_memory_mib"], name="peak_rss_mib", label="peak memory of the host")
+_MEMORY_RULE = rule_of("peak_memory_mib")
+_HOST_MEMORY_RULE = dataclasses.replace(_MEMORY_RULE, name="peak_rss_mib", label="peak memory of the host")
 _PARAMETERS = "_parameters"
 """What the facts end in that say how many parameters a network has."""
 _COUNTS = ("flops_per_iteration", "op_count", "checkpoint_bytes")
@@ -71,10 +55,10 @@ def _timed(pairs: Sequence[PairResult]) -> Iterator[PairedMetric]:
         Pair(base=_speeds(pair, BASE), head=_speeds(pair, HEAD), null=_speeds(pair, NULL) if NULL in pair.sides else ()) for pair in pairs
     )
     unit = pairs[0].sides[HEAD].ready.get("unit", "images") if pairs else "images"
-    yield PairedMetric(rule=counted_in(RULES["samples_per_second"], unit), pairs=speed)
+    yield PairedMetric(rule=rule_of("samples_per_second", unit), pairs=speed)
     for phase in phases_of([pair.sides[name] for pair in pairs for name in (BASE, HEAD)]):
-        yield _single(phase_rule(phase), pairs, lambda side, phase=phase: side.facts["phase_milliseconds"][phase])
-    yield _single(startup_rule(), pairs, lambda side: side.ready["startup_seconds"])
+        yield _single(rule_of(f"phase_milliseconds.{phase}"), pairs, lambda side, phase=phase: side.facts["phase_milliseconds"][phase])
+    yield _single(rule_of("startup_seconds"), pairs, lambda side: side.ready["startup_seconds"])
 
 
 def _speeds(pair: PairResult, name: str) -> tuple[float, ...]:
@@ -91,18 +75,18 @@ def _counts(pairs: Sequence[PairResult], policy: Policy) -> Iterator[Finding]:
     """Yield what has no noise, from the first pair."""
     base, head = pairs[0].sides[BASE], pairs[0].sides[HEAD]
     counted = dict.fromkeys(name for side in (base, head) for name in side.ready if name.endswith(_PARAMETERS))
-    rules = [(parameter_rule(name.removesuffix(_PARAMETERS)), base.ready, head.ready) for name in counted]
-    rules += [(RULES[name], base.facts, head.facts) for name in _COUNTS] + [(_OPTIMIZER_RULE, base.facts, head.facts)]
+    rules = [(rule_of(name), base.ready, head.ready) for name in counted]
+    rules += [(rule_of(name), base.facts, head.facts) for name in _COUNTS] + [(_OPTIMIZER_RULE, base.facts, head.facts)]
     for rule, ours, theirs in rules:
         found = compare_values(policy.applied(rule), _numbers([ours], rule.name), _numbers([theirs], rule.name))
         if found is not None:
             yield found
-    hashes = [compare_hashes(policy.applied(RULES["data_hash"]), {"train": base.ready["data_hash"]}, {"train": head.ready["data_hash"]})]
+    hashes = [compare_hashes(policy.applied(rule_of("data_hash")), {"train": base.ready["data_hash"]}, {"train": head.ready["data_hash"]})]
     if len(_trajectories(pairs, BASE)) == 1:
         key = f"the first {base.facts['trajectory_steps']} steps"
         same_length = base.facts["trajectory_steps"] == head.facts["trajectory_steps"]
         ours_and_theirs = [{key: side.facts["trajectory_hash"]} for side in (base, head)]
-        hashes.append(compare_hashes(policy.applied(RULES["trajectory_hash"]), *ours_and_theirs) if same_length else None)
+        hashes.append(compare_hashes(policy.applied(rule_of("trajectory_hash")), *ours_and_theirs) if same_length else None)
     yield from (found for found in hashes if found is not None)
 
 
@@ -110,8 +94,8 @@ def _memory(pairs: Sequence[PairResult], policy: Policy) -> Iterator[Finding]:
     """Yield the peaks: the device's on a GPU with the host's beside it, else the host's."""
     base, head = ([pair.sides[name].facts for pair in pairs] for name in (BASE, HEAD))
     on_device = bool(_numbers(base, "peak_device_mib") or _numbers(head, "peak_device_mib"))
-    rules = [("peak_device_mib", RULES["peak_memory_mib"])] if on_device else []
-    rules.append(("peak_rss_mib", _HOST_MEMORY_RULE if on_device else RULES["peak_memory_mib"]))
+    rules = [("peak_device_mib", _MEMORY_RULE)] if on_device else []
+    rules.append(("peak_rss_mib", _HOST_MEMORY_RULE if on_device else _MEMORY_RULE))
     for field, rule in rules:
         found = compare_values(policy.applied(rule), _numbers(base, field), _numbers(head, field))
         if found is not None:
@@ -148,14 +132,5 @@ def _said(pairs: Sequence[PairResult]) -> list[str]:
 
 def machine_of(side: SideResult) -> str:
     """Return the machine in words, with the GPU where a process says that it ran on one."""
-    gpu = side.ready.get("gpu") or {}
-    hardware = Key.of(
-        cpu=probes.cpu_model(),
-        cpu_cores=probes.cpu_cores(),
-        cpu_quota=probes.cpu_quota(),
-        memory_gib=probes.memory_gib(),
-        gpu=gpu.get("name"),
-        gpu_count=1 if gpu else 0,
-        gpu_memory_gib=probes.size_class(gpu["memory_bytes"]) if gpu else None,
-    )
-    return describe_machine(hardware)
+    gpu = side.ready.get("gpu")
+    return describe_machine(hardware_key("cpu", gpu=(gpu["name"], gpu["memory_bytes"]) if gpu else None))
