@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / "benchmarks" / "error_rates_table.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "error_rates_table.py"
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from ganbench_gate.frozen import FrozenVerdict, check_frozen_samples, compare_fr
 from ganbench_gate.side import Side
 from ganbench_gate.stored_quality import quality_findings
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 def metric(**changes: Any) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def test_of_stored_runs_only_quality_and_lost_cells_count(make_record: Any) -> N
 
 def test_the_script_needs_nothing_to_be_imported_first() -> None:
     """It is run by its path with another version's sources, so that it must not import its neighbours at the top."""
-    script = str(Path(frozen.__file__).parents[1] / "frozen_process.py")
+    script = str(Path(frozen.__file__).with_name("frozen_process.py"))
     code = f"import runpy, sys; runpy.run_path({script!r}); print('ganbench' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -13,7 +13,7 @@ from ganbench_gate import side_process as worker
 from ganbench_gate.lockstep import PairPlan, PairResult, run_pair
 from ganbench_gate.side import Side, make_launch
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 EXACT = ("generator_parameters", "discriminator_parameters", "data_hash", "what", "from_tree")
 EXACT_FACTS = ("trajectory_hash", "trajectory_steps", "op_count", "checkpoint_bytes", "optimizer_numbers", "flops_per_iteration")
 
