@@ -1,8 +1,14 @@
-"""Numbers as readers want them: few digits, and never a rounded zero."""
+"""Numbers as readers want them (few digits, and never a rounded zero), and text that does no harm where it is shown or pasted."""
 
 from __future__ import annotations
 
 import math
+import os
+import shlex
+from pathlib import Path
+
+_LONGEST_WORD = 400
+_LONGEST_TEXT = 4000
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -55,3 +61,27 @@ def with_spread(value: float, spread: float) -> str:
 def clean(text: str) -> str:
     """Return text on one line without control characters: a name in a record must not steer a terminal."""
     return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
+
+
+def shortened(text: str) -> str:
+    """Return text in which what is absurdly long, a word or the whole, has lost its middle."""
+    words = (_without_middle(word, _LONGEST_WORD) for word in text.split(" "))
+    return _without_middle(" ".join(words), _LONGEST_TEXT)
+
+
+def _without_middle(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most // 2]}...({len(text):,} characters)...{text[-most // 4 :]}"
+
+
+def resume_command(run: Path, *more: str) -> str:
+    """Return the command that goes on with a run, as one can paste it into a shell, whatever the folder is called."""
+    return " ".join(("ganbench run --resume", quoted(run), *more))
+
+
+def quoted(path: Path) -> str:
+    """Return a path as a shell takes it for exactly that; bash, where it holds more than letters."""
+    text = f"./{path}" if str(path).startswith("-") else str(path)
+    if text.isprintable():
+        return shlex.quote(text)
+    parts = (c if c.isprintable() and c not in "\\'" else "".join(f"\\x{byte:02x}" for byte in os.fsencode(c)) for c in text)
+    return f"$'{''.join(parts)}'"

@@ -6,14 +6,15 @@ Nothing heavy is imported here: ``--help`` and completion stay below a fifth of 
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from ganbench.errors import GanbenchError
+from ganbench.errors import GanbenchError, RunFailed, StorageError
+from ganbench.report.stream import guarded_streams, say
+from ganbench.text import shortened
 
 OWN_COMMANDS = {
     "run": ("ganbench.cli.run", "Train one configuration and print its throughput and FID table."),
@@ -31,6 +32,8 @@ OWN_COMMANDS = {
 
 _NO_ARGUMENTS: tuple[type[click.UsageError], ...] = tuple(filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)]))
 """What click 8.2 and later raise for a group without a subcommand, where earlier ones print the help."""
+
+_DEBUG = "Show tracebacks and debug messages."
 
 
 @dataclass(slots=True)
@@ -52,18 +55,40 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the one that is wanted."""
         if cmd_name in OWN_COMMANDS:
-            command: click.Command = importlib.import_module(OWN_COMMANDS[cmd_name][0]).command
-            return command
+            return _with_debug(importlib.import_module(OWN_COMMANDS[cmd_name][0]).command)
         if ctx.resilient_parsing or cmd_name.startswith("-"):
             return None
         from ganbench.cli.plugin_commands import find_command
 
-        return find_command(cmd_name, _off(ctx))
+        return _with_debug(find_command(cmd_name, _off(ctx)))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the subcommand; click would end the process with code 1, a failed gate, for any pipe that broke."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise RunFailed(f"whoever read a pipe has gone ({error})") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([*((name, summary) for name, (_, summary) in OWN_COMMANDS.items()), *_of_plugins(ctx).items()])
+
+
+def _with_debug(command: click.Command) -> click.Command:
+    """Let a command, and each below it, take ``--debug`` after its name too, as every message of an unexpected error proposes."""
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            _with_debug(one)
+    elif all("--debug" not in parameter.opts for parameter in command.params):
+        command.params.append(click.Option(["--debug"], is_flag=True, expose_value=False, callback=_set_debug, help=_DEBUG))
+    return command
+
+
+def _set_debug(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    invocation = ctx.find_object(Invocation)
+    if wanted and invocation is not None:
+        invocation.debug = True
 
 
 def _of_plugins(ctx: click.Context) -> dict[str, str]:
@@ -96,7 +121,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
 @click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off; may be repeated.")
-@click.option("--debug", is_flag=True, help="Show tracebacks and debug messages.")
+@click.option("--debug", is_flag=True, help=_DEBUG)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version and exit.")
 @click.pass_context
 def cli(ctx: click.Context, off: tuple[str, ...], debug: bool) -> None:
@@ -113,17 +138,25 @@ def cli(ctx: click.Context, off: tuple[str, ...], debug: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line and return its exit code; never shows a traceback without ``--debug``."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    """Run the command line and return its exit code; never shows a traceback without ``--debug``.
+
+    The code is what the work came to. That nobody reads what is printed changes it only where printing was all that there was to do.
+    """
+    with guarded_streams() as out:
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+        out.flush()
+        if out.lost is not None and not isinstance(out.lost, BrokenPipeError):  # a reader (head, less) that has seen enough is no error
+            _say(f"the output could not be written: {out.lost.strerror or out.lost}")
+            code = StorageError.exit_code if code is None else code
+    return code or 0
+
+
+def _run(arguments: list[str]) -> int | None:
+    """Return the exit code of a command; None of one that only prints."""
     debug = "--debug" in arguments
     try:
         result: Any = cli.main(args=arguments, prog_name="ganbench", standalone_mode=False)
-        sys.stdout.flush()
-        return result if isinstance(result, int) else 0
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return result if isinstance(result, int) else None
     except Exception as error:
         return _report(error, debug)
     except KeyboardInterrupt:
@@ -149,18 +182,18 @@ def _report(error: Exception, debug: bool) -> int:
         _say(error.format_message())
         return 2
     if isinstance(error, GanbenchError):
-        _say(str(error))
+        _say(error.what, error.hint)
         return error.exit_code
     import logging  # late, for --help logs nothing
 
     logging.getLogger("ganbench").debug("unexpected error", exc_info=error)
-    _say(f"unexpected {type(error).__name__}: {error}; --debug shows where, and a report is welcome")
+    _say(f"unexpected {type(error).__name__}: {error}", "--debug shows where, and a report is welcome")
     return 3
 
 
-def _say(message: str) -> None:
-    """Print one line to stderr, whatever the message holds."""
-    click.echo("ganbench: " + " ".join(message.split()), err=True)
+def _say(what: str, hint: str = "") -> None:
+    """Print one line to stderr, whatever the message holds; a hint is never cut, because it may be a command."""
+    say("ganbench: " + "; ".join(filter(None, (shortened(" ".join(what.split())), hint))))
 
 
 def entry() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,10 @@ import click
 
 from ganbench.cli.main import Invocation, switched_off
 from ganbench.cli.options import NumberRange
+from ganbench.cli.run import handled_signals
 from ganbench.errors import Interrupted
+from ganbench.report.stream import has_cursor, print_document
+from ganbench.text import clean
 
 if TYPE_CHECKING:
     from ganbench.fleet.executor import Executor, ExecutorContext
@@ -47,7 +49,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--status", "wants_status", is_flag=True, help="Print what became of each cell of the folder, and run nothing.")
 @click.option("--quiet", is_flag=True, help="Only failures on stderr.")
 @click.pass_obj
-def command(invocation: Invocation, /, **flags: Any) -> int:
+def command(invocation: Invocation, /, **flags: Any) -> int | None:
     """Run the cross product of some settings, and print one table: mean and 95 % interval over seeds.
 
     \b
@@ -62,7 +64,8 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
     """
     off = (*invocation.off, *flags["off"])
     if flags["wants_status"]:
-        return _print_status(_folder(_definition(flags, needed=flags["out"] is None), flags["out"]))
+        _print_status(_folder(_definition(flags, needed=flags["out"] is None), flags["out"]))
+        return None
     from ganbench.fleet.matrix.call import stated_threads
 
     definition = _definition(flags)
@@ -72,7 +75,8 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
     start = _executor_named(flags["executor"], flags["executor_options"], off)
     planned = _plan(definition, folder, flags["shard"], off)
     if flags["dry_run"]:
-        return _print_plan(planned)
+        _print_plan(planned)
+        return None
     return _run(planned, folder, start, flags)
 
 
@@ -155,7 +159,7 @@ def _exit_code(rows: Sequence[CellRow], *, whole: bool) -> int:
 
 
 class _StopRequests:
-    """Counts Ctrl-C and SIGTERM."""
+    """Counts Ctrl-C and SIGTERM, and the terminal's end once however often it tells."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -167,33 +171,27 @@ class _StopRequests:
     @contextlib.contextmanager
     def listening(self) -> Iterator[_StopRequests]:
         """Handle the signals inside the block."""
-        handled = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self._handle) for number in handled}
-        try:
+        with handled_signals(self._handle):
             yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self._count += 1
+        if not (self._count and signal.Signals(number).name == "SIGHUP"):
+            self._count += 1
 
 
 def _overview(waiting: int, *, quiet: bool) -> LineOverview:
     from ganbench.report.live_matrix import LineOverview, LiveOverview
 
-    live = not quiet and sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
-    return (LiveOverview if live else LineOverview)(sys.stderr, waiting, quiet=quiet)
+    return (LiveOverview if not quiet and has_cursor(sys.stderr) else LineOverview)(sys.stderr, waiting, quiet=quiet)
 
 
-def _print_plan(planned: Sequence[PlannedCell]) -> int:
+def _print_plan(planned: Sequence[PlannedCell]) -> None:
     from ganbench.fleet.matrix.schedule import first_row
 
     _print_rows([first_row(one) for one in planned])
-    return 0
 
 
-def _print_status(folder: Path) -> int:
+def _print_status(folder: Path) -> None:
     from ganbench.errors import NothingToCompare
     from ganbench.fleet.matrix.ledger import MatrixLedger
     from ganbench.report.live_matrix import summary
@@ -203,7 +201,6 @@ def _print_status(folder: Path) -> int:
         raise NothingToCompare(f"no matrix in {folder}", hint="run it first, or give its folder with --out")
     _print_rows(rows)
     click.echo(summary(rows))
-    return 0
 
 
 def _print_result(result: Result, ledger: MatrixLedger) -> None:
@@ -212,7 +209,6 @@ def _print_result(result: Result, ledger: MatrixLedger) -> None:
     from ganbench.record.find import load_runs
     from ganbench.report.live_matrix import summary
     from ganbench.report.runs import make_summary
-    from ganbench.report.stream import print_document
 
     runs = [path for row in result.rows if row.directory and is_run(path := ledger.folder / row.directory)]
     if runs:
@@ -226,4 +222,4 @@ def _print_rows(rows: Sequence[CellRow]) -> None:
     names, states = (max((len(getattr(row, field)) for row in rows), default=0) for field in ("name", "state"))
     for row in rows:
         how = "exclusive" if row.exclusive and not row.reason else row.reason
-        click.echo(f"{row.name:<{names}}  {row.state:<{states}}  {how}".rstrip())
+        click.echo(clean(f"{row.name:<{names}}  {row.state:<{states}}  {how}".rstrip()))

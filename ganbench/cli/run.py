@@ -17,6 +17,9 @@ import click
 from ganbench.cli.main import Invocation
 from ganbench.cli.options import GroupedCommand, run_options
 from ganbench.errors import Interrupted, UsageError
+from ganbench.fleet.worker import stop_signals
+from ganbench.report.stream import print_document, say
+from ganbench.text import resume_command
 
 if TYPE_CHECKING:
     from ganbench.plugin.manager import PluginManager
@@ -49,7 +52,7 @@ _FLAG_PATHS = {
 @click.command("run", cls=GroupedCommand)
 @run_options
 @click.pass_obj
-def command(invocation: Invocation, /, **flags: Any) -> int:
+def command(invocation: Invocation, /, **flags: Any) -> int | None:
     """Train one configuration by the standard protocol and print its throughput and FID table.
 
     \b
@@ -73,7 +76,7 @@ def command(invocation: Invocation, /, **flags: Any) -> int:
     plan = _plan_flags(flags, manager)
     if flags["dry_run"]:
         click.echo(plan.describe())
-        return 0
+        return None
     return _start(plan, manager, flags, debug)
 
 
@@ -184,9 +187,11 @@ def _execute(
                 record = execute(Run(plan, manager, listeners=(stop.listen, screen, *reporters), should_stop=stop))
         except Interrupted as error:
             assert stop.directory is not None
-            raise Interrupted(str(error), hint=f"go on with: ganbench run --resume {run_directory_name(stop.directory)}") from error
-        except Exception:
+            raise Interrupted(str(error), hint=f"go on with: {resume_command(Path(run_directory_name(stop.directory)))}") from error
+        except Exception as error:
             logging.getLogger("ganbench").debug("the run failed", exc_info=True)
+            if stop.has_checkpoint and stop.directory is not None and "--resume" not in str(error):
+                say(f"ganbench: what was trained is saved; go on with: {resume_command(Path(run_directory_name(stop.directory)))}")
             raise
     assert stop.directory is not None
     _print_result(record, stop.directory, as_json=flags["as_json"], quiet=flags["quiet"])
@@ -194,10 +199,13 @@ def _execute(
 
 
 class StopSignal:
-    """Ctrl-C or SIGTERM: before training it ends the program; in training the first asks for a checkpoint, the second kills."""
+    """Ctrl-C, SIGTERM or SIGHUP: before training it ends the program; in training the first asks for a checkpoint, the second kills.
+
+    SIGHUP never kills: a terminal that goes may send it more than once, and nobody has lost patience.
+    """
 
     def __init__(self) -> None:
-        self.training = False
+        self.training = self.has_checkpoint = False
         self.requested = False
         self.directory: Path | None = None
 
@@ -207,33 +215,40 @@ class StopSignal:
 
     def listen(self, event: Event) -> None:
         """Learn from a run where it lies, and that there is something to keep."""
-        from ganbench.record.events import Started
+        from ganbench.record.events import Saved, Started
 
         if isinstance(event, Started):
-            self.training, self.directory = True, event.directory
+            self.training, self.directory, self.has_checkpoint = True, event.directory, event.resumed
+        self.has_checkpoint |= isinstance(event, Saved) and event.what == "checkpoint"
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
         """Handle the signals inside the block."""
-        handled = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self._handle) for number in handled}
-        try:
+        with handled_signals(self._handle):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if not self.training:
             raise KeyboardInterrupt
         self.requested = True
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_DFL)
+        for each in stop_signals():
+            signal.signal(each, signal.SIG_IGN if each.name == "SIGHUP" else signal.SIG_DFL)
         # Past Python's buffers, which the signal may have caught in the middle of a write; a live line hides the cursor, and the second
         # signal leaves no time to show it again.
         show_cursor = "\x1b[?25h\r\n" if os.isatty(2) else ""
         with contextlib.suppress(OSError):
             os.write(2, f"{show_cursor}ganbench: stopping after this step and saving; Ctrl-C again kills\n".encode())
+
+
+@contextlib.contextmanager
+def handled_signals(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let a function have what asks the process to stop, inside the block."""
+    before = {number: signal.signal(number, handle) for number in stop_signals()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -288,10 +303,9 @@ def _print_result(record: RunRecord, directory: Path, *, as_json: bool, quiet: b
 
         click.echo(to_json(record))
         if not quiet:
-            click.echo(sentence, err=True)
+            say(sentence)
         return
     from ganbench.report.runs import make_table
-    from ganbench.report.stream import print_document
 
     print_document(make_table([record]))
     click.echo(sentence)

@@ -38,6 +38,6 @@ def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | N
     if output is None:
         print_document(document, form)
     else:
-        from ganbench.record.files import write_text
+        from ganbench.record.files import write_output
 
-        write_text(output, render(document, form, width=stream_width()))
+        write_output(output, render(document, form, width=stream_width()), f"-o {output}")

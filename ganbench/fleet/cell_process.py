@@ -29,13 +29,14 @@ import torch
 from ganbench.config.resolve import Layer
 from ganbench.errors import ConfigError, Interrupted, PluginError, StorageError, UsageError
 from ganbench.fleet.executor import CellOutcome, CellProgress, CellRequest, CellTask, Ending
-from ganbench.fleet.worker import Say, die_with_parent, kill_group
+from ganbench.fleet.worker import Say, die_with_parent, kill_group, stop_signals
 from ganbench.plugin.manager import PluginManager
-from ganbench.record.directory import RunDirectory
+from ganbench.record.directory import RunDirectory, open_log
 from ganbench.record.events import Evaluated, Event, Message, Progressed, Started
 from ganbench.record.record import RunRecord
 from ganbench.run.lifecycle import Run
 from ganbench.run.plan import RunPlan, plan_again, plan_run
+from ganbench.text import resume_command
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ class _CellListener:
         match event:
             case Started():
                 self._training()  # from here on there is something to keep
-                self._open_log(event.directory)
+                self._log = open_log(event.directory)
                 logger.info(event.description)
             case Message():
                 logger.info(event.text)
@@ -121,12 +122,6 @@ class _CellListener:
                 logger.info("%.1f kimg  %s", evaluation.samples_seen / 1000, values)
             case Progressed():
                 self._tell_progress(event)
-
-    def _open_log(self, directory: Path) -> None:
-        with contextlib.suppress(OSError):
-            self._log = logging.FileHandler(directory / "log.txt", encoding="utf-8")
-            self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-            logging.getLogger().addHandler(self._log)
 
     def _tell_progress(self, event: Progressed) -> None:
         now = time.monotonic()
@@ -144,7 +139,6 @@ class _CellListener:
 
     def close(self) -> None:
         """Close the log."""
-        logging.getLogger().removeHandler(self._log)
         self._log.close()
 
 
@@ -163,7 +157,7 @@ def _run(task: CellTask, listener: _CellListener, stop: Callable[[], bool]) -> R
             try:
                 return _build(plan, manager, listener, stop).resume(directory)
             except UsageError as error:
-                hint = f"remove {path} to run the cell from its start, or force it with `ganbench run --resume {path} --force`"
+                hint = f"remove {path} to run the cell from its start, or force it with `{resume_command(path, '--force')}`"
                 raise UsageError(f"it cannot be resumed: {error.what}", hint=hint) from error
     layers = [Layer(origin="matrix", settings=task.request.settings)]
     layers.append(Layer(origin="matrix", settings={"training.threads": task.threads}))
@@ -253,7 +247,7 @@ def _say_progress(say: Say, progress: CellProgress) -> None:
 
 
 class Stop:
-    """SIGINT or SIGTERM: before training it ends the process, in training it asks for a checkpoint."""
+    """SIGINT, SIGTERM or SIGHUP: before training it ends the process, in training it asks for a checkpoint."""
 
     def __init__(self) -> None:
         self.training = self.requested = False
@@ -268,7 +262,7 @@ class Stop:
 
     def listen(self) -> None:
         """Handle the signals from now on."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in stop_signals():
             signal.signal(number, self._handle)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

@@ -359,6 +359,15 @@ def private_streams() -> tuple[TextIO, Say]:
     return orders, say
 
 
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """Return what asks a process to stop, as far as this system has it: Ctrl-C, ``kill``, and a terminal that has gone.
+
+    A process that was told to outlive its terminal (``nohup``) ignores the last, and goes on doing so.
+    """
+    known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    return tuple(number for number in known if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN)
+
+
 def die_with_parent(parent: int) -> None:
     """Ask the kernel to kill this process when its parent dies, on Linux; leave at once where that has happened already.
 

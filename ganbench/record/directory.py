@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import re
 import socket
@@ -31,9 +32,10 @@ from ganbench.errors import StorageError, UsageError
 from ganbench.record.files import is_leftover, remove_leftovers, storage_errors, sync_folder, write_text
 from ganbench.record.record import RunRecord
 from ganbench.record.serialise import to_json
+from ganbench.text import resume_command
 
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
-_RETRY_SECONDS = 0.05
+_RETRY_SECONDS, _READERS_SECONDS = 0.001, 5.0
 _held: set[int] = set()
 
 
@@ -90,10 +92,12 @@ def _is_locked(path: Path) -> bool:
 
 
 def _lock_or_raise(descriptor: int, path: Path) -> None:
-    if _try_lock(descriptor):
-        return
-    time.sleep(_RETRY_SECONDS)  # a reader may be asking _is_locked at this very moment
-    if not _try_lock(descriptor):
+    deadline = time.monotonic() + _READERS_SECONDS
+    while not _try_lock(descriptor):
+        if _try_lock(descriptor, fcntl.LOCK_SH) and time.monotonic() < deadline:  # only a reader that asks _is_locked at this very moment
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            time.sleep(_RETRY_SECONDS)
+            continue
         holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
         raise UsageError(f"{path.parent} is in use by {holder}", hint="wait for it, or stop that process first")
 
@@ -162,9 +166,9 @@ class RunDirectory:
         """
         moment = (now or datetime.now(timezone.utc)).astimezone(timezone.utc).strftime("%Y%m%d-%H%M%S")
         base = f"{moment}-{_slug(name)}-{_slug(dataset)}-s{seed}"
-        _make(root)
+        make_folder(root)
         number, path = 1, root / base
-        while not _make(path, exclusive=True):
+        while not make_folder(path, exclusive=True):
             number += 1
             path = root / f"{base}-{number}"
         return cls(path)._lock_and_prepare()
@@ -178,7 +182,7 @@ class RunDirectory:
             StorageError: the disk is full.
         """
         cls.check_free(path)
-        _make(path)
+        make_folder(path)
         return cls(path)._lock_and_prepare(must_be_free=True)
 
     @classmethod
@@ -212,7 +216,7 @@ class RunDirectory:
         except OSError as error:
             raise UsageError(f"run directory {path} cannot be used: {error.strerror}", hint="choose another folder") from None
         if names:
-            again = f", or continue it with `ganbench run --resume {path}`" if is_run(path) else ""
+            again = f", or continue it with `{resume_command(path)}`" if is_run(path) else ""
             raise UsageError(f"run directory {path} is not empty (it holds {min(names)})", hint=f"choose another folder{again}")
 
     @property
@@ -270,8 +274,8 @@ class RunDirectory:
                 self.check_free(self.path)
             self._refuse_finished()
             remove_leftovers(self.path)
-            _make(self.samples_path)
-            _make(self.checkpoints_path)
+            make_folder(self.samples_path)
+            make_folder(self.checkpoints_path)
         except BaseException:
             self.close()
             raise
@@ -286,12 +290,34 @@ def _is_of_a_killed_start(entry: Path) -> bool:
     return entry.name == ".lock" or is_leftover(entry)
 
 
+class _LogFile(logging.FileHandler):
+    """The run's log; a full disk costs its lines and puts no traceback on the screen, for the files that matter raise by themselves."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        pass
+
+    def close(self) -> None:
+        logging.getLogger().removeHandler(self)
+        with contextlib.suppress(OSError):
+            super().close()
+
+
+def open_log(run: Path) -> logging.Handler:
+    """Write every message from now on to a run's ``log.txt`` too, until the handler is closed; a run without a log goes on."""
+    handler: logging.Handler = logging.NullHandler()
+    with contextlib.suppress(OSError):
+        handler = _LogFile(RunDirectory(run).log_path, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        logging.getLogger().addHandler(handler)
+    return handler
+
+
 def is_run(path: Path) -> bool:
     """Return whether a folder holds a run."""
     return path.is_dir() and any((path / mark).is_file() for mark in _MARKS)
 
 
-def _make(path: Path, *, exclusive: bool = False) -> bool:
+def make_folder(path: Path, *, exclusive: bool = False) -> bool:
     """Make a folder and its parents; return False where ``exclusive`` and it exists."""
     try:
         path.mkdir(parents=True, exist_ok=not exclusive)

@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from ganbench.record.files import storage_errors
+from ganbench.record.files import storage_errors, write_bytes
 from ganbench.record.record import Evaluation, RunRecord, Scalar
 from ganbench.record.serialise import encode
 
@@ -143,7 +143,7 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         with storage_errors(path):
-            self._file = path.open("ab", buffering=0)
+            self._file = path.open("a+b", buffering=0)
             os.ftruncate(self._file.fileno(), _end_of_last_line(path))
 
     @property
@@ -185,9 +185,20 @@ class EventLog:
         self.sync()
 
     def sync(self) -> None:
-        """Force everything written so far to the disk."""
+        """Force everything written so far to the disk; a file that somebody has removed, or put another in the place of, is there again."""
         with storage_errors(self.path):
+            if not self._is_in_place():
+                logger.warning("%s has been removed or replaced while the run goes on; it is written again", self.path)
+                self._file.seek(0)
+                write_bytes(self.path, self._file.read())
+                self._file.close()
+                self._file = self.path.open("a+b", buffering=0)
             os.fsync(self._file.fileno())
+
+    def _is_in_place(self) -> bool:
+        with contextlib.suppress(OSError):
+            return os.path.samestat(self.path.stat(), os.fstat(self._file.fileno()))
+        return False
 
     def close(self) -> None:
         """Sync and close; more than once does no harm."""

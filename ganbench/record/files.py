@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ganbench.errors import StorageError
+from ganbench.errors import StorageError, UsageError
+from ganbench.text import resume_command
 
 _TEMPORARY_SUFFIX = ".ganbench-tmp"
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -38,6 +39,21 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replace a file by ``text`` in UTF-8, all or nothing; see :func:`write_bytes`."""
     write_bytes(path, text.encode())
+
+
+def write_output(path: Path, text: str, option: str) -> None:
+    """Write a file that the user named with an option.
+
+    Raises:
+        UsageError: no file can be there.
+        StorageError: the disk is full.
+    """
+    try:
+        write_text(path, text)
+    except StorageError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_SPACE:
+            raise
+        raise UsageError(f"{option}: {error.what}", hint="write it elsewhere") from error
 
 
 @contextlib.contextmanager
@@ -114,7 +130,7 @@ def _operating_system_error(error: BaseException | None) -> OSError | None:
 def _hint(path: Path, error: OSError) -> str:
     """Return what to do, naming the run that ``path`` belongs to."""
     run = next((parent for parent in path.parents[:2] if (parent / "config.toml").exists()), None)
-    then = f"`ganbench run --resume {run}`" if run else "try again"
+    then = f"`{resume_command(run)}`" if run else "try again"
     if error.errno in _NO_SPACE:
         return f"free space, then {then}"
     if error.errno in _NOT_WRITABLE:

@@ -16,6 +16,7 @@ from ganbench.errors import NothingToCompare, UsageError, did_you_mean
 from ganbench.record.directory import DEFAULT_RUNS, RunDirectory, is_run
 from ganbench.record.record import RunRecord
 from ganbench.record.serialise import from_json
+from ganbench.text import resume_command
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,11 +77,11 @@ def load_run(path: Path) -> RunRecord:
     if run.is_finished:
         return from_json(_read(run.record_path), str(run.record_path))
     if not run.partial_record_path.exists():
-        raise UsageError(f"{path} has no record yet", hint=f"continue it with `ganbench run --resume {path}`")
+        raise UsageError(f"{path} has no record yet", hint=f"continue it with `{resume_command(path)}`")
     record = from_json(_read(run.partial_record_path), str(run.partial_record_path))
     if record.status != "running" or run.is_active:
         return record
-    detail = f"killed; continue it with `ganbench run --resume {path}`"
+    detail = f"killed; continue it with `{resume_command(path)}`"
     return dataclasses.replace(record, status="interrupted", status_detail=detail)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 from ganbench.fleet.executor import CellProgress
 from ganbench.fleet.matrix.ledger import CellRow
 from ganbench.report.live_run import speed
+from ganbench.report.stream import print_text
+from ganbench.text import clean
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -67,8 +69,7 @@ class LineOverview:
             self._write(text)
 
     def _write(self, text: str) -> None:
-        self._stream.write(text.encode(self._stream.encoding or "utf-8", "replace").decode(self._stream.encoding or "utf-8") + "\n")
-        self._stream.flush()
+        print_text(clean(text) + "\n", self._stream)
 
 
 class LiveOverview(LineOverview):
@@ -111,7 +112,7 @@ class LiveOverview(LineOverview):
             self._bars.remove_task(self._cells.pop(name))
 
     def _write(self, text: str) -> None:
-        self._bars.console.print(text, highlight=False, markup=False)
+        self._bars.console.print(clean(text), highlight=False, markup=False)
 
 
 def _make_bars(stream: TextIO) -> Bars:
@@ -123,8 +124,8 @@ def _make_bars(stream: TextIO) -> Bars:
 
 
 def _escaped(text: str) -> str:
-    """Return text that rich does not read as markup."""
-    return text.replace("[", "\\[")
+    """Return text that neither the terminal nor rich obeys."""
+    return clean(text).replace("[", "\\[")
 
 
 def summary(rows: Sequence[CellRow], skipped: int = 0) -> str:

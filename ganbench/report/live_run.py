@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import shutil
 import sys
 import time
@@ -12,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from ganbench.record.directory import run_directory_name
+from ganbench.record.directory import open_log, run_directory_name
 from ganbench.record.events import Evaluated, Event, Message, Progressed, Started
 from ganbench.record.record import Evaluation
+from ganbench.report.stream import has_cursor, print_text, say
+from ganbench.text import clean
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -24,17 +22,6 @@ if TYPE_CHECKING:
     from ganbench.fleet.executor import CellProgress
 
 _PLAIN_SECONDS = 10.0
-
-
-class _LogFile(logging.FileHandler):
-    """The run's log; a full disk costs its lines and puts no traceback on the screen, for the files that matter raise by themselves."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        pass
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            super().close()
 
 
 class LineScreen:
@@ -48,18 +35,16 @@ class LineScreen:
         self._quiet = quiet
         self._last = -_PLAIN_SECONDS
         self._held: list[str] | None = []
-        self._log: logging.FileHandler | None = None
+        self._log: logging.Handler = logging.NullHandler()
 
     def __enter__(self) -> LineScreen:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if error is not None and self._log is not None:
+        if error is not None:
             logging.getLogger("ganbench").debug("the run ended early", exc_info=error)
         self._release()
-        if self._log is not None:
-            logging.getLogger().removeHandler(self._log)
-            self._log.close()
+        self._log.close()
 
     def __call__(self, event: Event) -> None:
         """Show what happened."""
@@ -75,10 +60,7 @@ class LineScreen:
 
     def _start(self, directory: Path, description: str) -> None:
         """Name the run directory first, and open its log."""
-        with contextlib.suppress(OSError):
-            self._log = _LogFile(directory / "log.txt", encoding="utf-8")
-            self._log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-            logging.getLogger().addHandler(self._log)
+        self._log = open_log(directory)
         self.say(f"run directory: {run_directory_name(directory)}")
         self._release()
         self.say(description)
@@ -118,7 +100,7 @@ class LineScreen:
         self._print(f"{_position(progress)}  {speed(progress)}  {_losses(progress)}  {_duration(progress.eta_seconds)} left")
 
     def _print(self, text: str) -> None:
-        click.echo(text, err=True)
+        say(text)
 
 
 class _LiveScreen(LineScreen):
@@ -145,7 +127,7 @@ class _LiveScreen(LineScreen):
 
     def _print(self, text: str) -> None:
         if self._bar is not None:
-            self._bar.console.print(text, highlight=False, markup=False)
+            self._bar.console.print(clean(text), highlight=False, markup=False)
         else:
             super()._print(text)
 
@@ -160,16 +142,14 @@ def _make_bar() -> Bar:
 
 def make_screen(*, quiet: bool) -> LineScreen:
     """Return the screen that suits stderr; a terminal that cannot move its cursor gets plain lines."""
-    if not quiet and sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
-        return _LiveScreen(quiet=quiet)
-    return LineScreen(quiet=quiet)
+    return (_LiveScreen if not quiet and has_cursor(sys.stderr) else LineScreen)(quiet=quiet)
 
 
 class StatusLine:
     """Says what is being done."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+        self._live = has_cursor(sys.stderr)
         self._last = -_PLAIN_SECONDS
 
     def __enter__(self) -> StatusLine:
@@ -177,16 +157,16 @@ class StatusLine:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._live:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            print_text("\r\x1b[K", sys.stderr)
 
     def say(self, text: str) -> None:
         """Show a text."""
         if self._live:
             width = shutil.get_terminal_size((80, 24)).columns
-            click.echo(f"\r\x1b[K{text[: width - 1]}", err=True, nl=False)
+            print_text(f"\r\x1b[K{clean(text)[: width - 1]}", sys.stderr)
         elif time.monotonic() - self._last >= _PLAIN_SECONDS:
             self._last = time.monotonic()
-            click.echo(text, err=True)
+            say(text)
 
 
 def _metric_values(evaluation: Evaluation) -> str:

@@ -80,7 +80,7 @@ def _headings(samples: dict[_MetricKey, MetricValue], records: Sequence[RunRecor
     for candidates in (
         {key: formats.clean(key[0]) for key in samples},
         {key: f"{formats.clean(key[0])} {formats.clean('/'.join(sorted(datasets[key])))}" for key in samples},
-        {key: f"{formats.clean(key[0])} [{key[1]}]" for key in samples},
+        {key: f"{formats.clean(key[0])} [{formats.clean(key[1])}]" for key in samples},
     ):
         shared = {key for key, text in headings.items() if list(headings.values()).count(text) > 1}
         headings |= {key: candidates[key] for key in shared}

@@ -169,6 +169,10 @@ class Run:
         return record
 
     def _end_early(self, trainer: Trainer, status: Status, detail: str) -> None:
+        try:
+            trainer.save_what_is_sound()
+        except Exception:  # the error that ended the run is the one to tell
+            logger.debug("no checkpoint could be written at the end", exc_info=True)
         self._listeners.tell(Ended(record=trainer.write_partial_record(status, detail)))
 
     def _choose_threads(self, state: dict[str, Any] | None) -> Threads:

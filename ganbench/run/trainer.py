@@ -71,10 +71,17 @@ class Trainer:
         self.evaluations: list[Evaluation] = []
         self._saved_at = -1
         evaluation_every = config.evaluation.every_kimg * 1000 or self.total_samples / _EVALUATIONS
-        self._evaluation = Cadence(evaluation_every, self.total_samples)
-        self._samples = Cadence(config.evaluation.samples_every_kimg * 1000 or evaluation_every, self.total_samples)
-        self._checkpoint = Cadence(config.checkpoint.every_kimg * 1000 or evaluation_every, self.total_samples)
-        self._report = Cadence(self.total_samples / _REPORTS, self.total_samples)
+        distances = {
+            "progress": self.total_samples / _REPORTS,
+            "evaluation": evaluation_every,
+            "samples": config.evaluation.samples_every_kimg * 1000 or evaluation_every,
+            "checkpoint": config.checkpoint.every_kimg * 1000 or evaluation_every,
+        }
+        self._cadences = {what: Cadence(distance, self.total_samples) for what, distance in distances.items()}
+        self._duties = {"progress": self._tell_progress, "evaluation": self._evaluate, "samples": self._sample, "checkpoint": self.save}
+        self._due = ["evaluation", "samples"]  # what is left to do before the next step
+        self._before: tuple[dict[str, Any], int] | None = None  # the global random streams and the log's length before what is under way
+        self._is_between_steps = True
         self._evaluated, self._grid = self._sample_streams()
 
     def _sample_streams(self) -> tuple[SampleStream | None, SampleStream]:
@@ -116,8 +123,7 @@ class Trainer:
         """
         if self.counters.iteration == 0:
             self._stop_if_asked()
-            self._evaluate()
-            self._sample()
+        self._do_what_is_due()
         with self._clock.measure("training"):
             while self.counters.samples_seen < samples:
                 before = self.counters.samples_seen
@@ -127,6 +133,7 @@ class Trainer:
     def step(self) -> None:
         """Take one iteration; the host does not wait for the device."""
         at = self.counters
+        self._is_between_steps = False
         self._algorithm.set_progress(at.samples_seen)
         self._runner.run(at.iteration)
         images = at.samples_seen + self._algorithm.samples_shown(at.iteration)
@@ -137,16 +144,28 @@ class Trainer:
     def _between_steps(self, before: int) -> None:
         """Do whatever is due after an iteration."""
         now = self.counters.samples_seen
-        if self._report.is_due(before, now):
-            self._tell_progress()
-        if self._evaluation.is_due(before, now):
-            self._evaluate()
-        if self._samples.is_due(before, now):
-            self._sample()
-        if self._checkpoint.is_due(before, now):
-            self.save()
+        self._due = [what for what, cadence in self._cadences.items() if cadence.is_due(before, now)]
+        self._is_between_steps = True
+        self._do_what_is_due()
         if now < self.total_samples:
             self._stop_if_asked()
+
+    def _do_what_is_due(self) -> None:
+        """Do it, in order; what fails stays due, and a checkpoint that is written then goes on with it."""
+        while self._due:
+            self._before = global_state(self._materials.device), self._log.offset
+            what = self._due.pop(0)
+            try:
+                self._duties[what]()
+            except BaseException:
+                self._due.insert(0, what)
+                raise
+        self._before = None
+
+    def save_what_is_sound(self) -> None:
+        """Write a checkpoint after an error, where no step was under way: half a step is no state that a run can go on from."""
+        if self._is_between_steps:
+            self.save()
 
     def _stop_if_asked(self) -> None:
         """End here, between two steps, with a checkpoint.
@@ -160,6 +179,7 @@ class Trainer:
 
     def _tell_progress(self) -> None:
         """Read the statistics, tell them, and check them."""
+        self._is_between_steps = False  # what is read is read once: untold, it would be missing from the log for ever
         statistics = self._algorithm.read_statistics()
         seconds = self._clock.snapshot()["training"]
         seen = self.counters.samples_seen
@@ -177,6 +197,7 @@ class Trainer:
                 unit=self._materials.dataset.space.unit,
             )
         )
+        self._is_between_steps = True
         self._check(statistics)
 
     def _check(self, statistics: dict[str, float]) -> None:
@@ -206,8 +227,8 @@ class Trainer:
         with self._clock.measure("evaluation"):
             values = evaluator.evaluate(samples, labels, scorers_of(self._algorithm, self._materials.dataset, self._materials.device))
             evaluation = Evaluation(samples_seen=self.counters.samples_seen, training_seconds=seconds["training"], values=tuple(values))
-            self.evaluations.append(evaluation)
             self._tell(Evaluated(evaluation=evaluation))
+            self.evaluations.append(evaluation)
 
     def _sample(self) -> None:
         """Write the grid of the fixed latents."""
@@ -248,13 +269,15 @@ class Trainer:
     def state_dict(self) -> dict[str, Any]:
         """Return the whole state of the run, and what it is recognised by."""
         at, facts = self.counters, self._facts
+        random, events_bytes = self._before or (global_state(self._materials.device), self._log.offset)
         return {
             "algorithm": self._algorithm.state_dict(),
-            "rng": global_state(self._materials.device),
+            "rng": random,
+            "due": list(self._due),
             "counters": [at.samples_seen, at.generator_steps, at.iteration, at.num_resumes],
             "evaluations": json.dumps([encode(e) for e in self.evaluations]),
             "seconds": dict(self._clock.snapshot()),
-            "events_bytes": self._log.offset,
+            "events_bytes": events_bytes,
             **run_identity(self._materials, facts.plugins),
             "created": facts.created,
             "threads": [facts.threads.count, facts.threads.reason],
@@ -271,3 +294,4 @@ class Trainer:
         places = enumerate(json.loads(state["evaluations"]))
         self.evaluations = [decode(Evaluation, e, f"evaluations[{i}]") for i, e in places]
         self._saved_at = samples_seen
+        self._due = list(state.get("due", self._due if iteration == 0 else ()))

@@ -20,8 +20,7 @@ from ganbench.fleet.matrix.plan import PlannedCell, plan_cells
 from ganbench.fleet.matrix.schedule import MatrixListener, Result, Rules, Scheduler, share_threads
 from ganbench.fleet.matrix.wanted import expand
 from ganbench.plugin.manager import PluginManager
-from ganbench.record.directory import DEFAULT_RUNS, RunLock
-from ganbench.record.files import storage_errors
+from ganbench.record.directory import DEFAULT_RUNS, RunLock, make_folder
 from ganbench.run.call import StoredRun, load
 from ganbench.spec import ExecutorSpec
 
@@ -99,8 +98,7 @@ def started_executor(start: Callable[[ExecutorContext], Executor], folder: Path,
         jobs: cells at a time.
         part: the part of the matrix that is run, as ``1/4``; a call of another part goes beside it. Empty for the whole.
     """
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     lock = RunLock(folder / f".matrix{'-' + part.replace('/', '-of-') if part else ''}.lock")
     lock.acquire()
     try:

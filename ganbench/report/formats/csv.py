@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 
 from ganbench.report.document import Cell, Column, Document, Row, Section, Value
+from ganbench.text import clean
 
 
 def render_csv(document: Document) -> str:
@@ -13,7 +15,7 @@ def render_csv(document: Document) -> str:
 
     A quality's heading holds name, evaluation key, part and direction. Beside a value stand its spread, or half the width of a mean's
     interval and its number of runs. Values that are missing are empty; ``nan`` and ``inf`` are written so. A section's facts lead each
-    line, and the notes of its row.
+    line, and the notes of its row. A text that a spreadsheet would compute stands behind an apostrophe.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -21,9 +23,9 @@ def render_csv(document: Document) -> str:
     for section in document.sections:
         header = [*_facts(section), *(heading for column in section.columns for heading in _headings(column))]
         if header != before:
-            writer.writerow(header)
+            writer.writerow(map(_inert, header))
             before = header
-        writer.writerows(_values(section, row) for row in section.rows)
+        writer.writerows(map(_inert, _values(section, row)) for row in section.rows)
     return buffer.getvalue()
 
 
@@ -56,3 +58,11 @@ def _cell(column: Column, cell: Cell) -> list[Value]:
         value = str(value).lower()
     beside: dict[str, list[Value]] = {"spread": [cell.spread], "interval": [cell.half_width, cell.num_runs], "": []}
     return [" ".join(value) if isinstance(value, tuple) else value, *beside[column.beside]]
+
+
+def _inert(value: Value) -> Value:
+    """Return what a spreadsheet shows and never computes, and a terminal prints and never obeys."""
+    if not isinstance(value, str):
+        return value
+    text = clean(value)
+    return f"'{text}" if unicodedata.normalize("NFKC", text[:1]) in tuple("=+-@") else text

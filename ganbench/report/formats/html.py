@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping
-from html import escape
 
 from ganbench.report.document import Cell, Column, Document, Section
+from ganbench.text import clean
 
 _PAGE_STYLE = """
 :root { color-scheme: light dark; }
@@ -26,7 +27,7 @@ _STYLE = """
 
 def render_html(document: Document) -> str:
     """Return a document as an HTML page; every text in it is escaped."""
-    title = escape(document.title)
+    title = _escape(document.title)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -37,28 +38,32 @@ def render_html(document: Document) -> str:
 
 def fragment(document: Document) -> str:
     """Return what stands in a page, with a style that touches nothing around it."""
-    heading = "".join(f"<p>{escape(line)}</p>\n" for line in document.heading)
+    heading = "".join(f"<p>{_escape(line)}</p>\n" for line in document.heading)
     sections = "".join(_section(section, document.numbers(section)) for section in document.sections)
-    legend = "".join(f"<li>{escape(line)}</li>" for line in document.legend)
+    legend = "".join(f"<li>{_escape(line)}</li>" for line in document.legend)
     return f'<style>{_STYLE}</style>\n<div class="ganbench">\n{heading}{sections}{f"<ul>{legend}</ul>" if legend else ""}\n</div>\n'
 
 
 def _section(section: Section, numbers: Mapping[str, int]) -> str:
     indices = section.shown()
-    head = "".join(f"<th{_class(section.columns[i])}>{escape(section.columns[i].title())}</th>" for i in indices)
+    head = "".join(f"<th{_class(section.columns[i])}>{_escape(section.columns[i].title())}</th>" for i in indices)
     rows = "\n".join(f"<tr>{''.join(_cell(section.columns[i], row.cells[i], numbers) for i in indices)}</tr>" for row in section.rows)
-    notes = "".join(f'<p class="note"><sup>{numbers[note]}</sup> {escape(note)}</p>\n' for note in section.notes)
+    notes = "".join(f'<p class="note"><sup>{numbers[note]}</sup> {_escape(note)}</p>\n' for note in section.notes)
     return (
-        f'<h2>{escape(section.title)}</h2>\n<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n'
+        f'<h2>{_escape(section.title)}</h2>\n<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody>\n</table></div>\n{notes}"
     )
 
 
 def _cell(column: Column, cell: Cell, numbers: Mapping[str, int]) -> str:
     marker = f"<sup>{','.join(str(numbers[note]) for note in cell.notes)}</sup>" if cell.notes else ""
-    return f"<td{_class(column, cell.tone)}>{escape(cell.text or '-')}{marker}</td>"
+    return f"<td{_class(column, cell.tone)}>{_escape(cell.text or '-')}{marker}</td>"
 
 
 def _class(column: Column, tone: str = "") -> str:
     classes = " ".join(filter(None, ("number" if column.is_number else "reason" if column.kind == "reason" else "", tone)))
     return f' class="{classes}"' if classes else ""
+
+
+def _escape(text: str) -> str:
+    return html.escape(clean(text))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ganbench.report.document import Cell, Document, Section
+from ganbench.text import clean
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -57,5 +58,5 @@ def _cell(cell: Cell, numbers: Mapping[str, int]) -> str:
 
 def _escape(text: str) -> str:
     """Return text that LaTeX prints as it is; characters beyond ASCII become a question mark."""
-    escaped = "".join(_ESCAPES.get(character, character) for character in text)
+    escaped = "".join(_ESCAPES.get(character, character) for character in clean(text))
     return escaped.encode("ascii", "replace").decode()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ganbench.report.document import Cell, Document, Section
+from ganbench.text import clean
 
 
 def render_markdown(document: Document) -> str:
@@ -52,5 +53,5 @@ def _cell(cell: Cell, numbers: Mapping[str, int]) -> str:
 
 def _escape(text: str) -> str:
     """Return text that markdown shows as it is."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", text)

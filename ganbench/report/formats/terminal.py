@@ -335,7 +335,7 @@ def _folded(text: str, column: Column) -> tuple[str, ...]:
 
 def _lines(lines: Sequence[str], cell: Cell, numbers: Mapping[str, int]) -> Text:
     """Return a cell's text in lines, and the numbers of its notes; a missing value is a dash, never a gap."""
-    text = _text("\n".join(clean(line) for line in lines) or "-", _STYLES[cell.tone] if cell.text else "dim")
+    text = _text("\n".join(lines) or "-", _STYLES[cell.tone] if cell.text else "dim")
     text.append(_marker([numbers[note] for note in cell.notes]), style="yellow")
     return text
 
@@ -369,4 +369,4 @@ def _marker(numbers: Sequence[int]) -> str:
 def _text(text: str, style: str = "") -> Text:
     from rich.text import Text
 
-    return Text(text, style=style)
+    return Text("\n".join(map(clean, text.split("\n"))), style=style)
