@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -139,6 +138,8 @@ def print_text(text: str, file: TextIO | None) -> None:
 
 def stream_width() -> int:
     """Return the terminal's width, or COLUMNS, or 80."""
+    import shutil  # late: --help does not need it
+
     return min(shutil.get_terminal_size((80, 24)).columns, _MAX_WIDTH)
 
 
