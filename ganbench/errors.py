@@ -7,6 +7,7 @@
     |   |-- ConfigError           2   a configuration value
     |   |   `-- UnsuitableError   2   a metric that this dataset or extractor has nothing for
     |   |-- PluginError           2   a plugin that is unknown, broken or in conflict
+    |   |-- LaterVersion          2   a file that a later ganbench wrote
     |   |-- DataError             2   a dataset that is missing, damaged or of the wrong form
     |   `-- WeightsError          2   extractor weights that are missing or damaged
     |-- RunFailed                 3   a run that began and could not go on
@@ -52,6 +53,20 @@ class UnsuitableError(ConfigError):
 
 class PluginError(UsageError):
     """A plugin that is unknown, that failed to load, or whose name is taken twice."""
+
+
+class LaterVersion(UsageError):
+    """A file that a later ganbench wrote: it is not damaged, but what it says is not known here.
+
+    Args:
+        source: what the file is called.
+        version: of its schema.
+        known: the latest version that can be read.
+    """
+
+    def __init__(self, source: object, version: int, known: int) -> None:
+        what = f"{source} has schema version {version}, this ganbench reads up to {known}"
+        super().__init__(what, hint="install the newer ganbench that wrote it")
 
 
 class DataError(UsageError):

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from ganbench.cli.main import cli
-from ganbench.record.accept import read_accepts
+from ganbench_gate.accept import read_accepts
 from ganbench_gate.ci import FILES, SAMPLES
 
 ROOT = Path(__file__).parents[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ganbench.cli.completion import run_ids
+from ganbench.cli.completion import complete_runs
 from ganbench.errors import UsageError
 
 _history = click.option(
@@ -29,7 +29,7 @@ def command() -> None:
 
 @command.command("set")
 @click.argument("name")
-@click.argument("runs", nargs=-1, required=True, shell_complete=run_ids)
+@click.argument("runs", nargs=-1, required=True, shell_complete=complete_runs)
 @_history
 def _set_command(name: str, runs: tuple[str, ...], history: Path) -> None:
     """Make NAME the set of these runs, in the place of what it was.
@@ -38,8 +38,7 @@ def _set_command(name: str, runs: tuple[str, ...], history: Path) -> None:
     """
     from datetime import datetime, timezone
 
-    from ganbench.record.baseline import finished_records, write_baseline
-    from ganbench.record.history import current_commit
+    from ganbench.record.baseline import current_commit, finished_records, write_baseline
 
     records = finished_records(runs)
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")

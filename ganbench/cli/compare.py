@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ganbench.cli.completion import run_ids
+from ganbench.cli.completion import complete_runs
 from ganbench.cli.options import add_options
 from ganbench.cli.verdict import OUTPUT_OPTIONS, POLICY_OPTIONS, deliver, outputs_of, policy_of
 from ganbench.errors import UsageError
@@ -17,9 +17,9 @@ _QUALITY = ("final", "best")
 
 
 @click.command("compare")
-@click.argument("sides", nargs=-1, metavar="[BASE HEAD]", shell_complete=run_ids)
-@click.option("--base", "bases", multiple=True, metavar="RUN", shell_complete=run_ids, help="One more run of base.")
-@click.option("--head", "heads", multiple=True, metavar="RUN", shell_complete=run_ids, help="One more run of head.")
+@click.argument("sides", nargs=-1, metavar="[BASE HEAD]", shell_complete=complete_runs)
+@click.option("--base", "bases", multiple=True, metavar="RUN", shell_complete=complete_runs, help="One more run of base.")
+@click.option("--head", "heads", multiple=True, metavar="RUN", shell_complete=complete_runs, help="One more run of head.")
 @click.option("--quality", type=click.Choice(_QUALITY), default="final", show_default=True, help="Which value of a run is its quality.")
 @click.option("--history", type=click.Path(path_type=Path), default=".ganbench", show_default=True, metavar="DIR", help="Of the baselines.")
 @add_options((*POLICY_OPTIONS, *OUTPUT_OPTIONS))

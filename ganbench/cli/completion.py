@@ -49,7 +49,7 @@ def complete_plugins(kind: str) -> _Completion:
     return complete
 
 
-def run_ids(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+def complete_runs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Complete the runs below ./results/runs."""
     from ganbench.record.directory import DEFAULT_RUNS
     from ganbench.record.find import runs_below

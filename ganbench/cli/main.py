@@ -22,7 +22,6 @@ OWN_COMMANDS = {
     "table": ("ganbench.cli.table", "Compare finished runs in one table."),
     "show": ("ganbench.cli.show", "Show everything that is known of one run."),
     "compare": ("ganbench.cli.compare", "Say what regressed between two sets of runs, with intervals and an exit code."),
-    "trend": ("ganbench.cli.trend", "Find steps in the speed and quality of a history of runs."),
     "baseline": ("ganbench.cli.baseline", "Keep named sets of runs to compare with."),
     "plugins": ("ganbench.cli.plugins", "List plugins, or show one with its options."),
     "doctor": ("ganbench.cli.doctor", "Check this machine: devices, plugins, data, weights, folders."),

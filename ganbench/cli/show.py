@@ -6,11 +6,11 @@ import sys
 
 import click
 
-from ganbench.cli.completion import run_ids
+from ganbench.cli.completion import complete_runs
 
 
 @click.command("show")
-@click.argument("run", default="", shell_complete=run_ids)
+@click.argument("run", default="", shell_complete=complete_runs)
 @click.option("--json", "as_json", is_flag=True, help="Print the record itself.")
 def command(run: str, as_json: bool) -> None:
     """Show everything that is known of one run.

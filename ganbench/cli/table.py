@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from ganbench.cli.completion import run_ids
+from ganbench.cli.completion import complete_runs
 
 _FORMATS = ("terminal", "markdown", "csv", "json", "html", "latex")
 
 
 @click.command("table")
-@click.argument("runs", nargs=-1, shell_complete=run_ids)
+@click.argument("runs", nargs=-1, shell_complete=complete_runs)
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Default: terminal, or what FILE's name ends in.")
 @click.option("--runs", "each", is_flag=True, help="One row for each run, instead of means over seeds.")
 @click.option("--sort", "column", metavar="COLUMN", help="Best first by a metric (fd5k_digits, fd5k_digits.best) or a column (images/s).")

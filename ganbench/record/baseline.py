@@ -11,15 +11,15 @@ from __future__ import annotations
 import json
 import logging
 import re
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganbench.errors import NothingToCompare, UsageError, did_you_mean
+from ganbench.errors import LaterVersion, NothingToCompare, UsageError, did_you_mean
 from ganbench.record.files import storage_errors, write_text
 from ganbench.record.find import Unreadable, find_runs, load_runs
-from ganbench.record.record import SCHEMA_VERSION as RECORD_SCHEMA_VERSION
 from ganbench.record.record import RunRecord
 from ganbench.record.serialise import encode, from_json
 
@@ -29,6 +29,7 @@ _SCHEMA_VERSION = 1
 _FOLDER = "baselines"
 _SCHEMA = "ganbench-baseline"
 _AGAIN = "set it again with `ganbench baseline set`"
+_COMMIT_DIGITS = 12
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 _log = logging.getLogger(__name__)
@@ -46,6 +47,25 @@ class Baseline:
     records: tuple[RunRecord, ...]
     damaged: tuple[str, ...]
     """Why records of it cannot be read; they are passed over."""
+
+
+def current_commit(folder: Path = Path()) -> str:
+    """Return the commit of the repository around a folder in 12 hex digits, with ``+dirty`` where tracked files were edited; ``unknown``
+    where there is no git, no repository or no commit.
+    """
+    head = _git(folder, "rev-parse", "HEAD")
+    if not head:
+        return "unknown"
+    return head[:_COMMIT_DIGITS] + ("+dirty" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Return what git prints; nothing where it fails."""
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def finished_records(names: Sequence[str]) -> list[RunRecord]:
@@ -134,9 +154,9 @@ def read_baseline(name: str, history: Path) -> Baseline:
         source = f"record {number} of {path}"
         try:
             records.append(from_json(json.dumps(item), source))
+        except LaterVersion:
+            raise
         except UsageError as error:
-            if _is_newer(item, RECORD_SCHEMA_VERSION):
-                raise
             damaged.append(str(error))
     return Baseline(name=name, created=whole["created"], commit=whole["commit"], records=tuple(records), damaged=tuple(damaged))
 
@@ -184,11 +204,6 @@ def _known(name: str, history: Path) -> str:
     return did_you_mean(name, names) if names else f"`ganbench baseline set {name} RUN...` makes it"
 
 
-def _is_newer(data: object, known: int) -> bool:
-    version = data.get("schema_version") if isinstance(data, dict) else None
-    return isinstance(version, int) and version > known
-
-
 def _checked(text: bytes, path: Path) -> dict[str, Any]:
     """Return the file's object if it has the fields of a baseline."""
     try:
@@ -197,9 +212,9 @@ def _checked(text: bytes, path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is damaged: not JSON ({error})", hint=_AGAIN) from None
     if not isinstance(whole, dict) or whole.get("schema") != _SCHEMA:
         raise UsageError(f"{path} is not a baseline", hint=_AGAIN)
-    if _is_newer(whole, _SCHEMA_VERSION):
-        hint = "install the newer ganbench that wrote it"
-        raise UsageError(f"{path} has schema version {whole['schema_version']}, this ganbench reads up to {_SCHEMA_VERSION}", hint=hint)
+    version = whole.get("schema_version")
+    if isinstance(version, int) and version > _SCHEMA_VERSION:
+        raise LaterVersion(path, version, _SCHEMA_VERSION)
     kinds = {"schema_version": int, "created": str, "commit": str, "records": list}
     wrong = [name for name, kind in kinds.items() if not isinstance(whole.get(name), kind)]
     if wrong:

@@ -13,7 +13,7 @@ import math
 import types
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from ganbench.errors import UsageError
+from ganbench.errors import LaterVersion, UsageError
 from ganbench.record.record import SCHEMA_VERSION, RunRecord
 
 _FLOAT_MARK = "$float"
@@ -55,10 +55,7 @@ def _check_version(version: object, source: str) -> None:
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise UsageError(f"{source} is not a run record: schema_version must be 1 or more (got {version!r})", hint=_RESTORE)
     if version > SCHEMA_VERSION:
-        raise UsageError(
-            f"{source} has schema version {version}, this ganbench reads up to {SCHEMA_VERSION}",
-            hint="install the newer ganbench that wrote it",
-        )
+        raise LaterVersion(source, version, SCHEMA_VERSION)
 
 
 def _up_to_date(data: dict[str, Any]) -> dict[str, Any]:

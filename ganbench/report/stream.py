@@ -18,7 +18,11 @@ from ganbench.report.formats import render
 from ganbench.text import clean
 
 _ASCII = str.maketrans(
-    {"↑": "^", "↓": "v", "±": "+-", "─": "-", "˒": ",", **{superscript: f"[{digit}]" for digit, superscript in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}}
+    {
+        **{"↑": "^", "↓": "v", "±": "+-", "─": "-", "˒": ","},
+        **{superscript: f"[{digit}]" for digit, superscript in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+        **dict(zip("▁▂▃▄▅▆▇█", "_.-=+*#@", strict=True)),
+    }
 )
 _MAX_WIDTH = 200
 

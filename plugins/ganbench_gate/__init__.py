@@ -19,4 +19,9 @@ def ganbench_register() -> list[CommandSpec]:
             summary="Gate a change in continuous integration: speed, counts, metrics and, where wanted, quality.",
             factory="ganbench_gate.ci:command",
         ),
+        CommandSpec(
+            name="trend",
+            summary="Find steps in the speed and quality of a history of runs.",
+            factory="ganbench_gate.trend_command:command",
+        ),
     ]

@@ -73,7 +73,7 @@ def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -
         UsageError: a flag, a ref or a file is wrong.
         NothingToCompare: there is no commit before.
     """
-    from ganbench import accepts_of
+    from ganbench_gate.accept import accepts_of
     from ganbench_gate.intended import intended_changes
     from ganbench_gate.trees import commits_between, default_base
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ganbench import Accept
+from ganbench_gate.accept import Accept
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -97,10 +97,9 @@ def _prepare(
 
 
 def _run(experiment: Any, request: Request, out: Path | None, as_json: bool) -> int:
-    from ganbench import StatusLine, StopSignal, print_document, print_text
+    from ganbench import StatusLine, StopSignal, print_document, print_text, to_json
     from ganbench_reproduce.directory import DEFAULT_ROOT, ReproductionDirectory
     from ganbench_reproduce.drive import reproduce
-    from ganbench_reproduce.record import to_json
     from ganbench_reproduce.table import reproduction_document
 
     stop = StopSignal()

@@ -15,8 +15,8 @@ import shutil
 from pathlib import Path
 from types import TracebackType
 
-from ganbench import RunLock, UsageError, remove_leftovers, render, write_text
-from ganbench_reproduce.record import ReproductionRecord, from_json, to_json
+from ganbench import RunLock, UsageError, remove_leftovers, render, to_json, write_text
+from ganbench_reproduce.record import ReproductionRecord, from_json
 from ganbench_reproduce.table import reproduction_document
 
 DEFAULT_ROOT = Path("results") / "reproductions"

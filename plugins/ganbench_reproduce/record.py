@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench import Key, PluginIdentity, UsageError, decode, encode
+from ganbench import Key, LaterVersion, PluginIdentity, UsageError, decode
 from ganbench_reproduce.experiment import ExperimentColumn, ExperimentFacts, PublishedFigure
 
 SCHEMA_VERSION = 1
@@ -129,13 +129,8 @@ class ReproductionRecord:
         return next(score for score in cell.scores if score.column == column.name)
 
 
-def to_json(record: ReproductionRecord) -> str:
-    """Return a record as indented JSON text, ending in a newline."""
-    return json.dumps(encode(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
 def from_json(text: str | bytes, source: str) -> ReproductionRecord:
-    """Return the record that :func:`to_json` wrote.
+    """Return the record that :func:`ganbench.to_json` wrote.
 
     Args:
         text: the JSON text.
@@ -149,8 +144,7 @@ def from_json(text: str | bytes, source: str) -> ReproductionRecord:
         data = json.loads(text)
         version = data.get("schema_version") if isinstance(data, dict) else None
         if isinstance(version, int) and version > SCHEMA_VERSION:
-            what = f"{source} has schema version {version}, this ganbench reads up to {SCHEMA_VERSION}"
-            raise UsageError(what, hint="install the newer ganbench that wrote it")
+            raise LaterVersion(source, version, SCHEMA_VERSION)
         return decode(ReproductionRecord, data, "record")
     except (ValueError, RecursionError, OverflowError) as error:
         raise UsageError(f"{source} is damaged: {error}", hint=hint) from None

@@ -10,7 +10,7 @@ from ganbench_reproduce.record import CellResult, ReproductionRecord, Score
 
 _SCORES = (
     Column(heading="cell", kind="name", width=12),
-    Column(heading="score", kind="text", width=18),
+    Column(heading="score", kind="text", width=14),
     Column(heading="published", kind="text"),
     Column(heading="measured", kind="text"),
     Column(heading="difference"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench import Accept
+from ganbench_gate.accept import Accept
 from ganbench_gate.intended import Intended, intended_changes
 
 COMMITS = ("3f2a9c1" + "0" * 33, "77aa88b" + "1" * 33)

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from ganbench import render
+from ganbench import render, to_json
 from ganbench_reproduce.experiment import ExperimentColumn, PublishedFigure
-from ganbench_reproduce.record import ReproductionRecord, Score, from_json, to_json
+from ganbench_reproduce.record import ReproductionRecord, Score, from_json
 from ganbench_reproduce.table import reproduction_document
 
 Reproduce = Callable[..., ReproductionRecord]

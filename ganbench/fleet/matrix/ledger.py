@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ganbench.errors import UsageError
+from ganbench.errors import LaterVersion, UsageError
 from ganbench.record.directory import RunDirectory
 from ganbench.record.files import storage_errors, write_text
 from ganbench.record.serialise import decode, encode
@@ -116,7 +116,7 @@ class MatrixLedger:
             data = json.loads(self.path.read_bytes())
             version = data["schema_version"]
             if isinstance(version, int) and version > _SCHEMA_VERSION:
-                raise UsageError(f"{self.path} has schema version {version}, this ganbench reads up to {_SCHEMA_VERSION}", hint="update it")
+                raise LaterVersion(self.path, version, _SCHEMA_VERSION)
             return decode(_File, data, "matrix").cells
         except FileNotFoundError:
             return ()

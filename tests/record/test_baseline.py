@@ -6,15 +6,27 @@ import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ganbench.errors import NothingToCompare, StorageError, UsageError
 from ganbench.record.baseline import baseline_names, read_baseline, remove_baseline, resolve_baseline, write_baseline
-from ganbench.record.record import RunRecord
+from ganbench.record.record import Evaluation, MetricValue, RunRecord
 
 MakeRun = Callable[..., RunRecord]
 WHEN = {"created": "2026-11-21T00:00:00+00:00", "commit": "0123456789ab"}
+
+
+@pytest.fixture
+def make_run(make_record: MakeRun, make_value: Callable[..., MetricValue]) -> MakeRun:
+    """Return a builder: ``make_run(number=1, quality=12.5, status="diverged")``."""
+
+    def build(number: int = 0, quality: float = 12.5, **changes: Any) -> RunRecord:
+        evaluation = Evaluation(samples_seen=100_000, training_seconds=80.0, values=(make_value(quality),))
+        return make_record(run_id=f"2026010{number + 1}-000000-dcgan-digits-s0", evaluations=(evaluation,), **changes)
+
+    return build
 
 
 def test_records_come_back_as_they_were(tmp_path: Path, make_run: MakeRun) -> None:

@@ -14,18 +14,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ganbench.record.accept import Accept
-from ganbench.record.machine import describe_machine
-from ganbench.record.record import Difference
-from ganbench.verdict.findings import EXIT_GATE_FAILED, EXIT_NOTHING, EXIT_OK, Direction, Tier
-from ganbench.verdict.policy import MetricRule
-from ganbench.verdict.series import Point, Series
-from ganbench.verdict.statistics import as_change
-from ganbench.verdict.steps import MIN_POINTS, MIN_SIDE, Step, find_changes, find_steps
-from ganbench.verdict.unpaired import machine_and_software
+from ganbench import Difference, MetricRule, NothingToCompare, describe_machine
+from ganbench_gate.accept import Accept
+from ganbench_gate.series import Point, Series
+from ganbench_gate.steps import MIN_POINTS, MIN_SIDE, Step, find_changes, find_steps
 
-_SCHEMA_VERSION = 1
-"""The version of :class:`Trend` as JSON has it."""
 NEWEST = 20
 
 
@@ -53,7 +46,7 @@ class TrendStep:
     """Median of the level before."""
     after: float
     change: float
-    """Relative, of the metric itself: -0.1 images/s is 10 percent slower. Infinite or NaN where runs diverged."""
+    """Relative, of the metric itself: -0.1 images/s is 10 percent slower. NaN where runs diverged."""
     state: Literal["worse", "better"]
     """A change of what must stay equal is worse."""
     p_value: float
@@ -65,11 +58,8 @@ class TrendStep:
     """The reason why it is intended; empty where nobody said so."""
     differences: tuple[Difference, ...]
     """Which software changed with it."""
-
-    @property
-    def fails(self) -> bool:
-        """Whether it fails the command."""
-        return self.state == "worse" and self.is_newest and not self.undone and not self.accepted
+    fails: bool
+    """Whether it fails the command."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,8 +73,8 @@ class TrendSeries:
     metric: str
     label: str
     unit: str
-    tier: Tier
-    direction: Direction
+    tier: str
+    direction: str
     threshold: float
     evaluation_key: str
     points: tuple[TrendPoint, ...]
@@ -97,7 +87,8 @@ class TrendSeries:
 class Trend:
     """All series of a history."""
 
-    schema_version: int
+    schema: str = "ganbench-trend"
+    schema_version: int = 1
     history: str
     newest: int
     """How many points are the newest part of a series."""
@@ -117,7 +108,7 @@ def follow(
     """Return the trend of a history.
 
     Args:
-        all_series: what :func:`ganbench.verdict.series.series_of` returned.
+        all_series: what :func:`ganbench_gate.series.series_of` returned.
         accepts: intended changes.
         history: what the history is called.
         newest: how many points are the newest part of a series.
@@ -128,7 +119,6 @@ def follow(
     unused = [a for a in accepts if a not in used and (not metrics or a.metric in metrics)]
     notes = [f"an accepted change fits no step: {a.metric} of {a.cell} at {a.commit}" for a in unused]
     return Trend(
-        schema_version=_SCHEMA_VERSION,
         history=history,
         newest=newest,
         series=series,
@@ -140,8 +130,8 @@ def follow(
 def _exit_code(series: Iterable[TrendSeries]) -> int:
     looked_at = [one for one in series if not one.reason]
     if not looked_at:
-        return EXIT_NOTHING
-    return EXIT_GATE_FAILED if any(step.fails for one in looked_at for step in one.steps) else EXIT_OK
+        return NothingToCompare.exit_code
+    return int(any(step.fails for one in looked_at for step in one.steps))
 
 
 def _follow(series: Series, accepts: Sequence[Accept], newest: int, used: set[Accept]) -> TrendSeries:
@@ -187,19 +177,23 @@ def _steps(rule: MetricRule, values: Sequence[float]) -> tuple[Step, ...]:
 def _step(number: int, steps: Sequence[Step], reasons: Sequence[str], series: Series, newest: int) -> TrendStep:
     step = steps[number]
     rule, point = series.rule, series.points[step.index]
+    before, after = _own(step.before, series), _own(step.after, series)
+    is_worse = step.after > step.before or rule.direction == "equal"
+    is_newest, undone = step.index >= len(series.points) - newest, _is_undone(number, steps, reasons, rule)
     return TrendStep(
         index=step.index,
         commit=point.commit,
         time=point.moment.isoformat(),
-        before=_own(step.before, series),
-        after=_own(step.after, series),
-        change=_change(step, rule),
-        state="worse" if step.after > step.before or rule.direction == "equal" else "better",
+        before=before,
+        after=after,
+        change=after / before - 1 if math.isfinite(step.before) and math.isfinite(step.after) else math.nan,
+        state="worse" if is_worse else "better",
         p_value=step.p_value,
-        is_newest=step.index >= len(series.points) - newest,
-        undone=_is_undone(number, steps, reasons, rule),
+        is_newest=is_newest,
+        undone=undone,
         accepted=reasons[number],
         differences=_differences(series.points[step.index - 1], point),
+        fails=is_worse and is_newest and not undone and not reasons[number],
     )
 
 
@@ -226,17 +220,10 @@ def _own(level: float, series: Series) -> float:
     return next(point.value for point in series.points if series.rule.worsening(point.value) == level)
 
 
-def _change(step: Step, rule: MetricRule) -> float:
-    if not (math.isfinite(step.before) and math.isfinite(step.after)):
-        return math.nan
-    log = step.after - step.before
-    return as_change(-log if rule.direction == "higher" else log)
-
-
 def _differences(before: Point, after: Point) -> tuple[Difference, ...]:
     """Return the fields of the software in which the runs on both sides differ."""
-    (_, (name, ours)), (_, (_, theirs)) = machine_and_software(before.records[-1]), machine_and_software(after.records[0])
-    return tuple(Difference(key=name, field=field, base=base, head=head) for field, base, head in ours.differences(theirs))
+    ours, theirs = before.records[-1].keys.software, after.records[0].keys.software
+    return tuple(Difference(key="software", field=field, base=base, head=head) for field, base, head in ours.differences(theirs))
 
 
 def _point(point: Point) -> TrendPoint:

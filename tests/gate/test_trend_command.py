@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from ganbench.cli.main import main
-from ganbench.cli.trend import command
-from ganbench.record.history import _add_record
 from ganbench.record.serialise import to_json
-from ganbench.verdict.trend import NEWEST
+from ganbench_gate.history import add_record
+from ganbench_gate.trend import NEWEST
+from ganbench_gate.trend_command import command
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -38,7 +38,7 @@ def history(tmp_path, monkeypatch, at):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     for day in range(28):
-        _add_record(Path("h"), at(day, 1000.0 + day % 3 if day < 20 else 800.0 + day % 3), f"{day:07x}abcde")
+        add_record(Path("h"), at(day, 1000.0 + day % 3 if day < 20 else 800.0 + day % 3), f"{day:07x}abcde")
     return Path("h")
 
 
@@ -126,7 +126,7 @@ def test_a_damaged_record_is_a_warning(history, capsys):
 def test_nothing_to_look_at_is_exit_code_5(history, at, arguments):
     """No history, an empty one, a single record."""
     Path("empty").mkdir()
-    _add_record(Path("short"), at(0), "0123456789ab")
+    add_record(Path("short"), at(0), "0123456789ab")
     assert main(["trend", *arguments]) == 5
 
 
@@ -150,7 +150,7 @@ def test_a_bad_input_is_one_line_and_its_exit_code(history, capsys, at, argument
     """Nothing on stdout, no traceback."""
     Path("notes.txt").write_text("a note")
     for name, text in (("damaged", "{"), ("future", '{"schema_version": 99}')):
-        _add_record(Path(name), at()).write_text(text)
+        add_record(Path(name), at()).write_text(text)
     Path("run").mkdir()
     Path("run/record.json").write_text(to_json(at()))
     assert main(["trend", *arguments]) == code

@@ -13,9 +13,9 @@ import pytest
 
 from ganbench.errors import StorageError, UsageError
 from ganbench.record.cells import cells_of
-from ganbench.record.history import _add_record, _checked_commit, read_history
 from ganbench.record.record import RunRecord
 from ganbench.record.serialise import to_json
+from ganbench_gate.history import add_record, checked_commit, read_history
 
 Make = Callable[..., RunRecord]
 
@@ -27,7 +27,7 @@ def files(history: Path) -> list[Path]:
 def test_a_record_lies_under_its_hardware_and_work(tmp_path: Path, make_run: Make) -> None:
     """Named by commit, time and run id; the file is the record as the run wrote it."""
     record = make_run(5, seed=2)
-    path = _add_record(tmp_path, record, "0123456789ab")
+    path = add_record(tmp_path, record, "0123456789ab")
     hardware, work, name = path.relative_to(tmp_path).parts
     assert hardware == record.keys.hardware.digest
     assert work == cells_of([record])[0].digest
@@ -38,7 +38,7 @@ def test_a_record_lies_under_its_hardware_and_work(tmp_path: Path, make_run: Mak
 def test_other_code_is_the_same_series_and_other_work_is_not(tmp_path: Path, make_run: Make) -> None:
     """A series follows the code; seed and sources do not part it."""
     paths = [
-        _add_record(tmp_path, make_run(day, seed=day, work=work))
+        add_record(tmp_path, make_run(day, seed=day, work=work))
         for day, work in enumerate(({"loss.code": "a 1 ab"}, {"loss.code": "a 1 cd"}, {"training.batch_size": 128}))
     ]
     assert paths[0].parent == paths[1].parent != paths[2].parent
@@ -46,17 +46,17 @@ def test_other_code_is_the_same_series_and_other_work_is_not(tmp_path: Path, mak
 
 def test_adding_twice_changes_nothing(tmp_path: Path, make_run: Make) -> None:
     """A second call is a repetition, not a second record."""
-    first = _add_record(tmp_path, make_run())
+    first = add_record(tmp_path, make_run())
     before = first.stat().st_mtime_ns
-    assert _add_record(tmp_path, make_run()) == first
+    assert add_record(tmp_path, make_run()) == first
     assert (files(tmp_path), first.stat().st_mtime_ns) == ([first], before)
 
 
 def test_two_copies_merge_without_a_conflict(tmp_path: Path, make_run: Make) -> None:
     """Even where two machines of a kind made runs of one id in one second: the names differ, and all of both is there."""
     for copy, speed in (("one", 1000.0), ("other", 1100.0)):
-        _add_record(tmp_path / copy, make_run(0, speed=speed), "0123456789ab")
-        _add_record(tmp_path / copy, make_run(1), "0123456789ab")
+        add_record(tmp_path / copy, make_run(0, speed=speed), "0123456789ab")
+        add_record(tmp_path / copy, make_run(1), "0123456789ab")
     names = [{path.relative_to(tmp_path / copy) for path in files(tmp_path / copy)} for copy in ("one", "other")]
     assert len(names[0] & names[1]) == 1
     shutil.copytree(tmp_path / "other", tmp_path / "one", dirs_exist_ok=True)
@@ -67,7 +67,7 @@ def test_two_copies_merge_without_a_conflict(tmp_path: Path, make_run: Make) -> 
 def test_records_come_back_in_the_order_of_time(tmp_path: Path, make_run: Make) -> None:
     """With their commits, whatever the order in which they were added; the folders' own order means nothing."""
     for day in (3, 1, 2):
-        _add_record(tmp_path, make_run(day, hardware={"cpu_cores": day}), f"00000000000{day}")
+        add_record(tmp_path, make_run(day, hardware={"cpu_cores": day}), f"00000000000{day}")
     entries = read_history(tmp_path).entries
     assert [entry.commit for entry in entries] == ["000000000001", "000000000002", "000000000003"]
     assert [entry.record for entry in entries] == [make_run(day, hardware={"cpu_cores": day}) for day in (1, 2, 3)]
@@ -75,7 +75,7 @@ def test_records_come_back_in_the_order_of_time(tmp_path: Path, make_run: Make) 
 
 def test_a_damaged_record_is_named_and_passed_over(tmp_path: Path, make_run: Make) -> None:
     """Not JSON, cut off, a wrong type, an unreadable time: each costs itself only."""
-    good = _add_record(tmp_path, make_run(0))
+    good = add_record(tmp_path, make_run(0))
     texts = ("", to_json(make_run(1))[:200], to_json(make_run(2)).replace('"seed": 0', '"seed": "x"'), to_json(make_run(3, created="soon")))
     for number, text in enumerate(texts):
         good.with_name(f"unknown-{number}.json").write_text(text, encoding="utf-8")
@@ -87,7 +87,7 @@ def test_a_damaged_record_is_named_and_passed_over(tmp_path: Path, make_run: Mak
 
 def test_a_future_record_is_refused(tmp_path: Path, make_run: Make) -> None:
     """What a later version wrote is not damaged: passing over it would decide on half of the history."""
-    good = _add_record(tmp_path, make_run(0))
+    good = add_record(tmp_path, make_run(0))
     data = json.loads(good.read_text())
     good.with_name("unknown-later.json").write_text(json.dumps({**data, "schema_version": 99, "unheard_of": 1}))
     with pytest.raises(UsageError, match="has schema version 99"):
@@ -96,7 +96,7 @@ def test_a_future_record_is_refused(tmp_path: Path, make_run: Make) -> None:
 
 def test_other_files_are_left_alone(tmp_path: Path, make_run: Make) -> None:
     """Baselines, accepted changes, a killed writer's temporary file and folders of other names are no records."""
-    good = _add_record(tmp_path, make_run(0))
+    good = add_record(tmp_path, make_run(0))
     (tmp_path / "baselines").mkdir()
     (tmp_path / "baselines/main.json").write_text("{}")
     (tmp_path / "accept.toml").write_text("")
@@ -110,20 +110,20 @@ def test_other_files_are_left_alone(tmp_path: Path, make_run: Make) -> None:
 def test_an_unfinished_run_is_refused(tmp_path: Path, make_run: Make, status: str) -> None:
     """Its numbers are not final."""
     with pytest.raises(UsageError, match=f"is {status}, and a history holds finished runs only"):
-        _add_record(tmp_path, make_run(status=status))
+        add_record(tmp_path, make_run(status=status))
     assert files(tmp_path) == []
 
 
 def test_a_hostile_run_id_stays_in_its_folder(tmp_path: Path, make_run: Make) -> None:
     """It is a part of a file name, never a path."""
-    path = _add_record(tmp_path / "history", dataclasses.replace(make_run(), run_id="../../x/.."))
+    path = add_record(tmp_path / "history", dataclasses.replace(make_run(), run_id="../../x/.."))
     assert path.is_relative_to((tmp_path / "history").resolve()) or path.resolve().is_relative_to((tmp_path / "history").resolve())
     assert len(read_history(tmp_path / "history").entries) == 1
 
 
 def test_a_file_name_cannot_steer_a_terminal(tmp_path: Path, make_run: Make) -> None:
     """A commit that has another form than a commit is unknown."""
-    path = _add_record(tmp_path, make_run())
+    path = add_record(tmp_path, make_run())
     path.rename(path.with_name("\x1b[31mred-x.json"))
     assert [entry.commit for entry in read_history(tmp_path).entries] == ["unknown"]
 
@@ -134,7 +134,7 @@ def test_a_file_in_the_place_of_the_directory_is_told(tmp_path: Path, make_run: 
     with pytest.raises(UsageError, match="is not the directory of a history"):
         read_history(tmp_path / "file")
     with pytest.raises(StorageError, match="cannot"):
-        _add_record(tmp_path / "file", make_run())
+        add_record(tmp_path / "file", make_run())
 
 
 @pytest.mark.parametrize(
@@ -148,11 +148,11 @@ def test_a_file_in_the_place_of_the_directory_is_told(tmp_path: Path, make_run: 
 )
 def test_commits_have_one_form(text: str, expected: str) -> None:
     """Twelve digits are kept."""
-    assert _checked_commit(text) == expected
+    assert checked_commit(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "main", "012345", "0123456-x", "ABCDEF0", "../../../"])
 def test_what_is_no_commit_is_refused(text: str) -> None:
     """It would become part of a file name."""
     with pytest.raises(UsageError, match="a commit must be"):
-        _checked_commit(text)
+        checked_commit(text)

@@ -8,11 +8,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ganbench.record.cells import CellRuns, cells_of, match_cells, names_of
-from ganbench.record.history import DIRTY, UNKNOWN, Entry
-from ganbench.record.record import Key, RunRecord
-from ganbench.verdict.policy import MetricRule, quality_rule, rule_of, stored_rule
-from ganbench.verdict.unpaired import is_mixed
+from ganbench import (
+    MIXED_MACHINES,
+    CellRuns,
+    Key,
+    MetricRule,
+    RunRecord,
+    cells_of,
+    match_cells,
+    names_of,
+    quality_rule,
+    rule_of,
+    stored_rule,
+)
+from ganbench_gate.history import DIRTY, UNKNOWN, Entry
 
 _Measure = Callable[[RunRecord], float | None]
 """Returns None where a run says nothing of a metric."""
@@ -133,7 +142,7 @@ def _measures(records: Sequence[RunRecord], *, on_gpu: bool) -> Iterator[tuple[M
 def _timed(measure: Callable[[RunRecord], float]) -> _Measure:
     def value(record: RunRecord) -> float | None:
         found = measure(record)
-        usable = record.status == "complete" and not is_mixed(record) and math.isfinite(found) and found > 0
+        usable = record.status == "complete" and MIXED_MACHINES not in record.notes and math.isfinite(found) and found > 0
         return found if usable else None
 
     return value

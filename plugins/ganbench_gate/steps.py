@@ -12,7 +12,7 @@ percent of noise, 400 series of 20 and 50 points had none (independent), 0.5 per
 noise none had any. A history that grows from 12 to 112 commits is looked at 101 times: of 50 with 5 percent of noise 1 failed at some
 time by a false step for the worse past 10 percent (independent), and 2 (0.3). Power, after 20 commits with 3 percent of noise, of 60
 series: a slowdown of 10 percent against a threshold of 5 was found after 5 commits in 73 percent and after 7 in all; one of 20 percent
-against 10 in 90 percent and in all. ``tests/verdict/test_steps.py`` repeats a part of this.
+against 10 in 90 percent and in all. ``tests/gate/test_steps.py`` repeats a part of this.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganbench.verdict.steps import ALPHA, MIN_POINTS, MIN_SIDE, find_changes, find_steps
+from ganbench_gate.steps import ALPHA, MIN_POINTS, MIN_SIDE, find_changes, find_steps
 
 LIMIT = math.log1p(0.1)
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from ganbench.record.accept import Accept
-from ganbench.record.history import _add_record, read_history
+from ganbench import to_json
 from ganbench.record.record import RunRecord
-from ganbench.report.trend import render_trend_json
-from ganbench.verdict.series import series_of
-from ganbench.verdict.trend import Trend, TrendSeries, follow
+from ganbench_gate.accept import Accept
+from ganbench_gate.history import add_record, read_history
+from ganbench_gate.series import series_of
+from ganbench_gate.trend import Trend, TrendSeries, follow
 
 MakeHistory = Callable[..., Path]
 MakeRun = Callable[..., RunRecord]
@@ -80,7 +80,7 @@ def test_less_quality_fails_and_more_passes(tmp_path: Path, make_run: MakeRun) -
     """A distance is better where it is lower."""
     values = level(12.0, 20) + level(20.0, 8) + level(8.0, 8)
     for day, value in enumerate(values):
-        _add_record(tmp_path, make_run(day, quality=value), commit_of(day))
+        add_record(tmp_path, make_run(day, quality=value), commit_of(day))
     assert [step.state for step in one(trend_of(tmp_path), "fd1k_digits").steps] == ["worse", "better"]
 
 
@@ -133,7 +133,7 @@ def test_an_accepted_change_of_something_else_accepts_nothing(make_history: Make
 def test_a_step_of_an_unknown_commit_is_accepted_by_its_run(tmp_path: Path, make_run: MakeRun) -> None:
     """And never by the word unknown, which would accept everything."""
     for day, speed in enumerate([1000.0, 1001.0] * 10 + [800.0] * 8):
-        _add_record(tmp_path, make_run(day, speed=speed))
+        add_record(tmp_path, make_run(day, speed=speed))
     base = {"metric": "samples_per_second", "cell": "dcgan digits", "reason": "x"}
     assert trend_of(tmp_path, [Accept(commit="unknown", **base)]).exit_code == 1
     assert trend_of(tmp_path, [Accept(commit="2026012", **base)]).exit_code == 1
@@ -143,7 +143,7 @@ def test_a_step_of_an_unknown_commit_is_accepted_by_its_run(tmp_path: Path, make
 def test_a_count_fails_at_once(tmp_path: Path, make_run: MakeRun) -> None:
     """Operations have no noise: the second commit is enough."""
     for day, flops in enumerate((10**9, 1_100_000_000)):
-        _add_record(tmp_path, make_run(day, flops=flops), commit_of(day))
+        add_record(tmp_path, make_run(day, flops=flops), commit_of(day))
     trend = trend_of(tmp_path)
     ((series, step),) = trend.failures
     assert (series.metric, step.before, step.after, step.commit) == ("flops_per_iteration", 1e9, 1.1e9, commit_of(1))
@@ -154,9 +154,9 @@ def test_what_must_stay_equal_is_worse_either_way(tmp_path: Path, make_run: Make
     work = make_record().work
     fewer = dataclasses.replace(work, parameters={**work.parameters, "generator": 1000})
     for day, counts in enumerate((work, fewer)):
-        _add_record(tmp_path, dataclasses.replace(make_run(day), work=counts), commit_of(day))
+        add_record(tmp_path, dataclasses.replace(make_run(day), work=counts), commit_of(day))
     assert [series.metric for series, _ in trend_of(tmp_path).failures] == ["generator_parameters"]
-    _add_record(tmp_path, dataclasses.replace(make_run(2), work=work), commit_of(2))
+    add_record(tmp_path, dataclasses.replace(make_run(2), work=work), commit_of(2))
     assert [step.undone for step in one(trend_of(tmp_path), "generator_parameters").steps] == [True, True]
     accept = Accept(metric="generator_parameters", cell="dcgan digits", commit=commit_of(1), reason="a smaller model")
     assert [step.fails for step in one(trend_of(tmp_path, [accept]), "generator_parameters").steps] == [False, True]
@@ -166,7 +166,7 @@ def test_machines_and_cells_and_evaluation_keys_are_series_of_their_own(tmp_path
     """Values of two machines, two batch sizes or two ways to measure are never in one series."""
     changes = ({}, {"hardware": {"cpu_cores": 64}}, {"work": {"training.batch_size": 8}}, {"metric": {"evaluation_key": "other"}})
     for day in range(8):
-        _add_record(tmp_path, make_run(day, **dict(changes[day % 4])), commit_of(day))
+        add_record(tmp_path, make_run(day, **dict(changes[day % 4])), commit_of(day))
     series = trend_of(tmp_path).series
     speeds = [one for one in series if one.metric == "samples_per_second"]
     assert sorted(len(one.points) for one in speeds) == [2, 2, 4]
@@ -178,15 +178,15 @@ def test_a_new_setting_does_not_cut_a_series(tmp_path: Path, make_run: MakeRun) 
     """A later version that has one more setting goes on with the cell that it agrees with."""
     for day in range(6):
         work = {"training.new_setting": 0} if day >= 3 else {}
-        _add_record(tmp_path, make_run(day, work=work), commit_of(day))
+        add_record(tmp_path, make_run(day, work=work), commit_of(day))
     assert len(one(trend_of(tmp_path)).points) == 6
 
 
 def test_the_runs_of_one_commit_are_one_point(tmp_path: Path, make_run: MakeRun) -> None:
     """They share what the machine was doing: the point is their median. Edited sources are a point for each run."""
     for seed, speed in enumerate((900.0, 1000.0, 1300.0)):
-        _add_record(tmp_path, make_run(0, seed=seed, speed=speed), commit_of(0))
-        _add_record(tmp_path, make_run(1, seed=seed, speed=speed), commit_of(1) + "+dirty")
+        add_record(tmp_path, make_run(0, seed=seed, speed=speed), commit_of(0))
+        add_record(tmp_path, make_run(1, seed=seed, speed=speed), commit_of(1) + "+dirty")
     points = one(trend_of(tmp_path)).points
     assert [(point.value, len(point.runs)) for point in points] == [(1000.0, 3), (900.0, 1), (1000.0, 1), (1300.0, 1)]
 
@@ -195,7 +195,7 @@ def test_diverged_runs_count_as_the_worst_quality(tmp_path: Path, make_run: Make
     """Six commits that diverge are a step for the worse, though none of them has a value."""
     for day in range(26):
         status = "diverged" if day >= 20 else "complete"
-        _add_record(tmp_path, make_run(day, quality=12 + day % 3, status=status), commit_of(day))
+        add_record(tmp_path, make_run(day, quality=12 + day % 3, status=status), commit_of(day))
     trend = trend_of(tmp_path)
     (step,) = one(trend, "fd1k_digits").steps
     assert (step.index, step.fails) == (20, True)
@@ -205,8 +205,8 @@ def test_diverged_runs_count_as_the_worst_quality(tmp_path: Path, make_run: Make
 
 def test_a_run_of_two_machines_is_no_point_of_speed(tmp_path: Path, make_run: MakeRun) -> None:
     """Its times are a mixture; its quality counts."""
-    _add_record(tmp_path, make_run(0), commit_of(0))
-    _add_record(tmp_path, make_run(1, notes=("resumed on another machine: times and speed are a mixture of both",)), commit_of(1))
+    add_record(tmp_path, make_run(0), commit_of(0))
+    add_record(tmp_path, make_run(1, notes=("resumed on another machine: times and speed are a mixture of both",)), commit_of(1))
     trend = trend_of(tmp_path)
     assert (len(one(trend).points), len(one(trend, "fd1k_digits").points)) == (1, 2)
 
@@ -214,7 +214,7 @@ def test_a_run_of_two_machines_is_no_point_of_speed(tmp_path: Path, make_run: Ma
 def test_values_without_a_logarithm_are_not_judged(tmp_path: Path, make_run: MakeRun) -> None:
     """A kernel distance may be below 0, and a ratio then means nothing; the series says so."""
     for day in range(14):
-        _add_record(tmp_path, make_run(day, quality=-0.1 if day == 3 else 1.0), commit_of(day))
+        add_record(tmp_path, make_run(day, quality=-0.1 if day == 3 else 1.0), commit_of(day))
     series = one(trend_of(tmp_path), "fd1k_digits")
     assert (series.reason, series.steps) == ("a ratio needs values above 0", ())
 
@@ -222,7 +222,7 @@ def test_values_without_a_logarithm_are_not_judged(tmp_path: Path, make_run: Mak
 def test_a_clock_that_steps_back_changes_the_order_and_nothing_else(tmp_path: Path, make_run: MakeRun) -> None:
     """Points are in the order of the runs' own times."""
     for day in (2, 0, 1):
-        _add_record(tmp_path, make_run(day, speed=1000.0 + day), commit_of(day))
+        add_record(tmp_path, make_run(day, speed=1000.0 + day), commit_of(day))
     assert [point.value for point in one(trend_of(tmp_path)).points] == [1000.0, 1001.0, 1002.0]
 
 
@@ -230,7 +230,7 @@ def test_software_that_changed_with_a_step_is_named(tmp_path: Path, make_run: Ma
     """The first suspect stands beside the step."""
     for day in range(28):
         software = {"torch": "2.16.0"} if day >= 20 else {}
-        _add_record(tmp_path, make_run(day, speed=(1000 if day < 20 else 800) + day % 2, software=software), commit_of(day))
+        add_record(tmp_path, make_run(day, speed=(1000 if day < 20 else 800) + day % 2, software=software), commit_of(day))
     (step,) = one(trend_of(tmp_path)).steps
     assert [(d.field, d.base, d.head) for d in step.differences] == [("torch", "2.15.0", "2.16.0")]
 
@@ -248,7 +248,7 @@ def test_too_short_a_history_is_nothing_to_look_at(make_history: MakeHistory, co
 def test_json_holds_everything(make_history: MakeHistory) -> None:
     """Valid JSON with a schema, points, steps and the exit code."""
     trend = trend_of(make_history(level(1000, 20) + level(700, 6)), history="h")
-    data = json.loads(render_trend_json(trend), parse_constant=pytest.fail)
+    data = json.loads(to_json(trend), parse_constant=pytest.fail)
     assert (data["schema"], data["schema_version"], data["history"], data["exit_code"]) == ("ganbench-trend", 1, "h", 1)
     (step,) = data["series"][0]["steps"]
     assert (step["state"], step["fails"], step["commit"]) == ("worse", True, commit_of(20))

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganbench.cli.completion import run_ids
-from ganbench.errors import NothingToCompare, UsageError, did_you_mean
+from ganbench import NothingToCompare, UsageError, complete_runs, did_you_mean
 
 if TYPE_CHECKING:
-    from ganbench.record.history import History
+    from ganbench_gate.history import History
 
 
 @click.command("trend")
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this one, as in samples_per_second; may be repeated.")
 @click.option("--newest", type=click.IntRange(1), default=20, show_default=True, help="How many commits are the newest part of a series.")
 @click.option("--accept", type=click.Path(path_type=Path), metavar="FILE", help="Intended changes. [default: DIR/accept.toml]")
-@click.option("--add", "runs", multiple=True, metavar="RUN", shell_complete=run_ids, help="Put these runs into the history first.")
+@click.option("--add", "runs", multiple=True, metavar="RUN", shell_complete=complete_runs, help="Put these runs into the history first.")
 @click.option("--commit", metavar="SHA", help="What the added runs were made from. [default: what lies checked out here]")
 @click.option("--json", "as_json", is_flag=True, help="Print all series and steps as JSON.")
 def command(
@@ -43,33 +42,26 @@ def command(
 
     Exit codes: 0 no step for the worse in the newest part, or each is accepted or undone; 1 there is one; 5 nothing to look at.
     """
-    from ganbench.record.accept import accepts_of, read_accepts
-    from ganbench.report.stream import has_colour, print_text, stream_width
-    from ganbench.report.trend import render_trend, render_trend_json
-    from ganbench.verdict.series import series_of
-    from ganbench.verdict.trend import follow
+    from ganbench import print_document, print_text, to_json
+    from ganbench_gate.accept import accepts_of, read_accepts
+    from ganbench_gate.history import add_runs
+    from ganbench_gate.series import series_of
+    from ganbench_gate.trend import follow
+    from ganbench_gate.trend_document import trend_document
 
     accepts = accepts_of(history) if accept is None else read_accepts(accept)
     if commit is not None and not runs:
         raise UsageError("--commit has a meaning only with --add", hint="leave it out")
-    _add(runs, history, commit)
+    for reason in add_runs(history, runs, commit) if runs else ():
+        _warn(reason)
     series = series_of(_read(history).entries)
     _refuse_unknown(metrics, sorted({one.rule.name for one in series}))
     trend = follow(series, accepts, history=str(history), newest=newest, metrics=metrics)
     if as_json:
-        print_text(render_trend_json(trend), sys.stdout)
+        print_text(to_json(trend), sys.stdout)
     else:
-        text = render_trend(trend, width=stream_width(), colour=has_colour(sys.stdout), ascii_only=not _has_blocks())
-        print_text(text, sys.stdout)
+        print_document(trend_document(trend))
     return trend.exit_code
-
-
-def _add(names: Sequence[str], history: Path, commit: str | None) -> None:
-    """Put finished runs into the history; others are named and passed over."""
-    from ganbench.record.history import add_runs
-
-    for reason in add_runs(history, names, commit) if names else ():
-        _warn(reason)
 
 
 def _read(history: Path) -> History:
@@ -79,7 +71,7 @@ def _read(history: Path) -> History:
         UsageError: nothing of it can be read.
         NothingToCompare: it holds no record.
     """
-    from ganbench.record.history import DEFAULT_HISTORY, read_history
+    from ganbench_gate.history import DEFAULT_HISTORY, read_history
 
     if not history.exists() and history != DEFAULT_HISTORY:
         raise UsageError(f"no such folder: {history}", hint="`ganbench trend DIR --add RUN` makes it")
@@ -97,15 +89,6 @@ def _refuse_unknown(metrics: Sequence[str], known: list[str]) -> None:
     for name in metrics:
         if name not in known:
             raise UsageError(f"no metric {name!r} in this history", hint=did_you_mean(name, known))
-
-
-def _has_blocks() -> bool:
-    """Tell whether the output can hold the blocks of a plot."""
-    try:
-        "▁█".encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
 
 
 def _warn(text: str) -> None:

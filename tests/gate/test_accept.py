@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganbench.errors import UsageError
-from ganbench.record.accept import Accept, read_accepts
+from ganbench_gate.accept import Accept, read_accepts
 
 ENTRY = {"metric": "samples_per_second", "cell": "dcgan digits", "commit": "0123456789ab", "reason": "larger batches"}
 TOML = "[[accept]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in ENTRY.items())

@@ -4,8 +4,8 @@
 
     .ganbench/
         <hardware>/<work>/<commit>-<time>-<run id>-<digest>.json     a record, as a run wrote it
-        baselines/<name>.json                                        see ganbench.record.baseline
-        accept.toml                                                  see ganbench.record.accept
+        baselines/<name>.json                                        what `ganbench baseline set` wrote
+        accept.toml                                                  see ganbench_gate.accept
 
 A file is never changed, and its name holds a digest of its content: two copies of a history merge by putting their files together. There
 is no index; what is in the directory is all there is. ``<hardware>`` is the digest of the hardware key, ``<work>`` that of the cell: what
@@ -15,66 +15,36 @@ was run without its seed and its code, because a series follows the code.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ganbench.errors import StorageError, UsageError
-from ganbench.record.cells import cells_of
-from ganbench.record.files import storage_errors, write_text
-from ganbench.record.find import Unreadable, find_runs, load_runs
-from ganbench.record.record import SCHEMA_VERSION, RunRecord
-from ganbench.record.serialise import from_json, to_json
+from ganbench import (
+    LaterVersion,
+    RunRecord,
+    StorageError,
+    Unreadable,
+    UsageError,
+    cells_of,
+    current_commit,
+    find_runs,
+    load,
+    load_runs,
+    storage_errors,
+    to_json,
+    write_text,
+)
 
+DEFAULT_HISTORY = Path(".ganbench")
+"""Where a history is, below the current folder."""
 UNKNOWN = "unknown"
 """What stands for a commit that nobody knows."""
 DIRTY = "+dirty"
 """What follows a commit whose files were edited."""
-_FORM = re.compile(r"[0-9a-f]{7,40}(\+dirty)?|unknown")
+_COMMIT = re.compile(r"[0-9a-f]{7,40}(\+dirty)?|unknown")
 _COMMIT_DIGITS = 12
-
-
-def current_commit(folder: Path = Path()) -> str:
-    """Return the commit of the repository around a folder, with ``+dirty`` where tracked files were edited; ``unknown`` without one."""
-    head = _git(folder, "rev-parse", "HEAD")
-    if not head:
-        return UNKNOWN
-    return head[:_COMMIT_DIGITS] + (DIRTY if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
-
-
-def _checked_commit(text: str) -> str:
-    """Return a commit as a history names it.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if not _FORM.fullmatch(text):
-        raise UsageError(f"a commit must be 7 to 40 hex digits in small letters (got {text!r})", hint="`git rev-parse HEAD` prints one")
-    digits, plus, _ = text.partition("+")
-    return digits[:_COMMIT_DIGITS] + (DIRTY if plus else "")
-
-
-def _commit_in_name(name: str) -> str:
-    """Return the commit that a record's file name begins with; ``unknown`` where that is none."""
-    text = name.partition("-")[0]
-    return text if _FORM.fullmatch(text) else UNKNOWN
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    """Return what git prints; nothing where there is no git, no repository or no commit."""
-    try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
-
-
-DEFAULT_HISTORY = Path(".ganbench")
-"""Where a history is, below the current folder."""
 _KEY = re.compile(r"[0-9a-f]{12}")
 _TIME = "%Y%m%dT%H%M%SZ"
 _NAME_DIGITS = 8
@@ -99,13 +69,25 @@ class History:
     damaged: tuple[Unreadable, ...]
 
 
-def _add_record(history: Path, record: RunRecord, commit: str = UNKNOWN) -> Path:
+def checked_commit(text: str) -> str:
+    """Return a commit as a history names it.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not _COMMIT.fullmatch(text):
+        raise UsageError(f"a commit must be 7 to 40 hex digits in small letters (got {text!r})", hint="`git rev-parse HEAD` prints one")
+    digits, plus, _ = text.partition("+")
+    return digits[:_COMMIT_DIGITS] + (DIRTY if plus else "")
+
+
+def add_record(history: Path, record: RunRecord, commit: str = UNKNOWN) -> Path:
     """Put a finished run into a history and return its file; one that is there already is left as it is.
 
     Args:
         history: the directory, made when missing.
         record: complete or diverged.
-        commit: what :func:`_checked_commit` returned.
+        commit: what :func:`checked_commit` returned.
 
     Raises:
         UsageError: the run is not finished, or its time cannot be read.
@@ -135,7 +117,7 @@ def add_runs(history: Path, names: Sequence[str], commit: str | None) -> tuple[s
     Raises:
         UsageError: a name that is no run, or a commit that is none.
     """
-    checked = _checked_commit(commit) if commit is not None else current_commit()
+    checked = checked_commit(commit) if commit is not None else current_commit()
     passed_over = []
     for item in load_runs(find_runs(names)):
         if isinstance(item, Unreadable):
@@ -143,7 +125,7 @@ def add_runs(history: Path, names: Sequence[str], commit: str | None) -> tuple[s
         elif item.status not in ("complete", "diverged"):
             passed_over.append(f"run {item.run_id} is {item.status} and not added")
         else:
-            _add_record(history, item, checked)
+            add_record(history, item, checked)
     return tuple(passed_over)
 
 
@@ -156,26 +138,20 @@ def read_history(history: Path) -> History:
     entries, damaged = [], []
     for path in _files(history):
         try:
-            text = path.read_bytes()
-            record = from_json(text, str(path))
+            record = load(path).record
             entries.append(Entry(commit=_commit_in_name(path.name), moment=_moment(record), record=record))
-        except OSError as error:
-            damaged.append(Unreadable(path=path, reason=f"cannot read {path}: {error.strerror}"))
+        except LaterVersion:
+            raise
         except UsageError as error:
-            if _is_newer(text):
-                raise
             damaged.append(Unreadable(path=path, reason=str(error)))
     entries.sort(key=lambda entry: (entry.moment, entry.record.run_id, entry.commit))
     return History(entries=tuple(entries), damaged=tuple(damaged))
 
 
-def _is_newer(text: bytes) -> bool:
-    """Tell whether a file was written by a later version, and so is not damaged but unknown."""
-    try:
-        version = json.loads(text)["schema_version"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return False
-    return isinstance(version, int) and version > SCHEMA_VERSION
+def _commit_in_name(name: str) -> str:
+    """Return the commit that a record's file name begins with; ``unknown`` where that is none."""
+    text = name.partition("-")[0]
+    return text if _COMMIT.fullmatch(text) else UNKNOWN
 
 
 def _make_folder(folder: Path) -> None:

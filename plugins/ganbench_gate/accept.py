@@ -19,8 +19,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ganbench.errors import UsageError
-from ganbench.record.history import DIRTY, UNKNOWN
+from ganbench import UsageError
+from ganbench_gate.history import DIRTY, UNKNOWN
 
 _ACCEPT_FILE = "accept.toml"
 """What is read from the directory of a history where no file is named."""
