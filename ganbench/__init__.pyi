@@ -23,6 +23,7 @@ from ganbench.config.model import KERNELS as KERNELS
 from ganbench.config.model import RUNNERS as RUNNERS
 from ganbench.config.model import OptimizerConfig as OptimizerConfig
 from ganbench.config.model import TrainingConfig as TrainingConfig
+from ganbench.config.model import settings_of_flags as settings_of_flags
 from ganbench.config.resolve import Layer as Layer
 from ganbench.config.setting import Settings as Settings
 from ganbench.config.setting import setting as setting

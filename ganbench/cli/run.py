@@ -30,24 +30,6 @@ if TYPE_CHECKING:
     from ganbench.run.lifecycle import Run
     from ganbench.run.plan import RunPlan
 
-_FLAG_PATHS = {
-    "loss": "loss.name",
-    "dataset": "dataset.name",
-    "augment": "augmentation.name",
-    "force": "training.force",
-    "kimg": "training.total_kimg",
-    "batch_size": "training.batch_size",
-    "seed": "training.seed",
-    "device": "training.device",
-    "precision": "training.precision",
-    "runner": "training.runner",
-    "kernels": "training.kernels",
-    "threads": "training.threads",
-    "deterministic": "training.deterministic",
-    "data_root": "data.root",
-    "extractor_weights": "evaluation.extractor_weights",
-}
-
 
 @click.command("run", cls=GroupedCommand)
 @run_options
@@ -86,6 +68,7 @@ def _plan_flags(flags: dict[str, Any], manager: PluginManager) -> RunPlan:
     Raises:
         UsageError: whatever is wrong with them.
     """
+    from ganbench.config.model import settings_of_flags
     from ganbench.config.resolve import Layer
     from ganbench.config.toml import read_settings
     from ganbench.config.values import read_pairs
@@ -101,7 +84,7 @@ def _plan_flags(flags: dict[str, Any], manager: PluginManager) -> RunPlan:
     if not name:
         known = sorted({r.spec.name for r in manager.specs(ModelSpec)})
         raise UsageError("which GAN? --plugin is missing", hint=f"known: {', '.join(known)}")
-    given = {path: flags[flag] for flag, path in _FLAG_PATHS.items() if flags[flag] is not None}
+    given = settings_of_flags(flags)
     if flags["metrics"]:
         given["evaluation.metrics"] = tuple(m for one in flags["metrics"] for m in one.split(",") if m)
         if not given["evaluation.metrics"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -211,6 +212,20 @@ SECTIONS: dict[str, Any] = {
     table.name: table.default_factory for table in dataclasses.fields(RunConfig) if table.default_factory is not dataclasses.MISSING
 }
 """The tables of a configuration file besides those of the plugins, each with its class."""
+SHORT_NAMES = {
+    "loss": "loss.name",
+    "dataset": "dataset.name",
+    "kimg": "training.total_kimg",
+    **{name: f"training.{name}" for name in ("seed", "batch_size", "precision", "runner", "kernels", "threads", "device")},
+}
+"""What a flag, and an axis of a matrix, is called for a configuration path; the names of stored cells are made of these."""
+_FLAGS = SHORT_NAMES | {
+    "augment": "augmentation.name",
+    "force": "training.force",
+    "deterministic": "training.deterministic",
+    "data_root": "data.root",
+    "extractor_weights": "evaluation.extractor_weights",
+}
 PLUGIN_SECTIONS = ("architecture", "loss", "dataset", "augmentation")
 """The tables of the plugins."""
 NO_PLUGIN = "none"
@@ -238,3 +253,12 @@ def part_of(path: str) -> Part:
 def may_change(path: str) -> bool:
     """Tell whether a run may go on with another value of a setting."""
     return part_of(path) == "place" or (path in SETTINGS and bool(SETTINGS[path].metadata.get("may_change")))
+
+
+def settings_of_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a command's flags set, by configuration path; flags that are not given, and those that are no settings, are left out.
+
+    Args:
+        flags: values by the names that ``ganbench run --help`` has, with underscores; None for one that is not given.
+    """
+    return {path: flags[name] for name, path in _FLAGS.items() if flags.get(name) is not None}

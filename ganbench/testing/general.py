@@ -112,7 +112,7 @@ def a_wrong_option_is_refused_by_its_name(subject: Subject) -> None:
             raise Broken(what, remedy="raise a ValueError in __post_init__ that names the field and what is allowed") from None
 
 
-@promise()
+@promise(is_ground=True)
 def its_factory_can_be_called(subject: Subject) -> None:
     """The factory can be imported, and takes the arguments of its kind."""
     if not subject.spec.factory:

@@ -48,12 +48,15 @@ def measured(subject: Subject) -> tuple[Materials, Callable[[Callable[[int, int]
     """Return a run with the metric, and what measures samples by it.
 
     Raises:
-        NotClaimed: it looks at something that samples alone do not have.
+        NotClaimed: it looks at something that samples alone do not have, or that the trial's dataset does not.
     """
     spec = subject.registered.spec
     assert isinstance(spec, MetricSpec)
     if spec.looks_at in ("targets", "scores"):
         raise NotClaimed(f"it looks at {spec.looks_at}, which samples alone do not have")
+    space = Trial(subject).materials.dataset.space if spec.spaces else None
+    if space and space.name not in spec.spaces:
+        raise NotClaimed(f"it looks at {' or '.join(spec.spaces)}, and the trial's dataset holds {space.unit}")
     trial = Trial(subject, **{"evaluation.metrics": (f"{spec.name}{_COUNT}",), "evaluation.batch_size": _COUNT // 2})
     materials, evaluator = trial.materials, trial.materials.evaluator
     assert isinstance(evaluator, Evaluator)

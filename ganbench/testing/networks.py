@@ -22,7 +22,7 @@ _MOST_ITERATIONS = 8
 """After so many iterations every module must have moved, also one that is updated in every fifth."""
 
 
-@promise(*_TRAINED)
+@promise(*_TRAINED, is_ground=True)
 def it_can_be_built(subject: Subject) -> None:
     """A run of it can be built on its dataset, from its defaults."""
     try:

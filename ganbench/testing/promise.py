@@ -69,6 +69,17 @@ class Promise:
     """The promise in one sentence."""
     keep: Callable[[Subject], None]
     """Tries it; raises :class:`Broken` or :class:`NotClaimed`."""
+    is_ground: bool = False
+    """Whether nothing else can be tried where it is broken."""
+
+    def keep_or_skip(self, subject: Subject) -> None:
+        """Try it as a test of pytest, which is skipped where the plugin does not claim it."""
+        import pytest
+
+        try:
+            self.keep(subject)
+        except NotClaimed as reason:
+            pytest.skip(str(reason))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,12 +100,12 @@ PROMISES: list[Promise] = []
 """All of them, in the order in which they are tried: what is cheap and explains the most comes first."""
 
 
-def promise(*kinds: str) -> Callable[[Keep], Keep]:
+def promise(*kinds: str, is_ground: bool = False) -> Callable[[Keep], Keep]:
     """Declare a function as a promise of some kinds; its docstring's first line is the sentence."""
 
     def declare(keep: Keep) -> Keep:
         says = (inspect.getdoc(keep) or "").partition("\n")[0]
-        PROMISES.append(Promise(name=keep.__name__, kinds=kinds, says=says, keep=keep))
+        PROMISES.append(Promise(name=keep.__name__, kinds=kinds, says=says, keep=keep, is_ground=is_ground))
         return keep
 
     return declare

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ganbench.testing.check import find_subjects
-from ganbench.testing.promise import NotClaimed, Promise, Subject, promises_of
+from ganbench.testing.promise import Promise, Subject, promises_of
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,10 +42,7 @@ class PromiseItem(pytest.Item):
 
     def runtest(self) -> None:
         """Try it."""
-        try:
-            self.promise.keep(self.subject)
-        except NotClaimed as reason:
-            pytest.skip(str(reason))
+        self.promise.keep_or_skip(self.subject)
 
     def reportinfo(self) -> tuple[str, int | None, str]:
         """Return how the test is called."""

@@ -21,6 +21,7 @@ from ganbench import (
     policy_of,
     read_pairs,
     read_settings,
+    settings_of_flags,
 )
 from ganbench_gate.options import MEASURING_OPTIONS, RUN_OPTIONS, SAMPLES_OPTION, SETTING_OPTIONS
 from ganbench_gate.side import Side
@@ -136,19 +137,6 @@ def _check_folder(path: Path | None) -> None:
         raise UsageError(f"--samples {path}: there is no folder {path.absolute().parent}", hint="make it first")
 
 
-_FLAG_PATHS = {
-    "loss": "loss.name",
-    "dataset": "dataset.name",
-    "batch_size": "training.batch_size",
-    "seed": "training.seed",
-    "device": "training.device",
-    "precision": "training.precision",
-    "runner": "training.runner",
-    "kernels": "training.kernels",
-    "data_root": "data.root",
-}
-
-
 def _read_sides(sides: tuple[str, ...], flags: Mapping[str, Any]) -> tuple[Side, Side]:
     """Return base and head.
 
@@ -189,7 +177,7 @@ def _side(text: str, flags: Mapping[str, Any], own_option: str, own: tuple[str, 
     name = flags["plugin"] or name
     if not name:
         raise UsageError("which GAN? --plugin is missing", hint="`ganbench plugins list` shows them")
-    settings |= {path: flags[flag] for flag, path in _FLAG_PATHS.items() if flags[flag] is not None}
+    settings |= settings_of_flags(flags)
     settings |= read_pairs("--set", flags["settings"]) | read_pairs(own_option, own)
     tree = find_tree(text, Path.cwd()) if text and not text.endswith(".toml") else None
     label = ", ".join(filter(None, (tree.name if tree else text, *own))) or "unchanged"

@@ -7,15 +7,12 @@ the balls that hold at least one. Agrees with the authors' ``prdc``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
-from ganbench import ConfigError, Needs, SampleSet
+from ganbench import ConfigError
 from ganbench_metrics import DensityCoverageOptions
-from ganbench_metrics.neighbours import pairwise_features, squared_distance_blocks, squared_radii
+from ganbench_metrics.neighbours import NeighbourMetric, squared_distance_blocks, squared_radii
 
 
 def density_coverage(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[float, float]:
@@ -39,28 +36,6 @@ def density_coverage(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[f
     return density, int((hits > 0).sum()) / len(real)
 
 
-@dataclass(frozen=True, slots=True)
-class DensityCoverageMetric:
-    """Density (ranked) and coverage as a metric."""
-
-    options: DensityCoverageOptions = field(default_factory=DensityCoverageOptions)
-    implementation: str = "density-coverage-1"
-    needs: ClassVar[Needs] = Needs(statistics=False, features=True)
-
-    @property
-    def least_samples(self) -> int:
-        """An image and its neighbours."""
-        return self.options.num_neighbours + 1
-
-    def parameters(self) -> dict[str, str | int | float]:
-        """Return what changes the value."""
-        return {"num_neighbours": self.options.num_neighbours}
-
-    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
-        """Return (density, coverage); see :func:`density_coverage`."""
-        return density_coverage(pairwise_features(real), pairwise_features(fake), self.options.num_neighbours)
-
-
-def build_density_coverage(options: DensityCoverageOptions) -> DensityCoverageMetric:
-    """Build the metric from its options."""
-    return DensityCoverageMetric(options)
+def build_density_coverage(options: DensityCoverageOptions) -> NeighbourMetric:
+    """Build the metric from its options; see :func:`density_coverage`."""
+    return NeighbourMetric(options.num_neighbours, "density-coverage-1", density_coverage)

@@ -7,15 +7,41 @@ Shapes: N points, B rows of a block, D feature dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ganbench import ConfigError, SampleSet
+from ganbench import ConfigError, Needs, SampleSet
 
 BLOCK_ELEMENTS = 2**22
 """Distances in one block: 32 MiB in float64."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourMetric:
+    """A metric of two numbers, from the distances of features to their nearest neighbours."""
+
+    num_neighbours: int
+    implementation: str
+    measure: Callable[[Tensor, Tensor, int], tuple[float, float]]
+    """Of real features, generated ones and the number of neighbours."""
+    needs: ClassVar[Needs] = Needs(statistics=False, features=True)
+
+    @property
+    def least_samples(self) -> int:
+        """A sample and its neighbours."""
+        return self.num_neighbours + 1
+
+    def parameters(self) -> dict[str, str | int | float]:
+        """Return what changes the value."""
+        return {"num_neighbours": self.num_neighbours}
+
+    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
+        """Return both numbers."""
+        return self.measure(pairwise_features(real), pairwise_features(fake), self.num_neighbours)
 
 
 def squared_distance_blocks(queries: Tensor, points: Tensor) -> Iterator[tuple[int, Tensor]]:

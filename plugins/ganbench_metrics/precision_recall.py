@@ -8,14 +8,10 @@ float64.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar
-
 from torch import Tensor
 
-from ganbench import Needs, SampleSet
 from ganbench_metrics import PrecisionRecallOptions
-from ganbench_metrics.neighbours import pairwise_features, squared_distance_blocks, squared_radii
+from ganbench_metrics.neighbours import NeighbourMetric, squared_distance_blocks, squared_radii
 
 
 def precision_recall(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[float, float]:
@@ -40,28 +36,6 @@ def _part_inside(queries: Tensor, centres: Tensor, radii: Tensor) -> float:
     return inside / len(queries)
 
 
-@dataclass(frozen=True, slots=True)
-class PrecisionRecallMetric:
-    """Precision (ranked) and recall as a metric."""
-
-    options: PrecisionRecallOptions = field(default_factory=PrecisionRecallOptions)
-    implementation: str = "precision-recall-1"
-    needs: ClassVar[Needs] = Needs(statistics=False, features=True)
-
-    @property
-    def least_samples(self) -> int:
-        """An image and its neighbours."""
-        return self.options.num_neighbours + 1
-
-    def parameters(self) -> dict[str, str | int | float]:
-        """Return what changes the value."""
-        return {"num_neighbours": self.options.num_neighbours}
-
-    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
-        """Return (precision, recall); see :func:`precision_recall`."""
-        return precision_recall(pairwise_features(real), pairwise_features(fake), self.options.num_neighbours)
-
-
-def build_precision_recall(options: PrecisionRecallOptions) -> PrecisionRecallMetric:
-    """Build the metric from its options."""
-    return PrecisionRecallMetric(options)
+def build_precision_recall(options: PrecisionRecallOptions) -> NeighbourMetric:
+    """Build the metric from its options; see :func:`precision_recall`."""
+    return NeighbourMetric(options.num_neighbours, "precision-recall-1", precision_recall)

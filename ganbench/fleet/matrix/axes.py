@@ -7,18 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganbench.config.model import PLUGIN_SECTIONS, SETTINGS
+from ganbench.config.model import PLUGIN_SECTIONS, SETTINGS, SHORT_NAMES
 from ganbench.errors import UsageError, did_you_mean
 
 PLUGIN = "plugin"
 """The setting that is no configuration path: what ``--plugin`` takes."""
-_SHORT_NAMES = {
-    PLUGIN: PLUGIN,
-    "loss": "loss.name",
-    "dataset": "dataset.name",
-    "kimg": "training.total_kimg",
-    **{name: f"training.{name}" for name in ("seed", "batch_size", "precision", "runner", "kernels", "threads", "device")},
-}
+_SHORT_NAMES = {PLUGIN: PLUGIN, **SHORT_NAMES}
 """What may be written for a configuration path."""
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 _LARGEST_RANGE = 10_000
