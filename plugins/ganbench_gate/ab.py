@@ -177,7 +177,7 @@ def _side(text: str, flags: Mapping[str, Any], own_option: str, own: tuple[str, 
     name = flags["plugin"] or name
     if not name:
         raise UsageError("which GAN? --plugin is missing", hint="`ganbench plugins list` shows them")
-    settings |= settings_of_flags(flags)
+    settings |= settings_of_flags({**flags, "threads": None})  # the plan has them, for both sides
     settings |= read_pairs("--set", flags["settings"]) | read_pairs(own_option, own)
     tree = find_tree(text, Path.cwd()) if text and not text.endswith(".toml") else None
     label = ", ".join(filter(None, (tree.name if tree else text, *own))) or "unchanged"
