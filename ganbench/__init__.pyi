@@ -3,8 +3,6 @@
 from ganbench.cache import cache_directory as cache_directory
 from ganbench.cache import clear_leftovers as clear_leftovers
 from ganbench.cache import keep_in_cache as keep_in_cache
-from ganbench.cache import tensors_from_bytes as tensors_from_bytes
-from ganbench.cache import tensors_to_bytes as tensors_to_bytes
 from ganbench.cli.completion import complete_plugins as complete_plugins
 from ganbench.cli.completion import complete_runs as complete_runs
 from ganbench.cli.completion import complete_words as complete_words
@@ -87,6 +85,7 @@ from ganbench.fleet.worker import Worker as Worker
 from ganbench.fleet.worker import WorkerFailed as WorkerFailed
 from ganbench.plugin.factory import Registered as Registered
 from ganbench.plugin.manager import PluginManager as PluginManager
+from ganbench.reading import read_file as read_file
 from ganbench.record.baseline import current_commit as current_commit
 from ganbench.record.cells import CellRuns as CellRuns
 from ganbench.record.cells import cells_of as cells_of
@@ -171,6 +170,8 @@ from ganbench.spec import ReporterSpec as ReporterSpec
 from ganbench.spec import Setting as Setting
 from ganbench.spec import SpaceSpec as SpaceSpec
 from ganbench.spec import both_optimizers as both_optimizers
+from ganbench.tensor_bytes import tensors_from_bytes as tensors_from_bytes
+from ganbench.tensor_bytes import tensors_to_bytes as tensors_to_bytes
 from ganbench.text import clean as clean
 from ganbench.text import number as number
 from ganbench.training.adversarial import AdversarialAlgorithm as AdversarialAlgorithm

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,3 +119,30 @@ def make_record() -> Callable[..., RunRecord]:
 def make_value() -> Callable[..., MetricValue]:
     """Return a builder of Frechet distances: ``make_value(12.5, name=...)``."""
     return _fd
+
+
+def _obey_permissions() -> None:
+    """Take from root, before another program begins, what lets it read and write whatever the permissions say."""
+    drop_from_bounding_set, overrides = 24, (1, 2)  # PR_CAPBSET_DROP; CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    for capability in overrides:
+        if ctypes.CDLL(None, use_errno=True).prctl(drop_from_bounding_set, capability, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "the capability cannot be dropped")
+
+
+@pytest.fixture
+def as_ordinary_user() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs ganbench as somebody for whom permissions hold, whoever runs the tests."""
+
+    def call(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ganbench", *arguments],
+            cwd=cwd,
+            env={**os.environ, **environment},
+            preexec_fn=_obey_permissions if os.geteuid() == 0 else None,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return call

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganbench import cache as ours
+from ganbench import tensor_bytes as ours
 
 TENSORS = {
     "f64": torch.arange(3.0, dtype=torch.float64),

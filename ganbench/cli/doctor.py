@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -108,7 +109,6 @@ def _plugins(invocation: Invocation) -> Iterator[_Diagnosis]:
 
 def _data(invocation: Invocation) -> Iterator[_Diagnosis]:
     """Try the two datasets that may lie on a disk without anyone having put them there."""
-    import os
     from pathlib import Path
 
     from ganbench.data.source import DataContext
@@ -141,14 +141,13 @@ def _weights(invocation: Invocation) -> Iterator[_Diagnosis]:
 
 
 def _folders(_: Invocation) -> Iterator[_Diagnosis]:
-    import os
     import shutil
     from pathlib import Path
 
     from ganbench.cache import cache_directory
 
     for name, folder in (("cache", cache_directory()), ("results", Path("results"))):
-        existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+        existing = next(p for p in (folder, *folder.absolute().parents) if os.path.exists(p))
         writable = os.access(existing, os.W_OK)
         free = shutil.disk_usage(existing).free / 2**30
         state: Literal["ok", "problem"] = "ok" if writable else "problem"

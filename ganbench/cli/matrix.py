@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli.main import Invocation, switched_off
-from ganbench.cli.options import NumberRange
+from ganbench.cli.options import TRUST_OPTION, NumberRange
 from ganbench.cli.run import handled_signals
 from ganbench.errors import Interrupted
 from ganbench.report.stream import has_cursor, print_document
@@ -36,6 +36,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--set", "settings", multiple=True, metavar="A.B=C", help="Setting of every cell, by path or short name.")
 @click.option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Plugin option of every cell, as in ganbench run.")
 @click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off.")
+@TRUST_OPTION
 @click.option("--out", type=_PATH, metavar="DIR", help="Folder of the runs.  [default: results/runs/NAME]")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Cells at a time; they share the CPUs.")
 @click.option("--executor", default="local", show_default=True, metavar="NAME", help="What runs the cells.")
@@ -86,7 +87,7 @@ def _definition(flags: dict[str, Any], *, needed: bool = True) -> Definition | N
 
     if not needed and flags["file"] is None and not flags["axes"]:
         return None
-    read = read_definition(flags["file"]) if flags["file"] is not None else None
+    read = read_definition(flags["file"], trust_files=flags["trust_files"]) if flags["file"] is not None else None
     return with_flags(read, axes=flags["axes"], settings=flags["settings"], options=flags["options"], exclusive=flags["exclusive"])
 
 

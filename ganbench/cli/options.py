@@ -16,6 +16,7 @@ from ganbench.config.model import KERNELS, RUNNERS
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _PATH = click.Path(path_type=Path)
+TRUST_OPTION: _Decorator = option("--trust-files", is_flag=True, help="Run plugin files named by a stored configuration.")
 _RUN_GROUPS: dict[str, Sequence[_Decorator]] = {
     "What is trained": [
         option(
@@ -31,6 +32,7 @@ _RUN_GROUPS: dict[str, Sequence[_Decorator]] = {
         ),
         option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin; or loss.KEY, dataset.KEY, kd.KEY."),
         option("--force", is_flag=True, default=None, help="Run a refused pair; with --resume: changed sources."),
+        TRUST_OPTION,
         option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off."),
     ],
     "How long, with which numbers": [

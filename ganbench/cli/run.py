@@ -77,7 +77,7 @@ def _plan_flags(flags: dict[str, Any], manager: PluginManager) -> RunPlan:
 
     layers, name = [], flags["plugin"]
     if flags["config_file"] is not None:
-        settings = read_settings(flags["config_file"])
+        settings = read_settings(flags["config_file"], trust_files=flags["trust_files"])
         own_name = settings.pop("name", None)
         name = name or own_name or settings.get("architecture.name")
         layers.append(Layer(origin=str(flags["config_file"]), settings=settings))
@@ -121,7 +121,7 @@ def _refuse_contradictions(flags: dict[str, Any]) -> None:
 
 def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
     """Go on with a run; its own config.toml decides everything."""
-    allowed = {"resume", "force", "reporters", "quiet", "as_json", "debug", "off"}
+    allowed = {"resume", "force", "trust_files", "reporters", "quiet", "as_json", "debug", "off"}
     extra = [p.opts[0] for p in command.params if p.name not in allowed and flags[str(p.name)] not in (None, (), False)]
     if extra:
         raise UsageError(f"--resume takes the run's own configuration; {extra[0]} cannot be given with it", hint="leave it out")
@@ -129,7 +129,7 @@ def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
     from ganbench.run.plan import plan_again
 
     with RunDirectory.resume(flags["resume"]) as directory:
-        plan = plan_again(manager, directory.config_path)
+        plan = plan_again(manager, directory.config_path, trust_files=flags["trust_files"])
         return _execute(plan, manager, lambda run: run.resume(directory, force=bool(flags["force"])), StopSignal(), flags, debug)
 
 

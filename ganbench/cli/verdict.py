@@ -140,9 +140,9 @@ def _print(comparison: Comparison, wish: Wish, *, as_json: bool) -> None:
 
 def _check_place(option: str, path: Path) -> None:
     folder = path.absolute().parent
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UsageError(f"{option}: there is no folder {folder}", hint="make it first")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UsageError(f"{option}: {path} is a folder", hint="name a file")
 
 

@@ -5,37 +5,55 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ganbench.errors import ConfigError
+from ganbench.plugin.plugin_file import check_stored_name
+from ganbench.reading import read_file
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def read_settings(path: Path) -> dict[str, Any]:
+def read_settings(path: Path, *, trust_files: bool = False) -> dict[str, Any]:
     """Read a TOML file as settings by path: ``[training] seed = 1`` is ``training.seed``.
+
+    Args:
+        path: the file.
+        trust_files: whether the plugin files that it names may run although this user has never run them.
 
     Raises:
         ConfigError: no such file, not readable, or not TOML.
+        PluginError: it names a plugin file that is not trusted.
     """
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
     try:
-        with path.open("rb") as file:
-            tree = tomllib.load(file)
+        settings = by_path(tomllib.loads(read_file(path).decode()))
     except FileNotFoundError:
         raise ConfigError(f"no such configuration file: {path}") from None
     except OSError as error:
         raise ConfigError(f"cannot read the configuration file {path}: {error.strerror}", hint="give a TOML file") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: it is not text in UTF-8 ({error.reason})", hint="give a TOML file") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}", hint="mend that line") from error
-    return by_path(tree)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise ConfigError(f"{path} is not valid TOML: {reason}", hint="mend that line") from None
+    for text in _texts(settings.values()) if not trust_files else ():
+        check_stored_name(text, path)
+    return settings
+
+
+def _texts(values: Iterable[Any]) -> Iterator[str]:
+    """Yield every text among values, and in the lists and tables among them."""
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, (list, Mapping)):
+            yield from _texts(value.values() if isinstance(value, Mapping) else value)
 
 
 def by_path(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

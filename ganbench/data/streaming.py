@@ -209,7 +209,8 @@ class _Reader(Dataset[Any]):
 
 def default_workers() -> int:
     """Return one less than the CPUs that this process may use, at most 4; 0 on a single CPU."""
-    return min(4, len(os.sched_getaffinity(0)) - 1)
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(4, cpus - 1)
 
 
 def read_ahead(read: Callable[[Tensor], _T], chunks: Iterable[Chunk], *, workers: int, pin_memory: bool = False) -> Iterator[_T]:

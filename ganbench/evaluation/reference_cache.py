@@ -13,10 +13,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ganbench.cache import keep_in_cache, tensors_from_bytes, tensors_to_bytes
+from ganbench.cache import keep_in_cache
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
+from ganbench.reading import read_file
 from ganbench.record.record import Key
+from ganbench.tensor_bytes import tensors_from_bytes, tensors_to_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class ReferenceCache:
         """Return an entry's tensors, or None where there is none that can be trusted."""
         path = self._path(key)
         try:
-            data = path.read_bytes()
+            data = read_file(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

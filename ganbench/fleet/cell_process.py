@@ -150,7 +150,7 @@ def _is_unsupported(error: UsageError) -> bool:
 def _run(task: CellTask, listener: _CellListener, stop: Callable[[], bool]) -> RunRecord:
     manager = PluginManager(off=task.request.off)
     path = task.directory
-    if (path / "config.toml").is_file():
+    if os.path.isfile(path / "config.toml"):
         directory = RunDirectory.resume(path)
         with contextlib.closing(directory):
             plan = plan_again(manager, directory.config_path)

@@ -237,4 +237,4 @@ def _resident_mib(pid: int) -> float:
 
 def has_gpu() -> bool:
     """Return whether a driver of a GPU is loaded, without loading any library of it."""
-    return any(Path(node).exists() for node in ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg"))
+    return any(os.path.exists(Path(node)) for node in ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg"))

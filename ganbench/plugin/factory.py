@@ -6,16 +6,13 @@ import contextlib
 import importlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from types import ModuleType
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ganbench.errors import GanbenchError, PluginError, did_you_mean
-from ganbench.registration import ModelSpec, NoOptions, PluginSpec
+from ganbench.registration import ModelSpec, PluginSpec
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ganbench.spec import PluginIdentity
 
 Kind = TypeVar("Kind", bound=PluginSpec)
@@ -145,77 +142,3 @@ def kind_of_name(name: str) -> type[PluginSpec]:
 
 def _subclasses(cls: type[PluginSpec]) -> list[type[PluginSpec]]:
     return [one for sub in cls.__subclasses__() for one in (sub, *_subclasses(sub))]
-
-
-def register_from_file(kind: type[Kind], target: str) -> Registered[Kind]:
-    """Return the plugin that ``./file.py:Name`` means: a spec, or a callable with the signature of the kind's factory.
-
-    A callable may carry a frozen dataclass ``Options``. Where a model is wanted, it builds an architecture.
-
-    Raises:
-        PluginError: no such file or name, the file fails to run, or the object is of another kind.
-    """
-    from pathlib import Path
-
-    path_text, _, name = target.rpartition(":")
-    if not path_text or not name:
-        raise PluginError(f"a plugin in a file needs a name (got {target!r})", hint="write ./my_gan.py:MyGAN")
-    path = Path(path_text)
-    if not path.is_file():
-        raise PluginError(f"no such plugin file: {path}")
-    module = _run_file(path)
-    if not hasattr(module, name):
-        own = {n: v for n, v in vars(module).items() if not n.startswith("_")}
-        public = [n for n, v in own.items() if isinstance(v, PluginSpec) or getattr(v, "__module__", "") == module.__name__]
-        raise PluginError(f"{path} has no {name!r}", hint=did_you_mean(name, public))
-    spec = _spec_of(kind, getattr(module, name), name, path, module.__name__)
-    return Registered(spec=spec, distribution=f"file:{path.name}", version="")
-
-
-def _run_file(path: Path) -> ModuleType:
-    """Execute a plugin file as a module of its own; the same content is executed once."""
-    import hashlib
-    import importlib.util
-
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise PluginError(f"cannot read {path}: {error.strerror}") from error
-    digest = hashlib.sha256(str(path.resolve()).encode() + b"\0" + content).hexdigest()
-    module_name = f"ganbench_file_{path.stem}_{digest[:12]}"
-    if module_name in sys.modules:
-        return sys.modules[module_name]
-    module_spec = importlib.util.spec_from_file_location(module_name, path)
-    if module_spec is None or module_spec.loader is None:
-        raise PluginError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(module_spec)
-    sys.modules[module_name] = module
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            module_spec.loader.exec_module(module)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        del sys.modules[module_name]
-        raise PluginError(f"{path} cannot be imported: {type(error).__name__}: {error}", hint="--debug shows where") from error
-    return module
-
-
-def _spec_of(kind: type[Kind], found: object, name: str, path: Path, module_name: str) -> Kind:
-    """Turn what a plugin file holds under a name into a spec of the wanted kind."""
-    if isinstance(found, kind):
-        own = found.factory.partition(":")
-        return replace(found, factory=f"{module_name}:{own[2]}") if own[0] == path.stem else found
-    if isinstance(found, PluginSpec):
-        raise PluginError(f"{path}:{name} is a {found.kind}, and the kind wanted here is {noun(kind)}")
-    if not callable(found):
-        raise PluginError(f"{path}:{name} is neither a spec nor callable (got {type(found).__name__})")
-    summary = (getattr(found, "__doc__", None) or f"from {path.name}").strip().splitlines()[0]
-    options = getattr(found, "Options", NoOptions)
-    from ganbench.spec import ArchitectureSpec
-
-    built = cast("type[Kind]", ArchitectureSpec) if kind is ModelSpec else kind
-    try:
-        return built(name=name.lower(), summary=summary, factory=f"{module_name}:{name}", options=options)
-    except ValueError as error:
-        raise PluginError(f"{path}:{name}: {error}") from error

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ganbench.errors import PluginError, did_you_mean
 from ganbench.plugin.entry_points import EntryPoint, read_entry_points
-from ganbench.plugin.factory import Kind, Registered, kind_of_name, noun, register_from_file
+from ganbench.plugin.factory import Kind, Registered, kind_of_name, noun
 from ganbench.registration import API_VERSION, CommandSpec, PluginSpec
 
 if TYPE_CHECKING:
@@ -173,6 +173,8 @@ class PluginManager:
             PluginError: unknown, in conflict, failed to load, or not loadable from that file.
         """
         if is_file(name):
+            from ganbench.plugin.plugin_file import register_from_file
+
             return register_from_file(kind, name)
         candidates = [one for registered in self.registered if (one := registered.of(kind))]
         matches = _of_name(candidates, name)
@@ -199,7 +201,7 @@ class PluginManager:
         """
         cls = kind_of_name(kind)
         if is_file(name):
-            return [register_from_file(cls, name)]
+            return [self.find(cls, name)]
         candidates = [one for one in self.registered if kind in ("", one.spec.kind)]
         if found := _of_name(candidates, name):
             return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.errors import LaterVersion, NothingToCompare, UsageError, did_you_mean
+from ganbench.reading import read_file
 from ganbench.record.files import storage_errors, write_text
 from ganbench.record.find import Unreadable, find_runs, load_runs
 from ganbench.record.record import RunRecord
@@ -143,7 +145,7 @@ def read_baseline(name: str, history: Path) -> Baseline:
     """
     path = _path(name, history)
     try:
-        text = path.read_bytes()
+        text = read_file(path)
     except FileNotFoundError:
         raise UsageError(f"no baseline {name!r} in {history}", hint=_known(name, history)) from None
     except OSError as error:
@@ -168,7 +170,7 @@ def baseline_names(history: Path) -> list[str]:
         UsageError: the folder cannot be read.
     """
     folder = history / _FOLDER
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return []
     try:
         return sorted(path.stem for path in folder.glob("*.json") if _NAME.fullmatch(path.stem))

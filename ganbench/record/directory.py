@@ -19,20 +19,25 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 import re
 import socket
+import stat
 import time
 from datetime import datetime, timezone
 from pathlib import Path
 
 from ganbench.errors import StorageError, UsageError
-from ganbench.record.files import is_leftover, remove_leftovers, storage_errors, sync_folder, write_text
+from ganbench.record.files import is_leftover, open_own, remove_leftovers, storage_errors, sync_folder, write_text
 from ganbench.record.record import RunRecord
 from ganbench.record.serialise import to_json
 from ganbench.text import resume_command
+
+try:
+    import fcntl
+except ImportError:  # Windows: two processes must not be given one run
+    fcntl = None  # type: ignore[assignment]
 
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 _RETRY_SECONDS, _READERS_SECONDS = 0.001, 5.0
@@ -58,11 +63,11 @@ class RunLock:
             StorageError: the lock file cannot be made.
         """
         with storage_errors(self.path):
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = open_own(self.path, os.O_RDWR)
             try:
                 _lock_or_raise(descriptor, self.path)
                 os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+                os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
             except BaseException:
                 os.close(descriptor)
                 raise
@@ -79,12 +84,14 @@ class RunLock:
 
 def _is_locked(path: Path) -> bool:
     """Return whether a living process holds the lock file ``path``."""
+    if not os.path.isfile(path):
+        return False
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return False
     try:
-        return not _try_lock(descriptor, fcntl.LOCK_SH)
+        return not _try_lock(descriptor, shared=True)
     except OSError:
         return False
     finally:
@@ -94,23 +101,32 @@ def _is_locked(path: Path) -> bool:
 def _lock_or_raise(descriptor: int, path: Path) -> None:
     deadline = time.monotonic() + _READERS_SECONDS
     while not _try_lock(descriptor):
-        if _try_lock(descriptor, fcntl.LOCK_SH) and time.monotonic() < deadline:  # only a reader that asks _is_locked at this very moment
+        if _try_lock(descriptor, shared=True) and time.monotonic() < deadline:  # only a reader that asks _is_locked at this very moment
             fcntl.flock(descriptor, fcntl.LOCK_UN)
             time.sleep(_RETRY_SECONDS)
             continue
-        holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
+        holder = os.read(descriptor, 200).decode(errors="replace").strip() or "another process"
         raise UsageError(f"{path.parent} is in use by {holder}", hint="wait for it, or stop that process first")
 
 
-def _try_lock(descriptor: int, operation: int = fcntl.LOCK_EX) -> bool:
+def _try_lock(descriptor: int, *, shared: bool = False) -> bool:
+    if fcntl is None:
+        return True
     try:
-        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
         if error.errno not in _UNSUPPORTED:
             raise
     return True
+
+
+def wait_for_lock(descriptor: int) -> None:
+    """Lock an open file as soon as nobody else has it; where there are no locks, go on without one."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def _close_in_child() -> None:
@@ -120,7 +136,8 @@ def _close_in_child() -> None:
     _held.clear()
 
 
-os.register_at_fork(after_in_child=_close_in_child)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
 DEFAULT_RUNS = Path("results") / "runs"
 """Where runs go and are looked for, below the current folder."""
 _MARKS = ("config.toml", "record.json", "partial_record.json")
@@ -194,12 +211,12 @@ class RunDirectory:
             StorageError: it is not writable.
         """
         path = Path(name)
-        if not is_run(path) and not path.exists():
+        if not is_run(path) and not os.path.exists(path):
             from ganbench.record.find import find_run
 
             path = find_run(str(name))
         run = cls(path)
-        if not run.config_path.is_file():
+        if not os.path.isfile(run.config_path):
             raise UsageError(f"{path} is not a run directory", hint="give the folder that holds the run's config.toml")
         run._refuse_finished()
         return run._lock_and_prepare()
@@ -212,7 +229,7 @@ class RunDirectory:
             UsageError: it is a file, or a folder with something in it.
         """
         try:
-            names = [entry.name for entry in path.iterdir() if not _is_of_a_killed_start(entry)] if path.exists() else []
+            names = [entry.name for entry in path.iterdir() if not _is_of_a_killed_start(entry)] if os.path.exists(path) else []
         except OSError as error:
             raise UsageError(f"run directory {path} cannot be used: {error.strerror}", hint="choose another folder") from None
         if names:
@@ -222,7 +239,7 @@ class RunDirectory:
     @property
     def is_finished(self) -> bool:
         """Whether the run came to its end: ``record.json`` exists."""
-        return self.record_path.exists()
+        return os.path.exists(self.record_path)
 
     @property
     def is_active(self) -> bool:
@@ -266,8 +283,22 @@ class RunDirectory:
         if self.is_finished:
             raise UsageError(f"{self.path} is finished, and a finished run is never overwritten", hint="start a new run")
 
+    def _refuse_links(self) -> None:
+        """Refuse a directory in which something leads elsewhere: whoever made it chose what would be overwritten there.
+
+        Raises:
+            UsageError: a folder below is a link, or a file that is written in place is one.
+        """
+        for path in (self._lock.path, self.events_path, self.log_path, self.samples_path, self.checkpoints_path):
+            with contextlib.suppress(OSError):  # it is not there, or an error of its own will say so
+                mode = path.lstat().st_mode
+                if not (stat.S_ISDIR(mode) if path in (self.samples_path, self.checkpoints_path) else stat.S_ISREG(mode)):
+                    hint = "a run writes in its own directory only; remove it, whatever it leads to stays"
+                    raise UsageError(f"{path} is a link, or not what a run keeps there", hint=hint)
+
     def _lock_and_prepare(self, *, must_be_free: bool = False) -> RunDirectory:
-        """Lock; clear what a killed writer left behind; make the folders below."""
+        """Lock; clear what a killed writer left behind; make the folders below. Whatever leads elsewhere is refused before that."""
+        self._refuse_links()
         self._lock.acquire()
         try:
             if must_be_free:
@@ -285,7 +316,7 @@ class RunDirectory:
 
 def _is_of_a_killed_start(entry: Path) -> bool:
     """Return whether an entry is all that a run killed before its config.toml leaves: the lock, an empty folder, a temporary file."""
-    if entry.name in ("samples", "checkpoints") and entry.is_dir():
+    if entry.name in ("samples", "checkpoints") and os.path.isdir(entry):
         return not any(entry.iterdir())
     return entry.name == ".lock" or is_leftover(entry)
 
@@ -314,7 +345,7 @@ def open_log(run: Path) -> logging.Handler:
 
 def is_run(path: Path) -> bool:
     """Return whether a folder holds a run."""
-    return path.is_dir() and any((path / mark).is_file() for mark in _MARKS)
+    return os.path.isdir(path) and any(os.path.isfile(path / mark) for mark in _MARKS)
 
 
 def make_folder(path: Path, *, exclusive: bool = False) -> bool:

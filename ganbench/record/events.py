@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from ganbench.record.files import storage_errors, write_bytes
+from ganbench.record.files import open_own, storage_errors, write_bytes
 from ganbench.record.record import Evaluation, RunRecord, Scalar
 from ganbench.record.serialise import encode
 
@@ -143,7 +143,7 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         with storage_errors(path):
-            self._file = path.open("a+b", buffering=0)
+            self._file = open(open_own(path, os.O_RDWR | os.O_APPEND), "a+b", buffering=0)  # noqa: PTH123, SIM115 - held open
             os.ftruncate(self._file.fileno(), _end_of_last_line(path))
 
     @property
@@ -234,7 +234,7 @@ def read_events(path: Path, event: str = "") -> Iterator[Mapping[str, Any]]:
         path: the file; a missing one has no events.
         event: only events of this name; empty for all.
     """
-    if not path.exists():
+    if not os.path.isfile(path):
         return
     with path.open("rb") as file:
         for line in file:

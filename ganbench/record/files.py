@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -106,6 +107,21 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def open_own(path: Path, flags: int) -> int:
+    """Open, or make, a file of a run directory that is written in place, and return its descriptor.
+
+    Raises:
+        UsageError: a link, a pipe or a device is in its place, and what it leads to is not the run's.
+        OSError: it cannot be opened.
+    """
+    flags |= os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with contextlib.suppress(FileNotFoundError):
+        kind = path.lstat().st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):  # a folder has an error of its own
+            raise UsageError(f"{path} is no file of its own but a link, a pipe or a device", hint="remove it, whatever it leads to stays")
+    return os.open(path, flags, 0o666)
+
+
 def is_leftover(path: Path) -> bool:
     """Return whether a file is a temporary one that a killed writer left behind."""
     return path.name.startswith(".") and path.name.endswith(_TEMPORARY_SUFFIX)
@@ -129,7 +145,7 @@ def _operating_system_error(error: BaseException | None) -> OSError | None:
 
 def _hint(path: Path, error: OSError) -> str:
     """Return what to do, naming the run that ``path`` belongs to."""
-    run = next((parent for parent in path.parents[:2] if (parent / "config.toml").exists()), None)
+    run = next((parent for parent in path.parents[:2] if os.path.exists(parent / "config.toml")), None)
     then = f"`{resume_command(run)}`" if run else "try again"
     if error.errno in _NO_SPACE:
         return f"free space, then {then}"

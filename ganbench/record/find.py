@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ganbench.errors import NothingToCompare, UsageError, did_you_mean
+from ganbench.reading import read_file
 from ganbench.record.directory import DEFAULT_RUNS, RunDirectory, is_run
 from ganbench.record.record import RunRecord
 from ganbench.record.serialise import from_json
@@ -71,12 +72,13 @@ def load_run(path: Path) -> RunRecord:
     Raises:
         UsageError: the record is missing, damaged or of a later schema version.
     """
-    if path.is_file():
+    if os.path.isfile(path):
         return from_json(_read(path), str(path))
+    next(_children(path), None)  # a folder that cannot be read looks as if nothing were in it
     run = RunDirectory(path)
     if run.is_finished:
         return from_json(_read(run.record_path), str(run.record_path))
-    if not run.partial_record_path.exists():
+    if not os.path.exists(run.partial_record_path):
         raise UsageError(f"{path} has no record yet", hint=f"continue it with `{resume_command(path)}`")
     record = from_json(_read(run.partial_record_path), str(run.partial_record_path))
     if record.status != "running" or run.is_active:
@@ -91,13 +93,13 @@ def load_runs(paths: Sequence[Path]) -> tuple[RunRecord | Unreadable, ...]:
 
 
 def runs_below(folder: Path) -> Iterator[Path]:
-    """Yield the run folders below ``folder`` by name; runs are not searched for runs."""
+    """Yield the run folders below ``folder`` by name, and the folders that cannot be read; runs are not searched for runs."""
     if is_run(folder):
         yield folder
-    elif folder.is_dir():
+    elif os.path.isdir(folder):
         for child in sorted(_children(folder)):
-            if child.is_dir() and not child.is_symlink():
-                yield from runs_below(child)
+            if os.path.isdir(child) and not child.is_symlink():
+                yield from runs_below(child) if os.access(child, os.R_OK | os.X_OK) else (child,)
 
 
 def _load_or_reason(path: Path) -> RunRecord | Unreadable:
@@ -109,16 +111,16 @@ def _load_or_reason(path: Path) -> RunRecord | Unreadable:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", hint="check its permissions") from None
 
 
 def _expand(name: str, root: Path) -> list[Path]:
     path = Path(name)
-    if path.is_dir():
+    if os.path.isdir(path):
         return _in_folder(path)
-    if path.is_file():
+    if os.path.isfile(path):
         return _record_file(path)
     if glob.has_magic(name):
         return [run for match in _matches(path) for run in _in_glob(match)]
@@ -139,13 +141,13 @@ def _in_folder(path: Path) -> list[Path]:
 
 def _in_glob(match: Path) -> list[Path]:
     """Return the runs of one match of a glob, which may match other things too."""
-    if match.is_dir():
+    if os.path.isdir(match):
         return list(runs_below(match))
     return _record_file(match) if match.suffix == ".json" else []
 
 
 def _record_file(path: Path) -> list[Path]:
-    if path.parent.is_dir() and is_run(path.parent):
+    if os.path.isdir(path.parent) and is_run(path.parent):
         return [path.parent]
     if path.suffix != ".json":
         raise UsageError(f"{path} is neither a run folder nor a record.json", hint="give a run folder, a folder of runs or a run id")

@@ -86,7 +86,7 @@ def nvidia_power_limit_watts(uuid: str) -> float | None:
 def _quota(folder: Path) -> float | None:
     """Return quota over period in one cgroup, of either version."""
     with contextlib.suppress(ValueError, ZeroDivisionError, IndexError):
-        if (folder / "cpu.max").exists():
+        if os.path.exists(folder / "cpu.max"):
             quota, period = _text(folder / "cpu.max").split()[:2]
             return float(quota) / float(period) if quota != "max" else None
         microseconds = float(_text(folder / "cpu.cfs_quota_us"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def _files(path: Path) -> Iterator[tuple[str, str]]:
         (run.events_path, "every measured number"),
         (run.log_path, "the log"),
     )
-    return ((file.name, text) for file, text in about if file.exists())
+    return ((file.name, text) for file, text in about if os.path.exists(file))
 
 
 def _run(record: RunRecord) -> tuple[tuple[str, str], ...]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ganbench.record.probes import cpu_cores
 from ganbench.training.algorithm import Steps, execute
 from ganbench.training.rehearsal import undone
 
@@ -65,7 +66,7 @@ def choose_threads(algorithm: Steps, device: torch.device, wanted: int) -> Threa
 
 def available_cpus() -> int:
     """Return the CPUs that this process may use: its affinity, bounded by the container's quota."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cpus = cpu_cores()
     try:
         quota, period = open("/sys/fs/cgroup/cpu.max", encoding="ascii").read().split()  # noqa: PTH123, SIM115
         return cpus if quota == "max" else max(1, min(cpus, int(quota) // int(period)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,12 +123,13 @@ def run(
     return StoredRun(record, folder or DEFAULT_RUNS / record.run_id)
 
 
-def resume(run: str | Path, *, force: bool = False, on_event: Listener | None = None) -> StoredRun:
+def resume(run: str | Path, *, force: bool = False, trust_files: bool = False, on_event: Listener | None = None) -> StoredRun:
     """Go on with an unfinished run and return its record.
 
     Args:
         run: its folder or its id.
         force: go on although a plugin's source has changed.
+        trust_files: run the plugin files that its configuration names although this user has never run them.
         on_event: told what happens.
 
     Raises:
@@ -138,7 +140,7 @@ def resume(run: str | Path, *, force: bool = False, on_event: Listener | None = 
 
     manager = PluginManager()
     with RunDirectory.resume(run) as directory, _process_settings_kept():
-        planned = plan_again(manager, directory.config_path)
+        planned = plan_again(manager, directory.config_path, trust_files=trust_files)
         record = Run(planned, manager, listeners=() if on_event is None else (on_event,)).resume(directory, force=force)
     return StoredRun(record, directory.path)
 
@@ -153,7 +155,7 @@ def load(run: str | Path) -> StoredRun:
         UsageError: there is no such run, or its record cannot be read.
     """
     path = find_run(str(run))
-    return StoredRun(load_run(path), path if path.is_dir() else path.parent)
+    return StoredRun(load_run(path), path if os.path.isdir(path) else path.parent)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 
 from ganbench.errors import RunFailed
+from ganbench.reading import read_file
 from ganbench.record.files import storage_errors, write_bytes
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, samples_seen: int, k
     path = folder / f"{samples_seen:012d}-{_digest(data)}.pt"
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
+    if not os.path.exists(path):
         write_bytes(path, data)
     others = [p for p in _list_checkpoints(folder) if p != path]
     # What lies at or beyond this point was passed over as damaged; left there it would be counted instead of a whole one.
@@ -83,7 +85,7 @@ def _load(path: Path) -> dict[str, Any] | None:
     match = _NAME.match(path.name)
     assert match is not None
     try:
-        data = path.read_bytes()
+        data = read_file(path)
         if _digest(data) != match.group(2):
             raise ValueError(f"its content has changed ({len(data)} bytes)")
         state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)

@@ -61,14 +61,19 @@ def plan_run(manager: PluginManager, name: str, layers: Iterable[Layer] = (), op
     return RunPlan(**parts, metrics=_metrics(resolved, manager))
 
 
-def plan_again(manager: PluginManager, config: Path) -> RunPlan:
+def plan_again(manager: PluginManager, config: Path, *, trust_files: bool = False) -> RunPlan:
     """Plan a run that has begun from the ``config.toml`` that it left, which decides everything.
+
+    Args:
+        manager: the plugins.
+        config: the file.
+        trust_files: whether the plugin files that it names may run although this user has never run them.
 
     Raises:
         ConfigError: the file is damaged, or no longer fits the plugins.
         PluginError: an unknown or broken plugin.
     """
-    settings = read_settings(config)
+    settings = read_settings(config, trust_files=trust_files)
     name = settings.pop("name", None) or settings.get("architecture.name")
     if not name:
         raise ConfigError(f"{config} names neither an architecture nor a recipe", hint="restore it, or start a new run")

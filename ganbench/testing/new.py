@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from string import Template
@@ -14,7 +15,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 
 def kinds() -> list[str]:
     """Return the kinds that there are templates for."""
-    return sorted(path.name for path in TEMPLATES.iterdir() if path.is_dir())
+    return sorted(path.name for path in TEMPLATES.iterdir() if os.path.isdir(path))
 
 
 def write_plugin(kind: str, name: str, folder: Path) -> list[Path]:
@@ -37,7 +38,7 @@ def write_plugin(kind: str, name: str, folder: Path) -> list[Path]:
         raise UsageError(f"a plugin's name is lower case letters, digits and hyphens (got {name!r})", hint="for instance my-gan")
     words = _words(kind, name)
     target = folder / words["distribution"]
-    if target.exists():
+    if os.path.exists(target):
         raise UsageError(f"{target} exists", hint="choose another name, or another folder with --into")
     files = {
         "pyproject.toml": TEMPLATES / "pyproject.toml.txt",

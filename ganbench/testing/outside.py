@@ -74,7 +74,7 @@ def it_runs_a_cell_to_its_record(subject: Subject) -> None:
                 f"the cell ended as {outcomes[0].state!r} under the name {outcomes[0].name!r}",
                 remedy="pass on the task's name, and run what its request asks for",
             )
-        if not (task.directory / "record.json").is_file():
+        if not os.path.isfile(task.directory / "record.json"):
             raise Broken(
                 "the cell is done, and its directory holds no record.json",
                 remedy="bring the run's directory to task.directory before the outcome is told",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ganbench.errors import NothingToCompare, UsageError
+from ganbench.reading import read_file
 from ganbench.record.baseline import PREFIX, resolve_baseline
 from ganbench.record.find import Unreadable, find_runs, load_runs
 from ganbench.record.record import RunRecord
@@ -72,7 +74,7 @@ def compare_sides(base: StoredSide, head: StoredSide, policy: Policy) -> Compari
 
 def _split(which: str, name: str) -> list[str]:
     """Return the names that commas separate; a path with a comma in it is one."""
-    parts = [name] if Path(name).exists() else name.split(",")
+    parts = [name] if os.path.exists(Path(name)) else name.split(",")
     if not all(part.strip() for part in parts):
         raise UsageError(f"{which} has an empty name between commas (got {name!r})", hint="name a run, a folder of runs or a file")
     return [part.strip() for part in parts]
@@ -80,7 +82,7 @@ def _split(which: str, name: str) -> list[str]:
 
 def _is_benchmark(name: str) -> bool:
     path = Path(name)
-    return path.suffix == ".json" and path.is_file() and is_benchmark_file(_read(path))
+    return path.suffix == ".json" and os.path.isfile(path) and is_benchmark_file(_read(path))
 
 
 def _of_files(names: Sequence[str]) -> StoredSide:
@@ -103,6 +105,6 @@ def _of_runs(names: Sequence[str], history: Path) -> StoredSide:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", hint="check its permissions") from None

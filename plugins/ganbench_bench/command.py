@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator
@@ -183,7 +184,7 @@ def _check_writable(path: Path | None) -> None:
     Raises:
         UsageError: its folder does not exist.
     """
-    if path is not None and not path.absolute().parent.is_dir():
+    if path is not None and not os.path.isdir(path.absolute().parent):
         raise UsageError(f"--json {path}: there is no folder {path.absolute().parent}", hint="make it first")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -30,10 +31,10 @@ def locate(name: str, kind: type[Archived], context: DataContext) -> Path:
     """
     folders = candidate_folders(name, context)
     for folder in folders:
-        if (folder / kind.base_folder).is_dir():
+        if os.path.isdir(folder / kind.base_folder):
             return folder
     for folder in folders:
-        if (folder / kind.filename).is_file():
+        if os.path.isfile(folder / kind.filename):
             return _unpack(folder / kind.filename, kind.tgz_md5, download_folder(name))
     files = (kind.filename,)
     return download(name, files, context, lambda folder: _fetch(kind, folder))

@@ -5,6 +5,7 @@ Shapes: N images, C channels, H, W height and width.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -43,7 +44,7 @@ def build(options: ArrayOptions, context: DataContext) -> Dataset:
         ganbench.errors.DataError: missing, damaged, or of another dtype, rank or shape.
     """
     path = Path(options.path).expanduser()
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DataError(f"array: path must be a .npy or .npz file (got {options.path!r})", hint="give it with -o path=FILE")
     limit = context.resident_limit_mib * 2**20
     found = _open_npz(path, options, limit) if path.suffix.lower() == ".npz" else _open_npy(path, options, limit)

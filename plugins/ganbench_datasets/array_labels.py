@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def find_labels(path: Path, stated: str, num_images: int, archive: Mapping[str, 
     if not stated:
         return None
     file = Path(stated).expanduser()
-    if not file.is_file():
+    if not os.path.isfile(file):
         keys = "" if archive is None else f" nor a key of {path.name} ({', '.join(sorted(archive))})"
         raise DataError(f"array: labels is not a file{keys} (got {stated!r})", hint="give a .npy file of integers, or none")
     return _checked(str(file), _read(str(file), lambda: np.load(file, allow_pickle=False)), num_images)

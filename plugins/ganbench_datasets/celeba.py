@@ -60,10 +60,10 @@ def _find(context: DataContext) -> Path:
     """Return the folder that holds ``celeba/``, unpacking the archive of images where only that is there."""
     for root in candidate_folders("celeba", context):
         folder = root / CelebA.base_folder
-        if (folder / _IMAGES).is_dir():
+        if os.path.isdir(folder / _IMAGES):
             return root
         archive = folder / f"{_IMAGES}.zip"
-        if archive.is_file():
+        if os.path.isfile(archive):
             _unpack(archive)
             return root
     base = CelebA.base_folder

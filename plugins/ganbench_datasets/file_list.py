@@ -117,7 +117,7 @@ def _walk(listing: Listing, folder: bytes, above: frozenset[tuple[int, int]]) ->
             continue
         name = os.path.join(folder, base)  # noqa: PTH118 - bytes
         try:
-            status = os.stat(os.path.join(listing.files.root, name))  # noqa: PTH116, PTH118 - bytes
+            status = os.stat(os.path.join(listing.files.root, name))  # noqa: PTH118 - bytes
         except OSError:
             listing.unreachable.add(name)
             continue

@@ -6,6 +6,7 @@ Every file is used or accounted for: what is left out is named in the dataset's 
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def build(options: FolderOptions, context: DataContext) -> Dataset:
         ganbench.errors.DataError: no such directory, no image in it, or an image outside of the class folders.
     """
     root = Path(options.path).expanduser()
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise DataError(f"folder: path must be a directory (got {options.path!r})", hint="give it with -o path=DIR")
     listing = list_images(root)
     files = listing.files

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import shutil
 import tempfile
 import zlib
@@ -64,7 +65,7 @@ def _find(name: str, kind: type[MNIST], context: DataContext) -> Path:
     files = [file for file, _ in kind.resources]
     for root in candidate_folders(name, context):
         for folder in (root, root / "raw", root / kind.__name__ / "raw"):
-            if all((folder / file).is_file() or (folder / file).with_suffix("").is_file() for file in files):
+            if all(os.path.isfile(folder / file) or os.path.isfile((folder / file).with_suffix("")) for file in files):
                 return folder
     root = download(name, files, context, lambda folder: kind(folder, download=True))
     return root / kind.__name__ / "raw"
@@ -74,7 +75,7 @@ def _place(published: Path, md5: str, raw: Path) -> None:
     """Make one uncompressed file available where torchvision looks for it."""
     plain = published.with_suffix("")
     target = raw / plain.name
-    if not published.is_file():
+    if not os.path.isfile(published):
         target.symlink_to(plain.absolute())
         return
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def build(options: PairsOptions, context: DataContext) -> Dataset:
 
 
 def _builder(root: Path, options: PairsOptions, context: DataContext) -> SplitBuilder:
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise DataError(f"pairs: path must be a directory (got {str(root)!r})", hint="give it with -o path=DIR")
     files = list_images(root).files
     if not len(files):

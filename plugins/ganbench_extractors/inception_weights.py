@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import logging
+import os
 import urllib.request
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def find_weights(context: ExtractorContext) -> Path:
     if context.weights is not None:
         return _named(context.weights)
     for path in (cached_path(), _hub_path()):
-        if path.is_file():
+        if os.path.isfile(path):
             return _published(path)
     if context.download:
         return _download()
@@ -60,8 +61,8 @@ def sha256_of(path: Path) -> str:
 
 
 def _named(path: Path) -> Path:
-    file = path / FILE if path.is_dir() else path
-    if not file.is_file():
+    file = path / FILE if os.path.isdir(path) else path
+    if not os.path.isfile(file):
         raise WeightsError(f"no such weights file: {file}", hint=f"get it from {URL}")
     return file
 

@@ -9,6 +9,7 @@ Shapes: N images, C channels, H x W pixels, D = 499,712 features.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -94,13 +95,13 @@ def find_weights(context: ExtractorContext) -> Path:
         WeightsError: there is none; says where to get and put it.
     """
     if context.weights is not None:
-        file = context.weights / FILE if context.weights.is_dir() else context.weights
-        if not file.is_file():
+        file = context.weights / FILE if os.path.isdir(context.weights) else context.weights
+        if not os.path.isfile(file):
             raise WeightsError(f"no such weights file: {file}", hint=f"get it from {URL}")
         return file
     cached = cache_directory() / "weights" / FILE
     for path in (cached, Path(torch.hub.get_dir()) / "checkpoints" / FILE):
-        if path.is_file():
+        if os.path.isfile(path):
             return path
     raise WeightsError("the VGG16 weights are not there", hint=f"get {URL} and put it at {cached} or name it with --extractor-weights")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -133,7 +134,7 @@ def _fraction(text: str) -> float:
 
 def _check_folder(path: Path | None) -> None:
     """Find out before minutes have passed."""
-    if path is not None and not path.absolute().parent.is_dir():
+    if path is not None and not os.path.isdir(path.absolute().parent):
         raise UsageError(f"--samples {path}: there is no folder {path.absolute().parent}", hint="make it first")
 
 

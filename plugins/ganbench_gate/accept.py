@@ -14,12 +14,13 @@ A JSON file holds the same: ``{"accept": [{"metric": ..., ...}]}``.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ganbench import UsageError
+from ganbench import UsageError, read_file
 from ganbench_gate.history import DIRTY, UNKNOWN
 
 _ACCEPT_FILE = "accept.toml"
@@ -58,7 +59,7 @@ def accepts_of(history: Path) -> tuple[Accept, ...]:
         UsageError: the file cannot be read.
     """
     path = history / _ACCEPT_FILE
-    return read_accepts(path) if path.is_file() else ()
+    return read_accepts(path) if os.path.isfile(path) else ()
 
 
 def read_accepts(path: Path) -> tuple[Accept, ...]:
@@ -98,7 +99,7 @@ def _same(written: str, known: str) -> bool:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        tree = json.loads(path.read_bytes())
+        tree = json.loads(read_file(path))
     except OSError as error:
         raise _unreadable(path, error) from None
     except (ValueError, RecursionError) as error:
@@ -116,10 +117,11 @@ def _toml(path: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        with path.open("rb") as file:
-            return dict(tomllib.load(file))
+        return dict(tomllib.loads(read_file(path).decode()))
     except OSError as error:
         raise _unreadable(path, error) from None
+    except RecursionError:
+        raise UsageError(f"{path} is not valid TOML: it is nested too deeply", hint="mend that line") from None
     except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError
         raise UsageError(f"{path} is not valid TOML: {error}", hint="mend that line") from None
 

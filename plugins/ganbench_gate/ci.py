@@ -107,8 +107,8 @@ def _check(sides: tuple[str, ...], flags: dict[str, Any]) -> None:
         given, missing = ("--baseline", "--runs") if flags["baseline"] else ("--runs", "--baseline")
         raise UsageError(f"{given} is given and {missing} is missing", hint="quality is that of --runs against --baseline")
     out: Path = flags["out"]
-    existing = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
-    if not existing.is_dir():
+    existing = next(path for path in (out.absolute(), *out.absolute().parents) if os.path.exists(path))
+    if not os.path.isdir(existing):
         raise UsageError(f"--out {out}: {existing} is a file", hint="name a folder")
 
 

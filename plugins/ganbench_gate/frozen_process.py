@@ -69,7 +69,7 @@ def find_rescore() -> Any:
     tree = Path(ganbench.__file__).parent
     for name in _MODULES:
         # The file is looked at, because an editable installation of another tree fills in the modules that this one lacks.
-        if tree.joinpath(*name.split(".")[1:]).with_suffix(".py").is_file():
+        if os.path.isfile(tree.joinpath(*name.split(".")[1:]).with_suffix(".py")):
             return importlib.import_module(name).rescore
     return None
 

@@ -15,6 +15,7 @@ was run without its seed and its code, because a series follows the code.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def add_record(history: Path, record: RunRecord, commit: str = UNKNOWN) -> Path:
     digest = hashlib.sha256(text.encode()).hexdigest()[:_NAME_DIGITS]
     name = f"{commit}-{_moment(record).strftime(_TIME)}-{_slug(record.run_id)}-{digest}.json"
     path = history / record.keys.hardware.digest / cells_of([record])[0].digest / name
-    if path.exists():
+    if os.path.exists(path):
         return path
     _make_folder(path.parent)
     write_text(path, text)
@@ -160,7 +161,7 @@ def _make_folder(folder: Path) -> None:
     Raises:
         StorageError: it cannot be made.
     """
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not os.path.isdir(folder):
         raise StorageError(f"cannot make the folder {folder}: a file is there", hint="choose another directory with --history")
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -168,16 +169,20 @@ def _make_folder(folder: Path) -> None:
 
 def _files(history: Path) -> Iterator[Path]:
     """Yield the records' files in the order of their names."""
-    if history.exists() and not history.is_dir():
+    if os.path.exists(history) and not os.path.isdir(history):
         raise UsageError(f"{history} is not the directory of a history", hint="give the folder that `ganbench trend --add` filled")
     for hardware in _folders(history):
         for work in _folders(hardware):
-            yield from sorted(path for path in work.glob("[!.]*.json") if path.is_file())
+            yield from sorted(path for path in work.glob("[!.]*.json") if os.path.isfile(path))
 
 
 def _folders(folder: Path) -> list[Path]:
     try:
-        return sorted(child for child in folder.iterdir() if _KEY.fullmatch(child.name) and child.is_dir()) if folder.exists() else []
+        return (
+            sorted(child for child in folder.iterdir() if _KEY.fullmatch(child.name) and os.path.isdir(child))
+            if os.path.exists(folder)
+            else []
+        )
     except OSError as error:
         raise UsageError(f"cannot read the folder {folder}: {error.strerror}", hint="check its permissions") from None
 

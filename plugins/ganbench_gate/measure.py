@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -128,7 +129,7 @@ class Measurement:
         if borrowed:
             message = f"{role} ({side.name}) has no {', '.join(borrowed)} of its own and would run another tree's"
             raise NotComparable(message, hint="choose a plugin that both sides have")
-        is_ganbench = (side.tree / "ganbench" / "__init__.py").is_file()
+        is_ganbench = os.path.isfile(side.tree / "ganbench" / "__init__.py")
         if not ready["from_tree"] or (is_ganbench and "ganbench" not in ready["from_tree"]):
             message = f"{role} ({side.name}) runs the code in {ready['ganbench']}, and not that in {side.tree}"
             raise NotComparable(message, hint="is it a checkout of ganbench, or of one of its plugins?")

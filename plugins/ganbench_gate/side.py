@@ -86,6 +86,6 @@ def _environment(tree: Path | None, threads: int) -> dict[str, str]:
     count = str(threads)
     environment = {**os.environ, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count}
     if tree is not None:
-        paths = [str((tree / name).resolve()) for name in _SOURCE_FOLDERS if (tree / name).is_dir()]
+        paths = [str((tree / name).resolve()) for name in _SOURCE_FOLDERS if os.path.isdir(tree / name)]
         environment["PYTHONPATH"] = os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH", "")])])
     return environment

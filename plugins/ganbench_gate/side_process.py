@@ -70,7 +70,7 @@ def _first_of(*names: str) -> Any:
     import ganbench
 
     tree = Path(ganbench.__file__).parent
-    there = (name for name in names if tree.joinpath(*name.split(".")[1:]).with_suffix(".py").is_file())
+    there = (name for name in names if os.path.isfile(tree.joinpath(*name.split(".")[1:]).with_suffix(".py")))
     return importlib.import_module(next(there, names[-1]))
 
 

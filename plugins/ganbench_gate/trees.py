@@ -8,7 +8,6 @@ can be left behind in it, and two calls at once do not collide.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import secrets
@@ -21,6 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganbench import NothingToCompare, RunFailed, UsageError, storage_errors
+
+try:
+    import fcntl
+except ImportError:  # Windows: two calls at the same moment may make the same environment
+    fcntl = None  # type: ignore[assignment]
 
 _WORKING_TREE = ("WORKTREE", ".")
 _SHORT = 9
@@ -54,7 +58,7 @@ def find_tree(text: str, folder: Path) -> Tree:
     if top and commit:
         return Tree(folder=_written_out(top, commit), name=text if commit.startswith(text) else f"{text} ({commit[:_SHORT]})")
     path = (folder / Path(text).expanduser()).resolve()
-    if path.is_dir():
+    if os.path.isdir(path):
         return _working_tree(path, text)
     where = f"git ref of {top}" if top else f"git ref ({folder} is not in a git checkout)"
     raise UsageError(f"{text!r} is no folder{'' if is_path else f' and no {where}'}", hint="give a commit, branch, tag, folder or WORKTREE")
@@ -86,7 +90,7 @@ def _written_out(top: Path, commit: str) -> Path:
     with storage_errors(folder):
         home.mkdir(parents=True, exist_ok=True)
         clear_leftovers(home)
-        if folder.is_dir() and not folder.is_symlink():
+        if os.path.isdir(folder) and not folder.is_symlink():
             _write(top, commit, folder)
             return folder
         unfinished = Path(tempfile.mkdtemp(prefix=f".{commit[:_SHORT]}-", dir=home))
@@ -95,7 +99,7 @@ def _written_out(top: Path, commit: str) -> Path:
             try:
                 unfinished.rename(folder)
             except OSError:
-                if not folder.is_dir():  # else another call was faster, and its files are the same
+                if not os.path.isdir(folder):  # else another call was faster, and its files are the same
                     raise
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -131,9 +135,9 @@ def _remove_others(folder: Path, known: Collection[Path]) -> None:
     folders = {parent for path in known for parent in path.parents}
     for here, names, files in os.walk(folder):
         for path in (Path(here, name) for name in (*names, *files)):
-            if path in known or (path in folders and path.is_dir() and not path.is_symlink()):
+            if path in known or (path in folders and os.path.isdir(path) and not path.is_symlink()):
                 continue
-            if path.is_dir() and not path.is_symlink():
+            if os.path.isdir(path) and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink()
@@ -173,19 +177,19 @@ def isolated_python(tree: Path, say: Callable[[str], None], execute: _Execute | 
         StorageError: its folder cannot be written.
     """
     project = tree / "pyproject.toml"
-    if not project.is_file():
+    if not os.path.isfile(project):
         raise UsageError(f"{tree} has no pyproject.toml, which an isolated environment is made from", hint="leave --isolated out")
     digest = hashlib.sha256(project.read_bytes() + sys.version.encode()).hexdigest()[:16]
     from ganbench import cache_directory
 
     folder = cache_directory() / "environments" / digest
     python = str(folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
-    if (folder / _COMPLETE).exists():
+    if os.path.exists(folder / _COMPLETE):
         return python
     with storage_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _alone(folder.parent / f".{digest}.lock"):
-            if not (folder / _COMPLETE).exists():  # else another call has made it meanwhile
+            if not os.path.exists(folder / _COMPLETE):  # else another call has made it meanwhile
                 say(f"making an environment for {tree.name[:12]}; this downloads its dependencies")
                 _make(folder, python, tree, execute or _execute)
     return python
@@ -213,7 +217,8 @@ def _alone(path: Path) -> Iterator[None]:
     """Wait for another call that makes the same environment."""
     with path.open("w") as file:
         with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,7 +74,7 @@ def _read(history: Path) -> History:
     """
     from ganbench_gate.history import DEFAULT_HISTORY, read_history
 
-    if not history.exists() and history != DEFAULT_HISTORY:
+    if not os.path.exists(history) and history != DEFAULT_HISTORY:
         raise UsageError(f"no such folder: {history}", hint="`ganbench trend DIR --add RUN` makes it")
     found = read_history(history)
     if found.damaged and not found.entries:

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from types import TracebackType
@@ -46,7 +47,7 @@ class ReproductionDirectory:
             raise UsageError(f"--out {self.path} cannot be made: {error.strerror}", hint="choose another folder") from None
         ours = ("reproduction.json", "partial_reproduction.json", "table.md", "checkpoints")
         others = [entry.name for entry in self.path.iterdir() if entry.name not in ours and not entry.name.startswith(".")]
-        if others and not (self._complete.exists() or self._partial.exists()):
+        if others and not (os.path.exists(self._complete) or os.path.exists(self._partial)):
             raise UsageError(f"--out {self.path} holds other files ({min(others)})", hint="choose another folder")
         self._lock.acquire()
         remove_leftovers(self.path)
@@ -62,7 +63,7 @@ class ReproductionDirectory:
             UsageError: it cannot be read.
         """
         for path in (self._complete, self._partial):
-            if path.exists():
+            if os.path.exists(path):
                 return from_json(path.read_bytes(), str(path))
         return None
 

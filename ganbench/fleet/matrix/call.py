@@ -48,6 +48,7 @@ def matrix(
     jobs: int = 1,
     executor: str = "local",
     exclusive: bool = False,
+    trust_files: bool = False,
     on_row: Callable[[CellRow], None] | None = None,
 ) -> StoredMatrix:
     """Run the cross product of some settings, each cell in a process of its own; called again, run what is not finished.
@@ -61,13 +62,14 @@ def matrix(
         jobs: cells at a time; they share the CPUs.
         executor: what runs them.
         exclusive: whether each cell runs alone, for timings.
+        trust_files: whether plugin files that the definition names may run although this user has never run them.
         on_row: told of a cell when it begins and when it has ended.
 
     Raises:
         UsageError: an axis or a setting that is none.
         StorageError: the disk is full; what was finished is kept.
     """
-    read = None if definition is None else read_definition(Path(definition))
+    read = None if definition is None else read_definition(Path(definition), trust_files=trust_files)
     given = [axis(name, values, "axes") for name, values in (axes or {}).items()]
     wanted = with_values(read, axes=given, settings=settings or {}, options=tuple((options or {}).items()), exclusive=exclusive)
     folder = DEFAULT_RUNS / wanted.name if out is None else Path(out)

@@ -46,15 +46,15 @@ class Definition:
     """What ``-o`` gave."""
 
 
-def read_definition(path: Path) -> Definition:
-    """Read a TOML file.
+def read_definition(path: Path, *, trust_files: bool = False) -> Definition:
+    """Read a TOML file; ``trust_files`` as in :func:`~ganbench.config.toml.read_settings`.
 
     Raises:
         UsageError: not readable, an unknown key, an unknown setting.
     """
     tables: dict[str, dict[str, Any]] = {name: {} for name in _TABLES}
     others: dict[str, Any] = {}
-    for key, value in read_settings(path).items():
+    for key, value in read_settings(path, trust_files=trust_files).items():
         head, _, rest = key.partition(".")
         if head not in _KEYS or bool(rest) != (head in _TABLES):
             hint = did_you_mean(head, list(_KEYS))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -17,8 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 from ganbench.errors import LaterVersion, UsageError
-from ganbench.record.directory import RunDirectory
-from ganbench.record.files import storage_errors, write_text
+from ganbench.reading import read_file
+from ganbench.record.directory import RunDirectory, wait_for_lock
+from ganbench.record.files import open_own, storage_errors, write_text
 from ganbench.record.serialise import decode, encode
 
 _SCHEMA_VERSION = 1
@@ -103,17 +103,16 @@ class MatrixLedger:
         """Wait for whoever else writes."""
         with storage_errors(self.path):
             self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / f".{_FILE_NAME}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            descriptor = open_own(self.folder / f".{_FILE_NAME}.lock", os.O_RDWR)
         try:
-            with contextlib.suppress(OSError):  # a file system without locks
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            wait_for_lock(descriptor)
             yield
         finally:
             os.close(descriptor)
 
     def _read(self) -> tuple[CellRow, ...]:
         try:
-            data = json.loads(self.path.read_bytes())
+            data = json.loads(read_file(self.path))
             version = data["schema_version"]
             if isinstance(version, int) and version > _SCHEMA_VERSION:
                 raise LaterVersion(self.path, version, _SCHEMA_VERSION)
@@ -122,7 +121,7 @@ class MatrixLedger:
             return ()
         except OSError as error:
             raise UsageError(f"cannot read {self.path}: {error.strerror}", hint="check its permissions") from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             hint = "remove it; the runs beside it are not lost by that"
             raise UsageError(f"{self.path} is damaged: {type(error).__name__}: {error}", hint=hint) from None
 
@@ -150,6 +149,6 @@ def finished_state(directory: Path) -> Literal["done", "diverged"] | None:
     if not run.is_finished:
         return None
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        if json.loads(run.record_path.read_bytes())["status"] == "diverged":
+        if json.loads(read_file(run.record_path))["status"] == "diverged":
             return "diverged"
     return "done"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -121,9 +122,9 @@ def _ask(requests: Sequence[CellRequest], patience: float) -> Iterator[ResolvedC
 def _existing(folder: Path) -> dict[str, Path]:
     """Return the run directories by identity, a finished one before another."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+    for path in sorted(folder.iterdir()) if os.path.isdir(folder) else ():
         identity = path.name.rpartition("-")[2]
-        if path.is_dir() and (identity not in found or RunDirectory(path).is_finished):
+        if os.path.isdir(path) and (identity not in found or RunDirectory(path).is_finished):
             found[identity] = path
     return found
 
