@@ -2,7 +2,8 @@
 
 Naeem et al. (2020), https://arxiv.org/abs/2002.09797, equations 3 and 4. Around each real image stands a ball that reaches to its k-th
 nearest real neighbour (border left out). Density is the mean number of balls that hold a generated image, over k; coverage is the part of
-the balls that hold at least one. Agrees with the authors' ``prdc``.
+the balls that hold at least one. Agrees with the authors' ``prdc``, but for images that lie on a border itself, as copies of real ones do:
+here they are outside, so that the density of the real images themselves is 1; there rounding puts them to either side.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from ganbench import ConfigError
 from ganbench_metrics import DensityCoverageOptions
-from ganbench_metrics.neighbours import NeighbourMetric, squared_distance_blocks, squared_radii
+from ganbench_metrics.neighbours import NeighbourMetric, squared_radii, within
 
 
 def density_coverage(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[float, float]:
@@ -30,8 +31,8 @@ def density_coverage(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[f
         raise ConfigError("density and coverage need at least 1 generated image (got 0); evaluate more images")
     radii = squared_radii(real, num_neighbours)  # [N]
     hits = torch.zeros(len(real), dtype=torch.int64, device=real.device)
-    for _, block in squared_distance_blocks(fake, real):
-        hits += (block < radii).sum(dim=0)
+    for inside in within(fake, real, radii, border=False):
+        hits += inside.sum(dim=0)
     density = int(hits.sum()) / (num_neighbours * len(fake))
     return density, int((hits > 0).sum()) / len(real)
 

@@ -17,12 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from ganbench import Needs, SampleSet
 from ganbench_metrics import MemorisedOptions
-from ganbench_metrics.neighbours import pairwise_features, squared_distance_blocks, squared_radii
+from ganbench_metrics.neighbours import nearest, pairwise_features, squared_radii
 
 
 def memorised(train: Tensor, fake: Tensor, factor: float) -> Tensor:
@@ -37,11 +36,8 @@ def memorised(train: Tensor, fake: Tensor, factor: float) -> Tensor:
         ``[M]`` bool on the same device.
     """
     radii = squared_radii(train, 1) * factor**2  # [N]
-    found = []
-    for _, block in squared_distance_blocks(fake, train):
-        nearest, which = block.min(dim=1)
-        found.append(nearest < radii[which])
-    return torch.cat(found)
+    distances, which = nearest(fake, train)
+    return distances < radii[which]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """Exact nearest neighbours between two sets of features, in blocks: memory is O(block x N), never O(N^2).
 
 Squared Euclidean distances in float64. Nothing is centred, so distances between features with integer values are exact and so are ties.
+A product of matrices rounds one pair of points in several ways, by their places; whatever lies that near to a border is therefore computed
+again from the differences, which rounds it in one way. So the copy of a point lies on the border on which the point lies.
 
-Shapes: N points, B rows of a block, D feature dimensions.
+Shapes: N points, M queries, B rows of a block, D feature dimensions, P pairs.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from ganbench import ConfigError, Needs, SampleSet
 
 BLOCK_ELEMENTS = 2**22
 """Distances in one block: 32 MiB in float64."""
+_EPSILON = torch.finfo(torch.float64).eps
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +47,66 @@ class NeighbourMetric:
         return self.measure(pairwise_features(real), pairwise_features(fake), self.num_neighbours)
 
 
-def squared_distance_blocks(queries: Tensor, points: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """Yield the squared distances from some queries to all points, a block of queries at a time.
+class _Distances:
+    """The squared distances from some queries to all points.
 
     Args:
         queries: ``[M, D]``.
         points: ``[N, D]``, on the same device.
-
-    Yields:
-        The index of the block's first query, and ``[B, N]`` float64, 0 or more.
     """
-    targets = points.to(torch.float64)
-    target_norms = targets.square().sum(dim=1)
-    rows = max(1, BLOCK_ELEMENTS // max(1, len(points)))
-    for start in range(0, len(queries), rows):
-        block = queries[start : start + rows].to(torch.float64)
-        distances = torch.addmm(target_norms, block, targets.T, alpha=-2.0)
-        yield start, distances.add_(block.square().sum(dim=1, keepdim=True)).clamp_(min=0.0)
+
+    def __init__(self, queries: Tensor, points: Tensor) -> None:
+        self._queries, self._points = queries, points.to(torch.float64)
+        self._norms = [torch.cat([part.double().square().sum(dim=1) for part in side.split(1024)]) for side in (queries, points)]
+        self._names = [_names(queries), _names(points)]
+        largest = sum(float(norms.max()) if len(norms) else 0.0 for norms in self._norms)
+        self._rounding = 2 * (points.shape[1] + 8) * _EPSILON * largest
+
+    def blocks(self) -> Iterator[tuple[int, Tensor, Tensor]]:
+        """Yield the index of each block's first query, ``[B, N]`` float64, 0 or more, and which pairs are a point and its copy."""
+        rows = max(1, BLOCK_ELEMENTS // max(1, len(self._points)))
+        for start in range(0, len(self._queries), rows):
+            part = slice(start, start + rows)
+            block = torch.addmm(self._norms[1], self._queries[part].double(), self._points.T, alpha=-2.0)
+            block.add_(self._norms[0][part, None]).clamp_(min=0.0)
+            copies = self._names[0][part, None] == self._names[1]
+            yield start, block.masked_fill_(copies, 0.0), copies
+
+    def exact(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """Return the distances of some pairs, ``[P]``: the same bits whatever pairs stand beside them, and whichever point comes first."""
+        pieces = zip(*(torch.split(side, max(1, BLOCK_ELEMENTS // self._points.shape[1])) for side in (rows, columns)), strict=True)
+        return torch.cat([_halved((self._queries[r].double() - self._points[c]).square_()) for r, c in pieces])
+
+    def near(self, start: int, block: Tensor, copies: Tensor, borders: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the row in the block, the column and the exact distance of each pair that rounding might bring across a border.
+
+        Args:
+            start: the block's first query.
+            block: its distances; those at infinity are left out.
+            copies: of its pairs, which are left out: their distance is exact.
+            borders: of each pair, ``[B, 1]`` or ``[N]``.
+        """
+        rows, columns = ((block - borders).abs_() <= self._rounding).logical_and_(~copies).nonzero(as_tuple=True)
+        return rows, columns, self.exact(rows + start, columns)
+
+    def certainly_below(self, block: Tensor, borders: Tensor) -> Tensor:
+        """Return which distances no rounding could have brought below a border."""
+        return block < borders - self._rounding
+
+
+def _names(points: Tensor) -> Tensor:
+    """Return a number for each point, ``[N]`` int64, that its copies have and, but for an accident in 2^64, no other point."""
+    bits = (points.float() + 0.0).contiguous().view(torch.int32).to(torch.int64)  # -0.0 is 0.0
+    factors = torch.randint(-(2**62), 2**62, bits.shape[1:], generator=torch.Generator().manual_seed(0)) * 2 + 1
+    return (bits * factors.to(bits.device)).sum(dim=1)
+
+
+def _halved(terms: Tensor) -> Tensor:
+    """Return the sum of each row of ``[P, D]``, in an order that depends on D alone."""
+    while terms.shape[1] > 1:
+        half = terms.shape[1] // 2
+        terms = torch.cat([terms[:, :half] + terms[:, half : 2 * half], terms[:, 2 * half :]], dim=1)
+    return terms[:, 0]
 
 
 def squared_radii(points: Tensor, num_neighbours: int) -> Tensor:
@@ -81,13 +127,47 @@ def squared_radii(points: Tensor, num_neighbours: int) -> Tensor:
             f"num_neighbours must be at most {len(points) - 1}, the other images of the smaller side (got {num_neighbours})",
             hint="lower num_neighbours or evaluate more images",
         )
-    return torch.cat([_smallest(start, block, num_neighbours) for start, block in squared_distance_blocks(points, points)])
+    distances = _Distances(points, points)
+    return torch.cat([_kth(distances, *block, num_neighbours) for block in distances.blocks()])
 
 
-def _smallest(start: int, distances: Tensor, num_neighbours: int) -> Tensor:
-    """Return the k-th smallest of each row, the point's own distance left out by its index (rounding need not make it zero)."""
-    distances.diagonal(offset=start).fill_(torch.inf)
-    return distances.topk(num_neighbours, dim=1, largest=False).values[:, -1]
+def _kth(distances: _Distances, start: int, block: Tensor, copies: Tensor, k: int) -> Tensor:
+    """Return the k-th smallest of each row, the point's own distance left out by its index."""
+    block.diagonal(offset=start).fill_(torch.inf)
+    copies.diagonal(offset=start).fill_(False)
+    border = block.topk(k, dim=1, largest=False).values[:, -1:]
+    rows, _, exact = distances.near(start, block, copies, border)
+    order = exact.argsort(stable=True)
+    order = order[rows[order].argsort(stable=True)]  # by row, and within a row by distance
+    first = torch.searchsorted(rows[order], torch.arange(len(block), device=rows.device))
+    left = k - distances.certainly_below(block, border).logical_or_(copies).sum(dim=1)  # how many of those near are as near as the k-th
+    radii = torch.zeros(len(block), dtype=torch.float64, device=block.device)  # of k copies and more
+    radii[left > 0] = exact[order[(first + left - 1)[left > 0]]]
+    return radii
+
+
+def within(queries: Tensor, centres: Tensor, radii: Tensor, *, border: bool) -> Iterator[Tensor]:
+    """Yield which queries lie in which balls, ``[B, N]`` bool, a block of queries at a time.
+
+    Args:
+        queries: ``[M, D]``.
+        centres: ``[N, D]``, on the same device.
+        radii: :func:`squared_radii` of the centres, ``[N]``.
+        border: whether a ball's border belongs to it.
+    """
+    distances, compare = _Distances(queries, centres), torch.le if border else torch.lt
+    for start, block, copies in distances.blocks():
+        inside = compare(block, radii)
+        rows, columns, exact = distances.near(start, block, copies, radii)
+        inside[rows, columns] = compare(exact, radii[columns])
+        yield inside
+
+
+def nearest(queries: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the squared distance from each query to its nearest point, ``[M]`` float64, and which that is, ``[M]``."""
+    distances = _Distances(queries, points)
+    which = torch.cat([block.argmin(dim=1) for _, block, _ in distances.blocks()])
+    return distances.exact(torch.arange(len(queries), device=which.device), which), which
 
 
 def pairwise_features(images: SampleSet) -> Tensor:

@@ -46,6 +46,17 @@ def test_equal_distributions_have_density_one():
     assert coverage == pytest.approx(1 - 2**-5, abs=0.02)
 
 
+@pytest.mark.parametrize("count", [50, 333, 700])
+@pytest.mark.parametrize("dims", [3, 64, 128])
+def test_the_real_images_themselves_have_density_one(count, dims):
+    """A generator that repeats them all, in any order: each ball holds its centre and all of its neighbours but the k-th."""
+    real = features_of(count, dims, 5, scale=10.0, shift=3.0)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(1))
+    assert density_coverage(real, real, 5) == density_coverage(real, real[order], 5) == (1.0, 1.0)
+    assert density_coverage(real, real.repeat(5, 1), 5) == (1.0, 1.0)
+    assert density_coverage(real.repeat(5, 1), real.repeat(5, 1), 7) == pytest.approx((5 / 7, 1.0))
+
+
 def test_a_collapsed_generator_has_density_without_coverage():
     """In the middle of a ring of 12 that is one of four: density is 12 / 5 and passes 1, coverage is a quarter."""
     angles = torch.arange(12) * torch.pi / 6

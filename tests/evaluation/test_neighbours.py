@@ -5,7 +5,11 @@ import torch
 
 from ganbench.errors import ConfigError
 from ganbench_metrics import neighbours
-from ganbench_metrics.neighbours import squared_distance_blocks, squared_radii
+from ganbench_metrics.neighbours import _Distances, nearest, squared_radii, within
+
+
+def squared_distance_blocks(queries, points):
+    return ((start, block) for start, block, _ in _Distances(queries, points).blocks())
 
 
 def exact(queries, points):
@@ -55,6 +59,26 @@ def test_duplicates_count_as_neighbours():
     points = torch.tensor([[0.0], [0.0], [0.0], [2.0], [5.0]])
     assert squared_radii(points, 2).tolist() == [0, 0, 0, 4, 25]
     assert squared_radii(points, 3).tolist() == [4, 4, 4, 9 - 5, 25]
+
+
+@pytest.mark.parametrize("elements", [400, 2**22])
+@pytest.mark.parametrize("dims", [1, 3, 64, 500])
+def test_a_copy_lies_on_the_border_on_which_its_original_lies(monkeypatch, elements, dims):
+    """A product of matrices would put it to either side, by its place in the matrix."""
+    generator = torch.Generator().manual_seed(dims)
+    points = torch.randn(150, dims, generator=generator) * 10 + 3
+    points[100:120] = points[:20]
+    radii = squared_radii(points, 4)
+    monkeypatch.setattr(neighbours, "BLOCK_ELEMENTS", elements)
+    distances = _Distances(points, points)
+    at = torch.cartesian_prod(torch.arange(150), torch.arange(150))
+    whole = distances.exact(at[:, 0], at[:, 1]).view(150, 150)
+    assert torch.equal(whole, whole.T)
+    assert torch.equal(radii, whole.sort(dim=1).values[:, 4])
+    order = torch.randperm(150, generator=generator)[:77]
+    for border, expected in ((False, whole < radii), (True, whole <= radii)):
+        assert torch.equal(torch.cat(list(within(points[order], points, radii, border=border))), expected[order])
+    assert nearest(points[order], points)[0].tolist() == [0.0] * 77
 
 
 def test_too_few_points_name_the_option():
