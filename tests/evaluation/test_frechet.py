@@ -267,3 +267,17 @@ def test_the_metric_states_its_protocol():
     x, y = feature_set(random_features(9, 4, seed=13)), feature_set(random_features(9, 4, seed=14))
     assert metric.compute(x, y) == (frechet_distance(x, y),)
     assert (metric, metric.parameters()) == (FrechetMetric(implementation="frechet-1"), {"ddof": 1})
+
+
+@pytest.mark.parametrize("rising", [True, False])
+@pytest.mark.parametrize("dims", [64, 256])
+def test_graded_spectra_cost_no_digits(rising, dims):
+    """Feature scales from 1e-3 to 1e3, in either order and with the sides exchanged, against the factors of the features themselves."""
+    rng = np.random.default_rng(dims)
+    scales = np.logspace(-3, 3, dims)[:: 1 if rising else -1]
+    sides = [rng.normal(size=(4 * dims, dims)) * scales * factor for factor in (1.0, 1.3)]
+    first, second = (Gaussian(mean=side.mean(axis=0), covariance=np.cov(side.T)) for side in sides)
+    exact = [Gaussian(mean=s.mean(axis=0), factor=(s - s.mean(axis=0)) / np.sqrt(len(s) - 1)) for s in sides]
+    expected = distance_between(*exact)
+    assert distance_between(first, second) == pytest.approx(expected, rel=1e-11)
+    assert distance_between(second, first) == pytest.approx(expected, rel=1e-11)
