@@ -76,7 +76,7 @@ class _Filling:
         if self._needs.features:
             self._features.append(features.cpu())
         if self._needs.logits and found.logits is not None:
-            self._logits.append(_rows(found.logits, chosen).cpu())
+            self._logits.append(require_finite(_rows(found.logits, chosen), "logits").cpu())
         counts = _count_modes(found, chosen)
         self._mode_counts = counts if self._mode_counts is None or counts is None else self._mode_counts + counts
 
@@ -143,7 +143,7 @@ def collect(
         For each set one :class:`SampleSet` for each of the M networks, or one without features.
 
     Raises:
-        Diverged: a feature is NaN or Inf.
+        Diverged: a feature or a logit is NaN or Inf.
         PluginError: the extractor returned another form than it declares.
     """
     total = len(next(iter(wanted.values())).members)

@@ -5,8 +5,7 @@ pairwise update of Chan, Golub and LeVeque (1979), never by the sum of squares m
 of no more samples than dimensions has a singular covariance: it is kept as rows, which is smaller and loses nothing.
 
 :class:`FeatureSpread` keeps count, mean and total variance of features of any width, for each class apart. The total variance is the trace
-of the covariance, and twice that is the mean squared distance between two samples of the set, over every pair. Rows are taken one by one
-(Welford, 1962).
+of the covariance, and twice that is the mean squared distance between two samples of the set, over every pair. It is joined in blocks too.
 
 :func:`score_modes` has the scores of Lin et al. (2018), https://arxiv.org/abs/1712.04086, table 1, and agrees with their source
 (fjxmlzn/PacGAN): a mode with one sample or more is found, samples at no mode count against the quality alone, logarithms are natural.
@@ -17,7 +16,7 @@ Shapes: N samples, D feature dimensions, K modes, any leading dimensions ``...``
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -28,17 +27,42 @@ from ganbench.errors import ConfigError
 _NO_CLASS = -1
 
 
+_SPREAD_ELEMENTS = 2**20
+"""Features of one class that wait until they are folded together."""
+
+
 @dataclass(slots=True)
 class _Running:
+    """One class: what is folded, and the rows that are not yet, fewer than a block."""
+
     count: int
     mean: Tensor  # [D] float64
     squares: Tensor  # [] float64, the sum of squared distances from the mean
+    rows: list[Tensor] = field(default_factory=list)  # [D] each
 
-    def add(self, row: Tensor) -> None:
-        self.count += 1
-        delta = row - self.mean
-        self.mean += delta / self.count
-        self.squares += torch.dot(delta, row - self.mean)
+    def add(self, row: Tensor, block: int) -> None:
+        self.rows.append(row)
+        if len(self.rows) == block:
+            self.fold()
+
+    def fold(self) -> None:
+        """Join the waiting rows (Chan et al., equation 2.1). Equal rows have exactly no spread, because they are less the first one."""
+        if not self.rows:
+            return
+        first = self.rows[0].to(torch.float64)
+        less = torch.stack(self.rows).to(torch.float64) - first
+        mean = less.mean(dim=0)
+        count, total = len(self.rows), self.count + len(self.rows)
+        delta = first + mean - self.mean if self.count else torch.zeros_like(mean)
+        self.squares += (less - mean).square().sum() + torch.dot(delta, delta) * (self.count * count / total)
+        self.mean = self.mean + delta * (count / total) if self.count else first + mean
+        self.count, self.rows = total, []
+
+    def complete(self) -> _Running:
+        """Return it with every row folded, without changing the stream's blocks."""
+        copy = _Running(self.count, self.mean, self.squares.clone(), list(self.rows))
+        copy.fold()
+        return copy
 
 
 class FeatureSpread:
@@ -51,7 +75,7 @@ class FeatureSpread:
 
     def __init__(self, dims: int, *, device: str | torch.device = "cpu") -> None:
         self.dims = dims
-        self._device = torch.device(device)
+        self._device, self._block = torch.device(device), max(1, _SPREAD_ELEMENTS // dims)
         self._classes: dict[int, _Running] = {}
 
     def update(self, batch: Tensor, labels: Tensor | None = None) -> None:
@@ -66,8 +90,8 @@ class FeatureSpread:
         """
         require_finite(batch, "features")
         names = [_NO_CLASS] * len(batch) if labels is None else labels.tolist()
-        for name, row in zip(names, batch, strict=True):
-            self._class(name).add(row.to(self._device, torch.float64))
+        for name, row in zip(names, batch.detach().to(self._device, copy=True), strict=True):
+            self._class(name).add(row, self._block)
 
     def _class(self, name: int) -> _Running:
         if name not in self._classes:
@@ -78,7 +102,7 @@ class FeatureSpread:
     @property
     def counts(self) -> dict[int, int]:
         """Images of each class, by class."""
-        return {name: one.count for name, one in sorted(self._classes.items())}
+        return {name: one.count + len(one.rows) for name, one in sorted(self._classes.items())}
 
     def variance(self) -> float:
         """Return the total variance (ddof 1) of all images, the classes joined.
@@ -89,7 +113,7 @@ class FeatureSpread:
         total = sum(self.counts.values())
         if total < 2:
             raise ConfigError(f"the spread of a set of images needs at least 2 images (got {total}); evaluate more images")
-        parts = [one for _, one in sorted(self._classes.items())]
+        parts = [one.complete() for _, one in sorted(self._classes.items())]
         mean = sum((one.mean * (one.count / total) for one in parts), torch.zeros((), dtype=torch.float64, device=self._device))
         squares = [one.squares + one.count * (one.mean - mean).square().sum() for one in parts]
         return float(torch.stack(squares).sum()) / (total - 1)
@@ -105,7 +129,8 @@ class FeatureSpread:
                 raise ConfigError(
                     f"the spread within a class needs at least 2 images (class {name} has {count})", hint="evaluate more images"
                 )
-        return {name: float(one.squares) / (one.count - 1) for name, one in sorted(self._classes.items())}
+        parts = {name: one.complete() for name, one in sorted(self._classes.items())}
+        return {name: float(one.squares) / (one.count - 1) for name, one in parts.items()}
 
 
 BLOCK_ROWS = 512

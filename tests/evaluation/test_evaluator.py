@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ganbench.data.source import Dataset
-from ganbench.errors import PluginError, UnsuitableError
+from ganbench.errors import Diverged, PluginError, UnsuitableError
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import plan_metrics
 from ganbench.evaluation.protocol import Features, SampleSet
@@ -222,3 +222,19 @@ def test_an_extractor_that_breaks_its_word_is_named():
     extractor.dims = 5
     with pytest.raises(PluginError, match=r"extractor 'sums-1' declares features of shapes"):
         make(["fd120"], extractor=extractor).prepare()
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_logit_that_is_no_number_is_a_divergence_as_a_feature_is(bad):
+    """Else a classifier score would be NaN, and the run would go on."""
+
+    class Broken(Sums):
+        def extract(self, images):
+            found = super().extract(images)
+            if len(images) == 30:
+                found[1].logits[3, 0] = bad
+            return found
+
+    evaluator = make(["cs90"], extractor=Broken(), batch_size=60)
+    with pytest.raises(Diverged, match="the logits hold NaN or Inf"):
+        evaluator.evaluate(generate)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from ganbench.errors import ConfigError, Diverged
+from ganbench.evaluation import statistics
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics
 from ganbench_metrics import LpipsOptions
@@ -89,3 +90,18 @@ def test_too_few_images_and_broken_features_are_refused():
         lpips(spread(rows(3), torch.tensor([0, 0, 1])), per_class=True)
     with pytest.raises(Diverged, match="NaN or Inf"):
         spread(rows(3) * torch.tensor([[1.0], [float("nan")], [1.0]]))
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_the_size_of_the_batches_changes_no_bit(monkeypatch, labelled):
+    """Rows are folded in blocks of one size; what is read between two batches disturbs nothing."""
+    monkeypatch.setattr(statistics, "_SPREAD_ELEMENTS", 7 * 6)
+    features, labels = rows(100, seed=3) * 100 + 1e4, torch.arange(100) % 4 if labelled else None
+    found = {spread(features, labels, batch_size).variance() for batch_size in (1, 5, 6, 33, 100)}
+    read = FeatureSpread(7)
+    for start in range(0, 100, 10):
+        read.update(features[start : start + 10], None if labels is None else labels[start : start + 10])
+        assert sum(read.counts.values()) == start + 10
+        read.variance()
+    assert {read.variance()} == found
+    assert found.pop() == pytest.approx(float(features.double().var(dim=0).sum()), rel=1e-12)
