@@ -192,6 +192,10 @@ class MetricValue:
     """Digest of the evaluation key; values under different keys are never put in one column."""
     floor: float | None = None
     """The same metric between real images and real images: two disjoint halves of the train split, or what :attr:`floor_of` says."""
+    floor_spread: float | None = None
+    """Standard deviation (ddof 1) of the floor over its splits; None of a record that is older than the splits."""
+    floor_splits: int = 0
+    """How many splits the floor is the mean of; 0 of a record that is older than the splits."""
     floor_count: int = 0
     """Real images on each side of the floor; of those in the place of the generated ones where :attr:`floor_of` says what they are."""
     floor_of: str = ""

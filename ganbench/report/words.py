@@ -49,7 +49,7 @@ def change_text(found: Finding) -> str:
 
 def interval_text(found: Finding) -> str:
     """Return ``-12.1 to -8.3%``; an end that is not known is ``open``."""
-    return "" if found.low is None or found.high is None else _between(found.low, found.high)
+    return "" if found.low is None or found.high is None else _between(found.low, found.high, -1 if found.scale is None else -math.inf)
 
 
 def threshold_text(found: Finding) -> str:
@@ -100,8 +100,8 @@ def why(found: Finding) -> str:
     return clean("; ".join(filter(None, (_decided(found), found.reason, instead))))
 
 
-def _between(low: float, high: float) -> str:
-    ends = "" if low <= -1 else percent(low), "" if math.isinf(high) else percent(high)
+def _between(low: float, high: float, lowest: float = -1) -> str:
+    ends = "" if low <= lowest else percent(low), "" if math.isinf(high) else percent(high)
     if not any(ends):
         return "open"
     return f"{ends[0].removesuffix('%') if ends[0] and ends[1] else ends[0] or 'open'} to {ends[1] or 'open'}"
@@ -194,6 +194,8 @@ def _moved(found: Finding) -> str:
         return f"changed from {value_text(found.base)} to {value_text(found.head)}"
     if not math.isfinite(found.change):
         return "is lost: half of head's runs or more diverged" if found.head is None else f"went from 0 to {value_text(found.head)}"
+    if found.scale is not None:
+        return f"went from {value_text(found.base)} to {value_text(found.head)}"
     return f"is {percent(found.change, signed=False)} {'higher' if found.change > 0 else 'lower'}"
 
 

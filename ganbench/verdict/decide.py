@@ -24,7 +24,7 @@ from ganbench.verdict.findings import (
     State,
 )
 from ganbench.verdict.policy import MetricRule, Policy
-from ganbench.verdict.statistics import Effect, as_change, holm, log_ratio, testable
+from ganbench.verdict.statistics import Effect, holm, log_ratio, testable
 
 
 def judge(effect: Effect, rule: MetricRule) -> State:
@@ -33,7 +33,7 @@ def judge(effect: Effect, rule: MetricRule) -> State:
     Regressed (and improved, likewise) only if the interval excludes 0 and the center is past the threshold; unchanged must be earned: the
     interval lies inside the threshold on both sides. Anything else is inconclusive. Where values must be equal, better is worse too.
     """
-    limit = math.log1p(rule.threshold)
+    limit = rule.limit(effect.scale)
     if -limit <= effect.low and effect.high <= limit:
         return "unchanged"
     if effect.low > 0 and effect.center > limit:
@@ -63,14 +63,15 @@ def finding(rule: MetricRule, effect: Effect, base: Sequence[float], head: Seque
         head=_median(head, rule),
         num_base=len(base),
         num_head=len(head),
-        change=as_change(-effect.center if rule.direction == "higher" else effect.center),
-        low=as_change(ends[0]),
-        high=as_change(ends[1]),
+        change=effect.as_change(-effect.center if rule.direction == "higher" else effect.center),
+        low=effect.as_change(ends[0]),
+        high=effect.as_change(ends[1]),
+        scale=effect.scale,
         confidence=effect.confidence,
         p_value=effect.p_value,
         smallest_p=effect.smallest_p,
-        smallest_visible=None if effect.visible is None else as_change(effect.visible),
-        not_worse=rule.direction != "equal" and effect.high <= math.log1p(rule.threshold),
+        smallest_visible=None if effect.visible is None else effect.as_change(effect.visible),
+        not_worse=rule.direction != "equal" and effect.high <= rule.limit(effect.scale),
         base_values=tuple(base),
         head_values=tuple(head),
     )
@@ -201,7 +202,7 @@ def compare_values(rule: MetricRule, base: Sequence[float], head: Sequence[float
 
     Args:
         rule: with the user's threshold and gate.
-        base: one value for each run, 0 or more; what is not finite, or negative, was not measured.
+        base: one value for each run; what is not finite was not measured.
         head: the same.
         reason: what must be known besides.
     """
@@ -211,8 +212,12 @@ def compare_values(rule: MetricRule, base: Sequence[float], head: Sequence[float
     if not theirs:
         return plain_finding(rule, "missing", f"head has no {rule.label}", base=statistics.median(ours), counts=(len(ours), 0))
     sign = -1 if rule.direction == "higher" else 1
-    shifts = [sign * log_ratio(b, h) for b in ours for h in theirs]
-    effect = Effect(center=statistics.median(shifts), low=min(shifts), high=max(shifts))
+    scale = rule.scale(ours, *theirs) if min(*ours, *theirs) < 0 else None
+    if scale is None:
+        shifts = [sign * log_ratio(b, h) for b in ours for h in theirs]
+    else:
+        shifts = [rule.worsening(h, scale) - rule.worsening(b, scale) for b in ours for h in theirs]
+    effect = Effect(center=statistics.median(shifts), low=min(shifts), high=max(shifts), scale=scale)
     if math.isinf(effect.center) and rule.direction != "equal":
         zero = "base" if min(ours) == 0 else "head"
         return plain_finding(
@@ -251,7 +256,7 @@ def compare_hashes(rule: MetricRule, base: Mapping[str, str], head: Mapping[str,
 
 
 def _measured(values: Sequence[float]) -> list[float]:
-    return [value for value in values if math.isfinite(value) and value >= 0]
+    return [value for value in values if math.isfinite(value)]
 
 
 def _some(names: Sequence[str]) -> str:

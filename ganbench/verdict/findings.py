@@ -59,8 +59,10 @@ class Finding:
     num_head: int = 0
     change: float | None = None
     """Relative change from base to head; infinite where base is 0 or half of head's runs diverged."""
+    scale: float | None = None
+    """What changes are relative to, for a metric that touches zero; None where they are to base."""
     low: float | None = None
-    """Lower end of the interval; -1 where it is open."""
+    """Lower end of the interval; where it is open -1, or infinite with a scale."""
     high: float | None = None
     """Upper end of the interval; infinite where it is open."""
     confidence: float | None = None

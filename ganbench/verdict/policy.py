@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+import statistics
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -25,6 +27,7 @@ MEMORY_THRESHOLD = 0.05
 QUALITY_MARGIN = 0.10
 COUNT_THRESHOLD = 0.001
 """For counts that may be estimated a little differently by another version of a library."""
+_ROUNDING = 4 * sys.float_info.epsilon
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,13 +43,41 @@ class MetricRule:
     """Relative; the ratio counts above ``1 + threshold`` and below its reciprocal."""
     gate: Gate = "fail"
 
-    def worsening(self, value: float) -> float:
-        """Return the logarithm of a value, larger is worse; infinite where a run diverged, NaN where a ratio means nothing."""
-        if not math.isfinite(value) or (value == 0 and self.direction == "higher"):
+    def worsening(self, value: float, scale: float | None = None) -> float:
+        """Return the logarithm of a value, larger is worse; infinite where a run diverged, NaN where a ratio means nothing.
+
+        Args:
+            value: of the metric.
+            scale: the unit in which the value itself is returned in the place of its logarithm; see :meth:`scale`.
+        """
+        sign = -1 if self.direction == "higher" else 1
+        if not math.isfinite(value):
             return math.inf
+        if scale is not None:
+            return sign * value / scale if scale > 0 else sign * math.copysign(math.inf, value) if value else 0.0
         if value <= 0:
-            return math.nan
-        return -math.log(value) if self.direction == "higher" else math.log(value)
+            return math.inf if value == 0 and self.direction == "higher" else math.nan
+        return sign * math.log(value)
+
+    def scale(self, base: Sequence[float], *others: float, least: float = 0.0) -> float | None:
+        """Return in which unit to compare values of which one has no logarithm; None where all have one, and ratios mean something.
+
+        Such a metric touches zero, so the unit is one that is left there: the median of base, its spread, or what is given.
+
+        Args:
+            base: values of what is known to be good.
+            others: what they are compared with.
+            least: another scale of the metric, as real samples against real ones have it.
+        """
+        if not any(math.isnan(self.worsening(value)) for value in (*base, *others)):
+            return None
+        finite = [value for value in base if math.isfinite(value)]
+        spread = statistics.stdev(finite) if len(finite) > 1 else 0.0
+        return max(abs(statistics.median(finite)) if finite else 0.0, spread, least)
+
+    def limit(self, scale: float | None = None) -> float:
+        """Return the worsening at the threshold, with the rounding of a ratio: what is at the threshold is not past it."""
+        return (math.log1p(self.threshold) if scale is None else self.threshold) + _ROUNDING
 
 
 def _count(name: str, label: str, *, direction: Direction = "equal", threshold: float = 0.0, unit: str = "") -> MetricRule:

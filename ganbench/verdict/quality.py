@@ -71,7 +71,13 @@ def _finding(rule: MetricRule, base: Sequence[RunRecord], head: Sequence[RunReco
     if not (diverged := [_num_diverged(side) for side in (base, head)])[1] and _are_the_same(agreed.base, agreed.head):
         return _identical(rule, numbers, agreed.head)
     lasts = [[math.nan] * count for count in diverged]
-    return compare_groups(rule, numbers[0] + lasts[0], numbers[1] + lasts[1], policy, reasons=[agreed.left_out])
+    least_scale = max(_real_scale(value) for _, value in agreed.base)
+    return compare_groups(rule, numbers[0] + lasts[0], numbers[1] + lasts[1], policy, reasons=[agreed.left_out], least_scale=least_scale)
+
+
+def _real_scale(value: MetricValue) -> float:
+    """Return how far real samples lie from real ones by a metric; 0 where nobody measured it."""
+    return max((abs(number) for number in (value.floor, value.floor_spread) if number is not None and math.isfinite(number)), default=0.0)
 
 
 def _scored(rule: MetricRule, records: Iterable[RunRecord], policy: Policy) -> list[Scored]:

@@ -23,7 +23,7 @@ _POWER = 0.8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Effect:
-    """How much worse head is, on a logarithmic scale: 0 is the same, above 0 is worse. The ends may be infinite."""
+    """How much worse head is, on a logarithmic scale or in units of :attr:`scale`: above 0 is worse. Ends may be infinite."""
 
     center: float
     low: float
@@ -36,6 +36,12 @@ class Effect:
     """How sure the interval from low to high is; None where it is the range."""
     visible: float | None = None
     """The smallest effect that would have been seen with a probability of :data:`_POWER`; None where no effect could."""
+    scale: float | None = None
+    """What the effect is in units of; None where it is a logarithm of a ratio."""
+
+    def as_change(self, worsening: float) -> float:
+        """Return a number of this effect as a relative change."""
+        return as_change(worsening) if self.scale is None else worsening + 0.0
 
     @property
     def changes(self) -> tuple[float, float, float]:

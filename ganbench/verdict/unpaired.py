@@ -5,6 +5,7 @@ Those may whose keys agree on both sides. Two machines are never put into one nu
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +15,19 @@ from ganbench.record.record import MIXED_MACHINES, Difference, Key, RunRecord
 from ganbench.verdict.decide import finding, plain_finding
 from ganbench.verdict.findings import Finding
 from ganbench.verdict.policy import MetricRule, Policy
-from ganbench.verdict.statistics import as_change, fewest_against, pooled_deviation, rank_effect, smallest_rank_p, visible_between_groups
+from ganbench.verdict.statistics import Effect, fewest_against, pooled_deviation, rank_effect, smallest_rank_p, visible_between_groups
 
 _SOME, _MANY = 3, 100
 
 
 def compare_groups(
-    rule: MetricRule, base: Sequence[float], head: Sequence[float], policy: Policy, *, reasons: Iterable[str] = ()
+    rule: MetricRule,
+    base: Sequence[float],
+    head: Sequence[float],
+    policy: Policy,
+    *,
+    reasons: Iterable[str] = (),
+    least_scale: float = 0.0,
 ) -> Finding:
     """Return the finding of two groups of runs.
 
@@ -30,14 +37,20 @@ def compare_groups(
         head: the same.
         policy: alpha.
         reasons: what must be known besides; empty texts are left out.
+        least_scale: a scale of the metric that is left where its values are near zero.
     """
-    ours, theirs = ([rule.worsening(value) for value in side] for side in (base, head))
+    scale = rule.scale(base, *head, least=least_scale)
+    ours, theirs = ([rule.worsening(value, scale) for value in side] for side in (base, head))
     said = [*reasons, _diverged("base", base), _diverged("head", head)]
-    effect = None if any(map(math.isnan, (*ours, *theirs))) else rank_effect(ours, theirs, alpha=policy.alpha)
-    if effect is None:
-        zero = f"a ratio needs values above 0 (got {min(v for v in (*base, *head) if math.isfinite(v)):.4g})"
-        return plain_finding(rule, "inconclusive", _joined(zero, *said), counts=(len(base), len(head)))
-    return finding(rule, effect, base, head, reason=_joined(*said, _too_few(ours, theirs, policy.alpha)))
+    effect = rank_effect(ours, theirs, alpha=policy.alpha)
+    if effect is None or not any(map(math.isfinite, (*base, *head))):
+        return plain_finding(rule, "inconclusive", _joined("no run has a value", *said), counts=(len(base), len(head)))
+    if scale is not None:
+        said.append(
+            f"a value is not above 0: changes are in units of {scale:.3g}, the most of base's median, its spread and real against real"
+        )
+    effect = dataclasses.replace(effect, scale=scale)
+    return finding(rule, effect, base, head, reason=_joined(*said, _too_few(ours, theirs, effect, policy.alpha)))
 
 
 def _diverged(side: str, values: Sequence[float]) -> str:
@@ -45,7 +58,7 @@ def _diverged(side: str, values: Sequence[float]) -> str:
     return f"{count} of {len(values)} {side} runs diverged and rank{'s' if count == 1 else ''} last" if count else ""
 
 
-def _too_few(base: Sequence[float], head: Sequence[float], alpha: float) -> str:
+def _too_few(base: Sequence[float], head: Sequence[float], effect: Effect, alpha: float) -> str:
     """Return that no ranks of so few values could be significant, what could, and how small a change that would see."""
     smallest = smallest_rank_p(len(base), len(head))
     if smallest < alpha:
@@ -53,7 +66,9 @@ def _too_few(base: Sequence[float], head: Sequence[float], alpha: float) -> str:
     text = f"{len(base)} against {len(head)} runs can never be significant by ranks, the smallest p is {smallest:.2g}"
     wanted = _enough(len(base), len(head), alpha)
     deviation = pooled_deviation(*([value for value in side if math.isfinite(value)] for side in (base, head)))
-    seen = f", and would see a change of {as_change(visible_between_groups(deviation, *wanted, alpha=alpha)):.1%}" if deviation else ""
+    seen = (
+        f", and would see a change of {effect.as_change(visible_between_groups(deviation, *wanted, alpha=alpha)):.1%}" if deviation else ""
+    )
     return f"{text}; {wanted[0]} against {wanted[1]} could be{seen}"
 
 

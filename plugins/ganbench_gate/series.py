@@ -53,6 +53,15 @@ class Series:
     points: tuple[Point, ...]
     """The oldest first; not empty."""
 
+    @property
+    def scale(self) -> float | None:
+        """The unit of its worsenings, see :meth:`MetricRule.scale`."""
+        return self.rule.scale([point.value for point in self.points])
+
+    def worsening(self, value: float) -> float:
+        """Return how bad a value is, see :meth:`MetricRule.worsening`."""
+        return self.rule.worsening(value, self.scale)
+
 
 def series_of(entries: Sequence[Entry]) -> tuple[Series, ...]:
     """Return the series of a history.

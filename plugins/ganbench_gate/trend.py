@@ -135,9 +135,9 @@ def _exit_code(series: Iterable[TrendSeries]) -> int:
 
 
 def _follow(series: Series, accepts: Sequence[Accept], newest: int, used: set[Accept]) -> TrendSeries:
-    rule, values = series.rule, [series.rule.worsening(point.value) for point in series.points]
+    rule, values = series.rule, [series.worsening(point.value) for point in series.points]
     reason = _why_not(rule, values)
-    steps = () if reason else _steps(rule, values)
+    steps = () if reason else _steps(series, values)
     reasons = [_reason(step, series, accepts, used) for step in steps]
     return TrendSeries(
         machine=describe_machine(series.hardware),
@@ -159,8 +159,6 @@ def _follow(series: Series, accepts: Sequence[Accept], newest: int, used: set[Ac
 
 def _why_not(rule: MetricRule, values: Sequence[float]) -> str:
     """Return why no step can be looked for."""
-    if any(math.isnan(value) for value in values):
-        return "a ratio needs values above 0"
     fewest = 2 if _is_exact(rule) else MIN_POINTS
     return f"{len(values)} of {fewest} commits" if len(values) < fewest else ""
 
@@ -169,24 +167,25 @@ def _is_exact(rule: MetricRule) -> bool:
     return rule.tier == "deterministic"
 
 
-def _steps(rule: MetricRule, values: Sequence[float]) -> tuple[Step, ...]:
-    limit = math.log1p(rule.threshold)
-    return find_changes(values, threshold=limit) if _is_exact(rule) else find_steps(values, threshold=limit)
+def _steps(series: Series, values: Sequence[float]) -> tuple[Step, ...]:
+    find = find_changes if _is_exact(series.rule) else find_steps
+    return find(values, threshold=series.rule.limit(series.scale))
 
 
 def _step(number: int, steps: Sequence[Step], reasons: Sequence[str], series: Series, newest: int) -> TrendStep:
     step = steps[number]
     rule, point = series.rule, series.points[step.index]
     before, after = _own(step.before, series), _own(step.after, series)
+    unit = before if series.scale is None else series.scale
     is_worse = step.after > step.before or rule.direction == "equal"
-    is_newest, undone = step.index >= len(series.points) - newest, _is_undone(number, steps, reasons, rule)
+    is_newest, undone = step.index >= len(series.points) - newest, _is_undone(number, steps, reasons, series)
     return TrendStep(
         index=step.index,
         commit=point.commit,
         time=point.moment.isoformat(),
         before=before,
         after=after,
-        change=after / before - 1 if math.isfinite(step.before) and math.isfinite(step.after) else math.nan,
+        change=(after - before) / unit if math.isfinite(step.before) and math.isfinite(step.after) else math.nan,
         state="worse" if is_worse else "better",
         p_value=step.p_value,
         is_newest=is_newest,
@@ -197,12 +196,12 @@ def _step(number: int, steps: Sequence[Step], reasons: Sequence[str], series: Se
     )
 
 
-def _is_undone(number: int, steps: Sequence[Step], reasons: Sequence[str], rule: MetricRule) -> bool:
+def _is_undone(number: int, steps: Sequence[Step], reasons: Sequence[str], series: Series) -> bool:
     before, now = steps[number].before, steps[-1].after
-    if rule.direction == "equal":
+    if series.rule.direction == "equal":
         earlier = [step.before for step, reason in zip(steps[:number], reasons, strict=False) if not reason]
         return now in (before, *earlier)
-    return before == now or now - before <= math.log1p(rule.threshold)
+    return before == now or now - before <= series.rule.limit(series.scale)
 
 
 def _reason(step: Step, series: Series, accepts: Sequence[Accept], used: set[Accept]) -> str:
@@ -217,7 +216,7 @@ def _reason(step: Step, series: Series, accepts: Sequence[Accept], used: set[Acc
 
 def _own(level: float, series: Series) -> float:
     """Return the metric's own value of a level, which is that of one of the points; NaN where runs diverged."""
-    return next(point.value for point in series.points if series.rule.worsening(point.value) == level)
+    return next(point.value for point in series.points if series.worsening(point.value) == level)
 
 
 def _differences(before: Point, after: Point) -> tuple[Difference, ...]:

@@ -138,3 +138,12 @@ def test_the_frozen_samples_must_keep_their_score(measured: float, state: str) -
     """To a thousandth, in either direction: it is the metric that drifts."""
     found = compare_frozen_score("fd5k_digits", "FD digits", 17.513, measured, Policy())
     assert (found.metric, found.state) == ("frozen.fd5k_digits", state)
+
+
+@pytest.mark.parametrize(
+    ("stored", "measured", "state"),
+    [(-2.0, -2.0, "unchanged"), (-2.0, -2.001, "unchanged"), (-2.0, -2.1, "regressed"), (-2.0, 1.0, "regressed"), (1.0, -1.0, "regressed")],
+)
+def test_a_frozen_score_below_zero_is_compared_too(stored: float, measured: float, state: str) -> None:
+    """A kernel distance of samples that are as good as real."""
+    assert compare_frozen_score("kd500_digits", "KD digits", stored, measured, Policy()).state == state

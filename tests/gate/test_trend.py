@@ -211,12 +211,15 @@ def test_a_run_of_two_machines_is_no_point_of_speed(tmp_path: Path, make_run: Ma
     assert (len(one(trend).points), len(one(trend, "fd1k_digits").points)) == (1, 2)
 
 
-def test_values_without_a_logarithm_are_not_judged(tmp_path: Path, make_run: MakeRun) -> None:
-    """A kernel distance may be below 0, and a ratio then means nothing; the series says so."""
-    for day in range(14):
-        add_record(tmp_path, make_run(day, quality=-0.1 if day == 3 else 1.0), commit_of(day))
+@pytest.mark.parametrize("after", [0.01, 5.0])
+def test_values_without_a_logarithm_are_judged_by_their_spread(tmp_path: Path, make_run: MakeRun, after: float) -> None:
+    """A kernel distance may be below 0: noise around it is no step, and a level far from it is one."""
+    for day in range(24):
+        noise = (-0.02, 0.01, 0.0, 0.02, -0.01)[day % 5]
+        add_record(tmp_path, make_run(day, quality=noise + (after if day >= 16 else 0.0)), commit_of(day))
     series = one(trend_of(tmp_path), "fd1k_digits")
-    assert (series.reason, series.steps) == ("a ratio needs values above 0", ())
+    assert series.reason == ""
+    assert [(step.index, step.state, step.fails) for step in series.steps] == ([(16, "worse", True)] if after > 1 else [])
 
 
 def test_a_clock_that_steps_back_changes_the_order_and_nothing_else(tmp_path: Path, make_run: MakeRun) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ganbench.verdict.decide import _settle, conclude, exit_code, finding, judge, plain_finding
+from ganbench.verdict.decide import _settle, compare_values, conclude, exit_code, finding, judge, plain_finding
 from ganbench.verdict.findings import Finding, State
-from ganbench.verdict.policy import RULES, Policy, rule_of, time_rule
+from ganbench.verdict.policy import RULES, MetricRule, Policy, rule_of, time_rule
 from ganbench.verdict.statistics import Effect
 
 TIME = time_rule("step_seconds", "step")
@@ -45,6 +45,23 @@ def found(state: State, **fields: Any) -> Finding:
 def test_the_interval_and_the_threshold_decide_together(ends: tuple[float, float, float], state: str) -> None:
     """Regressed needs both; unchanged is earned by an interval inside the threshold; else nothing is certain."""
     assert judge(effect(*ends), TIME) == state
+
+
+@pytest.mark.parametrize(
+    ("rule", "base", "head"),
+    [
+        (RULES["peak_memory_mib"], 100.0, 105.0),
+        (RULES["samples_per_second"], 105.0, 100.0),
+        (RULES["peak_memory_mib"], 1.0, 1.05),
+        (RULES["peak_memory_mib"], 4000.0, 4200.0),
+    ],
+)
+def test_what_is_exactly_at_the_threshold_is_not_past_it(rule: MetricRule, base: float, head: float) -> None:
+    """Though a logarithm rounds: ln(105 / 100) is an ulp above ln(1.05). A little more is past it."""
+    at, past = (compare_values(rule, [base], [value]) for value in (head, head * (1.0001 if rule.direction == "lower" else 0.9999)))
+    assert at is not None
+    assert past is not None
+    assert (at.state, at.not_worse, past.state) == ("unchanged", True, "regressed")
 
 
 def test_where_values_must_be_equal_fewer_is_a_regression_too() -> None:

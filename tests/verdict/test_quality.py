@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganbench.record.record import MetricValue, RunRecord
+from ganbench.report.words import finding_sentence
 from ganbench.verdict.findings import Finding
 from ganbench.verdict.policy import RULES, Policy, quality_rule
 from ganbench.verdict.quality import compare_quality, new_metrics
@@ -100,12 +101,59 @@ def test_a_baseline_that_diverged_makes_head_no_worse(compare: Callable[..., Fin
     assert compare([22.4, math.nan, math.nan, math.nan, math.nan], TEN).state == "improved"
 
 
-@pytest.mark.parametrize("value", [0.0, -0.001])
-def test_a_base_of_zero_has_no_ratio(compare: Callable[..., Finding], value: float) -> None:
-    """A kernel distance may be negative."""
-    found = compare([*TEN[:9], value], FIVE)
-    assert (found.state, found.num_base, found.num_head) == ("inconclusive", 10, 5)
-    assert found.reason == f"a ratio needs values above 0 (got {value:.4g})"
+AROUND_ZERO = [-0.3, -0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2, 0.25, 0.3]
+"""What an unbiased distance of equal distributions is like."""
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "metric", "state"),
+    [
+        (AROUND_ZERO, [5000.0 + v for v in AROUND_ZERO], {"floor": None}, "regressed"),
+        ([5000.0 + v for v in AROUND_ZERO], AROUND_ZERO, {"floor": None}, "improved"),
+        (AROUND_ZERO, [v + 0.01 for v in AROUND_ZERO], {"floor": -10.0, "floor_spread": 11.0}, "unchanged"),
+        (AROUND_ZERO, [5000.0 + v for v in AROUND_ZERO], {"floor": -10.0, "floor_spread": 11.0}, "regressed"),
+        ([0.0] * 10, [1.0] * 10, {"name": "memorised2k_digits", "floor": 0.4}, "regressed"),
+        ([0.0] * 10, [0.01] * 10, {"name": "memorised2k_digits", "floor": 0.4}, "unchanged"),
+        ([0.0] * 10, [1e-9] * 10, {"name": "memorised2k_digits", "floor": None}, "regressed"),
+        ([0.0] * 10, [0.0] * 10, {"name": "memorised2k_digits", "floor": None}, "unchanged"),
+        ([*[0.5 + i / 1000 for i in range(9)], -0.01], [50.0 + i for i in range(10)], {"floor": None}, "regressed"),
+        ([*TEN[:9], 0.0], [1.02 * v for v in TEN], {}, "unchanged"),
+        ([-v for v in TEN], [-1.3 * v for v in TEN], {"name": "nll", "higher_is_better": True}, "regressed"),
+        ([-v for v in TEN], [-0.7 * v for v in TEN], {"name": "nll", "higher_is_better": True}, "improved"),
+        ([-v for v in TEN], [-1.3 * v for v in TEN], {"name": "nll"}, "improved"),
+    ],
+)
+def test_a_metric_that_touches_zero_is_decided_too(
+    compare: Callable[..., Finding], base: list[float], head: list[float], metric: dict[str, Any], state: str
+) -> None:
+    """By ranks, which need no logarithm; the threshold is of the most of base's median, its spread and real against real."""
+    found = compare(base, head, metric=metric)
+    assert (found.state, found.fails) == (state, state == "regressed"), found.reason
+    assert found.scale is not None
+    assert "a value is not above 0: changes are in units of" in found.reason
+
+
+def test_what_is_told_of_a_metric_that_touches_zero(compare: Callable[..., Finding]) -> None:
+    """Its change in units of the scale, and its own values in the sentence."""
+    found = compare([-0.1] * 5 + [0.1] * 5, [0.9] * 5 + [1.1] * 5, metric={"floor": 0.5})
+    assert (found.scale, found.change, found.low) == (0.5, pytest.approx(2.0), pytest.approx(1.6))
+    assert finding_sentence(found) == "FD digits went from 0 to 1"
+
+
+def test_noise_around_zero_is_seldom_called_changed() -> None:
+    """300 comparisons of 10 against 10; and one that is three deviations worse is always seen."""
+    rng, rule = np.random.default_rng(6), quality_rule_of_fd()
+    values = rng.normal(size=(300, 20))
+    states = [compare_groups(rule, list(row[:10]), list(row[10:]), Policy()).state for row in values]
+    assert sum(state in ("regressed", "improved") for state in states) <= 24
+    worse = [compare_groups(rule, list(row[:10]), list(row[10:] + 3), Policy()).state for row in values]
+    assert worse.count("regressed") >= 295
+
+
+def test_where_every_run_of_both_sides_diverged_nothing_is_decided() -> None:
+    """Equally bad is not unchanged."""
+    found = compare_groups(quality_rule_of_fd(), [math.nan] * 5, [math.nan, math.inf] * 3, Policy())
+    assert (found.state, found.reason.split(";")[0], found.fails) == ("inconclusive", "no run has a value", False)
 
 
 def test_a_precision_of_zero_is_the_worst_there_is(compare: Callable[..., Finding]) -> None:
