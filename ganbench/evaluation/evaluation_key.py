@@ -50,6 +50,6 @@ def reference_fields(real: Source, split: str) -> dict[str, Scalar]:
     return {**fields, "reference_split": split} if split else fields
 
 
-def generated_fields(space: Space) -> dict[str, Scalar]:
-    """Return what generated samples depend on, besides the networks."""
-    return {"quantiser": space.quantiser, "seed_policy": _SEED_POLICY}
+def generated_fields(space: Space, truncation: float) -> dict[str, Scalar]:
+    """Return what generated samples depend on, besides the networks; a key says nothing of a truncation that there is not."""
+    return {"quantiser": space.quantiser, "seed_policy": _SEED_POLICY, **({"truncation": truncation} if truncation else {})}

@@ -62,6 +62,7 @@ class Evaluator:
         conditional: whether generated samples are asked for by label.
         source: where a generator's inputs and the samples that are scored come from, where that is not ``dataset``.
         targets: what the generated samples should be, for as many as any metric looks at; given where a metric looks at targets.
+        truncation: of the latents of what is generated; 0 for none.
 
     Raises:
         ConfigError: a metric that does not suit the dataset or the networks, or the number of samples.
@@ -80,7 +81,9 @@ class Evaluator:
         conditional: bool = False,
         source: Dataset | None = None,
         targets: Targets | None = None,
+        truncation: float = 0.0,
     ) -> None:
+        self._truncation = truncation
         self._planned = tuple(sorted(planned, key=lambda p: p.spec.looks_at in _NOT_AGAINST_A_REFERENCE))
         self._metrics = dict(metrics)
         self._dataset, self._source, self._targets = dataset, source or dataset, targets
@@ -172,7 +175,7 @@ class Evaluator:
         split, real = self._compared_with(planned)
         parts: dict[str, Scalar] = reference_fields(real, split)
         if planned.spec.looks_at != "scores":
-            parts |= generated_fields(self._dataset.space)
+            parts |= generated_fields(self._dataset.space, self._truncation)
         if planned.spec.looks_at not in _NOT_AGAINST_A_REFERENCE:
             parts |= extractor_fields(extractor)
         return evaluation_key(planned, self._metrics[planned.name], parts)

@@ -10,7 +10,7 @@ from torch import nn
 from ganbench.config.model import NO_PLUGIN, RunConfig
 from ganbench.errors import ConfigError
 from ganbench.spec import ArchitectureSpec
-from ganbench.training.inputs import Latents
+from ganbench.training.inputs import FromData, Latents
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Judgement, Objective
 
@@ -62,8 +62,9 @@ def _refusals(
     yield from _against_packing(config, spec, networks)
     if objective is not None and "discriminator" in networks.modules:
         yield from _against_penalties(objective, networks["discriminator"])
-    if isinstance(networks.inputs, Latents) and networks.inputs.distribution != "normal" and config.evaluation.truncation:
-        reason = f"evaluation.truncation is for normal latents, and {spec.name} has {networks.inputs.distribution} ones"
+    inputs = f"{networks.inputs.distribution} ones" if isinstance(networks.inputs, Latents) else "none"
+    if config.evaluation.truncation and isinstance(networks.inputs, (Latents, FromData)) and inputs != "normal ones":
+        reason = f"evaluation.truncation is for normal latents, and {spec.name} has {inputs}"
         yield Refusal(reason, "leave it at 0", can_be_forced=False)
 
 

@@ -58,6 +58,7 @@ def build_evaluator(
         conditional=inputs.labels,
         source=dataset,
         targets=_targets(plan, dataset, networks),
+        truncation=config.evaluation.truncation,
     )
     evaluator.prepare()
     return evaluator
