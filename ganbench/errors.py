@@ -12,6 +12,7 @@
     |   `-- WeightsError          2   extractor weights that are missing or damaged
     |-- RunFailed                 3   a run that began and could not go on
     |   |-- Diverged              3   NaN, Inf or exploding logits
+    |   |-- PluginFailed          3   an error inside a plugin, which is named
     |   `-- StorageError          3   the disk is full or not writable
     |-- NotComparable             4   records under unlike keys
     |-- NothingToCompare          5   no record to show
@@ -19,6 +20,9 @@
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class GanbenchError(Exception):
@@ -85,6 +89,10 @@ class Diverged(RunFailed):
     """Training produced NaN, Inf or exploding logits."""
 
 
+class PluginFailed(RunFailed):
+    """A plugin's code raised an error of its own."""
+
+
 class StorageError(RunFailed):
     """A file could not be written: the disk is full or not writable."""
 
@@ -115,3 +123,31 @@ def did_you_mean(name: str, known: list[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known: {', '.join(sorted(known))}" if known else "none is available"
+
+
+_DOING = "_ganbench_doing"
+
+
+def remember(error: BaseException, doing: str) -> None:
+    """Write on an error what was being done when it was raised; the error stays what it is, and only the message at the end reads this.
+
+    Args:
+        error: on its way out.
+        doing: as it follows "failed": ``in phase 'generator' of iteration 60``.
+    """
+    setattr(error, _DOING, f"{doing} {done}" if (done := what_was_done(error)) else doing)
+
+
+def what_was_done(error: BaseException) -> str:
+    """Return what :func:`remember` wrote, the outermost first; nothing where nobody wrote."""
+    return str(getattr(error, _DOING, ""))
+
+
+@contextmanager
+def during(doing: str) -> Iterator[None]:
+    """Remember of each error inside the block what was being done."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        remember(error, doing)
+        raise

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, ClassVar, TypeVar
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from types import UnionType
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 _Hook = TypeVar("_Hook", bound=Callable[..., Any])
 
@@ -60,6 +61,7 @@ class PluginSpec:
             raise ValueError(f"{self.name}: factory must be 'module:attribute' (got {self.factory!r})")
         if not (isinstance(self.options, type) and is_dataclass(self.options)):
             raise ValueError(f"{self.name}: options must be a dataclass (got {self.options!r})")
+        _check_options(self.name, self.options)
         if parts := [f.name for f in fields(self.options) if f.metadata.get("part") or f.metadata.get("may_change")]:
             raise ValueError(f"{self.name}: an option is part of what its plugin is; leave part and may_change out of {', '.join(parts)}")
         if not (isinstance(self.sources, tuple) and all(isinstance(name, str) and name.isidentifier() for name in self.sources)):
@@ -68,6 +70,45 @@ class PluginSpec:
     def use(self, name: str) -> str:
         """Return how a user names it on the command line, under the name that tells it from others; empty where he cannot."""
         return ""
+
+
+def _check_options(name: str, options: Any) -> None:
+    """Refuse options that can be changed during a run, or that neither a flag nor a configuration file can give.
+
+    Raises:
+        ValueError: the class is not frozen, or a field has another type than a flag has, or such a default.
+    """
+    if not options.__dataclass_params__.frozen:
+        raise ValueError(f"{name}: the options {options.__name__} can be changed after they were made; write @dataclass(frozen=True)")
+    try:
+        hints = get_type_hints(options)
+    except Exception:  # what cannot be found is told where the options are read
+        hints = {}
+    for field in fields(options):
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        annotation = hints.get(field.name, int)
+        if not _can_be_given(annotation):
+            kind = getattr(annotation, "__name__", annotation) if isinstance(annotation, type) and not get_args(annotation) else annotation
+            what = f"{name}: the option {field.name} has the type {kind}, which a flag cannot give"
+            raise ValueError(f"{what}; use bool, int, float, str, Literal, X | None or a flat tuple of those")
+        values = default if isinstance(default, tuple) else (default,)
+        if default is not MISSING and not all(value is None or isinstance(value, _SCALARS) for value in values):
+            raise ValueError(f"{name}: the default of the option {field.name} is a {type(default).__name__}, which a flag cannot give")
+
+
+_SCALARS = (bool, int, float, str)
+
+
+def _can_be_given(annotation: Any, *, in_tuple: bool = False) -> bool:
+    """Tell whether a flag can give a value of this type."""
+    origin, members = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return True
+    if origin is tuple:
+        return not in_tuple and all(one is Ellipsis or _can_be_given(one, in_tuple=True) for one in members)
+    if origin in (Union, UnionType):
+        return all(one is type(None) or _can_be_given(one, in_tuple=in_tuple) for one in members)
+    return annotation in _SCALARS
 
 
 class ModelSpec(PluginSpec):

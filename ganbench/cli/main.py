@@ -186,6 +186,11 @@ def _report(error: Exception, debug: bool) -> int:
     import logging  # late, for --help logs nothing
 
     logging.getLogger("ganbench").debug("unexpected error", exc_info=error)
+    from ganbench.plugin.blame import sentence
+
+    if said := sentence(error):
+        _say(said, "--debug shows where")
+        return 3
     _say(f"unexpected {type(error).__name__}: {error}", "--debug shows where, and a report is welcome")
     return 3
 

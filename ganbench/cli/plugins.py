@@ -62,7 +62,7 @@ def _show_command(invocation: Invocation, name: str, as_json: bool, off: tuple[s
     from ganbench.plugin.manager import PluginManager
 
     manager = PluginManager(off=(*invocation.off, *off))
-    found = [_describe(one, manager) for one in manager.find_all(name)]
+    found = [_describe(one, manager, name) for one in manager.find_all(name)]
     if as_json:
         _print_json(found)
         return
@@ -177,13 +177,16 @@ def _aligned(rows: list[dict[str, str]]) -> list[str]:
     return lines
 
 
-def _describe(one: Registered[PluginSpec], manager: PluginManager) -> dict[str, Any]:
-    """Return everything that a plugin's registration says, without importing its factory."""
+def _describe(one: Registered[PluginSpec], manager: PluginManager, target: str) -> dict[str, Any]:
+    """Return everything that a plugin's registration says, without importing its factory; ``target`` is what the user asked for."""
     from ganbench.cli.plugin_commands import typed_name
     from ganbench.config.values import describe_fields
     from ganbench.registration import PluginSpec
 
-    spec, conflict = one.spec, _conflict(one, manager)
+    spec, conflict, in_a_file = one.spec, _conflict(one, manager), one.distribution.startswith("file:")
+    use = spec.use(target if in_a_file else typed_name(one, manager))
+    if in_a_file and target not in use.split():
+        use = ""  # a metric's name holds its protocol: one that is not registered has none
     common = {f.name for f in dataclasses.fields(PluginSpec)}
     # `getattr` and not `asdict`: the options are a class, and nested quantities are turned into dicts below.
     own = {f.name: getattr(spec, f.name) for f in dataclasses.fields(spec) if f.name not in common}
@@ -196,8 +199,8 @@ def _describe(one: Registered[PluginSpec], manager: PluginManager) -> dict[str, 
         "version": one.version,
         "status": "conflict" if conflict else "ok",
         "conflict": conflict,
-        "factory": spec.factory,
-        "use": spec.use(typed_name(one, manager)),
+        "factory": f"{target.rpartition(':')[0]}:{spec.factory.partition(':')[2]}" if in_a_file and spec.factory else spec.factory,
+        "use": use,
         **{name: _plain(value) for name, value in own.items()},
         "options": [dataclasses.asdict(f) for f in describe_fields(spec.options)],
     }

@@ -87,7 +87,8 @@ def _coerce_literal(value: Any, annotation: Any, path: str) -> Any:
 
 def _coerce_tuple(value: Any, annotation: Any, path: str) -> Any:
     if isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
+        inner = value[1:-1] if value[:1] + value[-1:] in ("[]", "()") else value
+        value = [part.strip() for part in inner.split(",") if part.strip()]
     if not isinstance(value, (list, tuple)):
         raise ConfigError(f"{path} must be a list (got {value!r})")
     members = get_args(annotation)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ganbench.data.space import require_finite
-from ganbench.errors import PluginError
+from ganbench.errors import PluginError, during
 from ganbench.evaluation.protocol import Extractor, Features, Needs, SampleSet
 from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics
 
@@ -151,7 +151,8 @@ def collect(
     for start in range(0, total, batch_size):
         count = min(batch_size, total - start)
         samples = samples_at(start, count)
-        found = _checked(extractor, extractor.extract(samples), count) if extractor else ()
+        with during(f"in extractor {extractor.extractor_id!r}" if extractor else ""):
+            found = _checked(extractor, extractor.extract(samples), count) if extractor else ()
         for one in sets.values():
             one.add(start, samples, found)
     return {name: one.finish() for name, one in sets.items()}
@@ -176,6 +177,9 @@ def _checked(extractor: Extractor, found: tuple[Features, ...], count: int) -> t
     Raises:
         PluginError: another number of networks, samples or dimensions than declared.
     """
+    if not isinstance(found, tuple) or not all(isinstance(one, Features) for one in found):
+        got = type(found).__name__ if not isinstance(found, (tuple, list)) else ", ".join(type(one).__name__ for one in found) or "nothing"
+        raise PluginError(f"extractor {extractor.extractor_id!r} must return a tuple of ganbench.Features (got {got})")
     shapes = [list(one.features.shape) for one in found]
     expected = [[count, extractor.dims]] * extractor.num_members
     if shapes != expected:

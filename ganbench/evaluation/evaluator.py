@@ -29,7 +29,7 @@ from ganbench.evaluation.evaluation_key import (
 )
 from ganbench.evaluation.naming import PlannedMetric
 from ganbench.evaluation.protocol import Extractor, Metric, Needs, SampleSet
-from ganbench.evaluation.reference import Floor, Reference, Sets, reference_of
+from ganbench.evaluation.reference import Floor, Reference, Sets, compute, reference_of
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.record.record import Key, MetricValue, Scalar
 
@@ -259,7 +259,7 @@ class Evaluator:
 
     def _measure(self, planned: PlannedMetric, fakes: Sets) -> list[MetricValue]:
         metric, reals = self._metrics[planned.name], self._references[planned.name]
-        by_member = [metric.compute(real, fake) for real, fake in zip(reals, fakes, strict=True)]
+        by_member = [compute(planned, metric, real, fake) for real, fake in zip(reals, fakes, strict=True)]
         floor = self._floors.get(planned.name, Floor(count=0))
         values = []
         for index, (quantity, members) in enumerate(zip(planned.quantities, zip(*by_member, strict=True), strict=True)):

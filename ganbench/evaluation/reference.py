@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ganbench.data.source import Dataset, Source
-from ganbench.errors import ConfigError, UnsuitableError
+from ganbench.errors import ConfigError, PluginError, UnsuitableError, during
 from ganbench.evaluation.collect import Wanted, collect
 from ganbench.evaluation.evaluation_key import HELD_OUT_SPLIT, REFERENCE_SPLIT, extractor_fields, reference_fields
 from ganbench.evaluation.naming import PlannedMetric
@@ -158,6 +158,25 @@ def reference_of(dataset: Dataset, needs: Needs) -> tuple[str, Source]:
     return (HELD_OUT_SPLIT, test) if test is not None and needs.held_out == "reference" else (REFERENCE_SPLIT, dataset.train)
 
 
+def compute(planned: PlannedMetric, metric: Metric, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
+    """Return what a metric says of two sets.
+
+    Raises:
+        PluginError: it is not one number for each of its quantities.
+    """
+    with during(f"in metric {planned.name!r}"):
+        values = metric.compute(real, fake)
+        wanted = len(planned.quantities)
+        if not isinstance(values, (tuple, list)):
+            raise PluginError(f"metric {planned.name!r} must return a tuple of numbers (got {type(values).__name__})")
+        if len(values) != wanted:
+            raise PluginError(f"metric {planned.name!r} must return {wanted}, one for each of its quantities (got {len(values)})")
+        for value in values:
+            if isinstance(value, str) or not hasattr(value, "__float__"):
+                raise PluginError(f"metric {planned.name!r} must return numbers (got a {type(value).__name__})")
+        return tuple(float(value) for value in values)
+
+
 class Reference:
     """The real samples of a dataset under one extractor, or as they are.
 
@@ -250,7 +269,7 @@ class Reference:
         try:
             if floor.count == 0:
                 raise ConfigError(f"{self._dataset.train.num_samples} real sample cannot be parted")
-            rows = [metric.compute(real, fake) for real, fake in zip(filled[one], filled[other], strict=True)]
+            rows = [compute(planned, metric, real, fake) for real, fake in zip(filled[one], filled[other], strict=True)]
         except UnsuitableError:
             raise
         except ConfigError as error:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ganbench.errors import GanbenchError, PluginError, did_you_mean
+from ganbench.plugin.blame import claim
 from ganbench.registration import ModelSpec, PluginSpec
 
 if TYPE_CHECKING:
@@ -44,7 +46,13 @@ class Registered(Generic[_Kind_co]):
         Raises:
             PluginError: the module cannot be imported, or has no such attribute.
         """
-        return load_attribute(self.spec.factory, owner=f"{self.spec.kind} {self.spec.name!r} of {self.distribution}")
+        for package in self.spec.sources:
+            claim(package, str(self))
+        return load_attribute(self.spec.factory, owner=str(self))
+
+    def __str__(self) -> str:
+        """Return what a message calls it."""
+        return f"{self.spec.kind} {self.spec.name!r} of {self.distribution}"
 
     def build(self, *arguments: Any) -> Any:
         """Import the factory and call it.
@@ -62,8 +70,7 @@ class Registered(Generic[_Kind_co]):
         except ValueError as error:
             raise PluginError(f"{self.spec.kind} {self.spec.name!r}: {error}") from error
         except (Exception, SystemExit) as error:
-            where = f"{self.spec.kind} {self.spec.name!r} of {self.distribution}"
-            raise PluginError(f"{where} failed to build: {type(error).__name__}: {error}", hint="--debug shows where") from error
+            raise PluginError(f"{self} failed to build: {type(error).__name__}: {error}", hint="--debug shows where") from error
 
     def identity(self) -> PluginIdentity:
         """Return what a record says of this plugin."""
@@ -81,6 +88,7 @@ def load_attribute(target: str, *, owner: str) -> Callable[..., Any]:
         PluginError: it cannot be imported; names ``owner``.
     """
     module_name, _, attribute = target.partition(":")
+    claim(module_name, owner)
     try:
         with contextlib.redirect_stdout(sys.stderr):
             module = importlib.import_module(module_name)
@@ -94,6 +102,28 @@ def load_attribute(target: str, *, owner: str) -> Callable[..., Any]:
     if not callable(found):
         raise PluginError(f"{owner}: {target} is not callable (got {type(found).__name__})")
     return found
+
+
+def check_made(made: object, wanted: type, what: str) -> None:
+    """Refuse what a plugin gives where something else is wanted.
+
+    Args:
+        made: what it gives.
+        wanted: one of the public classes, or a public protocol, whose members it must have.
+        what: for the message: ``loss 'x' must return a``.
+
+    Raises:
+        PluginError: it is of another type, or lacks a member.
+    """
+    if not getattr(wanted, "_is_protocol", False):
+        lacks = "" if isinstance(made, wanted) else type(made).__name__
+    else:
+        members = [name for name in (*inspect.get_annotations(wanted), *vars(wanted)) if not name.startswith("_")]
+        missing = [name for name in members if not hasattr(made, name)]
+        lacks = f"{type(made).__name__}, which has no {missing[0]}" if missing else ""
+    if lacks:
+        name = f"{wanted.__module__.partition('.')[0]}.{wanted.__name__}"
+        raise PluginError(f"{what} {name} (got {lacks})")
 
 
 def source_hash(factory: str, sources: tuple[str, ...] = ()) -> str:
@@ -123,7 +153,7 @@ def source_hash(factory: str, sources: tuple[str, ...] = ()) -> str:
 
 def noun(kind: type[PluginSpec]) -> str:
     """Return what a user calls a kind."""
-    return "architecture or recipe" if kind is ModelSpec else kind.kind
+    return "architecture or recipe" if kind is ModelSpec else kind.kind or "plugin"
 
 
 def kind_of_name(name: str) -> type[PluginSpec]:

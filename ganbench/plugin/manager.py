@@ -201,7 +201,7 @@ class PluginManager:
         """
         cls = kind_of_name(kind)
         if is_file(name):
-            return [self.find(cls, name)]
+            return [self.find(cls if kind else PluginSpec, name)]
         candidates = [one for one in self.registered if kind in ("", one.spec.kind)]
         if found := _of_name(candidates, name):
             return found
@@ -242,8 +242,11 @@ class PluginManager:
         return caller.get_hookimpls()
 
     def call(self, hook: str, **arguments: Any) -> Iterator[Any]:
-        """Call a behaviour hook; yield what is not None. One that raises is named in a warning and not called again."""
-        for implementation in self.implementations(hook):
+        """Call a behaviour hook; yield what is not None. One that raises is named in a warning and not called again.
+
+        ``hookimpl(tryfirst=True)`` goes before the others and ``trylast`` behind them.
+        """
+        for implementation in sorted(self.implementations(hook), key=lambda one: one.trylast - one.tryfirst):
             key = f"{implementation.plugin_name}:{hook}"
             if key in self._silenced:
                 continue

@@ -122,7 +122,7 @@ def _spec_of(kind: type[Kind], found: object, name: str, path: Path, module_name
         raise PluginError(f"{path}:{name} is neither a spec nor callable (got {type(found).__name__})")
     summary = (getattr(found, "__doc__", None) or f"from {path.name}").strip().splitlines()[0]
     options = getattr(found, "Options", NoOptions)
-    built = cast("type[Kind]", ArchitectureSpec) if kind is ModelSpec else kind
+    built = cast("type[Kind]", ArchitectureSpec) if kind in (ModelSpec, PluginSpec) else kind
     try:
         return built(name=name.lower(), summary=summary, factory=f"{module_name}:{name}", options=options)
     except ValueError as error:

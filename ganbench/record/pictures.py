@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from torch import Tensor
 
 from ganbench.data.space import Space
+from ganbench.errors import GanbenchError
 from ganbench.record.directory import RunDirectory
 from ganbench.record.files import write_bytes
+
+logger = logging.getLogger(__name__)
 
 _STRIP_MOMENTS = 12
 
 
-def save_picture(space: Space, samples: Tensor, path: Path, *, columns: int, real: Callable[[int], Tensor]) -> Path:
-    """Write the picture of samples, with the suffix that the space gives to ``path``, and return where.
+@contextlib.contextmanager
+def picture_errors(name: str) -> Iterator[None]:
+    """Turn whatever fails in drawing into a warning: a picture that cannot be drawn ends no run. A full disk is passed on."""
+    try:
+        yield
+    except GanbenchError:
+        raise
+    except Exception as error:
+        logger.debug("drawing %s failed", name, exc_info=True)
+        logger.warning("there is no %s: %s: %s", name, type(error).__name__, error)
+
+
+def save_picture(space: Space, samples: Tensor, path: Path, *, columns: int, real: Callable[[int], Tensor]) -> Path | None:
+    """Write the picture of samples, with the suffix that the space gives to ``path``, and return where; None where it cannot be drawn.
 
     Args:
         space: what one sample is.
@@ -28,8 +45,10 @@ def save_picture(space: Space, samples: Tensor, path: Path, *, columns: int, rea
         StorageError: the disk is full or not writable.
     """
     whole = path.with_name(path.name + space.picture_suffix)
-    write_bytes(whole, space.picture(samples.cpu(), columns=columns, real=real))
-    return whole
+    with picture_errors(f"{path.parent.name}/{whole.name}"):
+        write_bytes(whole, space.picture(samples.cpu(), columns=columns, real=real))
+        return whole
+    return None
 
 
 def save_strip(directory: RunDirectory, space: Space) -> Path | None:

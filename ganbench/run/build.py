@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,20 +14,20 @@ from ganbench.data.choose import make_sampler
 from ganbench.data.sampler import Sampler
 from ganbench.data.source import DataContext, Dataset
 from ganbench.data.space import BuildContext
-from ganbench.errors import ConfigError, GanbenchError, PluginError
+from ganbench.errors import ConfigError, PluginError
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.protocol import Extractor, ExtractorContext
-from ganbench.plugin.factory import load_attribute
+from ganbench.plugin.factory import check_made, load_attribute
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.compatible import check_pair
 from ganbench.run.evaluation import build_evaluator
 from ganbench.run.machine import choose_device, keep_freed_memory, set_numerics
 from ganbench.run.plan import RunPlan
+from ganbench.run.two_samples import Tried, try_augmentation, try_networks, try_objective, try_source
 from ganbench.spec import ArchitectureSpec, ExtractorSpec
 from ganbench.training.algorithm import Algorithm, AlgorithmContext
-from ganbench.training.inputs import FromData
 from ganbench.training.networks import Networks
-from ganbench.training.objective import Augmentation, Judgement, Objective, as_judgement, pack
+from ganbench.training.objective import Augmentation, Objective
 from ganbench.training.seeding import seed_everything
 
 
@@ -67,10 +65,13 @@ def build(plan: RunPlan, manager: PluginManager) -> Materials:
     keeps_memory = config.training.keep_memory and device.type == "cpu" and keep_freed_memory()
     extractors = _build_extractors(plan, manager, device)
     dataset = _build_dataset(plan)
-    networks, judged = _build_networks(plan, dataset, device)
+    networks, tried = _build_networks(plan, dataset, device)
     objective = _build_objective(plan)
     assert isinstance(plan.architecture.spec, ArchitectureSpec)
-    forced = check_pair(config, plan.architecture.spec, networks, objective, judged)
+    suspicions = tried.suspicions(objective)
+    forced = check_pair(config, plan.architecture.spec, networks, objective, tried.judged, suspicions)
+    if objective is not None and config.loss is not None:
+        try_objective(config.loss.name, objective, tried.judged)
     sampler = make_sampler(
         dataset.train,
         batch_size=config.training.batch_size,
@@ -90,7 +91,7 @@ def build(plan: RunPlan, manager: PluginManager) -> Materials:
             train_labels=dataset.train.labels,
             device=device,
             dataset=dataset,
-            augment=_build_augmentation(plan, _context(dataset)),
+            augment=_build_augmentation(plan, dataset),
         )
     )
     evaluator = build_evaluator(plan, manager, extractors, dataset, networks, device) if plan.metrics else None
@@ -116,8 +117,14 @@ def _build_dataset(plan: RunPlan) -> Dataset:
         resident_limit_mib=config.data.resident_limit_mib,
     )
     dataset: Dataset = plan.dataset.build(config.dataset.options, context)
-    if not isinstance(dataset, Dataset):
-        raise PluginError(f"dataset {config.dataset.name!r} must return a ganbench.Dataset (got {type(dataset).__name__})")
+    check_made(dataset, Dataset, f"dataset {config.dataset.name!r} must return a")
+    whose = f"dataset {config.dataset.name!r}"
+    try_source(dataset.train, f"the train split of {whose}")
+    if dataset.test is not None:
+        try_source(dataset.test, f"the test split of {whose}")
+    if dataset.num_classes and dataset.train.labels is None:
+        what = f"{whose}: num_classes is {dataset.num_classes}, and the train split has no labels"
+        raise PluginError(what, hint="give it labels, or leave num_classes at 0")
     if dataset.train.num_samples < config.training.batch_size:
         there = f"{dataset.name} has {dataset.train.num_samples} train {dataset.space.unit}"
         raise ConfigError(f"training.batch_size is {config.training.batch_size}, and {there}", hint="use a smaller --batch-size")
@@ -126,8 +133,8 @@ def _build_dataset(plan: RunPlan) -> Dataset:
     return dataset
 
 
-def _build_networks(plan: RunPlan, dataset: Dataset, device: torch.device) -> tuple[Networks, Judgement]:
-    """Build, check and place the networks; return them with what the discriminator says of two samples.
+def _build_networks(plan: RunPlan, dataset: Dataset, device: torch.device) -> tuple[Networks, Tried]:
+    """Build, check and place the networks; return them with what two samples showed.
 
     Raises:
         ConfigError: the resolution is not one of the architecture's.
@@ -139,11 +146,11 @@ def _build_networks(plan: RunPlan, dataset: Dataset, device: torch.device) -> tu
     _check_space(spec, dataset)
     seed_everything(config.training.seed)
     networks: Networks = plan.architecture.build(config.architecture.options, context)
-    judged = _check_networks(spec.name, networks, context, dataset)
+    tried = try_networks(spec.name, networks, context, dataset)
     for module in networks.modules.values():
         _place(module, device, config.training.channels_last)
         module.train()
-    return networks, judged
+    return networks, tried
 
 
 def _place(module: nn.Module, device: torch.device, channels_last: bool) -> None:
@@ -178,68 +185,24 @@ def _check_space(spec: ArchitectureSpec, dataset: Dataset) -> None:
         )
 
 
-@torch.no_grad()
-def _check_networks(name: str, networks: Networks, context: BuildContext, dataset: Dataset) -> Judgement:
-    """Try the contract on two samples before anything is trained, and return what the discriminator says of them.
-
-    Raises:
-        PluginError: a wrong type, a failing forward, or a wrong shape.
-    """
-    if not isinstance(networks, Networks):
-        raise PluginError(f"architecture {name!r} must return ganbench.Networks (got {type(networks).__name__})")
-    space, count, inputs = context.space, 2 * context.packing, networks.inputs
-    labels = torch.zeros(count, dtype=torch.int64) if inputs.labels else None
-    for module in networks.modules.values():
-        module.eval()
-    with _told(name, "the generator is called with (inputs, labels), labels are None without classes"):
-        asked = inputs.draw(count, torch.Generator().manual_seed(0), dataset=dataset)
-        samples = networks.generate(networks.modules, asked, labels)
-    if isinstance(inputs, FromData):
-        space = inputs.reference(dataset).space
-    wanted = [count, *space.size]
-    if list(samples.shape) != wanted:
-        raise PluginError(f"the generator of {name!r} makes {space.unit} {list(samples.shape)}, the dataset needs {wanted}")
-    if isinstance(inputs, FromData) or "discriminator" not in networks.modules:
-        return Judgement(torch.zeros(2))  # what is judged is between the networks and their algorithm
-    with _told(name, "the discriminator is called with (samples, labels), labels are None without classes"):
-        judged = as_judgement(networks["discriminator"](pack(samples, context.packing), labels))
-    if judged.logits.ndim < 1 or judged.logits.shape[0] != 2:
-        raise PluginError(
-            f"the discriminator of {name!r} returns logits {list(judged.logits.shape)}; the first size must be the batch's, 2"
-        )
-    return judged
-
-
-@contextlib.contextmanager
-def _told(name: str, hint: str) -> Iterator[None]:
-    """Say whose networks failed, and how they are called."""
-    try:
-        yield
-    except GanbenchError:
-        raise
-    except Exception as error:
-        raise PluginError(f"architecture {name!r} fails on two samples: {type(error).__name__}: {error}", hint=hint) from error
-
-
 def _build_objective(plan: RunPlan) -> Objective | None:
     """Build the loss, where there is one."""
     choice = plan.config.loss
     if plan.loss is None or choice is None:
         return None
     objective: Objective = plan.loss.build(choice.options)
-    if not isinstance(objective, Objective):
-        raise PluginError(f"loss {choice.name!r} must return a ganbench.Objective (got {type(objective).__name__})")
+    check_made(objective, Objective, f"loss {choice.name!r} must return a")
     return objective
 
 
-def _build_augmentation(plan: RunPlan, context: BuildContext) -> Augmentation | None:
+def _build_augmentation(plan: RunPlan, dataset: Dataset) -> Augmentation | None:
     """Build the augmentation, where there is one."""
     choice = plan.config.augmentation
     if plan.augmentation is None or choice is None:
         return None
-    augment: Augmentation = plan.augmentation.build(choice.options, context)
-    if not isinstance(augment, Augmentation):
-        raise PluginError(f"augmentation {choice.name!r} must return a ganbench.Augmentation (got {type(augment).__name__})")
+    augment: Augmentation = plan.augmentation.build(choice.options, _context(dataset))
+    check_made(augment, Augmentation, f"augmentation {choice.name!r} must return a")
+    try_augmentation(choice.name, augment, dataset)
     return augment
 
 
@@ -252,4 +215,5 @@ def _build_extractors(plan: RunPlan, manager: PluginManager, device: torch.devic
     for name in dict.fromkeys(p.extractor_name for p in plan.metrics if p.extractor_name):
         registered = manager.find(ExtractorSpec, name)
         built[name] = registered.build(registered.spec.options(), context)
+        check_made(built[name], Extractor, f"extractor {name!r} must return an")
     return built

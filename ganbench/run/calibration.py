@@ -11,8 +11,11 @@ import os
 import statistics
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from ganbench.record.probes import cpu_cores
 from ganbench.training.algorithm import Steps, execute
@@ -53,8 +56,13 @@ def choose_threads(algorithm: Steps, device: torch.device, wanted: int) -> Threa
     if len(candidates) == 1:
         torch.set_num_threads(candidates[0])
         return Threads(count=candidates[0], reason="the only CPU")
-    with undone(algorithm, device):
-        seconds = _trial(algorithm, candidates)
+    try:
+        with undone(algorithm, device):
+            seconds = _trial(algorithm, candidates)
+    except Exception as error:  # what is wrong with the step itself, the first step says
+        logger.debug("the trial iterations failed: %s", error)
+        torch.set_num_threads(candidates[0])
+        return Threads(count=candidates[0], reason="the trial iterations failed")
     best = candidates[0]
     for count in candidates[1:]:
         if seconds[count] < _WORTHWHILE * seconds[best]:
@@ -104,13 +112,35 @@ def _timed_iteration(algorithm: Steps, threads: int) -> float:
 
 
 def count_flops(algorithm: Steps, device: torch.device) -> int:
-    """Return the floating-point operations of one iteration (a multiply-add is two), or 0 where torch cannot count them."""
-    from torch.utils.flop_counter import FlopCounterMode
+    """Return the floating-point operations of one iteration (a multiply-add is two), or 0 where they cannot be counted.
 
+    torch's own counter looks for the module of each operation, which a penalty's gradient of a gradient and a parameter's view do not have.
+    """
     try:
-        with undone(algorithm, device), FlopCounterMode(display=False) as counter:
+        counter = _Flops()
+        with undone(algorithm, device), counter:
             execute(algorithm, 0)
-    except (NotImplementedError, RuntimeError) as error:
+    except Exception as error:  # what is wrong with the step itself, the first step says
         logger.debug("FLOPs were not counted: %s", error)
         return 0
-    return int(counter.get_total_flops())
+    return counter.total
+
+
+class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up what torch knows of each operation that is executed in the block, backward passes too."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        formula = flop_registry.get(func._overloadpacket)
+        if formula is None:
+            with self:
+                parts = func.decompose(*args, **kwargs or {})
+            if parts is not NotImplemented:
+                return parts
+        result = func(*args, **kwargs or {})
+        if formula is not None:
+            self.total += int(formula(*args, **kwargs or {}, out_val=result))
+        return result

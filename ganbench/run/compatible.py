@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from torch import nn
@@ -28,7 +28,12 @@ class Refusal:
 
 
 def check_pair(
-    config: RunConfig, spec: ArchitectureSpec, networks: Networks, objective: Objective | None, judged: Judgement
+    config: RunConfig,
+    spec: ArchitectureSpec,
+    networks: Networks,
+    objective: Objective | None,
+    judged: Judgement,
+    suspicions: Iterable[Refusal] = (),
 ) -> tuple[str, ...]:
     """Refuse parts that do not go together.
 
@@ -38,6 +43,7 @@ def check_pair(
         networks: what its factory returned.
         objective: what the loss's factory returned; None without a loss.
         judged: what the discriminator said of two samples.
+        suspicions: what else two samples showed.
 
     Returns:
         The reasons that ``training.force`` overruled.
@@ -46,7 +52,7 @@ def check_pair(
         ConfigError: the first reason that was not overruled.
     """
     forced = []
-    for refusal in _refusals(config, spec, networks, objective, judged):
+    for refusal in (*_refusals(config, spec, networks, objective, judged), *suspicions):
         if not (refusal.can_be_forced and config.training.force):
             hint = f"{refusal.hint}; --force runs it all the same" if refusal.can_be_forced else refusal.hint
             raise ConfigError(refusal.reason, hint=hint)

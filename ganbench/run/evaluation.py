@@ -11,8 +11,9 @@ from ganbench.cache import cache_directory
 from ganbench.data.source import Dataset, Targets
 from ganbench.errors import ConfigError
 from ganbench.evaluation.evaluator import Evaluator, Scorer
-from ganbench.evaluation.protocol import Extractor
+from ganbench.evaluation.protocol import Extractor, Metric
 from ganbench.evaluation.reference_cache import ReferenceCache
+from ganbench.plugin.factory import check_made
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.plan import RunPlan
 from ganbench.spec import MetricSpec
@@ -46,7 +47,10 @@ def build_evaluator(
             hint="it is for networks with scorers, as a detector has",
         )
     given = {choice.name: choice.options for choice in config.metrics}
-    metrics = {p.name: manager.find(MetricSpec, p.spec.name).build(given.get(p.spec.name) or p.spec.options()) for p in planned}
+    metrics: dict[str, Metric] = {}
+    for one in planned:
+        metrics[one.name] = manager.find(MetricSpec, one.spec.name).build(given.get(one.spec.name) or one.spec.options())
+        check_made(metrics[one.name], Metric, f"metric {one.spec.name!r} must return a")
     evaluator = Evaluator(
         planned,
         metrics,

@@ -12,14 +12,15 @@ import torch
 
 from ganbench.config.resolve import flatten
 from ganbench.config.toml import dump_settings
-from ganbench.errors import Diverged, GanbenchError, Interrupted, StorageError
+from ganbench.errors import Diverged, GanbenchError, Interrupted, PluginError, PluginFailed, StorageError
+from ganbench.plugin.blame import blamed
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.curves import save_curves
 from ganbench.record.directory import RunDirectory
 from ganbench.record.events import Ended, Evaluated, Event, EventLog, Listener, Listeners, Message, Started
 from ganbench.record.files import write_text
 from ganbench.record.machine import Place, hardware_key, software_key
-from ganbench.record.pictures import save_strip
+from ganbench.record.pictures import picture_errors, save_strip
 from ganbench.record.record import Keys, RunRecord, Status
 from ganbench.run.build import build
 from ganbench.run.calibration import Threads, choose_threads, count_flops
@@ -32,6 +33,8 @@ from ganbench.run.trainer import Trainer
 from ganbench.training.runner import choose_runner, start_runner
 
 logger = logging.getLogger(__name__)
+
+_OF_A_STEP = ("architecture", "loss", "augmentation")
 
 
 class Run:
@@ -62,7 +65,8 @@ class Run:
         self._environment: tuple[Mapping[str, str], ...] = tuple(manager.call("ganbench_environment"))
         self._created = utc_now()
         began = time.perf_counter()
-        self.materials = build(plan, manager)
+        with blamed(PluginError, hint="--debug shows where"):
+            self.materials = build(plan, manager)
         self._chosen = choose_runner(plan.config.training.runner, self.materials.algorithm, self.materials.device)
         self.plugins = plan.identities(manager)
         self._startup_seconds = time.perf_counter() - began
@@ -115,7 +119,10 @@ class Run:
         with clock.measure("calibration"):
             threads = self._choose_threads(state)
             flops = count_flops(algorithm, device)
-            chosen = start_runner(self._chosen, algorithm, device)
+            try:
+                chosen, problem = start_runner(self._chosen, algorithm, device), None
+            except (Exception, KeyboardInterrupt) as error:
+                chosen, problem = self._chosen, error
         keys = self._keys(threads, chosen.runner.name)
         facts = RunFacts(
             run_id=directory.path.name,
@@ -139,41 +146,66 @@ class Run:
 
             after_step = self._after_step if self._manager.implementations("ganbench_after_step") else None
             trainer = Trainer(materials, chosen.runner, directory, log, clock, facts, tell, self._should_stop, after_step)
-            if state is not None:
-                trainer.load_state_dict(state)
+            with self._ended(trainer, directory, keep=state is None):
+                if state is not None:
+                    trainer.load_state_dict(state)
+                if problem is not None:
+                    raise problem
             yield trainer
 
     def _train(self, trainer: Trainer, directory: RunDirectory) -> RunRecord:
-        """Train; a run that ends early still leaves a record."""
+        """Train, and write the record of a run that came to its end."""
+        with self._ended(trainer, directory):
+            try:
+                trainer.train()
+            except Diverged as error:
+                return self._finish(trainer, directory, "diverged", str(error))
+            return self._finish(trainer, directory, "complete", "")
+
+    @contextlib.contextmanager
+    def _ended(self, trainer: Trainer, directory: RunDirectory, *, keep: bool = True) -> Iterator[None]:
+        """Leave a record, and tell everybody, where a run ends early inside the block; a plugin that ended it is named.
+
+        Args:
+            trainer: of the run.
+            directory: of the run.
+            keep: whether the record is written; one that could not go on has that of its last time.
+        """
+        took_part = ", ".join(f"{one.kind} {one.name!r}" for one in self.plugins if one.kind in _OF_A_STEP)
         try:
-            trainer.train()
-        except Diverged as error:
-            return self._finish(trainer, directory, "diverged", str(error))
+            with blamed(PluginFailed, hint=f"the traceback is in {directory.log_path}", others=took_part):
+                yield
         except (Interrupted, KeyboardInterrupt) as error:
-            self._end_early(trainer, "interrupted", str(error) or "interrupted")
+            self._end_early(trainer, directory if keep else None, "interrupted", str(error) or "interrupted")
             raise
         except Exception as error:
             detail = str(error) if isinstance(error, GanbenchError) else f"{type(error).__name__}: {error}"
-            with contextlib.suppress(StorageError):  # the first error is the one to tell
-                self._end_early(trainer, "failed", detail)
+            self._end_early(trainer, directory if keep else None, "failed", detail)
             raise
-        return self._finish(trainer, directory, "complete", "")
 
     def _finish(self, trainer: Trainer, directory: RunDirectory, status: Status, detail: str) -> RunRecord:
         """Write pictures and the record; the record comes last, because it is what makes the run complete."""
         record = trainer.record(status, detail)
-        save_curves(directory, record)
-        save_strip(directory, self.materials.dataset.space)
+        with picture_errors("curves.png"):
+            save_curves(directory, record)
+        with picture_errors("progress.png"):
+            save_strip(directory, self.materials.dataset.space)
         directory.finish(record)
         self._listeners.tell(Ended(record=record))
         return record
 
-    def _end_early(self, trainer: Trainer, status: Status, detail: str) -> None:
-        try:
-            trainer.save_what_is_sound()
-        except Exception:  # the error that ended the run is the one to tell
-            logger.debug("no checkpoint could be written at the end", exc_info=True)
-        self._listeners.tell(Ended(record=trainer.write_partial_record(status, detail)))
+    def _end_early(self, trainer: Trainer, directory: RunDirectory | None, status: Status, detail: str) -> None:
+        """Keep what is sound and tell everybody; the error that ended the run is the one to tell, whatever fails here."""
+        if directory is not None:
+            try:
+                trainer.save_what_is_sound()
+            except Exception:
+                logger.debug("no checkpoint could be written at the end", exc_info=True)
+        record = trainer.record(status, detail)
+        if directory is not None:
+            with contextlib.suppress(StorageError):
+                directory.write_partial(record)
+        self._listeners.tell(Ended(record=record))
 
     def _choose_threads(self, state: dict[str, Any] | None) -> Threads:
         """Measure a new run's thread count; a resumed run keeps its own, because another count sums in another order."""

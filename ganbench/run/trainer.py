@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from ganbench.errors import Diverged, Interrupted
+from ganbench.errors import Diverged, Interrupted, during
 from ganbench.record.directory import RunDirectory
 from ganbench.record.events import Evaluated, Event, EventLog, Progressed, Saved
 from ganbench.record.pictures import save_picture
@@ -224,7 +224,8 @@ class Trainer:
             return
         seconds, samples = self._clock.snapshot(), self._evaluated
         labels = None if samples is None else samples.labels
-        with self._clock.measure("evaluation"):
+        where = f"in the evaluation at {self.counters.samples_seen / 1000:.4g} kimg"
+        with self._clock.measure("evaluation"), during(where):
             values = evaluator.evaluate(samples, labels, scorers_of(self._algorithm, self._materials.dataset, self._materials.device))
             evaluation = Evaluation(samples_seen=self.counters.samples_seen, training_seconds=seconds["training"], values=tuple(values))
             self._tell(Evaluated(evaluation=evaluation))
@@ -232,12 +233,13 @@ class Trainer:
 
     def _sample(self) -> None:
         """Write the grid of the fixed latents."""
-        with self._clock.measure("sampling"):
+        with self._clock.measure("sampling"), during(f"in sampling at {self.counters.samples_seen / 1000:.4g} kimg"):
             samples = torch.cat([self._grid(start, 64) for start in range(0, self._grid.count, 64)])
             dataset, columns = self._materials.dataset, self._materials.config.evaluation.grid_size
-            path = self._directory.samples_path / f"{self.counters.samples_seen:09d}"
-            path = save_picture(self._grid.space, samples, path, columns=columns, real=dataset.first)
-            self._tell(Saved(what="samples", path=path, samples_seen=self.counters.samples_seen))
+            place = self._directory.samples_path / f"{self.counters.samples_seen:09d}"
+            path = save_picture(self._grid.space, samples, place, columns=columns, real=dataset.first)
+            if path is not None:
+                self._tell(Saved(what="samples", path=path, samples_seen=self.counters.samples_seen))
 
     def save(self) -> None:
         """Write a checkpoint."""

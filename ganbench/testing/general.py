@@ -49,16 +49,6 @@ def it_says_what_it_is(subject: Subject) -> None:
 
 
 @promise()
-def its_options_are_a_frozen_dataclass(subject: Subject) -> None:
-    """Nobody can change the options of a run while it trains."""
-    options: Any = subject.spec.options
-    if not options.__dataclass_params__.frozen:
-        raise Broken(
-            f"the options {options.__name__} can be changed after they were made", remedy="write @dataclass(frozen=True, kw_only=True)"
-        )
-
-
-@promise()
 def its_options_can_be_given_on_the_command_line(subject: Subject) -> None:
     """Every option has a type that ``-o`` and a TOML file can give, and its default can be said too."""
     options: Any = subject.spec.options

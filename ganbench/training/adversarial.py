@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ganbench.data.choose import make_sampler
 from ganbench.data.sampler import Batch
-from ganbench.training.algorithm import Algorithm, AlgorithmContext, Phase
+from ganbench.training.algorithm import METHODS, Algorithm, AlgorithmContext, Phase
 from ganbench.training.ledger import Ledger, logit_statistics
 from ganbench.training.objective import Judgement, Seen, add_terms, as_judgement, boosted_steps, pack, steps_before
 from ganbench.training.seeding import stream
@@ -41,6 +41,10 @@ class AdversarialAlgorithm(Algorithm):
         self._terms = (*networks.terms, *self.objective.terms)
         paired = self.objective.paired_generator_loss is not None
         self._generator_needs_real = paired or any(term.needs_real for term in self._terms)
+        for what, parts in (("penalty", self.objective.penalties), ("term", self._terms)):
+            for i, part in enumerate(parts):
+                if any(hasattr(part, method) for method in METHODS):  # a schedule, or a state
+                    self.track(f"{what}_{i}", part.to(self.device) if isinstance(part, nn.Module) else part)
         self._weight_terms = {name: self._make_weight_terms(networks[name], name) for name in ("generator", "discriminator")}
 
     def _make_weight_terms(self, network: nn.Module, role: str) -> list[nn.Module]:

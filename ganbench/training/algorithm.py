@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ganbench.config.model import OptimizerConfig, RunConfig
 from ganbench.data.sampler import Batch, Sampler
 from ganbench.data.source import Dataset
+from ganbench.errors import remember
 from ganbench.training.ledger import Statistics
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Objective
@@ -85,8 +86,8 @@ class Steps(ABC):
         """
         if name in self._tracked or name in ("modules", "optimizers"):
             raise ValueError(f"{name!r} is tracked already")
-        if not isinstance(thing, (torch.Generator, Tensor)) and not any(hasattr(thing, m) for m in _METHODS):
-            raise ValueError(f"{name!r} cannot be tracked: a {type(thing).__name__} has none of {', '.join(_METHODS)}")
+        if not isinstance(thing, (torch.Generator, Tensor)) and not any(hasattr(thing, m) for m in METHODS):
+            raise ValueError(f"{name!r} cannot be tracked: a {type(thing).__name__} has none of {', '.join(METHODS)}")
         self._tracked[name] = thing
         return thing
 
@@ -143,7 +144,8 @@ class Steps(ABC):
         return tuple(thing for thing in self._tracked.values() if isinstance(thing, kind))
 
 
-_METHODS = ("state_dict", "set_progress", "capture_key")
+METHODS = ("state_dict", "set_progress", "capture_key")
+"""What makes a thing one that can be tracked."""
 
 
 def _section(state: dict[str, Any], thing: object) -> dict[str, Any]:
@@ -366,9 +368,13 @@ def play(steps: Steps, iteration: int, phases: Mapping[str, Phase], timer: Phase
         if timer is not None:
             timer.begin(iteration)
         phase = phases[name]
-        if phase.stage is not None:
-            phase.stage()
-        phase.run()
+        try:
+            if phase.stage is not None:
+                phase.stage()
+            phase.run()
+        except (Exception, SystemExit) as error:
+            remember(error, f"in phase {name!r} of iteration {iteration}")
+            raise
         if timer is not None:
             timer.end(name)
 

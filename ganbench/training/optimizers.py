@@ -182,7 +182,10 @@ class EMA:
 
     def __init__(self, module: nn.Module, *, halflife_kimg: float, start_kimg: float, images_per_update: int) -> None:
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
-        self._weight = 1.0 - 0.5 ** (images_per_update / (halflife_kimg * 1000)) if halflife_kimg > 0 else 1.0
+        self._images_per_update = images_per_update
+        self._weight = self._weight_of(halflife_kimg)
+        self._number: Tensor | None = None
+        self._scheduled: list[Tensor] = []
         self._start_images = round(start_kimg * 1000)
         self._active = self._start_images == 0
         self._averaged: list[Tensor] = list(self.module.parameters())
@@ -195,17 +198,28 @@ class EMA:
         """Whether it averages already; a captured update has this frozen in it."""
         return self._active
 
+    def _weight_of(self, halflife_kimg: float) -> float:
+        return 1.0 - 0.5 ** (self._images_per_update / (halflife_kimg * 1000)) if halflife_kimg > 0 else 1.0
+
+    def set_halflife(self, kimg: float) -> None:
+        """Average with this half-life from here on. It goes into a tensor, which captured updates follow: a ``set_progress`` calls this."""
+        if self._number is None:
+            self._number = torch.empty((), device=self._averaged[0].device)
+            self._scheduled = [self._number.expand_as(one) for one in self._averaged]
+        self._number.fill_(self._weight_of(kimg))
+
     def set_progress(self, samples_seen: int) -> None:
         """Start averaging when its time has come."""
         self._active = samples_seen >= self._start_images
 
-    def capture_key(self) -> bool:
-        """Return :attr:`active`."""
-        return self._active
+    def capture_key(self) -> tuple[bool, bool]:
+        """Return :attr:`active`, and whether the half-life follows a schedule."""
+        return self._active, bool(self._scheduled)
 
     @torch.no_grad()
     def update(self) -> None:
         """Move the average one step towards the trained network."""
-        torch._foreach_lerp_(self._averaged, self._source, self._weight if self._active else 1.0)
+        weight: Any = 1.0 if not self._active else self._scheduled or self._weight
+        torch._foreach_lerp_(self._averaged, self._source, weight)
         if self._buffers:
             torch._foreach_copy_(self._buffers, self._source_buffers)

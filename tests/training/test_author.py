@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -227,3 +228,37 @@ def test_the_strength_of_an_augmentation_follows_the_discriminator() -> None:
     algorithm = adaptive()
     train(algorithm, 4)  # type: ignore[arg-type]
     assert float(algorithm.modules()["augmentation"].strength) != 0.5  # type: ignore[arg-type]
+
+
+class Falling(nn.Module):
+    """A penalty whose weight falls with the samples that were seen, in a buffer, so that it is saved and captured steps follow it."""
+
+    name = "falling"
+    needs_independent_samples = False
+    weight: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.ones(()))
+
+    def set_progress(self, samples_seen: int) -> None:
+        self.weight.fill_(1 - samples_seen / 400)
+
+    def forward(self, discriminate: Any, real: Tensor, fake: Tensor, uniform: Any) -> Tensor:
+        return self.weight * discriminate(real).square().mean()
+
+
+def test_a_penalty_follows_the_run_and_is_saved() -> None:
+    """The gamma of R3GAN falls while it trains; before, a penalty heard nothing of the run."""
+    made = context(Networks(modules={"generator": Decoder(), "discriminator": judge()}, inputs=Latents(4)))
+    penalty = Falling()
+    objective = dataclasses.replace(made.objective, penalties=(penalty,))  # type: ignore[type-var]
+    algorithm = AdversarialAlgorithm(dataclasses.replace(made, objective=objective))
+    algorithm.set_progress(100)
+    assert penalty.weight == 0.75
+    execute(algorithm, 0)
+    saved = copy.deepcopy(algorithm.state_dict())
+    assert saved["modules"]["penalty_0"]["weight"] == 0.75
+    algorithm.set_progress(300)
+    algorithm.load_state_dict(saved)
+    assert penalty.weight == 0.75

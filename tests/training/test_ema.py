@@ -91,3 +91,22 @@ def test_the_average_is_in_evaluation_mode_and_the_trained_network_untouched() -
         assert torch.equal(old, now)
         assert average.data_ptr() != now.data_ptr()
         assert average.stride() == now.stride()
+
+
+def test_a_half_life_that_moves_gives_the_bits_of_one_that_stands() -> None:
+    """Set before each step to what it was, it changes nothing; set to 0, the average is a copy. What is captured follows the tensor."""
+    network = module()
+    fill(network, 0.0)
+    standing, moving = (EMA(network, halflife_kimg=0.5, start_kimg=0, images_per_update=50) for _ in range(2))
+    fill(network, 1.0)
+    assert moving.capture_key() == (True, False)
+    for _ in range(3):
+        moving.set_halflife(0.5)
+        standing.update()
+        moving.update()
+    for one, other in zip(standing.module.parameters(), moving.module.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=0)
+    moving.set_halflife(0)
+    assert moving.capture_key() == (True, True)
+    moving.update()
+    assert all(torch.equal(one, other) for one, other in zip(network.parameters(), moving.module.parameters(), strict=True))
