@@ -193,6 +193,8 @@ def installed(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     site = place / "site"
     info = site / "my_plugins-1.0.dist-info"
     info.mkdir(parents=True)
+    for name, size in (("old.pt", 1000), ("new.pt", 1030)):
+        (place / name).write_bytes(bytes(size))
     gan = FILES["my_gan.py"]
     options = next(node for node in ast.parse(gan).body if isinstance(node, ast.ClassDef) and node.name == "Options")
     moved = "\n".join(gan.splitlines()[options.decorator_list[0].lineno - 1 : options.end_lineno])
@@ -261,6 +263,16 @@ def test_a_run_goes_through_every_example_of_a_runs_plugins(installed: Path, cap
     assert list((installed / "run" / "samples").glob("*.txt"))
     assert main(["seconds", "--run", "run"]) == 0
     assert record.run_id in capsys.readouterr().out
+
+
+def test_the_command_with_a_verdict_decides_gates_and_writes(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the commands of ganbench do: an exit code, a sentence, a file; and the user's threshold counts."""
+    assert main(["grown", "old.pt", "old.pt"]) == 0
+    assert capsys.readouterr().out.startswith("no regression (1 unchanged)")
+    assert main(["grown", "old.pt", "new.pt", "-o", "junit=verdict.xml"]) == 1
+    assert capsys.readouterr().out.startswith("regressed: size is 3")
+    assert "<failure" in (installed / "verdict.xml").read_text()
+    assert main(["grown", "old.pt", "new.pt", "--threshold", "file_bytes=5%"]) == 0
 
 
 def test_the_algorithm_trains_without_a_discriminator(installed: Path) -> None:

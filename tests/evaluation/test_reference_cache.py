@@ -1,6 +1,8 @@
 """The reference cache gives back the same bits, and neither damage nor a read-only disk stops a run."""
 
 import logging
+import os
+import time
 
 import pytest
 import torch
@@ -88,6 +90,15 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
         keep_in_cache(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["entry"]
+
+
+def test_what_killed_writers_left_goes_with_the_next_write(tmp_path):
+    """What a day has passed over; a writer that is at work keeps its file, and so does everything that is no temporary file."""
+    for age, name in ((0, ".entry.7-now.tmp"), (2, ".entry.7-old.tmp"), (2, "other")):
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (time.time() - age * 86400,) * 2)
+    keep_in_cache(tmp_path / "entry", b"new")
+    assert {path.name for path in tmp_path.iterdir()} == {"entry", "other", ".entry.7-now.tmp"}
 
 
 def test_the_cache_directory_follows_the_environment(monkeypatch, tmp_path):

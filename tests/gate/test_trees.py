@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,6 +67,80 @@ def test_a_commit_is_written_once(repository: Path) -> None:
     git(repository, "branch", "old", "v1")
     assert find_tree("v1", repository).folder == find_tree("old", repository).folder
     assert len(list(find_tree("v1", repository).folder.parent.iterdir())) == 1
+
+
+def edit(folder: Path) -> None:
+    """Change a file and leave its size and its time as they are."""
+    path = folder / "package" / "code.py"
+    before = path.stat()
+    path.write_text("version = 7\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def replace_by_a_link(folder: Path) -> None:
+    """Have the package be another one that lies elsewhere."""
+    (folder / "package").rename(folder.parent / "elsewhere")
+    (folder / "package").symlink_to(folder.parent / "elsewhere")
+    edit(folder)
+
+
+def add_bytecode(folder: Path) -> None:
+    """Python runs it in place of the source that it says it was made from."""
+    (folder / "package" / "__pycache__").mkdir()
+    (folder / "package" / "__pycache__" / "code.cpython-311.pyc").write_bytes(b"evil")
+
+
+FORGERIES: dict[str, Callable[[Path], object]] = {
+    "an edited file": edit,
+    "a file that is gone": lambda folder: (folder / "package" / "code.py").unlink(),
+    "a file that Python runs at its start": lambda folder: (folder / "sitecustomize.py").write_text("evil"),
+    "a file that git ignores": lambda folder: [(folder / name).write_text("*\n") for name in (".gitignore", "torch.py")],
+    "bytecode": add_bytecode,
+    "a link in place of a folder": replace_by_a_link,
+    "a folder in place of a file": lambda folder: [
+        (folder / "package/code.py").unlink(),
+        (folder / "package/code.py/a").mkdir(parents=True),
+    ],
+    "another repository": lambda folder: (folder / "inner" / ".git").mkdir(parents=True),
+    "a script that may be executed": lambda folder: (folder / "package" / "code.py").chmod(0o755),
+}
+
+
+def files_of(folder: Path) -> dict[str, tuple[str, bool]]:
+    """Return content and executable bit of every file, and every link and folder."""
+    paths = sorted(folder.rglob("*"))
+    return {str(p.relative_to(folder)): (p.read_text() if p.is_file() else str(p.is_symlink()), os.access(p, os.X_OK)) for p in paths}
+
+
+@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
+def test_a_tree_in_the_cache_is_what_git_says_before_it_is_used(repository: Path, forge: Callable[[Path], object]) -> None:
+    """Whoever can write to the cache would else decide what is measured, and run as whoever measures."""
+    folder = find_tree("v1", repository).folder
+    genuine = files_of(folder)
+    forge(folder)
+    assert files_of(folder) != genuine
+    assert find_tree("v1", repository).folder == folder
+    assert files_of(folder) == genuine
+
+
+def test_a_genuine_tree_is_left_alone(repository: Path) -> None:
+    """Another call may be running its files."""
+    path = find_tree("v1", repository).folder / "package" / "code.py"
+    before = path.stat()
+    find_tree("v1", repository)
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_what_killed_calls_left_in_the_cache_goes(repository: Path) -> None:
+    """An index and an unfinished tree of the day before yesterday; those of a call that is running stay."""
+    home = find_tree("v1", repository).folder.parent
+    for age, name in ((0, "now"), (2, "old")):
+        (home / f".123456789-{name}").mkdir()
+        (home / f".index-{name}").touch()
+        for path in (home / f".123456789-{name}", home / f".index-{name}"):
+            os.utime(path, (time.time() - age * 86400,) * 2)
+    find_tree("v1", repository)
+    assert {path.name for path in home.glob(".*")} == {".123456789-now", ".index-now"}
 
 
 @pytest.mark.parametrize("text", ["WORKTREE", "."])
