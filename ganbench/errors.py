@@ -52,7 +52,7 @@ class ConfigError(UsageError):
 
 
 class UnsuitableError(ConfigError):
-    """A metric whose extractor or dataset does not suit it, however many images there are; a run is refused before it begins."""
+    """A metric whose extractor or dataset does not suit it, however many samples there are; a run is refused before it begins."""
 
 
 class PluginError(UsageError):

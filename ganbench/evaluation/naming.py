@@ -62,8 +62,8 @@ class _Parts:
 
 
 _LOOKS = {
-    "samples": "looks at the images themselves",
-    "targets": "compares images with their targets",
+    "samples": "looks at the samples themselves",
+    "targets": "compares samples with their targets",
     "scores": "looks at the scores of all held-out samples",
 }
 
@@ -137,7 +137,7 @@ def _take_apart(name: str, metrics: Mapping[str, MetricSpec]) -> _Parts:
             number, thousands, extractor = match.groups()
             count = None if number is None else int(number) * (1000 if thousands else 1)
             if count is not None and count < 1:
-                raise ConfigError(f"metric {name!r}: the number of generated images must be 1 or more (got {count})")
+                raise ConfigError(f"metric {name!r}: the number of generated samples must be 1 or more (got {count})")
             return _Parts(text=text, spec=spec, says_inception=says_inception, count=count, extractor=extractor or "")
     known = did_you_mean(re.split(r"[\d_]", text)[0], sorted(families))
     raise ConfigError(f"unknown metric {name!r}; a name is FAMILY[COUNT][_EXTRACTOR], as in fid10k or fd5k_digits", hint=known)

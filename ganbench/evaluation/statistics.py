@@ -101,18 +101,18 @@ class FeatureSpread:
 
     @property
     def counts(self) -> dict[int, int]:
-        """Images of each class, by class."""
+        """Samples of each class, by class."""
         return {name: one.count + len(one.rows) for name, one in sorted(self._classes.items())}
 
     def variance(self) -> float:
-        """Return the total variance (ddof 1) of all images, the classes joined.
+        """Return the total variance (ddof 1) of all samples, the classes joined.
 
         Raises:
-            ConfigError: fewer than two images.
+            ConfigError: fewer than two samples.
         """
         total = sum(self.counts.values())
         if total < 2:
-            raise ConfigError(f"the spread of a set of images needs at least 2 images (got {total}); evaluate more images")
+            raise ConfigError(f"the spread of a set of samples needs at least 2 samples (got {total}); evaluate more samples")
         parts = [one.complete() for _, one in sorted(self._classes.items())]
         mean = sum((one.mean * (one.count / total) for one in parts), torch.zeros((), dtype=torch.float64, device=self._device))
         squares = [one.squares + one.count * (one.mean - mean).square().sum() for one in parts]
@@ -122,12 +122,12 @@ class FeatureSpread:
         """Return the total variance (ddof 1) within each class.
 
         Raises:
-            ConfigError: a class has one image.
+            ConfigError: a class has one sample.
         """
         for name, count in self.counts.items():
             if count < 2:
                 raise ConfigError(
-                    f"the spread within a class needs at least 2 images (class {name} has {count})", hint="evaluate more images"
+                    f"the spread within a class needs at least 2 samples (class {name} has {count})", hint="evaluate more samples"
                 )
         parts = {name: one.complete() for name, one in sorted(self._classes.items())}
         return {name: float(one.squares) / (one.count - 1) for name, one in parts.items()}
@@ -185,7 +185,7 @@ class FeatureStatistics:
 
     @property
     def count(self) -> int:
-        """N, the images seen."""
+        """N, the samples seen."""
         return self._num_rows + (self._moments.count if self._moments else 0)
 
     def update(self, batch: Tensor) -> None:
@@ -232,7 +232,7 @@ class FeatureStatistics:
             self._moments.absorb(part)
 
     def _fold(self) -> None:
-        """Fold whole blocks, once there are more images than dimensions."""
+        """Fold whole blocks, once there are more samples than dimensions."""
         if self.count <= self.dims or self._num_rows < BLOCK_ROWS:
             return
         rows = torch.cat(self._rows)
@@ -245,7 +245,7 @@ class FeatureStatistics:
     def _complete(self) -> _Moments:
         """Return the moments of everything seen, without changing the stream's blocks."""
         if self.count == 0:
-            raise ConfigError("the statistics of a set of images need at least 1 image (got 0)")
+            raise ConfigError("the statistics of a set of samples need at least 1 sample (got 0)")
         if self._moments is not None and not self._num_rows:
             return self._moments
         blocks = [_moments_of(block) for block in torch.split(torch.cat(self._rows), BLOCK_ROWS)]
@@ -258,7 +258,7 @@ class FeatureStatistics:
         """Return the mean, ``[D]`` float64 on the CPU.
 
         Raises:
-            ConfigError: no image was seen.
+            ConfigError: no sample was seen.
         """
         if self.is_small:
             return self._all_rows().mean(dim=0)
@@ -275,16 +275,16 @@ class FeatureStatistics:
             ddof: what is subtracted from N in the divisor.
 
         Raises:
-            ConfigError: no more images than ``ddof``.
+            ConfigError: no more samples than ``ddof``.
         """
         if self.count <= ddof:
-            raise ConfigError(f"a covariance needs at least {ddof + 1} images (got {self.count}); evaluate more images")
+            raise ConfigError(f"a covariance needs at least {ddof + 1} samples (got {self.count}); evaluate more samples")
         moments = self._complete()
         return moments.mean.to("cpu", copy=True), (moments.scatter / (self.count - ddof)).cpu()
 
     @property
     def is_small(self) -> bool:
-        """Whether there are at most D images, all of them kept: then the covariance is singular and :meth:`centred` stands for it."""
+        """Whether there are at most D samples, all of them kept: then the covariance is singular and :meth:`centred` stands for it."""
         return self._moments is None and 0 < self._num_rows <= self.dims
 
     def _all_rows(self) -> Tensor:
@@ -297,7 +297,7 @@ class FeatureStatistics:
             ValueError: the features were not kept, see :attr:`is_small`.
         """
         if not self.is_small:
-            raise ValueError(f"the features are kept only for 1 to {self.dims} images (got {self.count})")
+            raise ValueError(f"the features are kept only for 1 to {self.dims} samples (got {self.count})")
         rows = self._all_rows()
         return rows - rows.mean(dim=0)
 
@@ -305,7 +305,7 @@ class FeatureStatistics:
         """Return everything as CPU tensors for a cache: ``rows`` while N <= D, else ``count``, ``mean`` and ``scatter``.
 
         Raises:
-            ConfigError: no image was seen.
+            ConfigError: no sample was seen.
         """
         if self.is_small:
             return {"rows": torch.cat(self._rows).cpu()}

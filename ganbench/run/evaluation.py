@@ -80,7 +80,7 @@ def _targets(plan: RunPlan, dataset: Dataset, networks: Networks) -> Targets | N
     inputs = networks.inputs
     if not isinstance(inputs, FromData) or inputs.targets is None:
         raise ConfigError(
-            f"metric {looking[0]!r} compares images with their targets, and {plan.config.architecture.name} has none",
+            f"metric {looking[0]!r} compares samples with their targets, and {plan.config.architecture.name} has none",
             hint="it is for a translation from pairs",
         )
     count = max(p.num_generated for p in plan.metrics)

@@ -19,7 +19,7 @@ RUN_OPTIONS: tuple[_Decorator, ...] = (
     option("--loss", metavar="NAME", shell_complete=complete_plugins("loss"), help="Adversarial loss."),
     option("--dataset", metavar="NAME", shell_complete=complete_plugins("dataset"), help="Dataset."),
     option("--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin, as -o of ganbench run."),
-    option("--batch-size", metavar="N", help="Real images in a discriminator step."),
+    option("--batch-size", metavar="N", help="Real samples in a discriminator step."),
     option("--precision", metavar="P", shell_complete=complete_words("fp32", "bf16"), help="fp32 or bf16."),
     option("--device", metavar="DEV", shell_complete=complete_words("auto", "cpu", "cuda"), help="auto, cpu, cuda or cuda:N."),
     option(

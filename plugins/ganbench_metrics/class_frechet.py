@@ -1,11 +1,11 @@
 """The Fréchet distance within each class, and its mean over the classes: intra-FID, as Miyato and Koyama call it.
 
 Miyato and Koyama (2018), https://arxiv.org/abs/1802.05637: the mean over the classes c of the Fréchet distance between the
-real images of c and the images that the generator made when it was asked for c. A model whose images are right as a whole and of the
+real samples of c and the samples that the generator made when it was asked for c. A model whose samples are right as a whole and of the
 wrong class has a good distance over all and a bad one here. The distance of each class is :mod:`ganbench_metrics.frechet`'s, exact at
-any rank; with few images of a class it is far above 0 for a perfect generator too, as the floor shows.
+any rank; with few samples of a class it is far above 0 for a perfect generator too, as the floor shows.
 
-Shapes: N images, D feature dimensions.
+Shapes: N samples, D feature dimensions.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from ganbench_metrics.frechet import Gaussian, distance_between
 
 
 def class_frechet_distances(real: SampleSet, fake: SampleSet, least_per_class: int) -> dict[int, float]:
-    """Return the squared Fréchet distance within each class of the real images.
+    """Return the squared Fréchet distance within each class of the real samples.
 
     Args:
         real: features and labels.
         fake: features and labels.
-        least_per_class: images that a class must have on each side, 2 or more.
+        least_per_class: samples that a class must have on each side, 2 or more.
 
     Raises:
         ConfigError: a class has fewer.
@@ -44,14 +44,14 @@ def _check_enough(what: str, labels: Tensor, classes: Iterable[int], least: int)
     rarest = min(found, key=found.__getitem__)
     if found[rarest] < least:
         raise ConfigError(
-            f"least_per_class is {least}, and there are {found[rarest]} {what} images of class {rarest}",
-            hint="evaluate more images, or lower fd_class.least_per_class",
+            f"least_per_class is {least}, and there are {found[rarest]} {what} samples of class {rarest}",
+            hint="evaluate more samples, or lower fd_class.least_per_class",
         )
 
 
 def _gaussian(side: SampleSet, name: int) -> Gaussian:
     if side.features is None:
-        raise ValueError("this metric needs the features of every image, and the sample set holds none")
+        raise ValueError("this metric needs the features of every sample, and the sample set holds none")
     statistics = FeatureStatistics(side.features.shape[1])
     statistics.update(side.features[labels_of(side) == name])
     return Gaussian.of(statistics)
@@ -71,7 +71,7 @@ class ClassFrechetMetric:
         return self.options.least_per_class
 
     def parameters(self) -> dict[str, str | int | float]:
-        """Return what changes the value; how few images are enough does not."""
+        """Return what changes the value; how few samples are enough does not."""
         return {"ddof": 1}
 
     def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:

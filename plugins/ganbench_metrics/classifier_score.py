@@ -4,7 +4,7 @@ Salimans et al. (2016), https://arxiv.org/abs/1606.03498: ``exp(E_x KL(p(y|x) ||
 Agrees with torch-fidelity, its order (shuffled with ``numpy.random.RandomState(2020)``), its splits and its ddof of 0 included. Differs:
 the marginal is taken in log space, so a class whose probability underflows gives its limit and not NaN.
 
-Shapes: N images, K classes.
+Shapes: N samples, K classes.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ def classifier_score(logits: Tensor, options: ClassifierScoreOptions) -> tuple[f
     """Return mean and standard deviation (ddof 0) of the score over the splits; a score is from 1 to K.
 
     Args:
-        logits: ``[N, K]`` float32, of the generated images.
+        logits: ``[N, K]`` float32, of the generated samples.
         options: splits and order.
 
     Raises:
-        ConfigError: fewer images than splits.
+        ConfigError: fewer samples than splits.
     """
     count = len(logits)
     if count < options.num_splits:
         raise ConfigError(
-            f"num_splits must be at most {count}, the generated images (got {options.num_splits})",
-            hint="lower num_splits or evaluate more images",
+            f"num_splits must be at most {count}, the generated samples (got {options.num_splits})",
+            hint="lower num_splits or evaluate more samples",
         )
     if options.shuffle:
         logits = logits[torch.from_numpy(np.random.RandomState(options.seed).permutation(count))]
@@ -62,7 +62,7 @@ class ClassifierScoreMetric:
 
     @property
     def least_samples(self) -> int:
-        """One image for each split."""
+        """One sample for each split."""
         return self.options.num_splits
 
     def parameters(self) -> dict[str, str | int | float]:
@@ -71,11 +71,11 @@ class ClassifierScoreMetric:
         return {"num_splits": self.options.num_splits, "order": order, "ddof": 0}
 
     def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
-        """Return (mean, std) for the generated images; the real ones are not asked.
+        """Return (mean, std) for the generated samples; the real ones are not asked.
 
         Raises:
             UnsuitableError: the extractor has no classes.
-            ConfigError: fewer images than splits.
+            ConfigError: fewer samples than splits.
         """
         return classifier_score(logits_of(fake, "the classifier score"), self.options)
 

@@ -1,9 +1,9 @@
 """Density and coverage.
 
-Naeem et al. (2020), https://arxiv.org/abs/2002.09797, equations 3 and 4. Around each real image stands a ball that reaches to its k-th
-nearest real neighbour (border left out). Density is the mean number of balls that hold a generated image, over k; coverage is the part of
-the balls that hold at least one. Agrees with the authors' ``prdc``, but for images that lie on a border itself, as copies of real ones do:
-here they are outside, so that the density of the real images themselves is 1; there rounding puts them to either side.
+Naeem et al. (2020), https://arxiv.org/abs/2002.09797, equations 3 and 4. Around each real sample stands a ball that reaches to its k-th
+nearest real neighbour (border left out). Density is the mean number of balls that hold a generated sample, over k; coverage is the part of
+the balls that hold at least one. Agrees with the authors' ``prdc``, but for samples that lie on a border itself, as copies of real ones do:
+here they are outside, so that the density of the real samples themselves is 1; there rounding puts them to either side.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def density_coverage(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[f
         num_neighbours: k.
 
     Raises:
-        ConfigError: k is not below N, or there is no generated image.
+        ConfigError: k is not below N, or there is no generated sample.
     """
     if len(fake) == 0:
-        raise ConfigError("density and coverage need at least 1 generated image (got 0); evaluate more images")
+        raise ConfigError("density and coverage need at least 1 generated sample (got 0); evaluate more samples")
     radii = squared_radii(real, num_neighbours)  # [N]
     hits = torch.zeros(len(real), dtype=torch.int64, device=real.device)
     for inside in within(fake, real, radii, border=False):

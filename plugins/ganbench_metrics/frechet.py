@@ -63,10 +63,10 @@ class Gaussian:
         """Return the Gaussian with ddof 1 of a set of features.
 
         Raises:
-            ConfigError: fewer than two images.
+            ConfigError: fewer than two samples.
         """
         if statistics.count < 2:
-            raise ConfigError(f"the Fréchet distance needs at least 2 images on each side (got {statistics.count}); evaluate more images")
+            raise ConfigError(f"the Fréchet distance needs at least 2 samples on each side (got {statistics.count}); evaluate more samples")
         if statistics.is_small:
             return cls(mean=statistics.mean().numpy(), factor=statistics.centred().numpy() / math.sqrt(statistics.count - 1))
         mean, covariance = statistics.mean_and_covariance(ddof=1)
@@ -84,7 +84,7 @@ def frechet_distance(real: SampleSet, fake: SampleSet) -> float:
     """Return the squared Fréchet distance between the Gaussians of two sample sets; 0 or more, in squared feature units.
 
     Raises:
-        ConfigError: fewer than two images on a side.
+        ConfigError: fewer than two samples on a side.
         RunFailed: rounding exceeds 1e-9 of the traces.
     """
     return distance_between(Gaussian.of(real.statistics), Gaussian.of(fake.statistics))

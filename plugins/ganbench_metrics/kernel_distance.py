@@ -4,7 +4,7 @@ Binkowski et al. (2018), https://arxiv.org/abs/1801.01401, equation 4, with the 
 Agrees with torch-fidelity: the same subsets (``numpy.random.RandomState(seed)``, the first argument's subset drawn before the second's),
 standard deviation with ddof 0. Differs: float64 where that has float32, and the full-sample value beside the mean over subsets.
 
-Shapes: N images, D feature dimensions, E = D + 1.
+Shapes: N samples, D feature dimensions, E = D + 1.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def subset_kernel_distance(fake: Tensor, real: Tensor, options: KernelDistanceOp
         options: number and size of the subsets, seed.
 
     Raises:
-        ConfigError: a side has fewer images than ``subset_size``.
+        ConfigError: a side has fewer samples than ``subset_size``.
     """
     smaller = min(len(fake), len(real))
     if options.subset_size > smaller:
         raise ConfigError(
-            f"subset_size must be at most {smaller}, the images on the smaller side (got {options.subset_size})",
-            hint="lower subset_size or evaluate more images",
+            f"subset_size must be at most {smaller}, the samples on the smaller side (got {options.subset_size})",
+            hint="lower subset_size or evaluate more samples",
         )
     stream = np.random.RandomState(options.seed)
     values = [
@@ -74,11 +74,11 @@ def unbiased_mmd2(x: Tensor, y: Tensor) -> float:
         y: ``[N2, D]``, N2 at least 2.
 
     Raises:
-        ConfigError: fewer than two images on a side.
+        ConfigError: fewer than two samples on a side.
     """
     n, m = len(x), len(y)
     if min(n, m) < 2:
-        raise ConfigError(f"the kernel distance needs at least 2 images on each side (got {m} and {n}); evaluate more images")
+        raise ConfigError(f"the kernel distance needs at least 2 samples on each side (got {m} and {n}); evaluate more samples")
     left, right = _augmented(x), _augmented(y)
     sums = _sums_by_moments if left.shape[1] ** 2 < n + m else _sums_by_pairs
     xx, yy, xy = sums(left, right)
@@ -162,7 +162,7 @@ class KernelDistanceMetric:
         """Return (mean over subsets, std over subsets, full-sample value).
 
         Raises:
-            ConfigError: a side has fewer images than ``subset_size``.
+            ConfigError: a side has fewer samples than ``subset_size``.
         """
         generated, reference = pairwise_features(fake), pairwise_features(real)
         over_subsets = subset_kernel_distance(generated, reference, self.options)

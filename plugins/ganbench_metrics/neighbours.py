@@ -124,8 +124,8 @@ def squared_radii(points: Tensor, num_neighbours: int) -> Tensor:
     """
     if num_neighbours >= len(points):
         raise ConfigError(
-            f"num_neighbours must be at most {len(points) - 1}, the other images of the smaller side (got {num_neighbours})",
-            hint="lower num_neighbours or evaluate more images",
+            f"num_neighbours must be at most {len(points) - 1}, the other samples of the smaller side (got {num_neighbours})",
+            hint="lower num_neighbours or evaluate more samples",
         )
     distances = _Distances(points, points)
     return torch.cat([_kth(distances, *block, num_neighbours) for block in distances.blocks()])
@@ -170,12 +170,12 @@ def nearest(queries: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     return distances.exact(torch.arange(len(queries), device=which.device), which), which
 
 
-def pairwise_features(images: SampleSet) -> Tensor:
+def pairwise_features(samples: SampleSet) -> Tensor:
     """Return a set's features, ``[N, D]`` float32, on the GPU when there is one.
 
     Raises:
         ValueError: they were not kept: the caller ignored ``Metric.needs``.
     """
-    if images.features is None:
-        raise ValueError("this metric needs the features of every image, but the sample set holds only their statistics")
-    return images.features.to("cuda" if torch.cuda.is_available() else "cpu")
+    if samples.features is None:
+        raise ValueError("this metric needs the features of every sample, but the sample set holds only their statistics")
+    return samples.features.to("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,8 +1,8 @@
 """Improved precision and recall.
 
 Kynkaanniemi et al. (2019), https://arxiv.org/abs/1904.06991, equations 1 and 2. A set's support is the union of balls, one around
-each of its images, that reach to the k-th nearest neighbour (border included). Precision is the part of the generated images in the
-support of the real ones; recall is the part of the real images in the support of the generated ones. Agrees with torch-fidelity, in
+each of its samples, that reach to the k-th nearest neighbour (border included). Precision is the part of the generated samples in the
+support of the real ones; recall is the part of the real samples in the support of the generated ones. Agrees with torch-fidelity, in
 float64.
 """
 
@@ -23,7 +23,7 @@ def precision_recall(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[f
         num_neighbours: k.
 
     Raises:
-        ConfigError: k is not below the number of images on each side.
+        ConfigError: k is not below the number of samples on each side.
     """
     precision = _part_inside(fake, real, squared_radii(real, num_neighbours))
     recall = _part_inside(real, fake, squared_radii(fake, num_neighbours))

@@ -68,9 +68,9 @@ def test_fewer_images_than_dimensions_are_exact():
 def test_a_class_with_too_few_images_is_refused_by_the_options_name():
     """On either side, none at all included."""
     fake = side(normal(300, 1), torch.where(LABELS == 2, 1, LABELS))
-    with pytest.raises(ConfigError, match=r"least_per_class is 50, and there are 0 generated images of class 2; evaluate more images"):
+    with pytest.raises(ConfigError, match=r"least_per_class is 50, and there are 0 generated samples of class 2; evaluate more samples"):
         compute(fake)
-    with pytest.raises(ConfigError, match=r"least_per_class is 101, and there are 100 real images of class 0"):
+    with pytest.raises(ConfigError, match=r"least_per_class is 101, and there are 100 real samples of class 0"):
         compute(REAL, least_per_class=101)
     with pytest.raises(ValueError, match=r"least_per_class must be 2 or more \(got 1\)"):
         ClassFrechetOptions(least_per_class=1)

@@ -69,7 +69,7 @@ def test_shuffling_matters_for_sorted_images():
 
 def test_fewer_images_than_splits_name_the_option():
     """An empty split has no score."""
-    with pytest.raises(ConfigError, match=r"num_splits must be at most 9, the generated images \(got 10\); lower num_splits"):
+    with pytest.raises(ConfigError, match=r"num_splits must be at most 9, the generated samples \(got 10\); lower num_splits"):
         classifier_score(logits_of(9, 3), ClassifierScoreOptions())
 
 

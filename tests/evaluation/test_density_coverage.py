@@ -74,7 +74,7 @@ def test_too_few_images_are_clear_errors():
     """k real neighbours need k + 1 real images; the generated ones need only be there."""
     with pytest.raises(ConfigError, match=r"num_neighbours must be at most 4, .* \(got 5\)"):
         density_coverage(features_of(5, 2, 8), features_of(50, 2, 9), 5)
-    with pytest.raises(ConfigError, match=r"at least 1 generated image \(got 0\)"):
+    with pytest.raises(ConfigError, match=r"at least 1 generated sample \(got 0\)"):
         density_coverage(features_of(50, 2, 8), torch.zeros(0, 2), 5)
 
 

@@ -116,7 +116,7 @@ def test_features_are_kept_while_they_are_at_most_the_dimensions(count, dims, sm
         wide = features.double()
         torch.testing.assert_close(statistics.centred(), wide - wide.mean(dim=0), rtol=0, atol=1e-14)
     else:
-        with pytest.raises(ValueError, match="kept only for 1 to 6 images"):
+        with pytest.raises(ValueError, match="kept only for 1 to 6 samples"):
             statistics.centred()
 
 
@@ -173,10 +173,10 @@ def test_non_finite_features_are_named():
 def test_too_few_images_are_a_clear_error():
     """No image has no mean, one image has no covariance, and other dimensions cannot be merged."""
     statistics = FeatureStatistics(2)
-    with pytest.raises(ConfigError, match=r"at least 1 image \(got 0\)"):
+    with pytest.raises(ConfigError, match=r"at least 1 sample \(got 0\)"):
         statistics.mean()
     statistics.update(torch.zeros(1, 2))
-    with pytest.raises(ConfigError, match=r"at least 2 images \(got 1\)"):
+    with pytest.raises(ConfigError, match=r"at least 2 samples \(got 1\)"):
         statistics.covariance()
     with pytest.raises(ValueError, match="3 dimensions into 2"):
         statistics.merge(FeatureStatistics(3))

@@ -226,7 +226,7 @@ def test_too_few_images_are_a_clear_error(count):
     """One image has no covariance; the message says how many there were and what to do."""
     few = SampleSet(statistics=FeatureStatistics(3))
     few.statistics.update(torch.zeros(count, 3))
-    with pytest.raises(ConfigError, match=rf"at least 2 images on each side \(got {count}\); evaluate more images"):
+    with pytest.raises(ConfigError, match=rf"at least 2 samples on each side \(got {count}\); evaluate more samples"):
         frechet_distance(feature_set(torch.randn(5, 3)), few)
 
 

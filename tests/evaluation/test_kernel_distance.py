@@ -101,13 +101,13 @@ def test_the_standard_error_follows_from_the_subsets():
 def test_fewer_images_than_a_subset_name_the_option(n, m):
     """Never a silent shrink."""
     metric = KernelDistanceMetric(KernelDistanceOptions(subset_size=100))
-    with pytest.raises(ConfigError, match=r"subset_size must be at most 99, .* \(got 100\); lower subset_size or evaluate more images"):
+    with pytest.raises(ConfigError, match=r"subset_size must be at most 99, .* \(got 100\); lower subset_size or evaluate more samples"):
         metric.compute(feature_set(features_of(n, 4, 13)), feature_set(features_of(m, 4, 14)))
 
 
 def test_one_image_is_a_clear_error():
     """The unbiased estimate divides by N - 1."""
-    with pytest.raises(ConfigError, match=r"at least 2 images on each side \(got 5 and 1\)"):
+    with pytest.raises(ConfigError, match=r"at least 2 samples on each side \(got 5 and 1\)"):
         unbiased_mmd2(torch.zeros(1, 2), torch.zeros(5, 2))
 
 

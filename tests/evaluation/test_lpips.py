@@ -84,7 +84,7 @@ def test_the_metric_says_what_it_needs():
 
 def test_too_few_images_and_broken_features_are_refused():
     """One image has no pair; NaN is a divergence."""
-    with pytest.raises(ConfigError, match=r"at least 2 images \(got 1\)"):
+    with pytest.raises(ConfigError, match=r"at least 2 samples \(got 1\)"):
         lpips(spread(rows(1)))
     with pytest.raises(ConfigError, match=r"class 1 has 1"):
         lpips(spread(rows(3), torch.tensor([0, 0, 1])), per_class=True)

@@ -154,7 +154,7 @@ def test_metrics_of_layers_and_of_images_choose_for_themselves(written, default,
         ),
         ("lpips5k", "inception", "needs an extractor of layers .got 'inception-layers'."),
         ("fd5k_digits-layers", "digits", "the features of 'digits-layers' are layers, for perceptual distances alone"),
-        ("msssim5k_digits", "digits", "looks at the images themselves, without an extractor; write msssim5k"),
+        ("msssim5k_digits", "digits", "looks at the samples themselves, without an extractor; write msssim5k"),
     ],
 )
 def test_layers_and_features_are_not_taken_for_each_other(written, default, message):

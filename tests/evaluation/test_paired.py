@@ -54,7 +54,7 @@ def test_a_name_holds_the_count_and_no_extractor() -> None:
     (metric,) = planned("mse2k")
     assert (metric.name, metric.num_generated, metric.extractor_name) == ("mse2k", 2000, "")
     assert [q.name for q in metric.quantities] == ["mse2k", "guess_mse2k"]
-    with pytest.raises(ConfigError, match="'mse2k_digits' compares images with their targets, without an extractor; write mse2k"):
+    with pytest.raises(ConfigError, match="'mse2k_digits' compares samples with their targets, without an extractor; write mse2k"):
         planned("mse2k_digits")
 
 
@@ -92,5 +92,5 @@ def test_each_batch_is_compared_with_its_own_part() -> None:
 
 def test_a_network_without_targets_is_refused() -> None:
     """Before anything is trained."""
-    with pytest.raises(ConfigError, match="'mse50' compares images with their targets, and dcgan has none; it is for"):
+    with pytest.raises(ConfigError, match="'mse50' compares samples with their targets, and dcgan has none; it is for"):
         made_of("mse50", plugin="dcgan", training__device="cpu")
