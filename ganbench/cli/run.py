@@ -17,7 +17,6 @@ import click
 from ganbench.cli.main import Invocation
 from ganbench.cli.options import GroupedCommand, run_options
 from ganbench.errors import Interrupted, UsageError
-from ganbench.fleet.worker import stop_signals
 from ganbench.report.stream import print_document, say
 from ganbench.text import resume_command
 
@@ -214,6 +213,8 @@ class StopSignal:
         if not self.training:
             raise KeyboardInterrupt
         self.requested = True
+        from ganbench.fleet.worker import stop_signals
+
         for each in stop_signals():
             signal.signal(each, signal.SIG_IGN if each.name == "SIGHUP" else signal.SIG_DFL)
         # Past Python's buffers, which the signal may have caught in the middle of a write; a live line hides the cursor, and the second
@@ -226,6 +227,8 @@ class StopSignal:
 @contextlib.contextmanager
 def handled_signals(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Let a function have what asks the process to stop, inside the block."""
+    from ganbench.fleet.worker import stop_signals  # late, as above: --help starts nothing
+
     before = {number: signal.signal(number, handle) for number in stop_signals()}
     try:
         yield

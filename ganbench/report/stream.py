@@ -11,11 +11,12 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from ganbench.report.document import Document
-from ganbench.report.formats import render
 from ganbench.text import clean
+
+if TYPE_CHECKING:
+    from ganbench.report.document import Document
 
 _ASCII = str.maketrans(
     {
@@ -121,6 +122,8 @@ def print_document(document: Document, form: str = "terminal", *, file: TextIO |
         file: where to; ``sys.stdout`` where it is left out.
     """
     file = file or sys.stdout
+    from ganbench.report.formats import render  # late: --help prints no document
+
     print_text(render(document, form, width=stream_width(), colour=has_colour(file)), file)
 
 
