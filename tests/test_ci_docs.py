@@ -37,7 +37,7 @@ def parse(words: list[str]) -> dict[str, Any]:
         click.UsageError: it does not take it.
     """
     command: Any = cli
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     while isinstance(command, click.Group):
         name, found, words = command.resolve_command(context, words)
         assert found is not None

@@ -153,7 +153,7 @@ def test_every_command_has_a_row() -> None:
 @pytest.mark.parametrize("line", sorted({line for text in blocks("") for line in text.splitlines() if line.startswith("ganbench ")}))
 def test_every_command_line_is_accepted(line: str, installed: Path) -> None:
     """With its options and the form of their values."""
-    command, context, words = cli, click.Context(cli), shlex.split(line)[1:]
+    command, context, words = cli, click.Context(cli, **cli.context_settings), shlex.split(line)[1:]
     while isinstance(command, click.Group):
         name, command, words = command.resolve_command(context, words)
         context = click.Context(command, parent=context, info_name=name)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ganbench.config.model import part_of
-from ganbench.record.record import MIXED_MACHINES, Difference, Key, RunRecord, Scalar, Status
+from ganbench.record.record import Difference, Key, RunRecord, Scalar, Status
 
 _CODE = ".code"
 """How the fields of the work key end that say which code was used: the one difference that is allowed."""
@@ -181,7 +181,7 @@ class Replicates:
         """The runs that the mean of speed is over: every complete one, a seed that was repeated too, of one machine each."""
         if self.is_single:
             return self.runs
-        return tuple(run for run in self.runs if run.status == "complete" and not _is_mixed(run))
+        return tuple(run for run in self.runs if run.status == "complete" and not run.is_mixed)
 
     @property
     def example(self) -> RunRecord:
@@ -281,7 +281,3 @@ def _ranges(numbers: Sequence[int]) -> Iterator[str]:
             run = numbers[start:end]
             yield from [f"{run[0]}-{run[-1]}"] if len(run) > 2 else map(str, run)
             start = end
-
-
-def _is_mixed(run: RunRecord) -> bool:
-    return MIXED_MACHINES in run.notes

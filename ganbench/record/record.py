@@ -155,6 +155,11 @@ class RunRecord:
         return text
 
     @property
+    def is_mixed(self) -> bool:
+        """Whether its times are of two machines."""
+        return MIXED_MACHINES in self.notes
+
+    @property
     def metric_names(self) -> tuple[str, ...]:
         """Names of the metrics, in the order of the evaluations."""
         return tuple(v.name for v in self.evaluations[-1].values) if self.evaluations else ()

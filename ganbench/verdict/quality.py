@@ -22,7 +22,7 @@ from ganbench.verdict.decide import finding, plain_finding
 from ganbench.verdict.findings import Finding
 from ganbench.verdict.policy import MetricRule, Policy, kimg_to_rule, quality_rule, seconds_to_rule
 from ganbench.verdict.statistics import Effect
-from ganbench.verdict.unpaired import NamedKeys, agree, compare_groups, is_mixed, machine_and_software
+from ganbench.verdict.unpaired import NamedKeys, agree, compare_groups, machine_and_software
 
 _SAME_VALUE = 0.001
 """Relative; how closely a metric repeats itself when it measures the same network again."""
@@ -208,7 +208,7 @@ def _never(*sides: Sequence[RunRecord]) -> tuple[Sequence[float], Sequence[float
 
 def _followed(records: Sequence[RunRecord], metric: str) -> list[RunRecord]:
     """Return the complete runs of one machine whose quality was measured on the way."""
-    return [r for r in records if r.status == "complete" and not is_mixed(r) and _is_followed(r, metric)]
+    return [r for r in records if r.status == "complete" and not r.is_mixed and _is_followed(r, metric)]
 
 
 def _is_followed(record: RunRecord, metric: str) -> bool:

@@ -18,7 +18,7 @@ from ganbench.verdict.decide import compare_hashes, compare_values, conclude, pl
 from ganbench.verdict.findings import Comparison, Finding
 from ganbench.verdict.policy import RULES, RUN, MetricRule, Policy, rule_of, stored_rule
 from ganbench.verdict.quality import compare_quality, compare_time_to_quality, new_metrics
-from ganbench.verdict.unpaired import Agreement, NamedKeys, agree, compare_groups, device_and_software, is_mixed, machine_and_software
+from ganbench.verdict.unpaired import Agreement, NamedKeys, agree, compare_groups, device_and_software, machine_and_software
 
 _HASH_DIGITS = 8
 
@@ -46,7 +46,7 @@ def _of_side(runs: Sequence[RunRecord]) -> Iterator[str]:
     for run in runs:
         if run.status in ("interrupted", "running"):
             yield f"run {run.run_id} is {run.status} and left out"
-        if is_mixed(run):
+        if run.is_mixed:
             yield f"run {run.run_id} was resumed on another machine; its speed and memory are left out"
     for plugin, versions in _sources(runs).items():
         if len(versions) > 1:
@@ -226,7 +226,7 @@ def _agreed(
     rule: MetricRule, base: Sequence[RunRecord], head: Sequence[RunRecord], keys: Callable[[RunRecord], NamedKeys]
 ) -> Agreement[RunRecord] | Finding:
     """Return the runs that may be compared, or the finding that says why none may."""
-    ours, theirs = ([record for record in side if not is_mixed(record)] for side in (base, head))
+    ours, theirs = ([record for record in side if not record.is_mixed] for side in (base, head))
     for name, side in (("base", ours), ("head", theirs)):
         if not side:
             return plain_finding(rule, "not-comparable", f"every run of {name} was resumed on another machine, and its numbers are of both")

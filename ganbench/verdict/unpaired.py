@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ganbench.record.record import MIXED_MACHINES, Difference, Key, RunRecord
+from ganbench.record.record import Difference, Key, RunRecord
 from ganbench.verdict.decide import finding, plain_finding
 from ganbench.verdict.findings import Finding
 from ganbench.verdict.policy import MetricRule, Policy
@@ -114,11 +114,6 @@ def device_and_software(record: RunRecord) -> NamedKeys:
     fields = dict(record.keys.hardware.fields)
     names = _MODEL_FIELDS if fields.get("gpu") else ("cpu",)
     return ("hardware", Key.of(**{name: fields.get(name) for name in names})), ("software", record.keys.software)
-
-
-def is_mixed(record: RunRecord) -> bool:
-    """Tell whether a run's times are of two machines."""
-    return MIXED_MACHINES in record.notes
 
 
 def agree(base: Sequence[_T], head: Sequence[_T], keys: Callable[[_T], NamedKeys]) -> Agreement[_T]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ganbench import (
-    MIXED_MACHINES,
     CellRuns,
     Key,
     MetricRule,
@@ -151,7 +150,7 @@ def _measures(records: Sequence[RunRecord], *, on_gpu: bool) -> Iterator[tuple[M
 def _timed(measure: Callable[[RunRecord], float]) -> _Measure:
     def value(record: RunRecord) -> float | None:
         found = measure(record)
-        usable = record.status == "complete" and MIXED_MACHINES not in record.notes and math.isfinite(found) and found > 0
+        usable = record.status == "complete" and not record.is_mixed and math.isfinite(found) and found > 0
         return found if usable else None
 
     return value

@@ -359,7 +359,7 @@ def _print_notes(console: Console, numbers: Mapping[str, int]) -> None:
 
 
 def _left_out(headings: Iterator[str] | Sequence[str]) -> str:
-    return f"left out at this width: {', '.join(dict.fromkeys(headings))}; a wider terminal or --format markdown shows all"
+    return f"left out at this width: {', '.join(dict.fromkeys(headings))}; a wider terminal shows all"
 
 
 def _marker(numbers: Sequence[int]) -> str:
