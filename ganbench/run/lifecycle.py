@@ -19,7 +19,7 @@ from ganbench.record.curves import save_curves
 from ganbench.record.directory import RunDirectory
 from ganbench.record.events import Ended, Evaluated, Event, EventLog, Listener, Listeners, Message, Started
 from ganbench.record.files import write_text
-from ganbench.record.machine import Place, hardware_key, software_key
+from ganbench.record.machine import Place, hardware_key, host_name, software_key
 from ganbench.record.pictures import picture_errors, save_strip
 from ganbench.record.record import Keys, RunRecord, Status
 from ganbench.run.build import build
@@ -133,6 +133,7 @@ class Run:
             runner_reason=chosen.reason,
             flops_per_iteration=flops,
             machines_mixed=state is not None and _machines_mixed(state, keys),
+            host=host_name(),
             environment=self._environment,
         )
         self._listeners.tell(Message(text=self._execution(facts, chosen.runner.name)))

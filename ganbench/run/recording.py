@@ -16,7 +16,7 @@ from ganbench.config.model import may_change, part_of
 from ganbench.config.resolve import flatten
 from ganbench.distribution import own_distribution
 from ganbench.errors import UsageError
-from ganbench.record.machine import hardware_key, host_name
+from ganbench.record.machine import hardware_key
 from ganbench.record.record import (
     MIXED_MACHINES,
     SCHEMA_VERSION,
@@ -53,6 +53,8 @@ class RunFacts:
     flops_per_iteration: int
     machines_mixed: bool
     """Whether the run has gone on at another machine."""
+    host: str
+    """What the machine is called."""
     environment: tuple[Mapping[str, str], ...]
     """What plugins said of the machine or the job."""
 
@@ -169,7 +171,7 @@ def make_record(
         evaluations=evaluations,
         collapsed=_has_collapsed(evaluations),
         num_resumes=counters.num_resumes,
-        host=host_name(),
+        host=facts.host,
         notes=_run_notes(facts, made, runner),
     )
 
