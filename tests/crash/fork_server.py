@@ -5,6 +5,8 @@ It reads one JSON object a line and answers with one: ``{"argv": [...], "folder"
 autograd forbids that before a fork.
 
 ``limit`` bounds the size of each file that the child writes; ``die`` and ``signal_at`` do something to the child at a call of a function.
+``streams`` puts something else in the place of the files that stdout ("1") and stderr ("2") go to, or nothing at all; ``terminal`` is the
+terminal that a child of its own session sits at; ``ignore`` are signals that the child was told to ignore.
 """
 
 from __future__ import annotations
@@ -92,10 +94,23 @@ def signal_at(point: dict[str, Any]) -> None:
 def child(request: dict[str, Any]) -> None:
     """Run the command line of a request in this process and leave it."""
     os.chdir(request["folder"])
-    for number, stream in ((0, os.devnull), (1, request["name"] + ".out"), (2, request["name"] + ".err")):
-        descriptor = os.open(stream, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
-        os.dup2(descriptor, number)
-    sys.stdin, sys.stdout, sys.stderr = (open(n, m, closefd=False) for n, m in ((0, "r"), (1, "w"), (2, "w")))  # noqa: SIM115
+    if request.get("terminal"):
+        os.setsid()  # the first terminal that is opened now is the session's own
+        os.environ["TERM"] = "xterm"
+    usual = {"0": os.devnull, "1": request["name"] + ".out", "2": request["name"] + ".err"}
+    given = dict.fromkeys(usual, request["terminal"]) if request.get("terminal") else request.get("streams", {})
+    for number, stream in (usual | given).items():
+        if stream is None:
+            os.close(int(number))
+            continue
+        # A reader of one's own pipe would never find it broken.
+        descriptor = os.open(stream, (os.O_WRONLY if "streams" in request else os.O_RDWR) | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(descriptor, int(number))
+        os.close(descriptor)
+    opened = [None if given.get(n, "") is None else open(int(n), "r" if n == "0" else "w", closefd=False) for n in usual]  # noqa: SIM115
+    sys.stdin, sys.stdout, sys.stderr = opened
+    for number in request.get("ignore", ()):
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     code = 70
     try:
@@ -111,9 +126,9 @@ def child(request: dict[str, Any]) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        with contextlib.suppress(BaseException):
-            sys.stdout.flush()
-            sys.stderr.flush()
+        for opened_stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(BaseException):
+                opened_stream.flush()
         os._exit(code)
 
 
