@@ -41,8 +41,8 @@ DIGITS = ("--batch-size", "8", "-o", "dataset.resolution=8", "--metric", "fd200_
 NARROW = ("-o", "generator_width=4", "-o", "discriminator_width=4", "-o", "latent_dim=8")
 PLAIN = (*DIGITS, *NARROW, "--plugin", "dcgan")
 CONFIGURATIONS: dict[str, tuple[float, tuple[str, ...]]] = {
-    "dcgan": (0.2, PLAIN),
-    "dcgan, conditional, DiffAugment": (0.2, (*PLAIN, "-o", "conditional=true", "--augment", "diffaugment")),
+    "dcgan": (0.12, PLAIN),
+    "dcgan, conditional, DiffAugment": (0.12, (*PLAIN, "-o", "conditional=true", "--augment", "diffaugment")),
     "dcgan, Wasserstein, clipped, RMSprop, two steps of D": (
         0.3,
         (
@@ -58,25 +58,39 @@ CONFIGURATIONS: dict[str, tuple[float, tuple[str, ...]]] = {
             *("-o", "generator_widths=16,16", "-o", "discriminator_widths=16,16", "--metric", "modes500_points"),
         ),
     ),
-    "wgan-gp-conv": (0.2, (*DIGITS, *NARROW, "--plugin", "wgan-gp-conv", "--set", "training.d_steps=2")),
-    "sngan-projection": (0.2, (*DIGITS, *NARROW, "--plugin", "sngan-projection", "--set", "training.d_steps=2")),
+    "wgan-gp-conv": (0.12, (*DIGITS, *NARROW, "--plugin", "wgan-gp-conv", "--set", "training.d_steps=2")),
+    "sngan-projection": (0.12, (*DIGITS, *NARROW, "--plugin", "sngan-projection", "--set", "training.d_steps=2")),
     "biggan": (
-        0.2,
-        (*DIGITS, "--plugin", "biggan", "-o", "generator_width=4", "-o", "discriminator_width=4", "--set", "training.d_steps=1"),
+        0.1,
+        (
+            "--metric",
+            "fd200_digits",
+            *DIGITS[:2],
+            *NARROW[:4],
+            "--plugin",
+            "biggan",
+            "--set",
+            "training.d_steps=1",
+            "-o",
+            "dataset.resolution=16",
+        ),
     ),
-    "progan": (0.3, ("--plugin", "progan", "--dataset", "digits", "--batch-size", "8", "-o", "max_channels=4", "--metric", "fd200_digits")),
+    "progan": (
+        0.15,
+        ("--plugin", "progan", "--dataset", "digits", "--batch-size", "8", "-o", "max_channels=4", "--metric", "fd200_digits"),
+    ),
     "pix2pix": (
         0.1,
         (
             *("--plugin", "pix2pix", "--dataset", "digits", "-o", "dataset.resolution=8", "--batch-size", "4"),
-            *("-o", "width=4", "-o", "discriminator_width=4", "-o", "patch_layers=1"),
+            *("-o", "width=4", "-o", "discriminator_width=4", "-o", "patch_layers=1", "--no-eval"),
         ),
     ),
     "cyclegan": (
         0.1,
         (
             *("--plugin", "cyclegan", "--dataset", "digits", "-o", "dataset.resolution=8", "--batch-size", "4", "-o", "width=4"),
-            *("-o", "discriminator_width=4", "-o", "patch_layers=1", "-o", "num_blocks=1", "-o", "pool_size=6"),
+            *("-o", "discriminator_width=4", "-o", "patch_layers=1", "-o", "num_blocks=1", "-o", "pool_size=6", "--no-eval"),
         ),
     ),
 }
@@ -129,7 +143,8 @@ class Yard:
         """Return the bits that a finished run lost, and the files that it has and should not have."""
         whole, _ = self.alone(configuration)
         lost = [f"lost: {one}"[:300] for one in differences(self.folder / name, whole)]
-        return lost + [f"stale: {one}" for one in sorted(_files(self.folder / name) ^ _files(whole))]
+        found, expected = _files(self.folder / name), _files(whole)
+        return lost + [f"stale: {one}" for one in sorted(found - expected)] + [f"lost: {one}" for one in sorted(expected - found)]
 
     def clear(self, name: str) -> None:
         """Forget a run and what was printed."""
@@ -311,7 +326,7 @@ def lose(made: Yard, dice: random.Random, index: int, disk: Path | None) -> dict
     if code != 0 and not flaws:
         made.finish(*(("run", "--resume", name, "--quiet") if run.exists() else (*arguments_of(configuration), "--out", name)))
     if not flaws:
-        flaws = [one for one in made.flaws(name, configuration) if one != "stale: log.txt" or loss != "log.txt is removed"]
+        flaws = [one for one in made.flaws(name, configuration) if one != "lost: log.txt" or loss != "log.txt is removed"]
     made.clear(name)
     return line | {"flaws": flaws}
 
@@ -374,7 +389,7 @@ def table(what: str, lines: list[dict[str, Any]]) -> str:
         f"# {title}",
         "",
         f"`python benchmarks/crash.py {what}`: {sum(hits.values())} {noun} in {len(lines)} runs, "
-        f"{sum(lost.values())} bits or values lost, {sum(stale.values())} files too many or missing, {sum(other.values())} wrong endings.",
+        f"{sum(lost.values())} bits, values or files lost, {sum(stale.values())} stale files, {sum(other.values())} wrong endings.",
         f"Measured on {facts['cpu']}, {facts['cpu_cores']} cores, at commit {', '.join(dict.fromkeys(line['commit'] for line in lines))}.",
         "",
         f"| {column} | runs | {noun} | completed at once | stopped with a checkpoint, then completed | lost | stale | wrong endings |",

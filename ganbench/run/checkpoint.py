@@ -47,14 +47,18 @@ def save_checkpoint(folder: Path, state: dict[str, Any], *, samples_seen: int, k
         folder.mkdir(parents=True, exist_ok=True)
     if not os.path.exists(path):
         write_bytes(path, data)
-    others = [p for p in _list_checkpoints(folder) if p != path]
-    # What lies at or beyond this point was passed over as damaged; left there it would be counted instead of a whole one.
-    older = [p for p in others if _samples_seen(p) < samples_seen]
-    kept = older[max(len(older) + 1 - keep, 0) :]
-    for other in others:
-        if other not in kept:
+    for other in _list_checkpoints(folder):
+        # What lies at or beyond this point was passed over as damaged; left there it would be counted instead of a whole one.
+        if other != path and _samples_seen(other) >= samples_seen:
             other.unlink(missing_ok=True)
+    remove_superseded(folder, samples_seen, keep)
     return path
+
+
+def remove_superseded(folder: Path, samples_seen: int, keep: int) -> None:
+    """Remove all but the newest ``keep`` up to a point; also after a resume, because a kill may have come before the last of them went."""
+    for older in [p for p in _list_checkpoints(folder) if _samples_seen(p) <= samples_seen][:-keep]:
+        older.unlink(missing_ok=True)
 
 
 def _list_checkpoints(folder: Path) -> list[Path]:

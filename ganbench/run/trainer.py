@@ -21,7 +21,7 @@ from ganbench.record.pictures import save_picture
 from ganbench.record.record import Evaluation, RunRecord, Status
 from ganbench.record.serialise import decode, encode
 from ganbench.run.build import Materials
-from ganbench.run.checkpoint import save_checkpoint
+from ganbench.run.checkpoint import remove_superseded, save_checkpoint
 from ganbench.run.clock import Cadence, Clock, Counters
 from ganbench.run.evaluation import SAMPLES, scorers_of
 from ganbench.run.recording import RunFacts, make_record, run_identity
@@ -296,4 +296,5 @@ class Trainer:
         places = enumerate(json.loads(state["evaluations"]))
         self.evaluations = [decode(Evaluation, e, f"evaluations[{i}]") for i, e in places]
         self._saved_at = samples_seen
+        remove_superseded(self._directory.checkpoints_path, samples_seen, self._materials.config.checkpoint.keep)
         self._due = list(state.get("due", self._due if iteration == 0 else ()))
