@@ -12,18 +12,20 @@ import io
 import logging
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ganbench.errors import RunFailed
+from ganbench.errors import GanbenchError, RunFailed
 from ganbench.reading import read_file
 from ganbench.record.files import storage_errors, write_bytes
 
 logger = logging.getLogger(__name__)
 
 _FORMAT = 2
+_LONGEST_REASON = 300
 _NAME = re.compile(r"^(\d{12})-([0-9a-f]{16})\.pt$")
 
 
@@ -66,17 +68,22 @@ def _list_checkpoints(folder: Path) -> list[Path]:
     return sorted(p for p in folder.glob("*.pt") if _NAME.match(p.name))
 
 
-def load_checkpoint(folder: Path) -> dict[str, Any] | None:
+def load_checkpoint(folder: Path, take: Callable[[dict[str, Any]], None] = lambda state: None) -> dict[str, Any] | None:
     """Return the newest checkpoint that is whole, or None where there is none.
 
     A damaged one is named in a warning and passed over. Tensors come back on the CPU; whoever takes them moves them.
 
+    Args:
+        folder: the run's ``checkpoints``.
+        take: tries the state; a checkpoint of which it raises anything but an error of ganbench is damaged, whatever its hash says.
+
     Raises:
         RunFailed: there are checkpoints, and not one of them can be read.
+        GanbenchError: what ``take`` raised.
     """
     paths = _list_checkpoints(folder)
     for path in reversed(paths):
-        state = _load(path)
+        state = _load(path, take)
         if state is not None:
             return state
     if paths:
@@ -84,7 +91,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-def _load(path: Path) -> dict[str, Any] | None:
+def _load(path: Path, take: Callable[[dict[str, Any]], None]) -> dict[str, Any] | None:
     """Return a checkpoint's state, or None with a warning."""
     match = _NAME.match(path.name)
     assert match is not None
@@ -95,8 +102,12 @@ def _load(path: Path) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         if state.get("format") != _FORMAT:
             raise ValueError(f"its format is {state.get('format')!r}, this is {_FORMAT}")
+        take(state)
+    except GanbenchError:
+        raise
     except Exception as error:  # whatever a damaged file makes of the reader
-        logger.warning("checkpoint %s is damaged (%s); trying the one before", path.name, error)
+        reason = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+        logger.warning("checkpoint %s is damaged (%s); trying the one before", path.name, " ".join(reason.split())[:_LONGEST_REASON])
         return None
     return state
 

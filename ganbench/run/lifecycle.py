@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,8 +30,10 @@ from ganbench.run.clock import Clock
 from ganbench.run.machine import kernels_in_use
 from ganbench.run.plan import RunPlan
 from ganbench.run.recording import RunFacts, check_same_run, config_values, run_identity, utc_now, work_key
-from ganbench.run.trainer import Trainer
+from ganbench.run.trainer import Trainer, check_state
+from ganbench.training.rehearsal import undone
 from ganbench.training.runner import choose_runner, start_runner
+from ganbench.training.seeding import set_global_state
 
 logger = logging.getLogger(__name__)
 
@@ -98,11 +101,23 @@ class Run:
             RunFailed: no checkpoint of it is whole.
         """
         with directory:
-            state = load_checkpoint(directory.checkpoints_path)
-            if state is not None:
-                check_same_run(run_identity(self.materials, self.plugins), state, force=force)
+            state = load_checkpoint(directory.checkpoints_path, functools.partial(self._try, force=force))
             with self.trainer(directory, state) as trainer:
                 return self._train(trainer, directory)
+
+    def _try(self, state: dict[str, Any], *, force: bool) -> None:
+        """Load all of a checkpoint and put back what was there before; nothing of the run's directory is touched.
+
+        Raises:
+            UsageError: it is of another run.
+            Exception: it is damaged.
+        """
+        algorithm, device = self.materials.algorithm, self.materials.device
+        check_state(state, self.plan.config.training.total_kimg, algorithm.samples_shown)
+        check_same_run(run_identity(self.materials, self.plugins), state, force=force)
+        with undone(algorithm, device):
+            algorithm.load_state_dict(state["algorithm"])
+            set_global_state(state["rng"], device)
 
     @contextlib.contextmanager
     def trainer(self, directory: RunDirectory, state: dict[str, Any] | None = None) -> Iterator[Trainer]:

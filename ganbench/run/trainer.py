@@ -31,6 +31,9 @@ from ganbench.training.seeding import global_state, set_global_state
 
 _REPORTS = 200
 """Reporting intervals of a run: each reads the statistics once, which is the only time that the host waits for the device."""
+_DUTIES = ("progress", "evaluation", "samples", "checkpoint")
+_MOST_THREADS = 1024
+"""As of the setting; far beyond it the C library dies."""
 _EVALUATIONS = 4
 """Evaluations after the first, where the user names no cadence."""
 
@@ -78,7 +81,7 @@ class Trainer:
             "checkpoint": config.checkpoint.every_kimg * 1000 or evaluation_every,
         }
         self._cadences = {what: Cadence(distance, self.total_samples) for what, distance in distances.items()}
-        self._duties = {"progress": self._tell_progress, "evaluation": self._evaluate, "samples": self._sample, "checkpoint": self.save}
+        self._duties = dict(zip(_DUTIES, (self._tell_progress, self._evaluate, self._sample, self.save), strict=True))
         self._due = ["evaluation", "samples"]  # what is left to do before the next step
         self._before: tuple[dict[str, Any], int] | None = None  # the global random streams and the log's length before what is under way
         self._is_between_steps = True
@@ -288,13 +291,48 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to a checkpoint and forget the events after it; one more resume is counted."""
-        self._log.truncate(state["events_bytes"])
         self._algorithm.load_state_dict(state["algorithm"])
         set_global_state(state["rng"], self._materials.device)
         samples_seen, generator_steps, iteration, num_resumes = state["counters"]
         self.counters = Counters(samples_seen, generator_steps, iteration, num_resumes + 1)
-        places = enumerate(json.loads(state["evaluations"]))
-        self.evaluations = [decode(Evaluation, e, f"evaluations[{i}]") for i, e in places]
+        self.evaluations = _evaluations(state)
         self._saved_at = samples_seen
         remove_superseded(self._directory.checkpoints_path, samples_seen, self._materials.config.checkpoint.keep)
         self._due = list(state.get("due", self._due if iteration == 0 else ()))
+        self._log.truncate(state["events_bytes"])  # last: nothing of the directory is touched before all else is loaded
+
+
+def _evaluations(state: dict[str, Any]) -> list[Evaluation]:
+    return [decode(Evaluation, e, f"evaluations[{i}]") for i, e in enumerate(json.loads(state["evaluations"]))]
+
+
+def check_state(state: dict[str, Any], total_kimg: float, samples_shown: Callable[[int], int]) -> None:
+    """Refuse a checkpoint that no run has written, whatever its hash says: crafted ones must end as damaged ones do.
+
+    Args:
+        state: of :meth:`Trainer.state_dict`.
+        total_kimg: of the run.
+        samples_shown: how many an iteration shows.
+
+    Raises:
+        Exception: of any type; a field is missing, of another type, or impossible.
+    """
+    seen, steps, iteration, resumes = state["counters"]
+    threads, _ = state["threads"]
+    counts = (seen, steps, iteration, resumes, state["events_bytes"], threads)
+    least_after = max(round(total_kimg * 1000), 1) + (samples_shown(iteration - 1) if iteration else 1)
+    if any(type(count) is not int or count < 0 for count in counts) or steps != iteration or not iteration <= seen < least_after:
+        raise ValueError(f"no run has the counters {counts}")
+    if not 1 <= threads <= _MOST_THREADS:
+        raise ValueError(f"no run has {threads} threads")
+    if not all(0.0 <= float(spent) < math.inf for spent in state["seconds"].values()):
+        raise ValueError(f"no run has spent {state['seconds']} seconds")
+    texts = [state[name] for name in ("created", "device", "hardware", "data_hash", "config", "evaluations")]
+    if not all(isinstance(text, str) for text in (*texts, *state["plugins"], *state["evaluation_keys"], *state.get("due", ()))):
+        raise ValueError("a text is none")
+    if unknown := set(state.get("due", ())) - set(_DUTIES):
+        raise ValueError(f"{unknown} cannot be due")
+    if not isinstance(state["machines_mixed"], bool):
+        raise ValueError("machines_mixed is neither true nor false")
+    _evaluations(state)
+    json.loads(state["config"]).keys()

@@ -24,7 +24,7 @@ from ganbench.errors import remember
 from ganbench.training.ledger import Statistics
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Objective
-from ganbench.training.optimizers import EMA, LearningRate, build_optimizer, load_optimizer_state
+from ganbench.training.optimizers import EMA, LearningRate, build_optimizer, copy_state, load_optimizer_state
 from ganbench.training.seeding import stream
 
 _Thing = TypeVar("_Thing")
@@ -170,7 +170,7 @@ def _restore(thing: Any, saved: Any) -> None:
     if isinstance(thing, torch.Generator):
         thing.set_state(saved.cpu())
     elif isinstance(thing, Tensor):
-        thing.copy_(saved)
+        copy_state(thing, saved)
     elif isinstance(thing, torch.optim.Optimizer):
         load_optimizer_state(thing, saved)
     else:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganbench.training.optimizers import copy_state
 from ganbench_kernels.gan_loss_formulas import reference_statistics
 
 TRAJECTORY_LENGTH = 64
@@ -78,7 +79,7 @@ class Statistics:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what :meth:`state_dict` returned, in place."""
         for name, tensor in self.state_dict().items():
-            tensor.copy_(state[name])
+            copy_state(tensor, state[name])
 
 
 class Ledger(Statistics):

@@ -112,17 +112,28 @@ def _materialise_state(optimizer: torch.optim.Optimizer) -> None:
             tensor.zero_()
 
 
+def copy_state(tensor: Tensor, saved: Tensor) -> None:
+    """Take back a saved tensor in place; one of another shape is damaged, where ``copy_`` would repeat it.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if saved.shape != tensor.shape:
+        raise ValueError(f"a tensor {list(tensor.shape)} was saved as {list(saved.shape)}")
+    tensor.copy_(saved)
+
+
 @torch.no_grad()
 def load_optimizer_state(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
     """Take back ``optimizer.state_dict()`` in place: torch's own method replaces the tensors, and a captured step would keep the old."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for index, parameter in enumerate(parameters):
         for name, tensor in optimizer.state[parameter].items():
-            tensor.copy_(saved["state"][index][name])
+            copy_state(tensor, saved["state"][index][name])
     for group, old in zip(optimizer.param_groups, saved["param_groups"], strict=True):
         for name in ("lr", "momentum"):
             if isinstance(group.get(name), torch.Tensor):
-                group[name].copy_(old[name])
+                copy_state(group[name], old[name])
 
 
 class LearningRate:

@@ -181,11 +181,12 @@ class _Cell:
         return self._result(run), run.facts.runner
 
     def _load(self, run: ExperimentRun) -> None:
-        state = load_checkpoint(self._folder)
-        if state is None:
-            return
+        load_checkpoint(self._folder, lambda state: self._take(run, state))
+
+    def _take(self, run: ExperimentRun, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
         run.load_state_dict(state["run"])
-        self._seconds = state["seconds"]
+        self._seconds = float(state["seconds"])
         self._history = [Moment(interval=interval, means=tuple(means)) for interval, means in state["history"]]
 
     def _save(self, run: ExperimentRun) -> None:

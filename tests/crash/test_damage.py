@@ -195,14 +195,17 @@ def test_changed_data_are_refused(call: Callable[..., Any], pictures: Path, tmp_
 
 
 def test_a_changed_plugin_needs_force(call: Callable[..., Any], pictures: Path, tmp_path: Path, disk: Callable[[Path], Any]) -> None:
-    """Its source is hashed; --force goes on all the same."""
+    """Its source is hashed; --force goes on all the same. That the file may run at all is asked before."""
     plugin = tmp_path / "tiny.py"
     plugin.write_text(FILE_PLUGIN)
     killed = call(*small(pictures), die=DIES)
     assert killed.code == -signal.SIGKILL, killed.stderr
     plugin.write_text(FILE_PLUGIN + "# changed\n")
     before = disk(tmp_path / "run")
-    refused = call("run", "--resume", "run")
+    asked = call("run", "--resume", "run", "--force")
+    assert asked.code == 2
+    assert f"run/config.toml wants to run {plugin}, which this user has not run before" in asked.stderr
+    refused = call("run", "--resume", "run", "--trust-files")
     assert refused.code == 2
     assert "the source of architecture tiny has changed since the run began; --force goes on all the same" in refused.stderr
     assert disk(tmp_path / "run") == before

@@ -208,7 +208,7 @@ def test_a_run_is_not_mixed_with_another(new_run: Callable[..., Run], tmp_path: 
     state = load_checkpoint(directory.checkpoints_path)
     assert state is not None
     state[change] = {"device": "cuda", "evaluation_keys": ["0" * 12]}[change]
-    monkeypatch.setattr(lifecycle, "load_checkpoint", lambda _: state)
+    monkeypatch.setattr(lifecycle, "load_checkpoint", lambda _, take: take(state))
     message = {
         "device": "the run began on cuda, this is cpu; resume it where there is a GPU",
         "evaluation_keys": "a metric or its extractor's",
