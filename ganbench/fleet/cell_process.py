@@ -27,7 +27,7 @@ from types import FrameType
 import torch
 
 from ganbench.config.resolve import Layer
-from ganbench.errors import ConfigError, Interrupted, PluginError, StorageError, UsageError
+from ganbench.errors import ConfigError, Interrupted, PluginError, PluginFailed, StorageError, UsageError
 from ganbench.fleet.executor import CellOutcome, CellProgress, CellRequest, CellTask, Ending
 from ganbench.fleet.worker import Say, die_with_parent, kill_group, stop_signals
 from ganbench.plugin.manager import PluginManager
@@ -90,7 +90,8 @@ def run_cell(
         state, reason = ("unsupported" if _is_unsupported(error) else "failed"), str(error)
     except (Exception, SystemExit) as error:
         traceback.print_exc()
-        state, reason, output = "failed", f"{type(error).__name__}: {error}", tuple(traceback.format_exc().splitlines()[-_LAST_LINES:])
+        state, output = "failed", tuple(traceback.format_exc().splitlines()[-_LAST_LINES:])
+        reason = error.what if isinstance(error, PluginFailed) else f"{type(error).__name__}: {error}"
     return CellOutcome(name=task.name, state=state, reason=" ".join(reason.split()), output=output, seconds=time.monotonic() - began)
 
 
