@@ -1,7 +1,7 @@
 """Where the weights of the 2015 Inception network come from: a path, the cache, or a checked download.
 
 The file is torch-fidelity's port of the TensorFlow graph that Heusel et al. (2017) used. The eight hexadecimal digits in its name are the
-beginning of its sha256, which is how ``torch.hub`` checks it too.
+beginning of its sha256; all 64 are checked here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ logger = logging.getLogger("ganbench.download")
 
 URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 FILE = "weights-inception-2015-12-05-6726825d.pth"
-SHA256_PREFIX = "6726825d"
+SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 TIMEOUT_SECONDS = 30
 
 
@@ -33,7 +33,7 @@ def find_weights(context: ExtractorContext) -> Path:
         return _named(context.weights)
     for path in (cached_path(), _hub_path()):
         if os.path.isfile(path):
-            return _published(path)
+            return require_published(path, SHA256)
     if context.download:
         return _download()
     raise WeightsError("the Inception weights are not there and downloading is off", hint=_where_to_put())
@@ -45,7 +45,7 @@ def cached_path() -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file in hexadecimal.
+    """Return the sha256 of a file of weights in hexadecimal.
 
     Raises:
         WeightsError: it cannot be read.
@@ -56,7 +56,7 @@ def sha256_of(path: Path) -> str:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
     except OSError as error:
-        raise WeightsError(f"cannot read the Inception weights {path}: {error.strerror}") from error
+        raise WeightsError(f"cannot read the weights {path}: {error.strerror}") from error
     return digest.hexdigest()
 
 
@@ -74,18 +74,16 @@ def _hub_path() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / FILE
 
 
-def _published(path: Path) -> Path:
+def require_published(path: Path, sha256: str) -> Path:
     """Return a file that is the published one.
 
     Raises:
         WeightsError: it is not.
     """
     found = sha256_of(path)
-    if not found.startswith(SHA256_PREFIX):
-        raise WeightsError(
-            f"the Inception weights {path} are damaged: sha256 must begin with {SHA256_PREFIX} (got {found[:8]})",
-            hint="delete the file to download it again, or name another with --extractor-weights",
-        )
+    if found != sha256:
+        hint = "delete the file to get it again, or name another with --extractor-weights"
+        raise WeightsError(f"the weights {path} are damaged or others: sha256 must be {sha256} (got {found})", hint=hint)
     return path
 
 
@@ -104,11 +102,8 @@ def _download() -> Path:
         reason = getattr(error, "reason", None) or error
         raise WeightsError(f"the Inception weights cannot be downloaded ({reason})", hint=_where_to_put()) from error
     found = hashlib.sha256(data).hexdigest()
-    if not found.startswith(SHA256_PREFIX):
-        raise WeightsError(
-            f"the download of the Inception weights is damaged: sha256 must begin with {SHA256_PREFIX} (got {found[:8]})",
-            hint=_where_to_put(),
-        )
+    if found != SHA256:
+        raise WeightsError(f"the download of the Inception weights is damaged: sha256 must be {SHA256} (got {found})", hint=_where_to_put())
     try:
         keep_in_cache(path, data)
     except OSError as error:

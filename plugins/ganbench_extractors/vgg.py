@@ -16,13 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import ExtractorContext, Features, WeightsError, cache_directory
-from ganbench_extractors.inception_weights import sha256_of
+from ganbench_extractors.inception_weights import require_published, sha256_of
 from ganbench_extractors.layers import join_layers
 from ganbench_extractors.numerics import full_float32
 from ganbench_extractors.resize import resize_antialiased, to_colour
 from ganbench_extractors.state_dict import read_state_dict
 
 FILE = "vgg16-397923af.pth"
+SHA256 = "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"
 URL = f"https://download.pytorch.org/models/{FILE}"
 RESOLUTION = 64
 LAYERS = (3, 8, 15, 22, 29)
@@ -92,7 +93,7 @@ def find_weights(context: ExtractorContext) -> Path:
     """Return the weights file: the one that was named, or torchvision's where it lies in a cache. It is not downloaded.
 
     Raises:
-        WeightsError: there is none; says where to get and put it.
+        WeightsError: there is none, or what lies in the cache is another; says where to get and put it.
     """
     if context.weights is not None:
         file = context.weights / FILE if os.path.isdir(context.weights) else context.weights
@@ -102,7 +103,7 @@ def find_weights(context: ExtractorContext) -> Path:
     cached = cache_directory() / "weights" / FILE
     for path in (cached, Path(torch.hub.get_dir()) / "checkpoints" / FILE):
         if os.path.isfile(path):
-            return path
+            return require_published(path, SHA256)
     raise WeightsError("the VGG16 weights are not there", hint=f"get {URL} and put it at {cached} or name it with --extractor-weights")
 
 

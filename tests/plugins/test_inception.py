@@ -235,7 +235,7 @@ def test_a_damaged_download_is_refused_and_not_kept(monkeypatch):
     monkeypatch.setattr(inception_weights.urllib.request, "urlopen", lambda *_args, **_kwargs: io.BytesIO(b"<html>"))
     with pytest.raises(WeightsError) as error:
         build(NoOptions(), ExtractorContext())
-    assert_one_line(error, "sha256 must begin with 6726825d")
+    assert_one_line(error, f"sha256 must be {inception_weights.SHA256} (got {hashlib.sha256(b'<html>').hexdigest()})")
     assert not inception_weights.cached_path().exists()
 
 
@@ -243,7 +243,7 @@ def test_a_damaged_download_is_refused_and_not_kept(monkeypatch):
 def test_a_good_download_is_kept_and_used(monkeypatch, weights):
     """The second time the cached file is found without the network."""
     data = weights.read_bytes()
-    monkeypatch.setattr(inception_weights, "SHA256_PREFIX", hashlib.sha256(data).hexdigest()[:8])
+    monkeypatch.setattr(inception_weights, "SHA256", hashlib.sha256(data).hexdigest())
     monkeypatch.setattr(inception_weights.urllib.request, "urlopen", lambda *_args, **_kwargs: io.BytesIO(data))
     first = inception_weights.find_weights(ExtractorContext())
     assert first.read_bytes() == data
@@ -252,13 +252,24 @@ def test_a_good_download_is_kept_and_used(monkeypatch, weights):
 
 @pytest.mark.usefixtures("no_files")
 def test_a_damaged_file_in_the_cache_is_refused():
-    """A cached file must be the published one."""
+    """A cached file must be the published one, in all 64 digits."""
     path = inception_weights.cached_path()
     path.parent.mkdir(parents=True)
     path.write_bytes(b"half a file")
     with pytest.raises(WeightsError) as error:
         build(NoOptions(), ExtractorContext(download=False))
-    assert_one_line(error, str(path), "damaged")
+    assert_one_line(error, str(path), "damaged", inception_weights.SHA256, hashlib.sha256(b"half a file").hexdigest())
+
+
+@pytest.mark.usefixtures("no_files")
+def test_a_file_that_shares_the_first_digits_is_refused(monkeypatch):
+    """Thirty-two bits are found by trying."""
+    monkeypatch.setattr(inception_weights, "sha256_of", lambda path: inception_weights.SHA256[:8] + "0" * 56)
+    path = inception_weights.cached_path()
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"forged")
+    with pytest.raises(WeightsError, match="are damaged or others"):
+        inception_weights.find_weights(ExtractorContext(download=False))
 
 
 def _not_a_state_dict(path):

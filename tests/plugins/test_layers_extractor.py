@@ -121,6 +121,12 @@ def test_missing_and_wrong_vgg_weights_are_one_line(tmp_path, monkeypatch) -> No
         WeightsError, match=r"the VGG16 weights are not there; get https://download\.pytorch\.org/models/vgg16-397923af\.pth and put"
     ):
         vgg.build(NoOptions(), ExtractorContext())
+    cached = tmp_path / "weights" / vgg.FILE
+    cached.parent.mkdir()
+    cached.write_bytes(b"others")
+    with pytest.raises(WeightsError, match=f"sha256 must be {vgg.SHA256} \\(got [0-9a-f]{{64}}\\)"):
+        vgg.build(NoOptions(), ExtractorContext())
+    cached.unlink()
     with pytest.raises(WeightsError, match="no such weights file"):
         vgg.build(NoOptions(), ExtractorContext(weights=tmp_path / "none.pth"))
     wrong = tmp_path / "wrong.pth"
