@@ -268,9 +268,9 @@ def test_a_run_goes_through_every_example_of_a_runs_plugins(installed: Path, cap
 def test_the_command_with_a_verdict_decides_gates_and_writes(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As the commands of ganbench do: an exit code, a sentence, a file; and the user's threshold counts."""
     assert main(["grown", "old.pt", "old.pt"]) == 0
-    assert capsys.readouterr().out.startswith("no regression (1 unchanged)")
+    assert capsys.readouterr().out.startswith("passed: no regression (1 unchanged)")
     assert main(["grown", "old.pt", "new.pt", "-o", "junit=verdict.xml"]) == 1
-    assert capsys.readouterr().out.startswith("regressed: size is 3")
+    assert capsys.readouterr().out.startswith("failed: size is 3")
     assert "<failure" in (installed / "verdict.xml").read_text()
     assert main(["grown", "old.pt", "new.pt", "--threshold", "file_bytes=5%"]) == 0
 

@@ -23,7 +23,13 @@ _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 POLICY_OPTIONS = (
-    click.option("--strict", is_flag=True, help="Fail also where a gated metric stays inconclusive or cannot be compared."),
+    click.option(
+        "--undecided",
+        type=click.Choice(("pass", "fail")),
+        default="pass",
+        show_default=True,
+        help="Which exit code a call has in which something gated could not be decided.",
+    ),
     click.option("--alpha", type=float, default=0.05, show_default=True, help="Probability of any false verdict among the gated metrics."),
     click.option("--threshold", "thresholds", multiple=True, metavar="METRIC=5%", help="From which change on; of a metric, or of a tier."),
     click.option("--gate", "gates", multiple=True, metavar="METRIC=fail|warn|off", help="What a regression does; likewise."),
@@ -52,7 +58,7 @@ def policy_of(flags: dict[str, Any], **settings: Any) -> Policy:
     thresholds = {name: _fraction(name, text) for name, text in _assignments("--threshold", "METRIC=5%", flags["thresholds"])}
     gates: dict[str, Any] = dict(_assignments("--gate", "METRIC=fail|warn|off", flags["gates"]))
     try:
-        return Policy(alpha=flags["alpha"], strict=flags["strict"], thresholds=thresholds, gates=gates, **settings)
+        return Policy(alpha=flags["alpha"], strict=flags["undecided"] == "fail", thresholds=thresholds, gates=gates, **settings)
     except ValueError as error:
         raise UsageError(str(error)) from error
 

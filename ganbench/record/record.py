@@ -209,10 +209,10 @@ class MetricValue:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """A field in which two keys differ."""
+    """A field in which two sides differ."""
 
     key: str
-    """``hardware``, ``software``, ``work`` or ``evaluation``."""
+    """Of records ``hardware``, ``software``, ``work`` or ``evaluation``; of two sides of code see :attr:`Comparison.changes`."""
     field: str
     base: Scalar
     """None where base has no such field."""

@@ -8,12 +8,16 @@ from collections.abc import Sequence
 
 from ganbench.record.record import Difference, Scalar
 from ganbench.text import clean, number, plain
-from ganbench.verdict.findings import EXIT_NOT_COMPARABLE, Comparison, Finding, NullRatio, State
+from ganbench.verdict.findings import Comparison, Finding, NullRatio, State
 
-ORDER: tuple[State, ...] = ("regressed", "missing", "improved", "inconclusive", "not-comparable", "unchanged")
+ORDER: tuple[State, ...] = ("broken", "regressed", "missing", "improved", "inconclusive", "not-comparable", "new", "unchanged")
 """In which order readers want to see the states: what changed comes first."""
 _HASH_DIGITS = 12
 _SHOWN_FIELDS = 3
+_NO_REGRESSION = "no regression"
+_CONFIGURATION = ("setting", "plugin", "version", "requirement")
+"""Keys of changes that are of the configuration; the others are of what is computed."""
+_KEY_WORDS = {"parameters": "parameters of the", "schedule": "", "evaluation": "", "version": ""}
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -142,45 +146,79 @@ def _told_only(found: Finding) -> str:
 
 
 def verdict_sentence(comparison: Comparison) -> str:
-    """Return the verdict of a whole comparison, the worst of it first."""
-    if not comparison.findings:
+    """Return the verdict of a whole comparison: what it came to, the worst of what was measured, and what changed before that."""
+    if comparison.outcome == "nothing":
         return "nothing to compare: base holds nothing that head could be held against"
-    if comparison.exit_code == EXIT_NOT_COMPARABLE:
+    if comparison.outcome == "not-comparable":
         return f"not comparable: {_unlike_fields(comparison.findings)}"
-    if comparison.failures:
-        return f"{_failed(comparison.failures)} ({_counts(comparison.findings)})"
-    return f"{_passed(comparison.findings)} ({_counts(comparison.findings)})"
+    told, changed = _told(comparison), changes_text(comparison.changes)
+    passed = comparison.outcome == "passed"
+    untested = comparison.quality == "untested" and comparison.outcome in ("passed", "undecided")
+    parts = [changed, "" if passed and changed and told == _NO_REGRESSION else told] if passed else [told, changed]
+    said = "; ".join(filter(None, (*parts, "quality was not tested" if untested else "")))
+    counts = f" ({_counts(comparison.findings)})" if comparison.findings else ""
+    return f"{comparison.outcome}{', but ' if passed and changed else ': '}{said}{counts}"
+
+
+def _told(comparison: Comparison) -> str:
+    """Return what the outcome says of the findings."""
+    findings = comparison.findings
+    if comparison.outcome == "interrupted":
+        failing = [found for found in findings if found.fails]
+        return f"the measurement was not finished{f', and {_worst_of(failing)}' if failing else ''}"
+    if comparison.outcome in ("broken", "new"):
+        return next(clean(found.reason) for found in findings if found.state == comparison.outcome)
+    if comparison.outcome == "failed":
+        return _worst_of([found for found in findings if found.fails])
+    if comparison.outcome == "undecided":
+        still = [found for found in findings if found.is_open]
+        return f"{_open_text(still[0])}{_and_more(still)}"
+    improved = [found for found in findings if found.state == "improved"]
+    return _worst_of(improved) if improved else _NO_REGRESSION
+
+
+def changes_text(changes: Sequence[Difference]) -> str:
+    """Return what differs between two sides before anything is measured; empty where nothing does."""
+    groups = (
+        ("the configuration changed", [one for one in changes if one.key in _CONFIGURATION]),
+        ("the mathematics changed", [one for one in changes if one.key not in _CONFIGURATION]),
+    )
+    return "; ".join(
+        f"{what}: {', '.join(map(change_of, group[:_SHOWN_FIELDS]))}{_and_more(group, _SHOWN_FIELDS)}" for what, group in groups if group
+    )
+
+
+def change_of(one: Difference) -> str:
+    """Return ``training.seed 0 -> 1``, ``+2 aten::repeat in the step`` or ``losses from step 3 on``."""
+    if one.key == "operators":
+        return clean(f"{int(one.head or 0) - int(one.base or 0):+,} {one.field} in the step")
+    if one.key in ("losses", "data"):
+        return clean(f"{one.key} {one.field}".strip())
+    which = one.field if one.key == "setting" else f"{_KEY_WORDS.get(one.key, one.key)} {one.field}".strip()
+    return clean(f"{which} {scalar_text(one.base)} -> {scalar_text(one.head)}")
 
 
 def finding_sentence(found: Finding) -> str:
     """Return what happened to one metric: ``throughput of dcgan digits is 10.2% lower``."""
+    if found.reason and (found.metric == "run" or (found.state == "regressed" and found.base is None)):
+        return clean(f"{found.cell or found.label}: {found.reason}")
     if found.state in ("regressed", "improved"):
         return f"{full_name(found)} {_moved(found)}"
-    if found.metric == "run" and found.reason:
-        return clean(f"{found.cell or found.label}: {found.reason}")
     return f"{full_name(found)} is {state_name(found.state)}"
 
 
-def _failed(failures: Sequence[Finding]) -> str:
-    worst = min(failures, key=_badness)
-    word = worst.state if worst.fails else "undecided"
-    more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""
-    told = full_name(worst) if worst.state == "missing" and worst.metric != "run" else finding_sentence(worst)
-    return f"{word}: {told}{more}"
+def _worst_of(findings: Sequence[Finding]) -> str:
+    return f"{finding_sentence(min(findings, key=_badness))}{_and_more(findings)}"
 
 
-def _passed(findings: Sequence[Finding]) -> str:
-    """Return that nothing that is gated regressed; how sure that is follows from what stayed open."""
-    gated = [found for found in findings if found.gate == "fail"]
-    open_still = [found for found in gated if found.is_open]
-    improved = [found for found in findings if found.state == "improved"]
-    if gated and len(open_still) == len(gated):
-        return "undecided: no gated metric could be decided"
-    if improved and not open_still:
-        best = min(improved, key=_badness)
-        more = f", and {len(improved) - 1} more" if len(improved) > 1 else ""
-        return f"improved: {finding_sentence(best)}{more}"
-    return "no regression found" if open_still else "no regression"
+def _and_more(things: Sequence[object], shown: int = 1) -> str:
+    return f", and {len(things) - shown} more" if len(things) > shown else ""
+
+
+def _open_text(found: Finding) -> str:
+    """Return what is known of something that could not be decided."""
+    figures = ", interval ".join(filter(None, (change_text(found), interval_text(found))))
+    return f"{full_name(found)} could not be decided{f' ({figures})' if figures else ''}"
 
 
 def _badness(found: Finding) -> tuple[int, float]:

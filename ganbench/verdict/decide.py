@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ganbench.record.record import Difference
 from ganbench.verdict.findings import (
+    EXIT_BASE_BROKEN,
     EXIT_GATE_FAILED,
     EXIT_NOT_COMPARABLE,
     EXIT_NOTHING,
@@ -21,6 +22,8 @@ from ganbench.verdict.findings import (
     Comparison,
     Finding,
     Kind,
+    Outcome,
+    Quality,
     State,
 )
 from ganbench.verdict.policy import MetricRule, Policy
@@ -116,8 +119,10 @@ def conclude(
     machine: str,
     new: Sequence[str] = (),
     notes: Sequence[str] = (),
+    changes: Sequence[Difference] = (),
+    quality: Quality = "",
 ) -> Comparison:
-    """Return the comparison that some findings make, corrected for each other, with the exit code."""
+    """Return the comparison that some findings make, corrected for each other, with the outcome and its exit code."""
     settled = _settle(findings, policy)
     return Comparison(
         schema_version=SCHEMA_VERSION,
@@ -130,19 +135,40 @@ def conclude(
         findings=settled,
         new=tuple(new),
         notes=tuple(notes),
+        outcome=outcome_of(settled),
+        changes=tuple(changes),
+        quality=quality,
         exit_code=exit_code(settled, strict=policy.strict),
     )
 
 
-def exit_code(findings: Sequence[Finding], *, strict: bool) -> int:
-    """Return 5 where there is nothing to compare, 1 where a gate fails, 4 where unlike keys left nothing to compare, else 0."""
+def outcome_of(findings: Sequence[Finding]) -> Outcome:
+    """Return what all findings together come to; the worst of them decides."""
+    states = {f.state for f in findings}
     if not findings:
-        return EXIT_NOTHING
+        return "nothing"
+    if "broken" in states:
+        return "broken"
     if any(f.fails for f in findings):
-        return EXIT_GATE_FAILED
-    if all(f.state == "not-comparable" for f in findings):
-        return EXIT_NOT_COMPARABLE
-    return EXIT_GATE_FAILED if strict and any(f.is_open for f in findings) else EXIT_OK
+        return "failed"
+    if states == {"not-comparable"}:
+        return "not-comparable"
+    if any(f.is_open for f in findings):
+        return "undecided"
+    return "new" if "new" in states else "passed"
+
+
+_EXIT_CODES: dict[Outcome, int] = {"failed": EXIT_GATE_FAILED, "not-comparable": EXIT_NOT_COMPARABLE, "nothing": EXIT_NOTHING}
+
+
+def exit_code(findings: Sequence[Finding], *, strict: bool) -> int:
+    """Return the exit code: a broken head fails the gate, a broken base says nothing of head, and what is undecided fails if strict."""
+    outcome = outcome_of(findings)
+    if outcome == "broken":
+        return EXIT_GATE_FAILED if any(f.fails for f in findings) else EXIT_BASE_BROKEN
+    if outcome == "undecided":
+        return EXIT_GATE_FAILED if strict else EXIT_OK
+    return _EXIT_CODES.get(outcome, EXIT_OK)
 
 
 def _blank(rule: MetricRule, state: State, reason: str) -> Finding:

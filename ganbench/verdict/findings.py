@@ -8,10 +8,14 @@ from typing import Literal
 
 from ganbench.record.record import Difference
 
-EXIT_OK, EXIT_GATE_FAILED, EXIT_NOT_COMPARABLE, EXIT_NOTHING = 0, 1, 4, 5
-SCHEMA_VERSION = 1
-"""The version of :class:`Comparison` as JSON has it."""
-State = Literal["regressed", "improved", "unchanged", "inconclusive", "not-comparable", "missing"]
+EXIT_OK, EXIT_GATE_FAILED, EXIT_BASE_BROKEN, EXIT_NOT_COMPARABLE, EXIT_NOTHING = 0, 1, 3, 4, 5
+SCHEMA_VERSION = 2
+"""The version of :class:`Comparison` as JSON has it. 2 added the outcome, what changed, and what is known of quality."""
+State = Literal["regressed", "improved", "unchanged", "inconclusive", "not-comparable", "missing", "broken", "new"]
+Outcome = Literal["passed", "failed", "undecided", "broken", "new", "interrupted", "not-comparable", "nothing"]
+"""Broken: a side cannot be run; new: base has no such plugin; undecided: something gated is open, and nothing failed."""
+Quality = Literal["", "untested", "equal", "tested"]
+"""What is known of the quality of what was trained: equal where it follows from equal steps and an equal evaluation; empty: not asked."""
 Tier = Literal["deterministic", "memory", "throughput", "quality", "time-to-quality"]
 Direction = Literal["lower", "higher", "equal"]
 """What is better; with ``equal`` any change is a regression."""
@@ -89,7 +93,7 @@ class Finding:
     @property
     def fails(self) -> bool:
         """Whether it fails the gate, whether strict or not."""
-        return self.gate == "fail" and self.state in ("regressed", "missing")
+        return self.gate == "fail" and self.state in ("regressed", "missing", "broken")
 
     @property
     def is_open(self) -> bool:
@@ -113,6 +117,11 @@ class Comparison:
     strict: bool
     findings: tuple[Finding, ...]
     """Cell by cell, in the order of the cells."""
+    outcome: Outcome
+    changes: tuple[Difference, ...] = ()
+    """What differs between base and head whatever was measured, the heaviest first. ``key`` is setting, parameters, operators, losses,
+    schedule, evaluation, data, plugin, version or requirement, and ``field`` says which one."""
+    quality: Quality = ""
     new: tuple[str, ...] = ()
     """Cells and metrics that only head has."""
     notes: tuple[str, ...] = ()

@@ -171,7 +171,7 @@ class Policy:
     alpha: float = 0.05
     """Probability of any false regression or improvement among the gated metrics of one call."""
     strict: bool = False
-    """Whether a gated metric that stays inconclusive or not comparable fails the command."""
+    """Whether a gated metric that stays inconclusive or not comparable fails the command: ``--undecided fail``."""
     looks: tuple[int, ...] = (5, 8, 12)
     """Process pairs after which a paired comparison is decided, or goes on."""
     thresholds: Mapping[str, float] = field(default_factory=dict)

@@ -77,7 +77,7 @@ def states() -> dict[str, tuple[str, str]]:
 def test_a_change_of_nothing_passes_and_leaves_its_files(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     """One folder with everything that a job wants to keep; speed, counts and metrics are in one verdict."""
     assert call("./a", "./b") == 0
-    assert capsys.readouterr().out.startswith("no regression (")
+    assert capsys.readouterr().out.startswith("passed: no regression (")
     assert sorted(path.name for path in Path("ganbench-ci").iterdir()) == [".gitignore", *FILES]
     assert verdict()["kind"] == "paired"
     for metric in ("samples_per_second", "op_count", "peak_memory_mib", "frozen.fd500_digits"):
@@ -106,7 +106,7 @@ def test_on_a_gpu_of_ones_own_speed_and_memory_fail(call: Call, seen: dict[str, 
 def test_what_has_no_noise_fails_everywhere(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     """One more parameter is a change that somebody must have intended."""
     assert call("./a", "./b", head={"generator_parameters": 1001}) == 1
-    assert capsys.readouterr().out.startswith("regressed: parameters of the generator")
+    assert capsys.readouterr().out.startswith("failed: parameters of the generator")
 
 
 def test_a_metric_that_drifted_fails_everywhere(call: Call, frozen_value: Callable[[float], None]) -> None:

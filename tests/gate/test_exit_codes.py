@@ -72,7 +72,7 @@ def test_the_exit_code_says_what_happened(
     assert call(command, *arguments, **given) == code
     out, err = capsys.readouterr()
     if code in (0, 1) or (code, command) == (4, "compare"):
-        assert out.startswith({0: "no regression", 1: "regressed: ", 4: "not comparable: "}[code])
+        assert out.startswith({0: ("passed: no regression", "undecided: "), 1: "failed: ", 4: "not comparable: "}[code])
     else:
         assert out == ""
         assert err.splitlines()[-1].startswith("ganbench: ")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ganbench.record.record import Difference
+from ganbench.verdict.decide import outcome_of
 from ganbench.verdict.findings import SCHEMA_VERSION, Comparison, Finding, NullRatio
 
 Make = Callable[..., Any]
@@ -56,6 +57,7 @@ def comparison(*findings: Finding, **changes: Any) -> Comparison:
         "alpha": 0.05,
         "strict": False,
         "findings": findings,
+        "outcome": outcome_of(findings),
         "exit_code": 1,
     }
     return Comparison(**{**fields, **changes})

@@ -107,7 +107,9 @@ def test_a_record_is_valid(make_record: Callable[..., RunRecord]) -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("schema_version",), 2),
+        (("schema_version",), 1),
+        (("schema_version",), 3),
+        (("outcome",), "fine"),
         (("findings", 0, "state"), "worse"),
         (("findings", 0, "change"), "10%"),
         (("findings", 0, "num_base"), 1.5),

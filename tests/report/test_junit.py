@@ -120,6 +120,8 @@ def test_each_state_has_its_outcome(everything: Comparison) -> None:
         ({"state": "not-comparable", "gate": "warn"}, True, "skipped"),
         ({"metric": "run", "state": "missing", "num_head": 2}, False, "error"),
         ({"metric": "run", "state": "missing", "num_head": 0}, False, "failure"),
+        ({"metric": "run", "state": "broken"}, False, "error"),
+        ({"metric": "run", "state": "new"}, False, "passed"),
     ],
 )
 def test_the_gate_decides_what_fails(

@@ -86,36 +86,64 @@ def test_what_happened_to_a_metric_is_a_sentence(make_finding: Make, changes: di
 def test_the_verdict_names_the_worst_and_counts_the_rest(everything: Comparison) -> None:
     """The largest regression, then how many of each state."""
     assert verdict_sentence(everything) == (
-        "regressed: throughput of dcgan digits is 10.0% lower, and 1 more "
+        "failed: throughput of dcgan digits is 10.0% lower, and 1 more "
         "(1 regressed, 1 missing, 1 improved, 1 inconclusive, 1 not comparable, 1 unchanged)"
     )
 
 
 def test_the_verdict_of_a_call_that_passes_says_how_sure_it_is(make_finding: Make, make_comparison: Make) -> None:
-    """No regression, none found, or nothing decided at all."""
+    """Passed, or with one gated metric that is open undecided, and by how much."""
     same, undecided = make_finding(state="unchanged"), make_finding(state="inconclusive")
+    open_text = "undecided: throughput of dcgan digits could not be decided (-10.0%, interval -12.1 to -8.3%)"
     verdicts = {
-        "no regression (1 unchanged)": [same],
-        "no regression found (1 inconclusive, 1 unchanged)": [same, undecided],
-        "undecided: no gated metric could be decided (1 inconclusive)": [undecided],
-        "no regression (1 inconclusive, 1 unchanged)": [same, make_finding(state="inconclusive", not_worse=True)],
-        "no regression (1 regressed but not gated, 1 unchanged)": [same, make_finding(gate="warn")],
-        "improved: throughput of dcgan digits is 20.0% higher (1 improved, 1 unchanged)": [
+        "passed: no regression (1 unchanged)": [same],
+        f"{open_text} (1 inconclusive, 1 unchanged)": [same, undecided],
+        f"{open_text}, and 1 more (2 inconclusive)": [undecided, undecided],
+        "passed: no regression (1 inconclusive, 1 unchanged)": [same, make_finding(state="inconclusive", not_worse=True)],
+        "passed: no regression (1 regressed but not gated, 1 unchanged)": [same, make_finding(gate="warn")],
+        "passed: throughput of dcgan digits is 20.0% higher (1 improved, 1 unchanged)": [
             same,
             make_finding(state="improved", change=0.2),
         ],
     }
     assert {verdict_sentence(make_comparison(*findings, exit_code=0)) for findings in verdicts.values()} == set(verdicts)
-    assert verdict_sentence(make_comparison(same, undecided, strict=True)) == (
-        "undecided: throughput of dcgan digits is inconclusive (1 inconclusive, 1 unchanged)"
+    assert verdict_sentence(make_comparison(same, undecided, strict=True)) == f"{open_text} (1 inconclusive, 1 unchanged)"
+
+
+def test_what_changed_is_in_the_first_line_whatever_was_measured(make_finding: Make, make_comparison: Make) -> None:
+    """Configuration and mathematics apart, and that nobody has tested the quality."""
+    lost = Difference(key="setting", field="training.ema_halflife_kimg", base=2.0, head=0.0)
+    more = Difference(key="operators", field="aten::repeat", base=1, head=3)
+    same = make_finding(state="unchanged")
+    assert verdict_sentence(make_comparison(same, changes=(lost,), quality="untested")) == (
+        "passed, but the configuration changed: training.ema_halflife_kimg 2.0 -> 0.0; quality was not tested (1 unchanged)"
+    )
+    assert verdict_sentence(make_comparison(make_finding(), changes=(lost, more), quality="untested")) == (
+        "failed: throughput of dcgan digits is 10.0% lower; the configuration changed: training.ema_halflife_kimg 2.0 -> 0.0; "
+        "the mathematics changed: +2 aten::repeat in the step (1 regressed)"
+    )
+    wider = Difference(key="parameters", field="generator", base=1000, head=1200)
+    losses = Difference(key="losses", field="from step 3 on", base="ab", head="cd")
+    assert words.changes_text((wider, losses)) == "the mathematics changed: parameters of the generator 1000 -> 1200, losses from step 3 on"
+    many = tuple(Difference(key="setting", field=f"training.s{i}", base=None, head=True) for i in range(5))
+    assert words.changes_text(many).endswith("training.s2 none -> on, and 2 more")
+
+
+def test_a_side_that_is_broken_new_or_interrupted_is_the_headline(make_finding: Make, make_comparison: Make) -> None:
+    """The reason is the sentence."""
+    for state in ("broken", "new"):
+        found = make_finding(metric="run", label="run", state=state, reason="head cannot be imported", base=None, change=None)
+        assert verdict_sentence(make_comparison(found)) == f"{state}: head cannot be imported (1 {state})"
+    assert verdict_sentence(make_comparison(make_finding(), outcome="interrupted")) == (
+        "interrupted: the measurement was not finished, and throughput of dcgan digits is 10.0% lower (1 regressed)"
     )
 
 
 def test_what_is_missing_is_said_once(make_finding: Make, make_comparison: Make) -> None:
     """With the reason where it is a whole cell."""
     cell = make_finding(state="missing", metric="run", reason="head has no such cell")
-    assert verdict_sentence(make_comparison(make_finding(state="missing"))) == "missing: throughput of dcgan digits (1 missing)"
-    assert verdict_sentence(make_comparison(cell)) == "missing: dcgan digits: head has no such cell (1 missing)"
+    assert verdict_sentence(make_comparison(make_finding(state="missing"))) == "failed: throughput of dcgan digits is missing (1 missing)"
+    assert verdict_sentence(make_comparison(cell)) == "failed: dcgan digits: head has no such cell (1 missing)"
 
 
 def test_nothing_compared_and_nothing_comparable_are_said(make_comparison: Make, everything: Comparison) -> None:

@@ -134,10 +134,14 @@ def test_too_few_values_among_too_many_metrics_say_so() -> None:
         ([found("inconclusive")], True, 1),
         ([found("inconclusive", gate="warn")], True, 0),
         ([found("inconclusive", not_worse=True)], True, 0),
+        ([found("broken"), found("regressed")], False, 1),
+        ([found("broken", gate="warn")], False, 3),
+        ([found("new")], True, 0),
+        ([found("new"), found("regressed")], False, 1),
     ],
 )
 def test_the_exit_code_says_what_the_findings_mean(findings: list[Finding], strict: bool, code: int) -> None:
-    """0 fine, 1 a gate failed, 4 unlike keys left nothing, 5 nothing to compare."""
+    """0 fine, 1 a gate failed or head is broken, 3 base is broken, 4 unlike keys left nothing, 5 nothing to compare."""
     assert exit_code(findings, strict=strict) == code
     assert conclude("paired", findings, Policy(strict=strict), base="a", head="b", machine="").exit_code == code
 

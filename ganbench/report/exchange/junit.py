@@ -29,8 +29,9 @@ _PACKAGE = "ganbench"
 def render_junit(comparison: Comparison, *, created: str) -> str:
     """Return a comparison as JUnit XML.
 
-    A test fails where its finding fails the gate; it is an error where runs of head crashed; what is inconclusive or not comparable is
-    skipped, unless the comparison is strict and the finding is gated. Regressions that are not gated pass.
+    A test fails where its finding fails the gate; it is an error where a side cannot be run or runs of head crashed;
+    what is inconclusive or not comparable is skipped, unless the comparison is strict and the finding is gated. Regressions that are not
+    gated pass.
 
     Args:
         comparison: the verdict.
@@ -82,7 +83,7 @@ def _test(comparison: Comparison, cell: str, found: Finding) -> ET.Element:
 
 def _kind(found: Finding, *, strict: bool) -> str:
     """Return the element that tells how a test went; empty where it passed."""
-    if found.fails:
+    if found.fails or found.state == "broken":
         return "error" if _is_crash(found) else "failure"
     if strict and found.is_open:
         return "failure"
@@ -90,8 +91,8 @@ def _kind(found: Finding, *, strict: bool) -> str:
 
 
 def _is_crash(found: Finding) -> bool:
-    """Tell whether head was run, and its runs failed."""
-    return found.metric == "run" and found.state == "missing" and found.num_head > 0
+    """Tell whether a side cannot be run, or head was run, and its runs failed."""
+    return found.state == "broken" or (found.metric == "run" and found.state == "missing" and found.num_head > 0)
 
 
 def _line(found: Finding) -> str:
