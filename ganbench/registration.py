@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import UnionType
@@ -53,6 +55,10 @@ class PluginSpec:
     """Further top-level packages whose code this plugin runs: a change there is a change of it, in records and for ``--resume``."""
 
     def __post_init__(self) -> None:
+        for field, hint in _field_types(type(self)):  # type: ignore[arg-type]  # a class can be hashed, whatever its instances can
+            if not _is_of(getattr(self, field), hint):
+                kind = str(hint).replace("ganbench.spec.", "") if get_args(hint) else getattr(hint, "__name__", hint)
+                raise ValueError(f"{self.name}: {field} must be {kind} (got {getattr(self, field)!r:.80})")
         if not self.name or self.name != self.name.lower() or not all(c.isalnum() or c in "-_" for c in self.name):
             raise ValueError(f"a plugin's name is lower case letters, digits and hyphens (got {self.name!r})")
         if not self.kind:
@@ -72,6 +78,32 @@ class PluginSpec:
         return ""
 
 
+@functools.cache
+def _field_types(spec: Any) -> tuple[tuple[str, Any], ...]:
+    """Return the fields of a spec with their types; those of a stranger's kind that cannot be resolved are not checked."""
+    try:
+        hints = get_type_hints(spec)
+    except Exception:
+        return ()
+    return tuple((field.name, hints[field.name]) for field in fields(spec) if field.name not in ("options", "sources"))
+
+
+def _is_of(value: Any, hint: Any) -> bool:
+    """Tell whether a spec's field holds what its type says."""
+    if type(hint) is type:
+        return isinstance(value, hint)
+    origin, members = get_origin(hint), get_args(hint)
+    if origin is Literal or type(value) in members:
+        return type(value) in members or value in members
+    if origin is tuple:
+        if len(members) == 2 and members[1] is Ellipsis:
+            return isinstance(value, tuple) and all(_is_of(one, members[0]) for one in value)
+        return isinstance(value, tuple) and len(value) == len(members) and all(map(_is_of, value, members))
+    if origin in (Union, UnionType):
+        return any(_is_of(value, one) for one in members)
+    return not isinstance(hint, type) or isinstance(value, hint)
+
+
 def _check_options(name: str, options: Any) -> None:
     """Refuse options that can be changed during a run, or that neither a flag nor a configuration file can give.
 
@@ -80,10 +112,10 @@ def _check_options(name: str, options: Any) -> None:
     """
     if not options.__dataclass_params__.frozen:
         raise ValueError(f"{name}: the options {options.__name__} can be changed after they were made; write @dataclass(frozen=True)")
-    try:
-        hints = get_type_hints(options)
-    except Exception:  # what cannot be found is told where the options are read
-        hints = {}
+    hints: dict[str, Any] = {}
+    if not all(field.type in _PLAIN for field in fields(options)):
+        with contextlib.suppress(Exception):  # what cannot be found is told where the options are read
+            hints = get_type_hints(options)
     for field in fields(options):
         default = field.default_factory() if field.default_factory is not MISSING else field.default
         annotation = hints.get(field.name, int)
@@ -97,6 +129,8 @@ def _check_options(name: str, options: Any) -> None:
 
 
 _SCALARS = (bool, int, float, str)
+_PLAIN = frozenset({*_SCALARS, "bool", "int", "float", "str", "int | None", "float | None", "tuple[int, ...]"})
+"""Types as they are written; the others are looked up, which takes longer."""
 
 
 def _can_be_given(annotation: Any, *, in_tuple: bool = False) -> bool:

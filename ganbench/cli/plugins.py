@@ -161,7 +161,9 @@ def _conflict(one: Registered[PluginSpec], manager: PluginManager) -> str:
 
 
 def _row(*values: str) -> dict[str, str]:
-    return dict(zip(_COLUMNS, values, strict=True))
+    from ganbench.text import clean
+
+    return dict(zip(_COLUMNS, map(clean, values), strict=True))
 
 
 def _aligned(rows: list[dict[str, str]]) -> list[str]:
