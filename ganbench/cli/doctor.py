@@ -12,6 +12,7 @@ import click
 from ganbench.cli.main import Invocation
 from ganbench.errors import GanbenchError
 from ganbench.spec import DatasetSpec, ExtractorSpec
+from ganbench.text import clean
 
 _PACKAGES = {
     "torch": "",
@@ -51,7 +52,7 @@ def command(invocation: Invocation, as_json: bool) -> int:
     else:
         width = max(len(f.check) for f in diagnoses)
         for f in diagnoses:
-            click.echo(f"{f.state:<8} {f.check:<{width}}  {f.detail}")
+            click.echo(clean(f"{f.state:<8} {f.check:<{width}}  {f.detail}"))
     return 1 if any(f.state == "problem" for f in diagnoses) else 0
 
 
