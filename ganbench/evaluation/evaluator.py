@@ -9,6 +9,7 @@ Shapes: N samples.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from ganbench.evaluation.naming import PlannedMetric
 from ganbench.evaluation.protocol import Extractor, Metric, Needs, SampleSet
 from ganbench.evaluation.reference import Floor, Reference, Sets, compute, reference_of
 from ganbench.evaluation.reference_cache import ReferenceCache
+from ganbench.evaluation.statistics import diversity, num_compared
 from ganbench.record.record import Key, MetricValue, Scalar
 
 _Generate = Callable[[int, int], Tensor]
@@ -63,6 +65,7 @@ class Evaluator:
         source: where a generator's inputs and the samples that are scored come from, where that is not ``dataset``.
         targets: what the generated samples should be, for as many as any metric looks at; given where a metric looks at targets.
         truncation: of the latents of what is generated; 0 for none.
+        floors: whether real samples are measured against real ones too.
 
     Raises:
         ConfigError: a metric that does not suit the dataset or the networks, or the number of samples.
@@ -82,8 +85,9 @@ class Evaluator:
         source: Dataset | None = None,
         targets: Targets | None = None,
         truncation: float = 0.0,
+        floors: bool = True,
     ) -> None:
-        self._truncation = truncation
+        self._truncation, self._with_floors = truncation, floors
         self._planned = tuple(sorted(planned, key=lambda p: p.spec.looks_at in _NOT_AGAINST_A_REFERENCE))
         self._metrics = dict(metrics)
         self._dataset, self._source, self._targets = dataset, source or dataset, targets
@@ -193,7 +197,7 @@ class Evaluator:
         for group in self._groups:
             reference = Reference(self._dataset, group.extractor, batch_size=self._batch_size, device=self._device, cache=self._cache)
             compared = [p for p in group.planned if p.spec.looks_at != "targets"]
-            reference.prepare([(p, self._metrics[p.name]) for p in compared])
+            reference.prepare([(p, self._metrics[p.name]) for p in compared], floors=self._with_floors)
             for planned in compared:
                 self._references[planned.name] = reference.sets(planned.name)
                 self._floors[planned.name] = reference.floor(planned.name)
@@ -233,6 +237,15 @@ class Evaluator:
             fakes.update(dict.fromkeys(scored, (SampleSet(),)))
         return tuple(value for p in self._planned for value in self._measure(p, fakes[p.name]))
 
+    def diversity(self, generate: _Generate) -> float | None:
+        """Return how varied the first generated samples are beside real ones; see :func:`ganbench.evaluation.statistics.diversity`."""
+        real = self._dataset.train
+        asked = max((p.num_generated for p in self._planned if p.spec.looks_at != "scores"), default=0)
+        count = min(num_compared(math.prod(self._dataset.space.stored_size)), asked, real.num_samples)
+        spread_out = torch.arange(count) * real.num_samples // max(count, 1)
+        with torch.inference_mode():
+            return diversity(generate(0, count), real.read(spread_out)) if count else None
+
     def _collect(self, group: _Group, generate: _Generate, labels: Tensor | None) -> dict[int, Sets]:
         """Return the sets of the first n samples, for each n that a metric of the group wants."""
         total = max(p.num_generated for p in group.planned)
@@ -260,7 +273,7 @@ class Evaluator:
     def _measure(self, planned: PlannedMetric, fakes: Sets) -> list[MetricValue]:
         metric, reals = self._metrics[planned.name], self._references[planned.name]
         by_member = [compute(planned, metric, real, fake) for real, fake in zip(reals, fakes, strict=True)]
-        floor = self._floors.get(planned.name, Floor(count=0))
+        floor = self._floors.get(planned.name, Floor())
         values = []
         for index, (quantity, members) in enumerate(zip(planned.quantities, zip(*by_member, strict=True), strict=True)):
             values.append(
@@ -273,9 +286,10 @@ class Evaluator:
                     num_reference=self._compared_with(planned)[1].num_samples,
                     higher_is_better=quantity.higher_is_better,
                     evaluation_key=self._keys[planned.name].digest,
-                    floor=floor.values[index] if floor.values else None,
-                    floor_count=floor.count if floor.values else 0,
-                    floor_of=floor.of if floor.values else "",
+                    floor=statistics.fmean(floor.splits[index]) if floor.splits else None,
+                    floor_splits=floor.splits[index] if floor.splits else (),
+                    floor_count=floor.count,
+                    floor_of=floor.of,
                 )
             )
         return values

@@ -136,9 +136,12 @@ class Needs:
     """A run whose networks or data have none is refused before it begins."""
     reference: bool = True
     """Whether it looks at the real samples at all, but for its floor."""
+    repeats: bool = False
+    """Whether one sample may stand among the generated ones several times, as where they are never compared with each other. Real samples
+    in their place are then drawn until there are as many as are generated, for real against real."""
     held_out: Literal["unused", "reference", "control"] = "unused"
     """What the dataset's held-out samples are for, where it has them: they are the reference in the place of the train split, or the
-    generated samples' control, that is, what the floor compares with the train split."""
+    generated samples' control, that is, what real against real compares with the train split."""
 
     @staticmethod
     def of_all(many: Iterable[Needs]) -> Needs:

@@ -1,18 +1,21 @@
-"""What the metrics of one extractor, or of none, are measured against, and each metric's floor.
+"""What the metrics of one extractor, or of none, are measured against, and what each of them says of real samples.
 
-The reference is the whole train split, or the held-out samples for a metric that asks for them. A floor is the metric between real samples
-on both sides: two disjoint random parts of the train split, at the metric's own count where there are enough samples; or, where held-out
-samples have a part in the metric, these and the train split.
+The reference is the whole train split, or the held-out samples for a metric that asks for them. *Real against real*, a metric's floor, is
+its value for real samples in the place of the generated ones: what a perfect generator would have, whether more is better or less. It is
+the mean over :data:`SPLITS` splits of the real samples into two parts with the same shares of each class, or, where held-out samples have a
+part in the metric, of these and the train split. In the place of the generated samples stand as many as are generated, drawn one by one
+from their part where it holds fewer. A metric that compares generated samples with each other is shown each real one only once, and no more
+others than :data:`_MOST_COMPARED` or as many as those: its time grows with the square. Every other metric is shown all the others.
 
-All that is missing of a split is filled in one pass; a pass for parts alone reads only the samples of the parts.
+All that is missing of a split of the dataset is filled in one pass, and the features of that pass serve every split into parts.
 
-Shapes: N real samples, M networks of an extractor, Q quantities of a metric.
+Shapes: N real samples, P of them that are split into parts, M networks of an extractor, Q quantities of a metric.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -23,23 +26,74 @@ from ganbench.errors import ConfigError, PluginError, UnsuitableError, during
 from ganbench.evaluation.collect import Wanted, collect
 from ganbench.evaluation.evaluation_key import HELD_OUT_SPLIT, REFERENCE_SPLIT, extractor_fields, reference_fields
 from ganbench.evaluation.naming import PlannedMetric
-from ganbench.evaluation.protocol import Extractor, Metric, Needs, SampleSet
+from ganbench.evaluation.protocol import Extractor, Features, Metric, Needs, SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache, sample_set_from_tensors, sample_set_to_tensors
 from ganbench.record.record import Key
 
 logger = logging.getLogger(__name__)
 
-_FLOOR_SEED = 0
-"""The seed of the permutation that parts the real samples."""
+SPLITS = 10
+"""Splits of the real samples; the seed of each is its number."""
+_FLOOR_VERSION = "real-against-real-1"
+"""How the splits are made; a floor in the cache is of one version."""
+_MOST_COMPARED = 5000
+_MOST_BYTES = 2**30
+"""Of the features, or of the samples, that are remembered for the splits."""
 Sets = tuple[SampleSet, ...]
 """One set for each network of an extractor, or one without features."""
-_Part = tuple[int, int]
-"""(which, samples in it): 0 or 1 for the first or second so many samples of the permutation, or :data:`_WHOLE`."""
-_WHOLE: _Part = (-1, -1)
+
+
+def stratified(labels: Tensor | None, count: int, seed: int) -> Tensor:
+    """Return a random order of samples of which every beginning has the shares of the classes, to a sample.
+
+    Args:
+        labels: ``[N]``; None where there are no classes.
+        count: N.
+        seed: of the order.
+    """
+    random = torch.Generator().manual_seed(seed)
+    order = torch.randperm(count, generator=random)
+    if labels is None:
+        return order
+    classes, sizes = torch.unique(labels[order], return_inverse=True, return_counts=True)[1:]
+    order = order[classes.argsort(stable=True)]  # class by class, at random within each
+    place = torch.arange(count) - (sizes.cumsum(0) - sizes).repeat_interleave(sizes)
+    offset = torch.rand(len(sizes), generator=random).repeat_interleave(sizes)
+    return order[((place + offset) / sizes.repeat_interleave(sizes)).argsort(stable=True)]
+
+
+class _StandIn:
+    """An extractor in whose place a function answers."""
+
+    def __init__(self, extractor: Extractor, answer: Callable[[Tensor], tuple[Features, ...]]) -> None:
+        self.extractor_id, self.preprocessing_id = extractor.extractor_id, extractor.preprocessing_id
+        self.weights_hash, self.dims, self.num_members = extractor.weights_hash, extractor.dims, extractor.num_members
+        self.spaces, self._answer = extractor.spaces, answer
+
+    def extract(self, samples: Tensor) -> tuple[Features, ...]:
+        """Return the answer."""
+        return self._answer(samples)
+
+
+def _rows(found: Features, rows: Tensor) -> Features:
+    """Return what is said of some samples, on the CPU."""
+    features, logits, modes = (None if kept is None else kept[rows.to(kept.device)].cpu() for kept in _kept(found))
+    assert features is not None
+    return Features(features=features, logits=logits, modes=modes, num_modes=found.num_modes)
+
+
+def _joined(parts: Sequence[Features]) -> Features:
+    features, logits, modes = (None if kept[0] is None else torch.cat(kept) for kept in zip(*map(_kept, parts), strict=True))
+    assert features is not None
+    return Features(features=features, logits=logits, modes=modes, num_modes=parts[0].num_modes)
+
+
+def _kept(found: Features) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    return found.features, found.logits, found.modes
 
 
 class _RealSamples:
-    """One split under one extractor.
+    """One split of the dataset under one extractor.
 
     Args:
         source: the split.
@@ -55,47 +109,63 @@ class _RealSamples:
     ) -> None:
         self.source, self._split, self._extractor, self._cache = source, split, extractor, cache
         self._batch_size, self._device = batch_size, device
+        self.whole: Sets = ()
+        self._said: tuple[Features, ...] = ()
+        self._places = torch.zeros(0, dtype=torch.int64)  # of each sample among those of which something was said
 
-    def fill(self, wanted: Mapping[_Part, Needs]) -> dict[_Part, Sets]:
-        """Return the sets that are wanted.
+    def fill(self, whole: Needs | None, remembered: Tensor) -> None:
+        """Make the set of the whole split, and remember what is said of some samples, in one pass over what is missing.
 
         Args:
-            wanted: what each is to keep.
+            whole: what the whole split's set is to keep; None where nobody asks for it.
+            remembered: which samples :meth:`sets` will be asked for, ``[N]`` bool.
         """
-        cached = self._load(wanted[_WHOLE]) if _WHOLE in wanted else ()
-        missing = {part: needs for part, needs in wanted.items() if part != _WHOLE or not cached}
-        filled = {_WHOLE: cached} if cached else {}
-        if missing:
-            filled.update(self._extract(missing))
-        if _WHOLE in missing:
-            self._store(wanted[_WHOLE], filled[_WHOLE])
-        return filled
+        self.whole = self._load(whole) if whole is not None else ()
+        missing = None if self.whole else whole
+        order = (remembered if missing is None else torch.ones_like(remembered)).nonzero().squeeze(1)
+        if self._extractor is None:
+            self.whole = self._collect(order, missing, None) if missing is not None else ()
+            return
+        if len(order):
+            extractor, said, chosen = self._extractor, list[tuple[Features, ...]](), torch.split(remembered[order], self._batch_size)
+            logger.info("extracting %s features of %d real samples", extractor.extractor_id, len(order))
 
-    def _extract(self, wanted: Mapping[_Part, Needs]) -> dict[_Part, Sets]:
-        """Fill sets in one pass over the samples that belong to at least one."""
-        members = {part: self._members(part) for part in wanted}
-        indices = torch.stack(list(members.values())).any(dim=0).nonzero().squeeze(1)
-        labels = None if self.source.labels is None else self.source.labels[indices]
+            def listen(samples: Tensor) -> tuple[Features, ...]:
+                found, rows = extractor.extract(samples), chosen[len(said)]
+                said.append(tuple(_rows(one, rows) for one in found))
+                return found
+
+            made = self._collect(order, missing or Needs(statistics=False), _StandIn(extractor, listen))
+            self._said, self._places = tuple(_joined(parts) for parts in zip(*said, strict=True)), remembered.cumsum(0) - 1
+            if missing is not None:
+                self.whole = made
+                self._store(missing, made)
+
+    def sets(self, order: Tensor, needs: Needs) -> Sets:
+        """Return the set of a sequence of remembered samples, which may hold one several times.
+
+        Args:
+            order: their indices.
+            needs: what the set is to keep.
+        """
+        if self._extractor is None:
+            return self._collect(order, needs, None)
+        repeat = _StandIn(self._extractor, lambda at: tuple(_rows(one, at) for one in self._said))
+        sets = self._collect(order, replace(needs, samples=False), repeat)
+        return tuple(replace(one, samples=self.source.read(order)) for one in sets) if needs.samples else sets
+
+    def _collect(self, order: Tensor, needs: Needs, extractor: _StandIn | None) -> Sets:
+        """Fill one set with a sequence of samples, or of places among those that are remembered."""
+        repeats = extractor is not None and len(self._places) > 0
 
         def samples_at(start: int, count: int) -> Tensor:
-            return self.source.read(indices[start : start + count])
+            indices = order[start : start + count]
+            return self._places[indices] if repeats else self.source.read(indices)
 
-        compact = {part: Wanted(members=members[part][indices], needs=needs) for part, needs in wanted.items()}
-        if self._extractor:
-            logger.info("extracting %s features of %d real samples", self._extractor.extractor_id, len(indices))
+        wanted = {0: Wanted(members=torch.ones(len(order), dtype=torch.bool), needs=needs)}
+        labels = None if self.source.labels is None else self.source.labels[order]
         with torch.inference_mode():
-            return collect(samples_at, compact, self._extractor, batch_size=self._batch_size, device=self._device, labels=labels)
-
-    def _members(self, part: _Part) -> Tensor:
-        """Return which samples belong to a part, ``[N]`` bool."""
-        total = self.source.num_samples
-        if part == _WHOLE:
-            return torch.ones(total, dtype=torch.bool)
-        which, count = part
-        order = torch.randperm(total, generator=torch.Generator().manual_seed(_FLOOR_SEED))
-        members = torch.zeros(total, dtype=torch.bool)
-        members[order[which * count : (which + 1) * count]] = True
-        return members
+            return collect(samples_at, wanted, extractor, batch_size=self._batch_size, device=self._device, labels=labels)[0]
 
     def _load(self, needs: Needs) -> Sets:
         """Return the whole split from the cache, or nothing unless every network's set is there."""
@@ -127,21 +197,54 @@ def _is_kept(needs: Needs) -> bool:
 
 
 _Asked = Sequence[tuple[PlannedMetric, Metric]]
-_SIDES = {"reference": "train {unit} against the held-out ones", "control": "held-out {unit} against the train {unit}"}
-_Where = tuple[str, _Part]
-"""(split, part of it)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Floor:
-    """A metric between real samples and real samples."""
+    """What a metric says of several splits of real samples."""
 
-    count: int
-    """Samples in the place of the generated ones; on both sides where both are parts of one split."""
+    count: int = 0
+    """Samples in the place of the generated ones."""
     of: str = ""
-    """What the sides are, where they are no parts of one split."""
-    values: tuple[float, ...] = ()
-    """One for each quantity, the mean over the networks; empty where the parts are too small for the metric."""
+    """Which these are, and which the others."""
+    splits: tuple[tuple[float, ...], ...] = ()
+    """For each quantity its value in each split, the mean over the networks; empty where the parts are too small for the metric."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Parts:
+    """How the real samples are split for one metric."""
+
+    generated: str
+    """The split of the dataset whose samples stand in the place of generated ones."""
+    pool: Tensor
+    """Indices of the samples of that split that are split into parts, ``[P]``."""
+    part: int
+    """How many of the pool stand in the place of generated ones."""
+    count: int
+    """How often that is; above :attr:`part` they are drawn one by one."""
+    whole: str
+    """The split of the dataset that is the other side; empty for the rest of the pool."""
+    of: str
+    """What the reader is told."""
+
+    @property
+    def num_splits(self) -> int:
+        """One where every split would be the same."""
+        return 1 if self.part == self.count == len(self.pool) else SPLITS
+
+    def split(self, labels: Tensor | None, number: int) -> tuple[Tensor, Tensor]:
+        """Return the indices in the place of the generated samples, and the others."""
+        own = None if labels is None else labels[self.pool]
+        order = self.pool[stratified(own, len(self.pool), number)]
+        part, others = order[: self.part], order[self.part :]
+        if self.count > self.part:
+            part = part[torch.randint(self.part, (self.count,), generator=torch.Generator().manual_seed(number))]
+        return part, others
+
+    def floor(self, values: Tensor) -> Floor:
+        """Return the floor of values ``[splits, M, Q]``."""
+        return Floor(count=self.count, of=self.of, splits=tuple(map(tuple, values.mean(dim=1).T.tolist())))
 
 
 def _held_out_samples(dataset: Dataset, needs: Needs) -> Source | None:
@@ -177,6 +280,35 @@ def compute(planned: PlannedMetric, metric: Metric, real: SampleSet, fake: Sampl
         return tuple(float(value) for value in values)
 
 
+def _parts_of(dataset: Dataset, extractor: Extractor | None, planned: PlannedMetric, needs: Needs) -> _Parts:
+    """Return how the real samples are split for a metric."""
+    test, unit = _held_out_samples(dataset, needs), dataset.space.unit
+    control = test is not None and needs.held_out == "control"
+    source = test if control and test is not None else dataset.train
+    total = source.num_samples
+    if extractor is not None:
+        total = min(total, max(2, _MOST_BYTES // (4 * extractor.dims * extractor.num_members)))
+    if test is None:
+        part = min(planned.num_generated, total // 2)
+        total = total if needs.repeats else min(total, part + max(part, _MOST_COMPARED))
+        others = f"against {total - part:,} others" if needs.reference else ""
+    else:
+        part = min(planned.num_generated, total)
+        others = f"against the {'train' if control else 'held-out'} {unit if control else 'ones'}"
+    count = planned.num_generated if needs.repeats and part else part
+    whole = "" if test is None else REFERENCE_SPLIT if control else HELD_OUT_SPLIT
+    drawn = f"drawn from {part:,} " if count > part else ""
+    pool = torch.arange(source.num_samples)
+    return _Parts(
+        generated=HELD_OUT_SPLIT if control else REFERENCE_SPLIT,
+        pool=pool if total == len(pool) else stratified(source.labels, len(pool), 0)[:total],
+        part=part,
+        count=count,
+        whole=whole,
+        of=f"{drawn}{'held-out' if control else 'train'} {unit} {others}".rstrip(),
+    )
+
+
 class Reference:
     """The real samples of a dataset under one extractor, or as they are.
 
@@ -198,6 +330,7 @@ class Reference:
             for name, source in sources.items()
             if source is not None
         }
+        self._nothing: Sets = (SampleSet(),) * (extractor.num_members if extractor else 1)
         self._sets: dict[str, Sets] = {}
         self._floors: dict[str, Floor] = {}
 
@@ -206,90 +339,69 @@ class Reference:
         return self._sets[name]
 
     def floor(self, name: str) -> Floor:
-        """Return the floor of a metric by its planned name."""
-        return self._floors[name]
+        """Return what a metric says of real samples, by its planned name."""
+        return self._floors.get(name, Floor())
 
-    def prepare(self, asked: _Asked) -> None:
+    def prepare(self, asked: _Asked, *, floors: bool = True) -> None:
         """Load or compute everything that the metrics need.
 
         Args:
             asked: the metrics, which all use this extractor, or none.
+            floors: whether real samples are measured against real ones too.
         """
-        missing = [(planned, metric) for planned, metric in asked if not self._load_floor(planned, metric)]
-        askers: dict[_Where, list[Needs]] = {}
-        for _, metric in asked:
-            if metric.needs.reference:
-                askers.setdefault((reference_of(self._dataset, metric.needs)[0], _WHOLE), []).append(metric.needs)
+        parts = {p.name: _parts_of(self._dataset, self._extractor, p, metric.needs) for p, metric in asked if floors}
+        missing = [(p, metric) for p, metric in asked if p.name in parts and not self._load_floor(p, metric, parts[p.name])]
+        wholes = {p.name: reference_of(self._dataset, metric.needs)[0] for p, metric in asked if metric.needs.reference}
+        for name, samples in self._splits.items():
+            needs = [metric.needs for p, metric in asked if wholes.get(p.name) == name]
+            remembered = torch.zeros(samples.source.num_samples, dtype=torch.bool)
+            for planned, _ in missing:
+                if parts[planned.name].generated == name:
+                    remembered[parts[planned.name].pool] = True
+            samples.fill(Needs.of_all(needs) if needs else None, remembered)
+        for planned, _ in asked:
+            self._sets[planned.name] = self._splits[wholes[planned.name]].whole if planned.name in wholes else self._nothing
         for planned, metric in missing:
-            for where in self._floor_sides(planned, metric):
-                if where[1] == _WHOLE or where[1][1] > 0:
-                    askers.setdefault(where, []).append(metric.needs)
-        filled = self._fill({where: Needs.of_all(needs) for where, needs in askers.items()})
-        nothing = (SampleSet(),) * (self._extractor.num_members if self._extractor else 1)
-        for planned, metric in asked:
-            where = (reference_of(self._dataset, metric.needs)[0], _WHOLE)
-            self._sets[planned.name] = filled[where] if metric.needs.reference else nothing
-        for planned, metric in missing:
-            self._compute_floor(planned, metric, filled)
+            self._compute_floor(planned, metric, parts[planned.name])
 
-    def _fill(self, wanted: Mapping[_Where, Needs]) -> dict[_Where, Sets]:
-        filled: dict[_Where, Sets] = {}
-        for name, split in self._splits.items():
-            parts = {part: needs for (owner, part), needs in wanted.items() if owner == name}
-            filled.update({(name, part): sets for part, sets in split.fill(parts).items()})
-        return filled
-
-    def _floor_sides(self, planned: PlannedMetric, metric: Metric) -> tuple[_Where, _Where]:
-        """Return what stands for the reference and for the generated samples in a metric's floor."""
-        count, train = planned.num_generated, self._dataset.train.num_samples
-        test = _held_out_samples(self._dataset, metric.needs)
-        if test is None:
-            half = min(count, train // 2)
-            return (REFERENCE_SPLIT, (0, half)), (REFERENCE_SPLIT, (1, half))
-        if metric.needs.held_out == "reference":
-            return (HELD_OUT_SPLIT, _WHOLE), (REFERENCE_SPLIT, (0, min(count, train)))
-        return (REFERENCE_SPLIT, _WHOLE), (HELD_OUT_SPLIT, (0, min(count, test.num_samples)))
-
-    def _empty_floor(self, planned: PlannedMetric, metric: Metric) -> Floor:
-        held_out, unit = _held_out_samples(self._dataset, metric.needs) is not None, self._dataset.space.unit
-        return Floor(count=self._floor_count(planned, metric), of=_SIDES[metric.needs.held_out].format(unit=unit) if held_out else "")
-
-    def _floor_count(self, planned: PlannedMetric, metric: Metric) -> int:
-        _, (_, (_, count)) = self._floor_sides(planned, metric)
-        return count
-
-    def _compute_floor(self, planned: PlannedMetric, metric: Metric, filled: Mapping[_Where, Sets]) -> None:
+    def _compute_floor(self, planned: PlannedMetric, metric: Metric, parts: _Parts) -> None:
         """Measure real samples against real samples; where there are too few the floor stays empty, with a log line.
 
         Raises:
             UnsuitableError: no number of samples would do.
         """
-        floor = self._empty_floor(planned, metric)
-        one, other = self._floor_sides(planned, metric)
         try:
-            if floor.count == 0:
+            if parts.count == 0:
                 raise ConfigError(f"{self._dataset.train.num_samples} real sample cannot be parted")
-            rows = [compute(planned, metric, real, fake) for real, fake in zip(filled[one], filled[other], strict=True)]
+            rows = [self._measure_split(planned, metric, parts, number) for number in range(parts.num_splits)]
         except UnsuitableError:
             raise
         except ConfigError as error:
             logger.warning("no floor for %s: %s", planned.name, error)
-            self._floors[planned.name] = floor
             return
-        values = torch.tensor(rows, dtype=torch.float64)  # [M, Q]
-        self._floors[planned.name] = replace(floor, values=_means(values))
+        values = torch.tensor(rows, dtype=torch.float64)  # [splits, M, Q]
+        self._floors[planned.name] = parts.floor(values)
         if self._cache:
-            self._cache.store(self._floor_key(planned, metric), {"values": values})
+            self._cache.store(self._floor_key(metric, parts), {"values": values})
 
-    def _load_floor(self, planned: PlannedMetric, metric: Metric) -> bool:
+    def _measure_split(self, planned: PlannedMetric, metric: Metric, parts: _Parts, number: int) -> list[tuple[float, ...]]:
+        """Return what a metric says of one split under each network."""
+        samples = self._splits[parts.generated]
+        part, others = parts.split(samples.source.labels, number)
+        fakes, reals = samples.sets(part, metric.needs), self._sets[planned.name]
+        if metric.needs.reference and not parts.whole:
+            reals = samples.sets(others, metric.needs)
+        return [compute(planned, metric, real, fake) for real, fake in zip(reals, fakes, strict=True)]
+
+    def _load_floor(self, planned: PlannedMetric, metric: Metric, parts: _Parts) -> bool:
         """Take a floor from the cache; return whether it was there."""
-        entry = self._cache.load(self._floor_key(planned, metric)) if self._cache else None
+        entry = self._cache.load(self._floor_key(metric, parts)) if self._cache else None
         if entry is None or "values" not in entry:
             return False
-        self._floors[planned.name] = replace(self._empty_floor(planned, metric), values=_means(entry["values"]))
+        self._floors[planned.name] = parts.floor(entry["values"])
         return True
 
-    def _floor_key(self, planned: PlannedMetric, metric: Metric) -> Key:
+    def _floor_key(self, metric: Metric, parts: _Parts) -> Key:
         test = _held_out_samples(self._dataset, metric.needs)
         parameters = {f"parameter.{name}": value for name, value in metric.parameters().items()}
         fields = {**extractor_fields(self._extractor), **reference_fields(self._dataset.train, REFERENCE_SPLIT)}
@@ -297,12 +409,10 @@ class Reference:
             **fields,
             **parameters,
             implementation=metric.implementation,
-            floor_count=self._floor_count(planned, metric),
-            floor_seed=_FLOOR_SEED,
+            floor=_FLOOR_VERSION,
+            floor_splits=parts.num_splits,
+            floor_count=parts.count,
+            floor_part=parts.part,
+            floor_pool=len(parts.pool),
             held_out="" if test is None else f"{metric.needs.held_out} {test.content_hash}",
         )
-
-
-def _means(values: Tensor) -> tuple[float, ...]:
-    """Return the mean of each quantity over the networks, ``[M, Q]`` to Q numbers."""
-    return tuple(values.mean(dim=0).tolist())

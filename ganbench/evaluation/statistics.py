@@ -10,12 +10,15 @@ of the covariance, and twice that is the mean squared distance between two sampl
 :func:`score_modes` has the scores of Lin et al. (2018), https://arxiv.org/abs/1712.04086, table 1, and agrees with their source
 (fjxmlzn/PacGAN): a mode with one sample or more is found, samples at no mode count against the quality alone, logarithms are natural.
 
+:func:`diversity` says how varied samples are themselves: whatever the metrics, a generator that makes the same again and again is seen.
+
 Shapes: N samples, D feature dimensions, K modes, any leading dimensions ``...``.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -376,3 +379,39 @@ def score_modes(counts: Tensor, num_samples: int, shares: Tensor | None = None) 
         reverse_kl=(expected + negative_entropy).masked_fill(total == 0, math.log(counts.shape[-1])),
         counts=counts,
     )
+
+
+_MOST_COMPARED, _FEWEST_COMPARED = 256, 32
+_MOST_NUMBERS = 2**22
+
+
+def num_compared(size: int) -> int:
+    """Return how many samples of a size are compared, each with each."""
+    return min(_MOST_COMPARED, max(_FEWEST_COMPARED, _MOST_NUMBERS // size))
+
+
+def diversity(generated: Tensor, real: Tensor) -> float | None:
+    """Return how far generated samples lie from each other, as a share of what real ones do.
+
+    By two measures, of which the less counts: the median distance to the nearest other sample, which copies and near copies bring down
+    however far their few originals lie apart, and the root of the total variance.
+
+    Args:
+        generated: ``[N, *stored_size]``.
+        real: as many.
+
+    Returns:
+        0 for a constant generator, about 1 for real samples; None where the real ones are alike too, or are fewer than two.
+    """
+    if len(real) < 2:
+        return None
+    ratios = [made / there for made, there in zip(_measures(generated), _measures(real), strict=True) if there > 0]
+    return min(ratios, default=None)
+
+
+def _measures(samples: Tensor) -> Iterator[float]:
+    flat = samples.flatten(1).float().cpu()
+    apart = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")
+    apart.fill_diagonal_(torch.inf)
+    yield float(apart.min(dim=1).values.median())
+    yield float((flat - flat[0]).double().var(dim=0).sum().sqrt())

@@ -89,7 +89,7 @@ def _draw_losses(axis: Axes, losses: dict[str, list[tuple[float, float]]]) -> No
 
 
 def _draw_metric(axis: Axes, record: RunRecord, metric: str, colour: str) -> None:
-    """Draw one metric with its spread over the extractor's members, its best value and its floor."""
+    """Draw one metric with its spread over the extractor's members, its best value and real against real."""
     history = [(seen / 1000, value) for seen, value in record.history(metric) if math.isfinite(value.value)]
     arrow = "higher is better" if record.final(metric).higher_is_better else "lower is better"
     axis.set_ylabel(f"{record.final(metric).label}\n({arrow})", color=_INK)
@@ -116,7 +116,9 @@ def _draw_metric(axis: Axes, record: RunRecord, metric: str, colour: str) -> Non
         label=f"best {best.value:.4g}",
     )
     if floor is not None and math.isfinite(floor):
-        axis.axhline(floor, color=_INK, linestyle="--", linewidth=1, label=f"floor {floor:.4g} (real against real)")
+        axis.axhline(floor, color=_INK, linestyle="--", linewidth=1, label=f"real against real {floor:.4g}")
+        if splits := record.final(metric).floor_splits:
+            axis.axhspan(min(splits), max(splits), color=_INK, alpha=0.12, linewidth=0)
     if logarithmic:
         axis.set_yscale("log")
     axis.legend(frameon=False, fontsize=8, loc="best")

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Literal
@@ -74,6 +77,7 @@ class Timing:
     calibration_seconds: float
     """Choosing the thread count, warming up."""
     wall_seconds: float
+    """What the call took that made the run, and those before it that it goes on from: imports and pictures too, which are no part."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +114,9 @@ class Evaluation:
     samples_seen: int
     training_seconds: float
     values: tuple[MetricValue, ...]
+    diversity: float | None = None
+    """How far generated samples lie from each other, as a share of what real ones do: by their nearest other one or by their spread,
+    whichever is less. None where nothing is generated, or of a record that is older."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,7 +149,7 @@ class RunRecord:
     work: Work
     evaluations: tuple[Evaluation, ...]
     collapsed: bool
-    """The final value of the first metric is more than twice its best and further from the best than its spread."""
+    """The generated samples are alike at the end, or the first metric is twice as bad as once; see :func:`has_collapsed`."""
     num_resumes: int
     notes: tuple[str, ...] = ()
     """What a reader must know: files left out, overrides of a recipe, a stated fallback."""
@@ -173,9 +180,8 @@ class RunRecord:
         return self.history(metric)[-1][1]
 
     def best(self, metric: str) -> MetricValue:
-        """Return the best value of a metric; a NaN is never the best."""
-        values = [v for _, v in self.history(metric)]
-        return min(values, key=lambda v: (v.value != v.value, -v.value if v.higher_is_better else v.value))
+        """Return the best value of a metric; a NaN is never the best, nor is the untrained network where there is another."""
+        return best_of(self.history(metric))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,15 +202,53 @@ class MetricValue:
     evaluation_key: str
     """Digest of the evaluation key; values under different keys are never put in one column."""
     floor: float | None = None
-    """The same metric between real images and real images: two disjoint halves of the train split, or what :attr:`floor_of` says."""
-    floor_spread: float | None = None
-    """Standard deviation (ddof 1) of the floor over its splits; None of a record that is older than the splits."""
-    floor_splits: int = 0
-    """How many splits the floor is the mean of; 0 of a record that is older than the splits."""
+    """Real against real: the same metric of real images in the place of generated ones, see :attr:`floor_of`; the mean over the splits."""
+    floor_splits: tuple[float, ...] = ()
+    """Its value in each split of the real images; empty in an older record, whose floor is of one."""
     floor_count: int = 0
-    """Real images on each side of the floor; of those in the place of the generated ones where :attr:`floor_of` says what they are."""
+    """Real images in the place of the generated ones."""
     floor_of: str = ""
-    """``train images against the held-out ones``; empty for two halves."""
+    """Which these are, and which the others: ``drawn from 718 train images against 719 others``; empty for two halves of one split."""
+
+    @property
+    def floor_spread(self) -> float:
+        """Standard deviation (ddof 1) of real against real over the splits; 0 where there are not two."""
+        return statistics.stdev(self.floor_splits) if len(self.floor_splits) > 1 else 0.0
+
+
+def best_of(history: Sequence[tuple[int, MetricValue]]) -> MetricValue:
+    """Return the best of a metric's values at their moments, see :meth:`RunRecord.best`."""
+    values = [value for seen, value in history if seen > 0] or [value for _, value in history]
+    return min(values, key=lambda v: (v.value != v.value, -v.value if v.higher_is_better else v.value))
+
+
+_ALIKE = 0.05
+
+
+def are_alike(evaluations: Sequence[Evaluation]) -> bool:
+    """Tell whether generated samples hardly differ at the end of a run, by :attr:`Evaluation.diversity`: whatever the metrics are."""
+    last = evaluations[-1] if evaluations else None
+    return last is not None and last.samples_seen > 0 and last.diversity is not None and last.diversity < _ALIKE
+
+
+def has_collapsed(evaluations: Sequence[Evaluation]) -> bool:
+    """Tell whether generated samples are alike, or the first metric ended twice as bad as its best, and by more than its spread.
+
+    Nothing is held against the untrained network, and no ratio is taken of what is not above 0: for a distance, what real samples have
+    against real ones stands in for a lower best.
+    """
+    if are_alike(evaluations):
+        return True
+    if not evaluations or not evaluations[-1].values:
+        return False
+    final = evaluations[-1].values[0]
+    best = best_of([(e.samples_seen, v) for e in evaluations for v in e.values if v.name == final.name])
+    if math.isnan(final.value):
+        return True
+    if final.higher_is_better:
+        return best.value > 0 and final.value < best.value / 2 and best.value - final.value > final.spread
+    reached = max(best.value, 0.0 if final.floor is None else abs(final.floor) + final.floor_spread)
+    return reached > 0 and final.value > 2 * reached and final.value - reached > final.spread
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

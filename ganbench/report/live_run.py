@@ -170,11 +170,11 @@ class StatusLine:
 
 
 def _metric_values(evaluation: Evaluation) -> str:
-    """Return ``FD digits 12.3 +- 0.4 (floor 3.1)`` for each value."""
+    """Return ``FD digits 12.3 +- 0.4 (real 3.1)`` for each value."""
     parts = []
     for value in evaluation.values:
         spread = f" +- {value.spread:.2g}" if value.spread else ""
-        floor = "" if value.floor is None else f" (floor {value.floor:.3g})"
+        floor = "" if value.floor is None else f" (real {value.floor:.3g})"
         parts.append(f"{value.label} {value.value:.4g}{spread}{floor}")
     return "  ".join(parts)
 

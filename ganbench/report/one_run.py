@@ -86,16 +86,16 @@ def _metric_headings(record: RunRecord) -> tuple[str, ...]:
 
 
 def _quality(record: RunRecord) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each evaluation, best values marked with a star, and one for the floors."""
+    """Yield a row for each evaluation, best values marked with a star, and one for real against real."""
     names = record.metric_names
     best = {name: record.best(name) for name in names}
     for evaluation in record.evaluations if names else ():
         values = {value.name: value for value in evaluation.values}
         cells = (_value(values[name], best[name]) if name in values else "-" for name in names)
         yield formats.plain(evaluation.samples_seen / 1000), formats.seconds(evaluation.training_seconds), *cells
-    floors = [record.final(name).floor for name in names]
-    if any(floor is not None for floor in floors):
-        yield "floor", "", *("-" if floor is None else formats.number(floor) for floor in floors)
+    finals = [record.final(name) for name in names]
+    if any(final.floor is not None for final in finals):
+        yield "real against real", "", *("-" if v.floor is None else formats.with_spread(v.floor, v.floor_spread) for v in finals)
 
 
 def _value(value: MetricValue, best: MetricValue) -> str:
@@ -173,7 +173,7 @@ def _say(value: Scalar | list[str]) -> str:
 
 
 def result_sentence(record: RunRecord, where: str) -> str:
-    """Return who reached which value of the first metric (best and floor beside it), after how many images, how fast, and where it lies."""
+    """Return who reached which value of the first metric (best and real ones beside it), when, how fast, and where it lies."""
     who = f"{record.name} on {record.dataset}, seed {record.seed}"
     how = f"after {record.work.samples_seen / 1000:.1f} kimg at {record.throughput.samples_per_second:,.0f} {record.unit}/s"
     ending = f"; everything is in {where}"
@@ -183,6 +183,6 @@ def result_sentence(record: RunRecord, where: str) -> str:
         return f"{who}: trained {how}{ending}"
     name = record.metric_names[0]
     final, best = record.final(name), record.best(name)
-    floor = "" if final.floor is None else f", floor {final.floor:.3g}"
+    floor = "" if final.floor is None else f", real {final.floor:.3g}"
     collapsed = " (collapsed)" if record.collapsed else ""
     return f"{who}: {final.label} {final.value:.4g}{collapsed} (best {best.value:.4g}{floor}) {how}{ending}"

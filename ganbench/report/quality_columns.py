@@ -1,18 +1,18 @@
-"""The columns of the metrics: best, final and floor for each metric under each evaluation key."""
+"""The columns of the metrics: best, final and real against real (the floor) for each metric under each evaluation key."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ganbench import text as formats
 from ganbench.record.cells import Replicates, finite
-from ganbench.record.record import Key, MetricValue, RunRecord
+from ganbench.record.record import Key, MetricValue, RunRecord, best_of
 from ganbench.report.document import Beside, Cell, Column
 from ganbench.report.run_columns import common_unit, coverage, mean_cell
 
-_PARTS = (("best", 0), ("final", 0), ("floor", 7))
+_PARTS = (("best", "best", 0), ("final", "final", 0), ("floor", "real", 7))
+"""Each part of a metric, its heading and its priority."""
 _MetricKey = tuple[str, str]
 """Name and digest of the evaluation key."""
 
@@ -48,9 +48,9 @@ def metric_columns(records: Sequence[RunRecord], *, averaged: bool = False) -> M
     headings = _headings(samples, records)
     beside: Beside = "interval" if averaged else "spread"
     columns = [
-        _column(key, headings[key], value, part, priority, "" if part == "floor" else beside)
+        _column(key, headings[key], value, part, heading, priority, ("" if averaged else "spread") if part == "floor" else beside)
         for key, value in samples.items()
-        for part, priority in _PARTS
+        for part, heading, priority in _PARTS
     ]
     unit = common_unit(records)
     notes = [_explanation(headings[key], value, unit, of_networks=not averaged) for key, value in samples.items()]
@@ -58,14 +58,14 @@ def metric_columns(records: Sequence[RunRecord], *, averaged: bool = False) -> M
     return MetricColumns(columns=tuple(columns), notes=tuple(formats.clean(note) for note in notes))
 
 
-def _column(key: _MetricKey, heading: str, value: MetricValue, part: str, priority: int, beside: Beside) -> Column:
+def _column(key: _MetricKey, metric: str, value: MetricValue, part: str, heading: str, priority: int, beside: Beside) -> Column:
     return Column(
         id=f"{key[0]}@{key[1]}.{part}",
-        heading=part,
+        heading=heading,
         kind="quality",
         direction="higher" if value.higher_is_better else "lower",
         metric=key[0],
-        metric_heading=heading,
+        metric_heading=metric,
         evaluation_key=key[1],
         part=part,
         beside=beside,
@@ -87,24 +87,21 @@ def _headings(samples: dict[_MetricKey, MetricValue], records: Sequence[RunRecor
     return headings
 
 
-def _history(record: RunRecord, key: _MetricKey) -> list[MetricValue]:
-    return [v for _, v in record.history(key[0]) if v.evaluation_key == key[1]]
+def _history(record: RunRecord, key: _MetricKey) -> list[tuple[int, MetricValue]]:
+    return [(seen, v) for seen, v in record.history(key[0]) if v.evaluation_key == key[1]]
 
 
-def _cell(column: Column, history: list[MetricValue]) -> Cell:
-    """Return best, final or floor of one metric of one run."""
+def _cell(column: Column, history: list[tuple[int, MetricValue]]) -> Cell:
+    """Return best, final or real against real of one metric of one run."""
     if not history:
         return Cell()
-    final = history[-1]
-    if column.part == "floor":
-        return Cell() if final.floor is None else Cell(formats.number(final.floor), value=final.floor)
-    shown = _best_of(history) if column.part == "best" else final
-    spread = shown.spread if shown.spread > 0 else None
-    return Cell(formats.with_spread(shown.value, shown.spread), value=shown.value, spread=spread)
+    shown = best_of(history) if column.part == "best" else history[-1][1]
+    value, spread = (shown.floor, shown.floor_spread) if column.part == "floor" else (shown.value, shown.spread)
+    return Cell() if value is None else Cell(formats.with_spread(value, spread), value=value, spread=spread if spread > 0 else None)
 
 
 def _mean(column: Column, row: Replicates) -> Cell:
-    """Return the mean over replicates of best or final, or the floor, which is not averaged where it is the same in all."""
+    """Return the mean over replicates of best or final, or real against real, which is not averaged where it is the same in all."""
     cells = [_cell(column, _history(run, (column.metric, column.evaluation_key))) for run in row.counted]
     measured = [cell.value for cell in cells if isinstance(cell.value, float)]
     if row.is_single or not measured:
@@ -119,11 +116,6 @@ def _mean(column: Column, row: Replicates) -> Cell:
     return mean_cell(used, formats.number, coverage(len(used), row, why))
 
 
-def _best_of(history: Sequence[MetricValue]) -> MetricValue:
-    """Return the best value; a NaN only where there is nothing else."""
-    return min(history, key=lambda v: (math.isnan(v.value), -v.value if v.higher_is_better else v.value))
-
-
 def _explanation(heading: str, value: MetricValue, unit: str, *, of_networks: bool) -> str:
     """Return what a metric's heading means, in one line."""
     direction = "higher" if value.higher_is_better else "lower"
@@ -131,12 +123,18 @@ def _explanation(heading: str, value: MetricValue, unit: str, *, of_networks: bo
     compared = generated if value.num_generated else f"over {value.num_reference:,} held-out {unit}"
     text = f"{heading}: {value.name}, {compared}, {direction} is better"
     if value.floor is not None:
-        text += (
-            f"; floor: {value.floor_count:,} {value.floor_of}"
-            if value.floor_of
-            else f"; floor: two halves of {value.floor_count:,} real {unit}"
-        )
+        parts = f"{value.floor_count:,} {value.floor_of}" if value.floor_of else f"two halves of {value.floor_count:,} real {unit}"
+        text += f"; real against real: {parts}{_range(value)}"
     return text + ("; ± over the extractor's networks" if of_networks and value.spread > 0 else "")
+
+
+def _range(value: MetricValue) -> str:
+    """Return between which values real against real lies."""
+    splits = value.floor_splits
+    if not splits:
+        return ""
+    ends = f", {formats.number(min(splits))} to {formats.number(max(splits))}" if len(splits) > 1 else ""
+    return f"{ends} in {len(splits)} split{'s' if len(splits) > 1 else ''}"
 
 
 def _key_note(name: str, records: Sequence[RunRecord]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ganbench import text as formats
 from ganbench.record.cells import Replicates, finite
-from ganbench.record.record import RunRecord, Scalar
+from ganbench.record.record import RunRecord, Scalar, are_alike
 from ganbench.report.document import Cell, Column, Tone
 
 _CONFIDENCE = 0.95
@@ -134,8 +134,10 @@ def _plugin_name(record: RunRecord, kind: str) -> str:
 def _status_note(record: RunRecord) -> str:
     if record.status != "complete":
         return f"{record.status}: {record.status_detail or 'no reason was recorded'}"
-    if not record.collapsed or not record.metric_names:
+    if not record.collapsed or not record.evaluations:
         return ""
+    if are_alike(record.evaluations):
+        return f"collapsed: complete, but its {record.unit} are alike, {record.evaluations[-1].diversity:.2g} of what real ones differ by"
     name = record.metric_names[0]
     final, best = record.final(name), record.best(name)
     return f"collapsed: complete, but {final.label} ended at {formats.number(final.value)} after a best of {formats.number(best.value)}"

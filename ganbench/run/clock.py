@@ -17,12 +17,14 @@ class Clock:
 
     Args:
         device: whose queue is drained before a border is read.
+        began: when the call began that the run is a part of, by ``time.perf_counter``.
         seconds: what earlier sessions of the same run spent.
     """
 
-    def __init__(self, device: torch.device, seconds: Mapping[str, float] | None = None) -> None:
-        self._device = device
+    def __init__(self, device: torch.device, began: float, seconds: Mapping[str, float] | None = None) -> None:
+        self._device, self._began = device, began
         self.seconds = {part: float((seconds or {}).get(part, 0.0)) for part in _PARTS}
+        self._before = float((seconds or {}).get("wall", sum(self.seconds.values())))
         self._part: str | None = None
         self._since = 0.0
 
@@ -48,9 +50,13 @@ class Clock:
         return time.perf_counter()
 
     def snapshot(self) -> dict[str, float]:
-        """Return the seconds up to now, the open segment included; this synchronises."""
+        """Return the seconds up to now, the open segment included, and those of the wall; this synchronises."""
         self._switch(self._part)
-        return dict(self.seconds)
+        return {**self.seconds, "wall": self.wall()}
+
+    def wall(self) -> float:
+        """Return what the call has taken, with those before it: more than all parts, none of which claims imports and pictures."""
+        return self._before + time.perf_counter() - self._began
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def rescore(
     planned = _planned(samples, manager, registered.spec.extractor)
     metrics = {p.name: _metric(p, score, manager) for p, score in zip(planned, samples.scores, strict=True)}
     extractors = _extractors(planned, manager, ExtractorContext(device=device, download=data.download))
-    evaluator = Evaluator(planned, metrics, extractors, dataset, device=device, batch_size=_BATCH_SIZE)
+    evaluator = Evaluator(planned, metrics, extractors, dataset, device=device, batch_size=_BATCH_SIZE, floors=False)
     values = iter(evaluator.evaluate(lambda start, count: samples.images[start : start + count]))
     return tuple(
         Rescored(stored=score, values=tuple(_take(values, len(p.quantities))), key=key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import logging
 import time
@@ -128,7 +129,7 @@ class Run:
             state: a checkpoint of it, or None at its start.
         """
         materials, algorithm, device = self.materials, self.materials.algorithm, self.materials.device
-        clock = Clock(device, None if state is None else state["seconds"])
+        clock = Clock(device, self.plan.began, None if state is None else state["seconds"])
         clock.seconds["startup"] += self._startup_seconds
         self._listeners.tell(self._started(directory, resumed=state is not None))
         with clock.measure("calibration"):
@@ -206,6 +207,7 @@ class Run:
             save_curves(directory, record)
         with picture_errors("progress.png"):
             save_strip(directory, self.materials.dataset.space)
+        record = dataclasses.replace(record, timing=dataclasses.replace(record.timing, wall_seconds=trainer.wall_seconds()))
         directory.finish(record)
         self._listeners.tell(Ended(record=record))
         return record

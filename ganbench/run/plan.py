@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ class RunPlan(Resolved):
     """A resolved configuration with the metrics that it asks for; from it alone a run can be built."""
 
     metrics: tuple[PlannedMetric, ...]
+    began: float = dataclasses.field(compare=False)
+    """When the call began, by ``time.perf_counter``."""
 
     def identities(self, manager: PluginManager) -> tuple[PluginIdentity, ...]:
         """Return every plugin that takes part: the recipe, what a step is made of, the metrics and their extractors."""
@@ -56,9 +59,10 @@ def plan_run(manager: PluginManager, name: str, layers: Iterable[Layer] = (), op
         ConfigError: an unknown path, a wrong value, an unknown metric, or one that its extractor may not bear.
         PluginError: an unknown or broken plugin.
     """
+    began = time.perf_counter()
     resolved = resolve(manager, name, layers, options)
     parts = {field.name: getattr(resolved, field.name) for field in dataclasses.fields(resolved)}
-    return RunPlan(**parts, metrics=_metrics(resolved, manager))
+    return RunPlan(**parts, metrics=_metrics(resolved, manager), began=began)
 
 
 def plan_again(manager: PluginManager, config: Path, *, trust_files: bool = False) -> RunPlan:

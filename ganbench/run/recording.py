@@ -29,6 +29,7 @@ from ganbench.record.record import (
     Throughput,
     Timing,
     Work,
+    has_collapsed,
 )
 from ganbench.run.build import Materials
 from ganbench.run.calibration import Threads
@@ -78,22 +79,6 @@ def work_key(materials: Materials) -> Key:
     return Key.of(**fields)
 
 
-def _has_collapsed(evaluations: tuple[Evaluation, ...]) -> bool:
-    """Tell whether the first metric ended far from its best: twice as bad, and by more than its spread."""
-    if not evaluations or not evaluations[-1].values:
-        return False
-    name = evaluations[-1].values[0].name
-    history = [v for e in evaluations for v in e.values if v.name == name]
-    final = history[-1]
-    if final.value != final.value:
-        return True
-    if final.higher_is_better:
-        best = max(v.value for v in history)
-        return final.value < best / 2 and best - final.value > final.spread
-    best = min(v.value for v in history)
-    return final.value > 2 * best and final.value - best > final.spread
-
-
 def trajectory_hash(losses: torch.Tensor) -> str:
     """Return sha256 over the float32 losses of the first iterations, ``[n, 2]``."""
     return hashlib.sha256(losses.contiguous().numpy().tobytes()).hexdigest()
@@ -131,7 +116,7 @@ def make_record(
         made: what is trained.
         runner: what executes the steps.
         counters: how far the run is.
-        seconds: where its time went, by part.
+        seconds: where its time went, by part, and what the whole call took.
         evaluations: so far.
         status: of the run.
         detail: why it is not complete; empty otherwise.
@@ -154,7 +139,7 @@ def make_record(
         space=made.dataset.space.name,
         unit=made.dataset.space.unit,
         keys=facts.keys,
-        timing=Timing(**{f"{part}_seconds": round(s, 4) for part, s in seconds.items()}, wall_seconds=round(sum(seconds.values()), 4)),
+        timing=Timing(**{f"{part}_seconds": round(s, 4) for part, s in seconds.items()}),
         throughput=Throughput(
             samples_per_second=speed,
             seconds_per_kimg=1000 / speed if speed > 0 else 0.0,
@@ -169,7 +154,7 @@ def make_record(
             trajectory_hash=trajectory_hash(made.algorithm.trajectory()),
         ),
         evaluations=evaluations,
-        collapsed=_has_collapsed(evaluations),
+        collapsed=has_collapsed(evaluations),
         num_resumes=counters.num_resumes,
         host=facts.host,
         notes=_run_notes(facts, made, runner),

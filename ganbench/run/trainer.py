@@ -230,7 +230,12 @@ class Trainer:
         where = f"in the evaluation at {self.counters.samples_seen / 1000:.4g} kimg"
         with self._clock.measure("evaluation"), during(where):
             values = evaluator.evaluate(samples, labels, scorers_of(self._algorithm, self._materials.dataset, self._materials.device))
-            evaluation = Evaluation(samples_seen=self.counters.samples_seen, training_seconds=seconds["training"], values=tuple(values))
+            evaluation = Evaluation(
+                samples_seen=self.counters.samples_seen,
+                training_seconds=seconds["training"],
+                values=tuple(values),
+                diversity=None if samples is None else evaluator.diversity(samples),
+            )
             self._tell(Evaluated(evaluation=evaluation))
             self.evaluations.append(evaluation)
 
@@ -264,6 +269,10 @@ class Trainer:
         """Return the record of the run as it stands now."""
         seconds, evaluations = self._clock.snapshot(), tuple(self.evaluations)
         return make_record(self._facts, self._materials, self._runner, self.counters, seconds, evaluations, status, detail)
+
+    def wall_seconds(self) -> float:
+        """Return what the call has taken."""
+        return round(self._clock.wall(), 4)
 
     def write_partial_record(self, status: Status, detail: str = "") -> RunRecord:
         """Write the record of a run that is not at its end, and return it."""

@@ -283,7 +283,7 @@ class ClassFrechetOptions(Settings):
     """How few images of a class are enough."""
 
     least_per_class: int = setting(50, least=2)
-    """Images that each class must have on each side. Few images make every class's distance large; the floor shows by how much."""
+    """Images that each class must have on each side. Few images make every class's distance large; real against real shows by how much."""
 
 
 CLASS_FRECHET = MetricSpec(
@@ -322,7 +322,7 @@ class MemorisedOptions:
 
 MEMORISED = MetricSpec(
     name="memorised",
-    summary="share of generated images nearer to a train image than that one's own nearest neighbour; the floor is held-out images' share",
+    summary="share of generated images nearer to a train image than that one's own nearest one; of held-out images: real against real",
     factory="ganbench_metrics.memorised:build_memorised",
     options=MemorisedOptions,
     paper="Alaa et al., 2022, https://arxiv.org/abs/2102.08921",

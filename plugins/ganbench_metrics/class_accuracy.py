@@ -2,7 +2,7 @@
 
 Shmelkov et al. (2018), https://arxiv.org/abs/1807.09499, call it GAN-test: the accuracy, on generated images, of a classifier that was
 trained on real ones. It says whether a conditional generator heeds its labels, and nothing of variety: one good image of each class has
-100 %. The floor, one half of the reference against the other, is the classifier's own accuracy on real images.
+100 %. Real against real is the classifier's own accuracy on real images.
 
 Shapes: N images, K classes.
 """
@@ -37,7 +37,7 @@ class ClassAccuracy:
     """Class accuracy as a metric: the mean over the classes (ranked), so that rare ones count as much, and the worst class's."""
 
     implementation: str = "class-accuracy-1"
-    needs: ClassVar[Needs] = Needs(statistics=False, logits=True, labels=True)
+    needs: ClassVar[Needs] = Needs(statistics=False, logits=True, labels=True, repeats=True)
 
     @property
     def least_samples(self) -> int:

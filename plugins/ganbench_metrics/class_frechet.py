@@ -3,7 +3,7 @@
 Miyato and Koyama (2018), https://arxiv.org/abs/1802.05637: the mean over the classes c of the Fréchet distance between the
 real samples of c and the samples that the generator made when it was asked for c. A model whose samples are right as a whole and of the
 wrong class has a good distance over all and a bad one here. The distance of each class is :mod:`ganbench_metrics.frechet`'s, exact at
-any rank; with few samples of a class it is far above 0 for a perfect generator too, as the floor shows.
+any rank; with few samples of a class it is far above 0 for a perfect generator too, as real against real shows.
 
 Shapes: N samples, D feature dimensions.
 """
@@ -63,7 +63,7 @@ class ClassFrechetMetric:
 
     options: ClassFrechetOptions = field(default_factory=ClassFrechetOptions)
     implementation: str = "class-frechet-1"
-    needs: ClassVar[Needs] = Needs(statistics=False, features=True, labels=True)
+    needs: ClassVar[Needs] = Needs(statistics=False, features=True, labels=True, repeats=True)
 
     @property
     def least_samples(self) -> int:

@@ -2,9 +2,9 @@
 
 Ravuri and Vinyals (2019), https://arxiv.org/abs/1905.10887: train a classifier on generated images with the classes they were asked for,
 and take its top-1 accuracy on real held-out images. Differs: a small convolutional network and a budget of seconds in the place of a
-ResNet-50 on ImageNet, so values agree with no published ones; they rank models on one dataset under one budget, and the floor is what the
-same classifier with the same budget reaches after real train images. Where the dataset has no held-out images with labels, the accuracy is
-that on the train images, which the evaluation key says.
+ResNet-50 on ImageNet, so values agree with no published ones; they rank models on one dataset under one budget, and real against real is
+what the same classifier with the same budget reaches after real train images. Where the dataset has no held-out images with labels, the
+accuracy is that on the train images, which the evaluation key says.
 
 Shapes: N images, K classes.
 
@@ -119,11 +119,11 @@ def classification_accuracy(
 
 @dataclass(frozen=True, slots=True)
 class ClassificationAccuracyMetric:
-    """The classification accuracy score as a metric; its floor is the score of real train images."""
+    """The classification accuracy score as a metric; real against real is the score of real train images."""
 
     options: ClassificationAccuracyOptions = field(default_factory=ClassificationAccuracyOptions)
     implementation: str = "classification-accuracy-1"
-    needs: ClassVar[Needs] = Needs(statistics=False, samples=True, labels=True, held_out="reference")
+    needs: ClassVar[Needs] = Needs(statistics=False, samples=True, labels=True, held_out="reference", repeats=True)
     least_samples: int = 2
 
     def parameters(self) -> dict[str, str | int | float]:

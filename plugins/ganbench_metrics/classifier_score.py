@@ -58,7 +58,7 @@ class ClassifierScoreMetric:
 
     options: ClassifierScoreOptions = field(default_factory=ClassifierScoreOptions)
     implementation: str = "classifier-score-1"
-    needs: ClassVar[Needs] = Needs(statistics=False, logits=True)
+    needs: ClassVar[Needs] = Needs(statistics=False, logits=True, repeats=True)
 
     @property
     def least_samples(self) -> int:

@@ -184,7 +184,7 @@ class FrechetMetric:
     """The Fréchet distance as a metric: one quantity."""
 
     implementation: str = "frechet-1"
-    needs: ClassVar[Needs] = Needs()
+    needs: ClassVar[Needs] = Needs(repeats=True)
     least_samples: int = 2
 
     def parameters(self) -> dict[str, str | int | float]:

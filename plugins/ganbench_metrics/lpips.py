@@ -38,7 +38,7 @@ def mean_pair_distance_in_class(spread: FeatureSpread) -> float:
 
 @dataclass(frozen=True, slots=True)
 class LpipsMetric:
-    """The diversity of the generated images as a metric; the real ones are asked for the floor alone."""
+    """The diversity of the generated images as a metric; the real ones are asked for real against real alone."""
 
     options: LpipsOptions = field(default_factory=LpipsOptions)
     implementation: str = "lpips-unweighted-1"

@@ -6,8 +6,8 @@ the right side (1 is theirs) and with Euclidean distances between the extractor'
 Distances that are equal do not count, so nothing is nearer than a train image that is there twice.
 
 A new image of the same distribution is that near by chance, often for a third of all images or more; only what exceeds the control is
-memorised. The control is printed as the floor: the share of the held-out images, or, where the dataset has none, of one half of the train
-images against the other half. An untrained generator, whose images are near nothing, has a share of 0: read it beside a distance.
+memorised. The control is printed as real against real: the share of the held-out images, or, where the dataset has none, of one half of
+the train images against the other half. An untrained generator, whose images are near nothing, has a share of 0: read it beside a distance.
 
 Shapes: N train images, M generated images, D feature dimensions.
 """
@@ -42,11 +42,11 @@ def memorised(train: Tensor, fake: Tensor, factor: float) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class MemorisedMetric:
-    """The share of memorised images as a metric; its floor is the share of real images that the generator cannot know."""
+    """The share of memorised images as a metric; real against real is the share of real images that the generator cannot know."""
 
     options: MemorisedOptions = field(default_factory=MemorisedOptions)
     implementation: str = "memorised-1"
-    needs: ClassVar[Needs] = Needs(statistics=False, features=True, held_out="control")
+    needs: ClassVar[Needs] = Needs(statistics=False, features=True, held_out="control", repeats=True)
     least_samples: int = 2
 
     def parameters(self) -> dict[str, str | int | float]:

@@ -15,7 +15,7 @@ class ModesMetric:
 
     options: ModesOptions = field(default_factory=ModesOptions)
     implementation: str = "modes-1"
-    needs: ClassVar[Needs] = Needs(statistics=False)
+    needs: ClassVar[Needs] = Needs(statistics=False, repeats=True)
     least_samples: int = 1
 
     def parameters(self) -> dict[str, str | int | float]:

@@ -149,7 +149,7 @@ def _blur(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class MsSsimMetric:
-    """Mean MS-SSIM between pairs of generated images as a metric; the real ones are asked for the floor alone."""
+    """Mean MS-SSIM between pairs of generated images as a metric; the real ones are asked for real against real alone."""
 
     options: MsSsimOptions = field(default_factory=MsSsimOptions)
     implementation: str = "ms-ssim-1"

@@ -1,7 +1,7 @@
 """Target accuracy: how many generated images the extractor's classifier takes for what they were to be.
 
 For a translation into one class: the reference consists of that class alone, so the class meant is the one that the classifier gives most
-of the reference images. The floor, one half of the reference against the other, is the classifier's own accuracy there.
+of the reference images. Real against real is the classifier's own accuracy there.
 
 Shapes: N images, K classes.
 """
@@ -41,7 +41,7 @@ class TargetAccuracy:
     """The share of the generated images in the target class."""
 
     implementation: str = "target-accuracy-1"
-    needs: ClassVar[Needs] = Needs(statistics=False, logits=True)
+    needs: ClassVar[Needs] = Needs(statistics=False, logits=True, repeats=True)
 
     @property
     def least_samples(self) -> int:

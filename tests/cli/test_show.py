@@ -39,7 +39,7 @@ def test_everything_is_shown(run, capsys):
         "0 0 s 80.00 ±0.50",
         "50 40 s 12.25 ±0.50 *",
         "75 60 s 13.50 ±0.50",
-        "floor 1.250",
+        "real against real 1.250",
         "images per second 1,250",
         "phases discriminator 30.00 ms, generator 20.00 ms",
         "training 80 s 85.1%",

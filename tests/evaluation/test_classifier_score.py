@@ -84,7 +84,7 @@ def test_the_metric_asks_only_the_generated_images():
     fake = feature_set(logits_of(100, 5))
     metric = build_classifier_score(ClassifierScoreOptions(num_splits=4))
     assert metric.compute(feature_set(None), fake) == classifier_score(logits_of(100, 5), ClassifierScoreOptions(num_splits=4))
-    assert metric.needs == Needs(statistics=False, logits=True)
+    assert metric.needs == Needs(statistics=False, logits=True, repeats=True)
 
 
 def test_the_order_is_part_of_the_key():

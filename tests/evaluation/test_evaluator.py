@@ -9,9 +9,11 @@ import torch
 
 from ganbench.data.source import Dataset
 from ganbench.errors import Diverged, PluginError, UnsuitableError
+from ganbench.evaluation import reference
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import plan_metrics
 from ganbench.evaluation.protocol import Features, SampleSet
+from ganbench.evaluation.reference import stratified
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench.registration import NoOptions
@@ -126,14 +128,74 @@ def test_values_come_in_the_order_of_the_metrics_and_their_quantities():
     assert names == ["precision60_sums", "recall60_sums", "fd120_sums"]
 
 
-def test_the_floor_is_the_metric_between_disjoint_parts_of_the_real_images():
-    """At the metric's count, or at half of the real images where there are fewer."""
+def test_real_against_real_is_the_metric_between_disjoint_parts_of_the_real_images():
+    """At the metric's count: each image once, or drawn from half of them where there are fewer. Over ten splits, with each one's value."""
     small, large = make(["fd40", "fd120"]).evaluate(generate)
-    assert (small.floor_count, large.floor_count) == (40, 75)
-    order = torch.randperm(150, generator=torch.Generator().manual_seed(0))
-    halves = REAL[order[:75].sort().values], REAL[order[75:].sort().values]
-    assert large.floor == pytest.approx(statistics.fmean(distances(*halves)), rel=1e-9)
-    assert small.floor > 0
+    assert (small.floor_count, large.floor_count) == (40, 120)
+    assert small.floor_of == "train images against 110 others"
+    assert large.floor_of == "drawn from 75 train images against 75 others"
+    for value, part in ((small, 40), (large, 75)):
+        expected = []
+        for seed in range(10):
+            order = stratified(None, 150, seed)
+            first, others = order[:part], order[part:]
+            if value is large:
+                first = first[torch.randint(75, (120,), generator=torch.Generator().manual_seed(seed))]
+            expected.append(statistics.fmean(distances(REAL[others], REAL[first])))
+        assert value.floor_splits == pytest.approx(expected, rel=1e-9)
+        assert value.floor == pytest.approx(statistics.fmean(expected), rel=1e-9)
+        assert value.floor_spread == pytest.approx(statistics.stdev(expected), rel=1e-6)
+
+
+def test_a_metric_that_compares_generated_images_with_each_other_sees_each_real_one_once(monkeypatch):
+    """Copies would be neighbours; and no more others than are compared at most, because the time grows with the square."""
+    (precision, *_) = make(["pr120"]).evaluate(generate)
+    assert (precision.floor_count, precision.floor_of, len(precision.floor_splits)) == (75, "train images against 75 others", 10)
+    monkeypatch.setattr(reference, "_MOST_COMPARED", 30)
+    (precision, *_) = make(["pr20"]).evaluate(generate)
+    assert (precision.floor_count, precision.floor_of) == (20, "train images against 30 others")
+    assert precision.floor > 0.5
+
+
+def test_what_is_remembered_of_real_images_is_bounded(monkeypatch):
+    """Twelve images of three networks with four dimensions: six stand for generated ones."""
+    monkeypatch.setattr(reference, "_MOST_BYTES", 12 * 3 * 4 * 4)
+    (value,) = make(["fd120"]).evaluate(generate)
+    assert value.floor_of == "drawn from 6 train images against 6 others"
+
+
+@pytest.mark.parametrize("counts", [[100, 50, 7], [1, 1, 200], [40, 40, 40]])
+def test_every_beginning_of_a_stratified_order_has_the_shares_of_the_classes(counts):
+    """To a sample, and another seed gives another order of the same samples."""
+    labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))[torch.randperm(sum(counts))]
+    order = stratified(labels, len(labels), 3)
+    assert order.sort().values.tolist() == list(range(len(labels)))
+    for length in range(1, len(labels)):
+        found = labels[order[:length]].bincount(minlength=len(counts))
+        assert all(abs(int(n) - length * count / len(labels)) < 2 for n, count in zip(found, counts, strict=True))
+    assert not torch.equal(order, stratified(labels, len(labels), 4))
+    assert torch.equal(order, stratified(labels, len(labels), 3))
+
+
+def test_a_floor_of_another_kind_of_split_is_not_taken_from_the_cache(tmp_path, monkeypatch):
+    """Whatever is changed of how the images are split."""
+    cache = ReferenceCache(tmp_path)
+    make(["fd120"], cache=cache).prepare()
+    for name, other in (("SPLITS", 11), ("_FLOOR_VERSION", "another"), ("_MOST_BYTES", 4000)):
+        with monkeypatch.context() as patch:
+            patch.setattr(reference, name, other)
+            extractor = Sums()
+            make(["fd120"], cache=cache, extractor=extractor).prepare()
+            assert extractor.samples_seen > 0, name
+    make(["fd120"], cache=cache, extractor=(again := Sums())).prepare()
+    assert again.samples_seen == 0
+
+
+def test_floors_can_be_left_out():
+    """Where nobody reads them."""
+    extractor = Sums()
+    (value,) = make(["fd120"], extractor=extractor, floors=False).evaluate(generate)
+    assert (value.floor, value.floor_splits, extractor.samples_seen) == (None, (), 150 + 120)
 
 
 def test_a_floor_that_cannot_be_measured_is_left_out_with_a_log_line(caplog):
@@ -166,12 +228,16 @@ def test_a_second_run_takes_references_and_floors_from_the_cache(tmp_path):
     assert again.evaluate(generate) == first == make(names).evaluate(generate)
 
 
-def test_a_new_floor_reads_only_the_images_of_its_parts(tmp_path):
-    """Another count needs 2 x 30 real images, not the whole split."""
-    make(["fd120"], cache=ReferenceCache(tmp_path)).prepare()
+def test_each_real_image_is_extracted_once_for_the_reference_and_every_split(tmp_path, monkeypatch):
+    """In one pass; a new floor beside a cached reference reads only the images of its parts."""
     extractor = Sums()
-    make(["fd30"], extractor=extractor, cache=ReferenceCache(tmp_path)).prepare()
-    assert extractor.samples_seen == 60
+    make(["fd120", "pr60", "cs90"], extractor=extractor, cache=ReferenceCache(tmp_path)).prepare()
+    assert extractor.samples_seen == 150
+    monkeypatch.setattr(reference, "_MOST_COMPARED", 30)
+    make(["pr30"], cache=ReferenceCache(tmp_path)).prepare()
+    extractor = Sums()
+    make(["pr20"], extractor=extractor, cache=ReferenceCache(tmp_path)).prepare()
+    assert extractor.samples_seen == 20 + 30
 
 
 def test_damaged_entries_are_computed_again(tmp_path):

@@ -9,6 +9,7 @@ import torch
 
 from ganbench.data.source import ArraySource, Dataset
 from ganbench.errors import ConfigError
+from ganbench.evaluation import reference
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import plan_metrics
 from ganbench.evaluation.protocol import Features, Needs, SampleSet
@@ -83,11 +84,11 @@ def make(needs: Needs, *, test: ArraySource | None = TEST, train: ArraySource = 
 
 
 def run(needs: Needs, **settings: object):  # type: ignore[no-untyped-def]
-    """Evaluate and return what the metric was shown in the floor and in the evaluation, and the value."""
+    """Evaluate and return what the metric was shown of the first split of real images and in the evaluation, and the value."""
     evaluator, spy, _ = make(needs, **settings)
     (value,) = evaluator.evaluate(lambda start, count: FAKE[start : start + count], ASKED)
-    floor, shown = spy.shown
-    return floor, shown, value
+    assert len(spy.shown) == len(value.floor_splits) + 1
+    return spy.shown[0], spy.shown[-1], value
 
 
 def is_among(images: torch.Tensor, source: ArraySource) -> bool:
@@ -104,11 +105,12 @@ def test_images_and_labels_come_together_in_order() -> None:
     assert (value.name, value.num_generated, value.num_reference, value.floor_count) == ("spy20", 20, 40, 20)
 
 
-def test_the_floor_is_of_two_parts_of_the_train_split_with_their_own_labels() -> None:
-    """Disjoint, and each image keeps its label."""
+def test_real_against_real_is_of_two_parts_of_the_train_split_with_their_own_labels() -> None:
+    """Disjoint, each image keeps its label, and the classes have the same shares."""
     (one, other), _, _ = run(Needs(statistics=False, samples=True, labels=True))
     assert len(one.samples) == len(other.samples) == 20
     assert torch.equal(torch.cat([one.samples, other.samples]).flatten(1).unique(dim=0), TRAIN.stored.flatten(1).unique(dim=0))
+    assert all(abs(int(a) - int(b)) <= 2 for a, b in zip(one.labels.bincount(), other.labels.bincount(), strict=True))
     for side in (one, other):
         for image, label in zip(side.samples, side.labels, strict=True):
             assert TRAIN.labels[(TRAIN.stored == image).flatten(1).all(dim=1)].tolist() == [label.item()]
@@ -124,8 +126,9 @@ def test_what_is_not_needed_is_not_kept() -> None:
     assert real.samples is fake.samples is real.labels is fake.spread is None
 
 
-def test_without_a_reference_only_the_floors_images_are_read() -> None:
-    """Forty images for two parts of twenty, then the generated ones; nothing when the floor is cached."""
+def test_without_a_reference_only_the_images_that_are_split_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty images, of which each split takes another twenty."""
+    monkeypatch.setattr(reference, "_MOST_COMPARED", 1)
     evaluator, _, extractor = make(Needs(statistics=False, spread=True, reference=False), train=image_source(pixels(90, 5), classes(90, 5)))
     evaluator.prepare()
     assert extractor.samples_seen == 40
@@ -149,6 +152,17 @@ def test_held_out_images_can_be_the_reference() -> None:
     assert (value.num_reference, value.floor_count, value.floor_of) == (12, 20, "train images against the held-out ones")
 
 
+def test_real_images_that_may_repeat_are_drawn_until_there_are_as_many_as_are_generated() -> None:
+    """From the held-out images, of which there are twelve; each with its label."""
+    (real, fake), _, value = run(Needs(statistics=False, samples=True, labels=True, held_out="control", repeats=True))
+    assert torch.equal(real.samples, TRAIN.stored)
+    assert len(fake.samples) == len(fake.labels) == 20
+    assert is_among(fake.samples, TEST)
+    for image, label in zip(fake.samples, fake.labels, strict=True):
+        assert TEST.labels[(TEST.stored == image).flatten(1).all(dim=1)].tolist() == [label.item()]
+    assert (value.floor_count, value.floor_of) == (20, "drawn from 12 held-out images against the train images")
+
+
 def test_held_out_images_can_be_the_generated_images_control() -> None:
     """The floor shows them to the metric against the whole train split."""
     (floor_real, floor_fake), (real, _), value = run(Needs(statistics=False, samples=True, held_out="control"))
@@ -165,7 +179,7 @@ def test_without_held_out_images_the_train_split_stands_in(held_out: str) -> Non
     for test in (None, image_source(TEST.stored)):
         needs = Needs(statistics=False, samples=True, labels=True, held_out=held_out)  # type: ignore[arg-type]
         floor, (real, _), value = run(needs, test=test)
-        assert value.floor_of == ""
+        assert value.floor_of == "train images against 20 others"
         assert torch.equal(real.samples, TRAIN.stored)
         assert [len(side.samples) for side in floor] == [20, 20]
         assert dict(make(needs, test=test)[0].keys()[0].fields)["reference_split"] == "train"

@@ -49,11 +49,25 @@ def test_best_final_and_floor_stand_side_by_side(make_record):
 
 def test_what_the_floor_is_of_is_said(make_record, make_value):
     """Two halves of the train images, or held-out images on a side."""
-    told = {"": "floor: two halves of 718 real images", "train images against others": "floor: 718 train images against others"}
+    told = {
+        "": "real against real: two halves of 718 real images",
+        "train images against others": "real against real: 718 train images against others",
+    }
     for of, words in told.items():
         values = (make_value(2.0, floor_of=of),)
         record = make_record(evaluations=(Evaluation(samples_seen=1, training_seconds=1.0, values=values),))
         assert words in make_table([record]).legend[0]
+
+
+def test_the_spread_and_the_range_of_the_splits_stand_beside_real_against_real(make_record, make_value):
+    """The spread with the value, the range in the note."""
+    value = make_value(
+        2.0, floor=1.5, floor_splits=(1.0, 1.5, 2.0), floor_count=5000, floor_of="drawn from 718 train images against 719 others"
+    )
+    table = make_table([make_record(evaluations=(Evaluation(samples_seen=1, training_seconds=1.0, values=(value,)),))])
+    assert _texts(table, part="floor") == ["1.500 ±0.50"]
+    told = "real against real: 5,000 drawn from 718 train images against 719 others, 1.000 to 2.000 in 3 splits"
+    assert told in table.legend[0]
 
 
 def test_higher_is_better_takes_the_largest(make_record, make_value):

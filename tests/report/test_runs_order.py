@@ -20,7 +20,7 @@ def measured(make_record, make_value):
 
     def make(run, *values, seed=0, **of_value):
         evaluations = (
-            Evaluation(samples_seen=1000 * i, training_seconds=1.0, values=(make_value(value, **of_value),))
+            Evaluation(samples_seen=1000 * (i + 1), training_seconds=1.0, values=(make_value(value, **of_value),))
             for i, value in enumerate(values)
         )
         return make_record(run_id=run, name=run, seed=seed, evaluations=tuple(evaluations))

@@ -36,7 +36,7 @@ def make_run(make_record, make_value):
             "keys": dataclasses.replace(record.keys, **keys),
             "throughput": dataclasses.replace(record.throughput, samples_per_second=speed, seconds_per_kimg=1000 / speed),
             "evaluations": tuple(
-                Evaluation(samples_seen=1000 * i, training_seconds=1.0, values=(make_value(v, **changes.pop("metric", {})),))
+                Evaluation(samples_seen=1000 * (i + 1), training_seconds=1.0, values=(make_value(v, **changes.pop("metric", {})),))
                 for i, v in enumerate(history)
             ),
         }

@@ -10,34 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from ganbench.record.record import Evaluation
 from ganbench.run.lifecycle import Run
-from ganbench.run.recording import _has_collapsed, config_values, trajectory_hash
-
-
-@pytest.mark.parametrize(
-    ("values", "higher_is_better", "spread", "collapsed"),
-    [
-        ((80.0, 20.0, 12.0, 13.0), False, 0.5, False),
-        ((80.0, 20.0, 12.0, 24.5), False, 0.5, True),
-        ((80.0, 20.0, 12.0, 24.5), False, 30.0, False),
-        ((80.0, 20.0, 12.0, float("nan")), False, 0.5, True),
-        ((1.0, 4.0, 8.0, 5.0), True, 0.5, False),
-        ((1.0, 4.0, 8.0, 3.5), True, 0.5, True),
-        ((1.0, 4.0, 8.0, 3.5), True, 5.0, False),
-        ((80.0,), False, 0.5, False),
-        ((), False, 0.5, False),
-    ],
-)
-def test_collapse_is_twice_as_bad_as_the_best_and_beyond_the_spread(
-    make_value: Callable[..., Any], values: tuple[float, ...], higher_is_better: bool, spread: float, collapsed: bool
-) -> None:
-    """Of the first metric, at the end of the run."""
-    evaluations = tuple(
-        Evaluation(samples_seen=i, training_seconds=float(i), values=(make_value(v, spread=spread, higher_is_better=higher_is_better),))
-        for i, v in enumerate(values)
-    )
-    assert _has_collapsed(evaluations) is collapsed
+from ganbench.run.recording import config_values, trajectory_hash
 
 
 def test_the_trajectory_hash_is_over_the_float32_losses() -> None:

@@ -192,11 +192,11 @@ class _Rows:
         if not qualities:
             return
         table = _empty_table()
-        parts = tuple(dict.fromkeys(column.part for column in self._columns if column.metric))
+        parts = tuple(dict.fromkeys(column.heading for column in self._columns if column.metric))
         for heading in ("quality", *parts):
             table.add_column(heading, justify="left" if heading == "quality" else "right", overflow="fold")
         for title in dict.fromkeys(self._columns[i].metric_title() for i in qualities):
-            cells = {self._columns[i].part: self._cell(row.cells[i]) for i in qualities if self._columns[i].metric_title() == title}
+            cells = {self._columns[i].heading: self._cell(row.cells[i]) for i in qualities if self._columns[i].metric_title() == title}
             table.add_row(title, *(cells.get(part, "") for part in parts))
         self._console.print(table)
 
