@@ -305,10 +305,10 @@ class Trainer:
         samples_seen, generator_steps, iteration, num_resumes = state["counters"]
         self.counters = Counters(samples_seen, generator_steps, iteration, num_resumes + 1)
         self.evaluations = _evaluations(state)
-        self._saved_at = samples_seen
-        remove_superseded(self._directory.checkpoints_path, samples_seen, self._materials.config.checkpoint.keep)
         self._due = list(state.get("due", self._due if iteration == 0 else ()))
+        self._saved_at = -1 if self._due else samples_seen
         self._log.truncate(state["events_bytes"])  # last: nothing of the directory is touched before all else is loaded
+        remove_superseded(self._directory.checkpoints_path, samples_seen, self._materials.config.checkpoint.keep)
 
 
 def _evaluations(state: dict[str, Any]) -> list[Evaluation]:

@@ -58,7 +58,7 @@ def wrap(target: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) 
 
 
 def die_at(point: dict[str, Any]) -> None:
-    """Kill this process ``before`` or ``after`` the n-th call of a function does its work, or ``hang`` there for ever."""
+    """Kill this process ``before`` or ``after`` the n-th call of a function does its work, or ``raise`` or ``hang`` there for ever."""
     left = [point["call"]]
 
     def make(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,6 +68,8 @@ def die_at(point: dict[str, Any]) -> None:
                 signal.pause()
             if left[0] == 0 and point["when"] == "before":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if left[0] == 0 and point["when"] == "raise":
+                raise RuntimeError("no luck")
             result = function(*arguments, **keywords)
             if left[0] == 0:
                 os.kill(os.getpid(), signal.SIGKILL)

@@ -8,12 +8,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from datetime import datetime, timezone
 
 import pytest
 
 from ganbench.errors import StorageError, UsageError
-from ganbench.record.directory import RunDirectory, is_run
+from ganbench.record.directory import RunDirectory, RunLock, is_run
 from ganbench.record.serialise import from_json
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=timezone.utc)
@@ -179,3 +181,33 @@ def test_a_file_system_without_locks_can_be_used(tmp_path, monkeypatch, number, 
     else:
         with pytest.raises(StorageError, match="Input/output error"):
             _create(tmp_path)
+
+
+def test_a_reader_never_keeps_a_writer_away(tmp_path):
+    """Who asks whether a run is active holds its lock for a moment, and may do so again and again."""
+    run = RunDirectory.create_at(tmp_path / "run")
+    run.close()
+    stop = threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            RunDirectory(tmp_path / "run").is_active  # noqa: B018
+
+    readers = [threading.Thread(target=ask) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    try:
+        for _ in range(300):
+            run._lock.acquire()
+            run._lock.release()
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
+
+
+def test_a_writer_keeps_another_away_at_once(tmp_path, monkeypatch):
+    """Without waiting for readers that are none."""
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waits"))
+    with RunDirectory.create_at(tmp_path / "run") as run, pytest.raises(UsageError, match="is in use by process"):
+        RunLock(run._lock.path).acquire()

@@ -84,3 +84,21 @@ def test_a_log_that_cannot_be_opened_is_a_storage_error(tmp_path):
     """A folder in its place is told, not raised as OSError."""
     with pytest.raises(StorageError):
         EventLog(tmp_path)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_log_that_somebody_removed_is_written_again(tmp_path, caplog, replaced):
+    """With the next checkpoint, whole, and with a word; the run goes on into the new file."""
+    log = EventLog(tmp_path / "e")
+    log.write("x", n=1)
+    (tmp_path / "e").unlink()
+    if replaced:
+        (tmp_path / "e").write_text("something else")
+    log.write("x", n=2)
+    log.sync()
+    log.write("x", n=3)
+    log.close()
+    assert [e["n"] for e in read_events(tmp_path / "e")] == [1, 2, 3]
+    assert [record.message for record in caplog.records] == [
+        f"{tmp_path / 'e'} has been removed or replaced while the run goes on; it is written again"
+    ]

@@ -18,6 +18,7 @@ from ganbench import text as formats
 from ganbench.record.find import Unreadable
 from ganbench.record.machine import describe_machine
 from ganbench.record.record import Evaluation, Key
+from ganbench.report.document import Cell, Column, Document, Row, Section
 from ganbench.report.formats import FORMATS, render
 from ganbench.report.runs import make_table
 
@@ -244,6 +245,30 @@ def test_names_in_a_record_cannot_steer_a_terminal(make_record):
     assert not any(unicodedata.category(c) == "Cc" and c != "\n" for c in text)
     assert "[bold]x[/bold]" in text
     assert "failed: a b?[2J" in text
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "csv", "html", "latex"])
+def test_no_format_lets_a_heading_steer(make_record, make_value, form):
+    """An evaluation key of a stranger's record stands in a heading, where two metrics have one name."""
+    values = (make_value(1.0), make_value(2.0, evaluation_key="\x1b]0;x\x07\x9b2J\r\u202e"))
+    text = render(make_table([make_record(evaluations=_measured(*values))]), form)
+    assert not any(unicodedata.category(c) in ("Cc", "Cf") and c != "\n" for c in text)
+
+
+@pytest.mark.parametrize("name", ['=HYPERLINK("http://evil","x")', "+1+1", "@SUM(1)", "-2+3", "\uff1d1+1"])
+def test_csv_holds_no_formula(make_record, name):
+    """A spreadsheet computes what begins like one; a negative number stays a number."""
+    (row,) = csv.DictReader(io.StringIO(render(make_table([make_record(run_id=name, name=name, dataset=name)]), "csv")))
+    assert {value for value in row.values() if value and name in value} == {"'" + name}
+    assert not [value for value in row.values() if value and value[0] in "=+@"]
+
+
+def test_csv_keeps_negative_numbers():
+    """They are no text."""
+    section = Section(
+        title="x", columns=(Column(heading="x", id="x"), Column(heading="=y")), rows=(Row((Cell("-1.5", value=-1.5), Cell("-"))),)
+    )
+    assert render(Document(sections=(section,)), "csv").splitlines() == ["x,'=y", "-1.5,-"]
 
 
 def test_csv_holds_every_column_in_ascii(make_record, make_value):

@@ -65,4 +65,4 @@ def _inert(value: Value) -> Value:
     if not isinstance(value, str):
         return value
     text = clean(value)
-    return f"'{text}" if unicodedata.normalize("NFKC", text[:1]) in tuple("=+-@") else text
+    return f"'{text}" if len(text) > 1 and unicodedata.normalize("NFKC", text[:1]) in tuple("=+-@") else text
