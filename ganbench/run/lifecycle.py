@@ -196,7 +196,8 @@ class Run:
             self._end_early(trainer, directory if keep else None, "interrupted", str(error) or "interrupted")
             raise
         except Exception as error:
-            detail = str(error) if isinstance(error, GanbenchError) else f"{type(error).__name__}: {error}"
+            plainly = str(error) if isinstance(error, GanbenchError) else f"{type(error).__name__}: {error}"
+            detail = error.what if isinstance(error, PluginFailed) else plainly  # a record moves, so where the log lies is not its affair
             self._end_early(trainer, directory if keep else None, "failed", detail)
             raise
 

@@ -95,12 +95,15 @@ def test_a_plugin_that_fails_in_a_step_leaves_a_record(broken: Callable[[str], A
     """The run is not finished: with the plugin mended it could go on."""
     child = broken(RAISING)
     assert child.code == 3
-    assert "unexpected AttributeError: 'Discriminator' object has no attribute 'missing'" in child.stderr
+    assert "ganbench: architecture 'broken' of file:broken.py failed in phase " in child.stderr
+    assert "AttributeError: 'Discriminator' object has no attribute 'missing' (broken.py:24); the traceback is in results/runs/run/log.txt" in child.stderr
+    assert "report" not in child.stderr
     assert "Traceback" not in child.stderr
     run = tmp_path / "results/runs/run"
     record = json.loads((run / "partial_record.json").read_text())
     assert record["status"] == "failed"
-    assert record["status_detail"].startswith("AttributeError: ")
+    assert record["status_detail"].startswith("architecture 'broken' of file:broken.py failed in phase ")
+    assert record["status_detail"].endswith("AttributeError: 'Discriminator' object has no attribute 'missing' (broken.py:24)")
     assert len(record["evaluations"]) >= 2
     assert "Traceback" in (run / "log.txt").read_text()
     shown = call("show", "results/runs/run")
