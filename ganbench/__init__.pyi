@@ -208,6 +208,8 @@ from ganbench.verdict.decide import plain_finding as plain_finding
 from ganbench.verdict.findings import Comparison as Comparison
 from ganbench.verdict.findings import Finding as Finding
 from ganbench.verdict.findings import NullRatio as NullRatio
+from ganbench.verdict.findings import Quality as Quality
+from ganbench.verdict.findings import State as State
 from ganbench.verdict.policy import MetricRule as MetricRule
 from ganbench.verdict.policy import Policy as Policy
 from ganbench.verdict.policy import quality_rule as quality_rule

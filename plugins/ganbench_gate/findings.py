@@ -7,13 +7,26 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ganbench import Comparison, Finding, MetricRule, Policy, compare_hashes, compare_values, describe_machine, hardware_key, rule_of
+from ganbench import (
+    Comparison,
+    Difference,
+    Finding,
+    MetricRule,
+    Policy,
+    compare_hashes,
+    compare_values,
+    describe_machine,
+    hardware_key,
+    plain_finding,
+    rule_of,
+)
 from ganbench_gate.lockstep import BASE, HEAD, NULL, PairResult, SideResult, phases_of
 from ganbench_gate.paired import Pair, PairedMetric, compare_paired
 
 _OPTIMIZER_RULE = dataclasses.replace(
     rule_of("checkpoint_bytes"), name="optimizer_numbers", label="numbers that the optimizers keep", unit=""
 )
+_REPEATABILITY_RULE = dataclasses.replace(rule_of("data_hash"), name="repeatability", label="repeatability")
 _MEMORY_RULE = rule_of("peak_memory_mib")
 _HOST_MEMORY_RULE = dataclasses.replace(_MEMORY_RULE, name="peak_rss_mib", label="peak memory of the host")
 _PARAMETERS = "_parameters"
@@ -30,6 +43,7 @@ def conclude_pairs(
     machine: str = "",
     notes: Sequence[str] = (),
     others: Sequence[Finding] = (),
+    changes: Sequence[Difference] = (),
 ) -> Comparison:
     """Return the verdict of the pairs so far.
 
@@ -41,12 +55,92 @@ def conclude_pairs(
         machine: in words.
         notes: what the reader must know besides what the processes said.
         others: findings of something else than the pairs, which are corrected and gated with theirs.
+        changes: what differed before anything was built.
     """
     said = _said(pairs) if pairs else []
-    exact = [*_counts(pairs, policy), *_memory(pairs, policy)] if pairs else []
+    exact = [*_counts(pairs, policy), *_repeatability(pairs, policy), *_memory(pairs, policy)] if pairs else []
+    changed = sorted((*changes, *(measured_changes(pairs, changes) if pairs else ())), key=lambda one: _WEIGHT.index(one.key))
     return compare_paired(
-        list(_timed(pairs)), policy, others=[*exact, *others], base=base, head=head, machine=machine, notes=[*notes, *said]
+        list(_timed(pairs)),
+        policy,
+        others=[*exact, *others],
+        base=base,
+        head=head,
+        machine=machine,
+        notes=[*notes, *said],
+        changes=changed,
+        quality="untested" if any(one.key not in _LIBRARIES for one in changed) else "",
     )
+
+
+_LIBRARIES = ("requirement", "version")
+_WEIGHT = ("setting", "parameters", "operators", "losses", "schedule", "evaluation", "data", *_LIBRARIES)
+"""The keys of changes in the order in which a reader wants to know them."""
+
+
+def measured_changes(pairs: Sequence[PairResult], settings: Sequence[Difference] = ()) -> Iterator[Difference]:
+    """Yield what the first pair shows of how the mathematics of the two sides differs.
+
+    Args:
+        pairs: in the order in which they ran.
+        settings: that differ; a schedule that follows from them is no news.
+    """
+    base, head = pairs[0].sides[BASE], pairs[0].sides[HEAD]
+    for name in dict.fromkeys(name for side in (base, head) for name in side.ready if name.endswith(_PARAMETERS)):
+        yield from _unlike("parameters", name.removesuffix(_PARAMETERS), base.ready.get(name), head.ready.get(name))
+    yield from _unlike("data", "", base.ready["data_hash"], head.ready["data_hash"])
+    ours, theirs = (side.facts.get("operators") or {} for side in (base, head))
+    moved = sorted((name for name in {**ours, **theirs} if ours and theirs), key=lambda n: -abs(theirs.get(n, 0) - ours.get(n, 0)))
+    for name in moved:
+        yield from _unlike("operators", name, ours.get(name, 0), theirs.get(name, 0))
+    if all(_first_difference(pairs, name) is None for name in (BASE, HEAD)):
+        steps = [side.facts.get("step_hashes") or [] for side in (base, head)]
+        first = next((i for i, (one, other) in enumerate(zip(*steps, strict=False)) if one != other), None)
+        if first is not None:
+            yield Difference(key="losses", field=f"from step {first + 1} on", base=steps[0][first], head=steps[1][first])
+        hashes = [side.facts.get("evaluated_hash") for side in (base, head)]
+        if first is None and all(hashes):  # other losses are of other networks, which generate other samples
+            yield from _unlike("evaluation", "sees other samples after equal steps", hashes[0], hashes[1])
+    if not any(one.key == "setting" for one in settings):
+        yield from _unlike_schedules(*(side.facts.get("schedules") or {} for side in (base, head)))
+
+
+def _unlike(key: str, name: str, base: Any, head: Any) -> Iterator[Difference]:
+    if base != head:
+        yield Difference(key=key, field=name, base=base, head=head)
+
+
+def _unlike_schedules(base: Mapping[str, Mapping[str, Any]], head: Mapping[str, Mapping[str, Any]]) -> Iterator[Difference]:
+    """Yield for each thing that follows a schedule the first moment at which the two sides part."""
+    for name in dict.fromkeys((*base, *head)) if base or head else ():
+        ours, theirs = base.get(name, {}), head.get(name, {})
+        first = next((kimg for kimg in {**ours, **theirs} if ours.get(kimg) != theirs.get(kimg)), None)
+        if first is not None:
+            values = (str(side[first]) if first in side else None for side in (ours, theirs))
+            yield from _unlike("schedule", f"{name} from {first} kimg on", *values)
+
+
+def _first_difference(pairs: Sequence[PairResult], name: str) -> int | None:
+    """Return the first step, from 0, at which the processes of one side do not have the same losses; None where they agree."""
+    roles = (BASE, NULL) if name == BASE else (name,)
+    processes = [pair.sides[role].facts.get("step_hashes") or [] for pair in pairs for role in roles if role in pair.sides]
+    steps = zip(*processes, strict=False)
+    return next((i for i, hashes in enumerate(steps) if len(set(hashes)) > 1), None)
+
+
+def _repeatability(pairs: Sequence[PairResult], policy: Policy) -> Iterator[Finding]:
+    """Yield whether the processes of each side agree with each other; head must where base's do."""
+    if len(pairs) < 2 or not all(pair.sides[name].facts.get("step_hashes") for pair in pairs for name in (BASE, HEAD)):
+        return
+    base, head = (_first_difference(pairs, name) for name in (BASE, HEAD))
+    rule = policy.applied(_REPEATABILITY_RULE)
+    counts = (len(pairs), len(pairs))
+    if head is None:
+        yield plain_finding(rule, "unchanged" if base is None else "improved", "head's processes have the same losses", counts=counts)
+        return
+    said = f"head's processes do not repeat themselves: with one seed their losses part at step {head + 1}"
+    state: Any = "regressed" if base is None else "unchanged"
+    yield plain_finding(rule, state, f"{said}; those of base {'agree' if base is None else f'part at step {base + 1}'}", counts=counts)
 
 
 def _timed(pairs: Sequence[PairResult]) -> Iterator[PairedMetric]:
@@ -126,7 +220,7 @@ def _said(pairs: Sequence[PairResult]) -> list[str]:
     if torch[BASE] != torch[HEAD]:
         notes.append(f"base runs with torch {torch[BASE]} and head with {torch[HEAD]}, which is part of what is compared")
     if len(_trajectories(pairs, BASE)) > 1:
-        notes.append("base's losses differ from process to process, so those of head cannot be compared with them")
+        notes.append("the losses of base differ from process to process, so those of head cannot be compared with them")
     return notes
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganbench import GanbenchError, Launch, NotComparable, UsageError, Worker, WorkerFailed
+from ganbench import Launch, UsageError, Worker, WorkerFailed
 from ganbench_gate.paired import log_shift
+from ganbench_gate.side import Refusal, SidesFailed
 
 BASE, HEAD, NULL = "base", "head", "null"
 _FEWEST_ROUNDS = 3
+_REFUSALS = ("ConfigError", "UnsuitableError", "DataError", "WeightsError", "UsageError")
+"""Errors of all versions that say that what was asked does not do; the others are of the code."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,9 +80,7 @@ def run_pair(
         check: called with what each process says when it is ready; may raise.
 
     Raises:
-        WorkerFailed: a process died, hung or answered nonsense.
-        NotComparable: one side's code refuses the job.
-        UsageError: both do.
+        SidesFailed: a process refuses the job, died, hung or answered nonsense.
     """
     began = time.perf_counter()
     order = rng.sample(sorted(launches), len(launches))
@@ -89,12 +91,14 @@ def run_pair(
         for name, side in pair.sides.items():
             check(name, side.ready)
         pair.steps_per_block = _warm_up(workers, plan)
-        for worker in workers.values():
-            worker.ask({"measure": True}, "measure", plan.block_timeout)
+        for name, worker in workers.items():
+            with _blaming(name):
+                worker.ask({"measure": True}, "measure", plan.block_timeout)
         _alternate(workers, pair, plan, rng)
         for name, worker in workers.items():
             question = {"finish": True, "first_steps": plan.first_steps, "counts": is_first}
-            pair.sides[name].facts = worker.ask(question, "facts", plan.start_timeout)
+            with _blaming(name):
+                pair.sides[name].facts = worker.ask(question, "facts", plan.start_timeout)
     finally:
         for worker in workers.values():
             worker.close()
@@ -106,37 +110,59 @@ def _start(launches: Mapping[str, Launch], workers: dict[str, Worker], pair: Pai
     """Start the processes and wait until each is ready.
 
     Raises:
-        NotComparable: one side's code refuses the job.
-        UsageError: both do.
+        SidesFailed: some cannot be; each says why.
     """
-    refusals: dict[str, str] = {}
+    refusals: dict[str, Refusal] = {}
 
     def wait_for(name: str) -> None:
         try:
-            pair.sides[name].ready = workers[name].answer("ready", plan.start_timeout, beside=workers.values())
-        except UsageError as error:
-            refusals[name] = error.what
+            with _blaming(name):
+                pair.sides[name].ready = workers[name].answer("ready", plan.start_timeout, beside=workers.values())
+        except SidesFailed as error:
+            refusals.update(error.refusals)
 
     for name in pair.spawn_order:
-        workers[name] = Worker(launches[name])
+        with _blaming(name):
+            workers[name] = Worker(launches[name])
         if one_by_one:
             wait_for(name)
     for name in () if one_by_one else pair.spawn_order:
         wait_for(name)
     if refusals:
-        raise _refused(refusals, launches)
+        raise SidesFailed(refusals)
 
 
-def _refused(refusals: Mapping[str, str], launches: Mapping[str, Launch]) -> GanbenchError:
-    """Return the error for sides whose code does not know what is asked."""
-    if BASE in refusals and HEAD in refusals:
-        return UsageError(f"neither side can be run; {launches[HEAD].name} says: {refusals[HEAD]}")
-    name = next(iter(refusals))
-    other = HEAD if name == BASE else BASE
-    return NotComparable(
-        f"{launches[name].name} cannot run what {launches[other].name} can: {refusals[name]}",
-        hint="choose a plugin and settings that both sides have",
-    )
+@contextlib.contextmanager
+def _blaming(role: str) -> Iterator[None]:
+    """Say of each failure of a process which side's it is.
+
+    Raises:
+        SidesFailed: in the place of it.
+    """
+    try:
+        yield
+    except UsageError as error:
+        kind: Any = "refused" if error.what.partition(":")[0] in _REFUSALS else "broken"
+        raise SidesFailed({role: Refusal(kind=kind, message=error.what)}) from error
+    except WorkerFailed as error:
+        raise SidesFailed({role: Refusal(kind="broken", message=error.what, last_words=error.last_words)}) from error
+
+
+def run_alone(role: str, launch: Launch, plan: PairPlan) -> SideResult:
+    """Start one process and take its first steps: where there is nothing to compare with, it is known at least that the side runs.
+
+    Raises:
+        SidesFailed: it refuses the job, died, hung or answered nonsense.
+    """
+    pair = PairResult(sides={role: SideResult()}, spawn_order=(role,))
+    workers: dict[str, Worker] = {}
+    try:
+        _start({role: launch}, workers, pair, plan, one_by_one=True)
+        _warm_up(workers, plan)
+    finally:
+        for worker in workers.values():
+            worker.close()
+    return pair.sides[role]
 
 
 def _warm_up(workers: dict[str, Worker], plan: PairPlan) -> int:
@@ -147,7 +173,7 @@ def _warm_up(workers: dict[str, Worker], plan: PairPlan) -> int:
     steps = 1
     while min(spent.values()) < plan.warmup_seconds or min(taken.values()) < plan.first_steps:
         for name, worker in workers.items():
-            seconds, _ = _block(worker, steps, plan)
+            seconds, _ = _block(name, worker, steps, plan)
             spent[name] += seconds
             taken[name] += steps
             latest[name] = seconds / steps
@@ -169,21 +195,22 @@ def _alternate(workers: dict[str, Worker], pair: PairResult, plan: PairPlan, rng
         other = partners[rounds % len(partners)]
         one, two = (BASE, other) if base_begins else (other, BASE)
         for name in (one, two, two, one):
-            seconds, images = _block(workers[name], pair.steps_per_block, plan)
+            seconds, images = _block(name, workers[name], pair.steps_per_block, plan)
             pair.sides[name].samples_per_second.append(images / seconds)
         rounds += 1
 
 
-def _block(worker: Worker, steps: int, plan: PairPlan) -> tuple[float, float]:
+def _block(role: str, worker: Worker, steps: int, plan: PairPlan) -> tuple[float, float]:
     """Have a block run and return its seconds and images.
 
     Raises:
-        WorkerFailed: also for a time that is none, such as a clock that steps backwards measures.
+        SidesFailed: also for a time that is none, such as a clock that steps backwards measures.
     """
-    block = worker.ask({"run": steps}, "block", plan.block_timeout)
-    seconds, images = float(block["seconds"]), float(block["images"])
-    if not (seconds > 0 and math.isfinite(seconds)):
-        raise WorkerFailed(f"{worker.name} measured {seconds} s for {steps} steps", worker.last_words())
+    with _blaming(role):
+        block = worker.ask({"run": steps}, "block", plan.block_timeout)
+        seconds, images = float(block["seconds"]), float(block["images"])
+        if not (seconds > 0 and math.isfinite(seconds)):
+            raise WorkerFailed(f"{worker.name} measured {seconds} s for {steps} steps", worker.last_words())
     return seconds, images
 
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganbench import Comparison, Finding, Launch, NotComparable, Policy, encode
+from ganbench import Comparison, Difference, Finding, Launch, NotComparable, Policy, encode
+from ganbench_gate.changes import Resolved, differences, resolve_sides
+from ganbench_gate.failed_sides import failed_finding, is_new, new_finding, run_finding
 from ganbench_gate.findings import conclude_pairs, machine_of
-from ganbench_gate.lockstep import BASE, HEAD, NULL, PairPlan, PairResult, SideResult, run_pair
+from ganbench_gate.lockstep import BASE, HEAD, NULL, PairPlan, PairResult, SideResult, run_alone, run_pair
 from ganbench_gate.paired import next_look
-from ganbench_gate.side import Side, make_launch
+from ganbench_gate.side import Refusal, Side, SidesFailed, make_launch, make_resolve_launch
 
 _FEWEST_PAIRS = 2
 
@@ -54,15 +56,59 @@ class Measurement:
         self._plan, self._say = plan, say
         self._rng = random.Random(plan.seed)
         self.pairs: list[PairResult] = []
+        self._changes: tuple[Difference, ...] = ()
+        self._failed: tuple[Finding, ...] = ()
 
     def run(self) -> Comparison:
-        """Measure and return the verdict; after an error :attr:`pairs` holds those that were finished.
+        """Measure and return the verdict, also where a side cannot be run, or base has no such plugin.
 
         Raises:
-            WorkerFailed: a process died, hung or answered nonsense.
-            NotComparable: one side cannot run what the other can, or runs the other's code.
-            UsageError: neither can.
+            UsageError: neither side takes what is asked.
         """
+        try:
+            self.resolve()
+            return self._run()
+        except SidesFailed as error:
+            return self._without(error.refusals)
+        except NotComparable as error:
+            self._failed = (run_finding("not-comparable", error.what, self._plan.policy),)
+        return self.conclude()
+
+    def resolve(self) -> None:
+        """Ask both sides what they would run, before anything is built, and keep how they differ.
+
+        Raises:
+            SidesFailed: one of them will not run it.
+        """
+        self._say("asking both sides what they would run")
+        plan = self._plan
+        sides = {BASE: plan.base, HEAD: plan.head}
+        launches = {role: make_resolve_launch(role, side, off=plan.off, others=self._trees_but(side)) for role, side in sides.items()}
+        answers = resolve_sides(launches, {role: side.tree for role, side in sides.items()})
+        refusals = {role: answer for role, answer in answers.items() if isinstance(answer, Refusal)}
+        resolved = {role: answer for role, answer in answers.items() if isinstance(answer, Resolved)}
+        for role, one in resolved.items():
+            if one.borrowed:
+                refusals[role] = Refusal(kind="unknown", message=f"its tree has no {', '.join(one.borrowed)} of its own")
+        if refusals:
+            raise SidesFailed(refusals)
+        self._changes = differences(resolved[BASE], resolved[HEAD])
+
+    def _without(self, refusals: Mapping[str, Refusal]) -> Comparison:
+        """Return the verdict where a side cannot be run; where base has nothing of the kind yet, head is tried alone."""
+        policy = self._plan.policy
+        if is_new(refusals):
+            try:
+                self._say("base has no such plugin; trying head")
+                head = run_alone(HEAD, self._launches()[HEAD], self._plan.pair)
+                self._failed = (new_finding(refusals[BASE], head.ready["what"], policy),)
+            except SidesFailed as error:
+                self._failed = (failed_finding(error.refusals, policy),)
+        else:
+            self._failed = (failed_finding(refusals, policy),)
+        return self.conclude()
+
+    def _run(self) -> Comparison:
         plan, began = self._plan, time.perf_counter()
         launches, target = self._launches(), plan.policy.looks[0]
         while True:
@@ -82,10 +128,17 @@ class Measurement:
         notes = [*dict.fromkeys((*plan.base.notes, *plan.head.notes))]
         if plan.head.slowdown:
             notes.append(f"head was slowed down by {plan.head.slowdown:.0%} on purpose")
-        if self.pairs and len(self.pairs) < plan.policy.looks[0]:
+        if self.pairs and not self._failed and len(self.pairs) < plan.policy.looks[0]:
             notes.append(f"the time was over after {len(self.pairs)} of {plan.policy.looks[0]} pairs")
         return conclude_pairs(
-            self.pairs, plan.policy, base=plan.base.name, head=plan.head.name, machine=self.machine, notes=notes, others=plan.others
+            self.pairs,
+            plan.policy,
+            base=plan.base.name,
+            head=plan.head.name,
+            machine=self.machine,
+            notes=notes,
+            others=(*self._failed, *plan.others),
+            changes=self._changes,
         )
 
     @property
@@ -120,15 +173,15 @@ class Measurement:
         """Make sure that a side runs its own tree's code.
 
         Raises:
-            NotComparable: it does not, so that the comparison would be of something else than it says.
+            SidesFailed: its tree lacks what is trained, which another tree would fill in.
+            NotComparable: it runs no tree's code at all, so that the comparison would be of something else than it says.
         """
         side = self._plan.head if role == HEAD else self._plan.base
         if side.tree is None:
             return
         borrowed = sorted(set(ready["foreign"]) & set(ready["made_by"]))
         if borrowed:
-            message = f"{role} ({side.name}) has no {', '.join(borrowed)} of its own and would run another tree's"
-            raise NotComparable(message, hint="choose a plugin that both sides have")
+            raise SidesFailed({role: Refusal(kind="unknown", message=f"its tree has no {', '.join(borrowed)} of its own")})
         is_ganbench = os.path.isfile(side.tree / "ganbench" / "__init__.py")
         if not ready["from_tree"] or (is_ganbench and "ganbench" not in ready["from_tree"]):
             message = f"{role} ({side.name}) runs the code in {ready['ganbench']}, and not that in {side.tree}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from ganbench import Comparison, Effect, Finding, MetricRule, NullRatio, Policy, conclude, finding, plain_finding
+from ganbench import Comparison, Difference, Effect, Finding, MetricRule, NullRatio, Policy, Quality, conclude, finding, plain_finding
 
 _POWER = 0.8
 """Probability with which the smallest visible change is seen."""
@@ -62,6 +62,8 @@ def compare_paired(
     head: str = "head",
     machine: str = "",
     notes: Sequence[str] = (),
+    changes: Sequence[Difference] = (),
+    quality: Quality = "",
 ) -> Comparison:
     """Return the verdict of the pairs so far.
 
@@ -73,9 +75,13 @@ def compare_paired(
         head: what head is called.
         machine: in words.
         notes: what a reader must know, for instance that a working tree is not committed.
+        changes: what differs whatever was measured.
+        quality: what is known of it.
     """
     findings = [_finding(metric, policy) for metric in metrics if metric.pairs]
-    return conclude("paired", [*findings, *others], policy, base=base, head=head, machine=machine, notes=notes)
+    return conclude(
+        "paired", [*findings, *others], policy, base=base, head=head, machine=machine, notes=notes, changes=changes, quality=quality
+    )
 
 
 def next_look(

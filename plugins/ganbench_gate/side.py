@@ -7,9 +7,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ganbench import Launch
+from ganbench import Launch, RunFailed
 
 _SOURCE_FOLDERS = (".", "src", "kernels", "plugins")
 """Where below a tree Python finds packages."""
@@ -39,6 +39,38 @@ class Side:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """Why a side does not run what is asked."""
+
+    kind: Literal["unknown", "refused", "broken"]
+    """It has no such plugin; it does not take the settings; or its own code fails."""
+    message: str
+    last_words: tuple[str, ...] = ()
+    """What its process printed last."""
+
+
+class SidesFailed(RunFailed):
+    """Sides that cannot be run, by role, each with why."""
+
+    def __init__(self, refusals: Mapping[str, Refusal]) -> None:
+        super().__init__("; ".join(f"{role}: {refusal.message}" for role, refusal in refusals.items()))
+        self.refusals = dict(refusals)
+
+
+def make_resolve_launch(role: str, side: Side, *, off: Sequence[str] = (), others: Sequence[Path] = ()) -> Launch:
+    """Return how to start the process that says what a side would run; the arguments are those of :func:`make_launch`."""
+    job = {
+        "plugin": side.plugin,
+        "settings": dict(side.settings),
+        "options": dict(side.options),
+        "off": list(off),
+        "tree": str(side.tree.resolve()) if side.tree else "",
+        "foreign": [str(folder.resolve()) for folder in others],
+    }
+    return launch_script(role, side, Path(__file__).with_name("resolve_process.py"), job, threads=1)
+
+
 def make_launch(role: str, side: Side, *, threads: int, off: Sequence[str] = (), others: Sequence[Path] = ()) -> Launch:
     """Return how to start the process in which a side trains.
 
@@ -52,6 +84,7 @@ def make_launch(role: str, side: Side, *, threads: int, off: Sequence[str] = (),
     job = {
         "plugin": side.plugin,
         "settings": {"training.total_kimg": _ENDLESS_KIMG, **side.settings, **_OFF_THE_RECORD, "training.threads": threads},
+        "own_settings": {**side.settings, **_OFF_THE_RECORD, "training.threads": threads},
         "options": dict(side.options),
         "off": list(off),
         "threads": threads,

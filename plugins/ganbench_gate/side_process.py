@@ -8,6 +8,7 @@ have, and nothing from its own folder. It speaks JSON, one object to a line: fir
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import importlib
 import io
@@ -21,6 +22,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 Say = Callable[[dict[str, Any]], None]
+_FIRST_STEPS = 8
+"""After so many steps the samples of the evaluation are looked at."""
+_EVALUATED = 64
+_SCHEDULE_POINTS = 65
+"""Moments of the whole budget at which the schedules are read."""
 
 
 def main() -> None:
@@ -97,13 +103,15 @@ class SideTraining:
     """What is trained.
 
     Args:
-        job: ``plugin``, ``settings``, ``options``, ``off``, ``threads``, ``slowdown``, ``tree`` and ``foreign``.
+        job: ``plugin``, ``settings``, ``own_settings`` (those with the run's real budget), ``options``, ``off``, ``threads``, ``slowdown``,
+            ``tree`` and ``foreign``.
     """
 
     def __init__(self, job: dict[str, Any]) -> None:
         import torch
 
         torch.set_num_threads(job["threads"])
+        self._job = job
         self._made: Any = _build(job)
         self._algorithm: Any = self._made.algorithm
         torch.set_num_threads(job["threads"])  # whatever a plugin has set
@@ -112,7 +120,8 @@ class SideTraining:
         self._runner: Any = _start_runner(self._made)
         self._slowdown, self._tree, self._foreign = float(job["slowdown"]), job["tree"], job["foreign"]
         self._seen = self._done = 0
-        self._op_count: int | None = None
+        self._operators: dict[str, int] | None = None
+        self._evaluated = ""
         self._counted_step = counted_step(self._algorithm) if self._runner.name == "eager" else -1
 
     def ready(self) -> dict[str, Any]:
@@ -154,11 +163,13 @@ class SideTraining:
             step_began = time.perf_counter()
             self._algorithm.set_progress(self._seen)
             if self._done == self._counted_step:
-                self._op_count = _count_operators(lambda: self._runner.run(self._done))
+                self._operators = _count_operators(lambda: self._runner.run(self._done))
             else:
                 self._runner.run(self._done)
             self._seen += self._shown(self._done)
             self._done += 1
+            if self._done == _FIRST_STEPS:
+                self._evaluated = self._hash_of_samples()
             if self._slowdown and not self._on_gpu:
                 self._idle_on(step_began)
         self._wait()
@@ -184,14 +195,18 @@ class SideTraining:
 
     def facts(self, first_steps: int, counts: bool) -> dict[str, Any]:
         """Return what was seen of the whole process; with ``counts`` also what takes further steps to find out."""
-        losses = self._algorithm.trajectory()[:first_steps]
+        trajectory = self._algorithm.trajectory().contiguous().numpy()
+        losses = trajectory[:first_steps]
         found = {
             "phase_milliseconds": dict(self._runner.phase_milliseconds()),
             "peak_rss_mib": _peak_rss_mib(),
             "peak_device_mib": self._peak_device_mib(),
-            "trajectory_hash": hashlib.sha256(losses.contiguous().numpy().tobytes()).hexdigest(),
+            "trajectory_hash": hashlib.sha256(losses.tobytes()).hexdigest(),
             "trajectory_steps": len(losses),
-            "op_count": self._op_count,
+            "step_hashes": [hashlib.sha256(step.tobytes()).hexdigest()[:12] for step in trajectory],
+            "evaluated_hash": self._evaluated,
+            "op_count": None if self._operators is None else sum(self._operators.values()),
+            "operators": self._operators,
         }
         return found | (self._counts() if counts else {})
 
@@ -207,11 +222,53 @@ class SideTraining:
         count_flops = _first_of("ganbench.run.calibration", "ganbench.training.calibration").count_flops
         state, buffer = self._algorithm.state_dict(), io.BytesIO()
         torch.save(state, buffer)
-        return {
+        found = {
             "checkpoint_bytes": buffer.getbuffer().nbytes,
             "optimizer_numbers": sum(tensor.numel() for tensor in _tensors_in(state.get("optimizers", {}))),
             "flops_per_iteration": count_flops(self._algorithm, self._made.device) or None,
         }
+        return found | {"schedules": self._schedules()}
+
+    def _hash_of_samples(self) -> str:
+        """Return a hash of what an evaluation would see now; empty for an earlier version, in which samples are drawn in another way."""
+        try:
+            made = self._made
+            from ganbench.training.inputs import SampleStream
+
+            samples = SampleStream(
+                self._algorithm.sample,
+                made.networks.inputs,
+                count=_EVALUATED,
+                seed=made.config.training.seed,
+                purpose="evaluation",
+                space=made.networks.inputs.reference(made.dataset).space,
+                device=made.device,
+                label_pool=made.dataset.train.labels,
+                dataset=made.dataset,
+                truncation=made.config.evaluation.truncation,
+            )
+            return hashlib.sha256(samples(0, _EVALUATED).cpu().contiguous().numpy().tobytes()).hexdigest()
+        except (ImportError, AttributeError, TypeError):
+            return ""
+
+    def _schedules(self) -> dict[str, dict[str, list[Any]]]:
+        """Return what follows a schedule over the real budget, by the thing and the moment in kimg; a second training is built for it."""
+        job = self._job
+        del self._made, self._runner, self._algorithm  # nothing is asked of them any more, and memory is dear
+        gc.collect()
+        try:
+            made = _build({**job, "settings": job["own_settings"]})
+        except Exception:  # the budget that is measured with is taken by all
+            return {}
+        budget = made.config.training.total_kimg
+        found: dict[str, dict[str, list[Any]]] = {}
+        for point in range(_SCHEDULE_POINTS):
+            kimg = budget * point / (_SCHEDULE_POINTS - 1)
+            made.algorithm.set_progress(round(1000 * kimg))
+            for name, thing in getattr(made.algorithm, "_tracked", {}).items():
+                if numbers := _numbers_of(thing):
+                    found.setdefault(name, {})[f"{kimg:g}"] = numbers
+        return {name: points for name, points in found.items() if len({str(one) for one in points.values()}) > 1}
 
 
 def counted_step(algorithm: Any) -> int:
@@ -219,21 +276,30 @@ def counted_step(algorithm: Any) -> int:
     return next((step for step in range(1, 6) if algorithm.plan(step) == algorithm.plan(0)), 0)
 
 
-def _count_operators(call: Callable[[], None]) -> int:
-    """Return how many operators a call dispatches."""
+def _numbers_of(thing: Any) -> list[Any]:
+    """Return the numbers of something that is tracked: of an optimizer those of its groups."""
+    groups = getattr(thing, "param_groups", None) or ([] if hasattr(thing, "parameters") else [getattr(thing, "__dict__", {})])
+    values = [value for group in groups for value in group.values()]
+    numbers = [value for value in values if isinstance(value, (bool, int, float))]
+    return numbers + [float(value) for value in values if hasattr(value, "numel") and value.numel() == 1]
+
+
+def _count_operators(call: Callable[[], None]) -> dict[str, int]:
+    """Return how many operators a call dispatches, by name."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-        total = 0
+    total: dict[str, int] = {}
 
+    class Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            self.total += 1
+            name = str(getattr(func, "overloadpacket", func)).replace(".", "::", 1)
+            total[name] = total.get(name, 0) + 1
             return func(*args, **(kwargs or {}))
 
     counter: Any = Counter()  # type: ignore[no-untyped-call]
     with counter:
         call()
-    return int(counter.total)
+    return total
 
 
 def _start_runner(made: Any) -> Any:

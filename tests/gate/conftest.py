@@ -59,6 +59,9 @@ def misbehave(now):
         sys.stderr.write("noise " * 500_000 + "\\nthe end\\n")
 
 
+if job["resolved"] is not None:
+    say(resolved=job["resolved"])
+    raise SystemExit
 note("started")
 misbehave("start")
 if what == "refuse":
@@ -131,7 +134,13 @@ def fake(tmp_path: Path) -> Fake:
 
 
 def fake_launch(
-    folder: Path, role: str, mode: str = "", step_seconds: float = 0.01, facts: dict[str, Any] | None = None, **ready: Any
+    folder: Path,
+    role: str,
+    mode: str = "",
+    step_seconds: float = 0.01,
+    facts: dict[str, Any] | None = None,
+    resolved: dict[str, Any] | None = None,
+    **ready: Any,
 ) -> Launch:
     """Return how to start a fake worker.
 
@@ -141,11 +150,13 @@ def fake_launch(
         mode: ``die@block``: what it does, and when.
         step_seconds: what it says that a step takes.
         facts: what it says in the end, where that is not the same as others say.
+        resolved: what it says when it is asked what it would run; None for a process that trains.
         ready: what it says in the beginning, likewise.
     """
     job = {
         "role": role,
         "mode": mode,
+        "resolved": resolved,
         "log": str(folder / "log"),
         "step_seconds": step_seconds,
         "ready": {**READY, **ready},
@@ -177,9 +188,13 @@ def call_with_fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: dict[
         def launch(role: str, side: Side, **_: object) -> Any:
             seen[role] = side
             slower = {"step_seconds": 0.01 * (1 + side.slowdown)}
-            return fake_launch(tmp_path, role, **{**slower, **given.get(role, {})})
+            return fake_launch(tmp_path, role, **{**slower, **given.get(role, {}), "resolved": None})
+
+        def resolve(role: str, side: Side, **_: object) -> Any:
+            return fake_launch(tmp_path, role, resolved=given.get(role, {}).get("resolved", {}))
 
         monkeypatch.setattr(measure, "make_launch", launch)
+        monkeypatch.setattr(measure, "make_resolve_launch", resolve)
         return main([command, *arguments, "--pairs", "2", "--pair-seconds", "0.001"])
 
     return invoke

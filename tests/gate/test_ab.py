@@ -35,19 +35,20 @@ def test_an_injected_slowdown_fails_the_gate(call: Call, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("mode", ["die@block", "garbage@block", "kill@finish", "fail"])
-def test_a_failing_worker_is_exit_code_3(call: Call, capsys: pytest.CaptureFixture[str], mode: str) -> None:
-    """One line that names the side; what it said last stands above."""
-    assert call("./a", "./b", "--plugin", "dcgan", head={"mode": mode}) == 3
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.splitlines()[-1].startswith("ganbench: head ")
-    assert ("  | last words" in err) == (mode == "die@block")
+def test_a_head_that_fails_is_broken(call: Call, capsys: pytest.CaptureFixture[str], mode: str) -> None:
+    """The verdict says so, with what it said last, and is written as any other."""
+    assert call("./a", "./b", "--plugin", "dcgan", "-o", "junit=verdict.xml", head={"mode": mode}) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.startswith("broken: head ")
+    assert ("it said last: last words" in out) == (mode == "die@block")
+    assert 'errors="1"' in Path("verdict.xml").read_text()
 
 
 def test_a_base_that_lacks_a_setting_is_exit_code_4(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     """The message says which side, and what it says."""
     assert call("./a", "./b", "--plugin", "dcgan", base={"mode": "refuse"}) == 4
-    assert "base cannot run what head can: ConfigError: unknown setting 'training.shiny'" in capsys.readouterr().err
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.startswith("not comparable: base does not take what head takes: unknown setting 'training.shiny'")
 
 
 @pytest.mark.parametrize(

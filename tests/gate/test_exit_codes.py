@@ -16,6 +16,7 @@ from ganbench_gate.frozen import FrozenVerdict
 
 Call = Callable[..., int]
 REFUSES, DIES = {"mode": "refuse"}, {"mode": "die@block"}
+LACKS = {"resolved": {"refusal": "unknown", "message": "PluginError: unknown architecture or recipe 'dcgan'"}}
 
 
 @pytest.fixture
@@ -55,11 +56,16 @@ def call(call_with_fakes: Call, monkeypatch: pytest.MonkeyPatch, make_record: Ca
         (2, "compare", ("old", "nowhere"), {}),
         (2, "ab", ("./a", "nowhere"), {}),
         (2, "ci", ("./a", "./b"), {"base": REFUSES, "head": REFUSES}),
-        (3, "ab", ("./a", "./b"), {"head": DIES}),
+        (1, "ab", ("./a", "./b"), {"head": DIES}),
+        (1, "ci", ("./a", "./b"), {"head": REFUSES}),
+        (0, "ci", ("./a", "./b"), {"base": LACKS}),
+        (1, "ci", ("./a", "./b"), {"base": LACKS, "head": DIES}),
+        (1, "ci", ("./a", "./b"), {"head": LACKS}),
+        (2, "ci", ("./a", "./b"), {"base": LACKS, "head": LACKS}),
         (3, "ci", ("./a", "./b"), {"base": DIES}),
         (4, "compare", ("old", "other"), {}),
         (4, "ab", ("./a", "./b"), {"base": REFUSES}),
-        (4, "ci", ("./a", "./b"), {"head": REFUSES}),
+        (4, "ci", ("./a", "./b"), {"base": REFUSES}),
         (5, "compare", ("old", "empty"), {}),
         (5, "ci", ("./a", "./b", "--baseline", "old", "--runs", "empty"), {}),
     ],
@@ -71,8 +77,14 @@ def test_the_exit_code_says_what_happened(
     """With a verdict on stdout, or without one a line on stderr that says why; never a traceback."""
     assert call(command, *arguments, **given) == code
     out, err = capsys.readouterr()
-    if code in (0, 1) or (code, command) == (4, "compare"):
-        assert out.startswith({0: ("passed: no regression", "undecided: "), 1: "failed: ", 4: "not comparable: "}[code])
+    starts = {
+        0: ("passed: no regression", "undecided: ", "new: "),
+        1: ("failed: ", "broken: head "),
+        3: "broken: base ",
+        4: "not comparable: ",
+    }
+    if code in starts:
+        assert out.startswith(starts[code])
     else:
         assert out == ""
         assert err.splitlines()[-1].startswith("ganbench: ")

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from ganbench.errors import NotComparable, UsageError
-from ganbench.fleet.worker import Launch, WorkerFailed
+from ganbench.errors import NotComparable
+from ganbench.fleet.worker import Launch
 from ganbench_gate.lockstep import PairPlan, log_ratio_of, phases_of, run_pair
+from ganbench_gate.side import SidesFailed
 
 Fake = Callable[..., Launch]
 Log = Callable[[], list[str]]
@@ -50,11 +51,12 @@ def test_who_is_started_first_and_who_begins_are_drawn(fake: Fake, quick_plan: P
 
 
 def test_the_first_pair_starts_its_processes_one_after_the_other(fake: Fake, log: Log, quick_plan: PairPlan) -> None:
-    """What the first one has to make in a cache is there for the second one; where the first fails, the second is not started."""
+    """What the first one has to make in a cache is there for the second one; where the first fails, it is known whether the second does."""
     launches = {"base": fake("base", mode="fail"), "head": fake("head", mode="fail")}
-    with pytest.raises(WorkerFailed, match="failed: RuntimeError: broken"):
+    with pytest.raises(SidesFailed, match="failed: RuntimeError: broken") as caught:
         run_pair(launches, quick_plan, random.Random(0), is_first=True)
-    assert len([line for line in log() if "started" in line]) == 1
+    assert sorted(caught.value.refusals) == ["base", "head"]
+    assert len([line for line in log() if "started" in line]) == 2
 
 
 def test_a_second_base_process_has_rounds_of_its_own(fake: Fake, log: Log, quick_plan: PairPlan) -> None:
@@ -100,22 +102,18 @@ def test_the_ratio_is_that_of_a_comparison(fake: Fake, quick_plan: PairPlan) -> 
 @pytest.mark.parametrize("step_seconds", [0.0, -0.01, float("nan")])
 def test_a_clock_that_steps_backwards_is_no_speed(fake: Fake, quick_plan: PairPlan, step_seconds: float) -> None:
     """A time that is none ends the pair, rather than making head look infinitely fast."""
-    with pytest.raises(WorkerFailed, match="head measured"):
+    with pytest.raises(SidesFailed, match="head measured"):
         run_pair({"base": fake("base"), "head": fake("head", step_seconds=step_seconds)}, quick_plan, random.Random(0))
 
 
-def test_one_side_that_refuses_is_not_comparable(fake: Fake, quick_plan: PairPlan) -> None:
+def test_a_side_that_refuses_is_told_from_one_that_breaks(fake: Fake, quick_plan: PairPlan) -> None:
     """An old base that lacks a setting is named, with what it says."""
-    launches = {"base": fake("base", mode="refuse"), "head": fake("head")}
-    with pytest.raises(NotComparable, match=r"base cannot run what head can: ConfigError: unknown setting 'training\.shiny'"):
+    launches = {"base": fake("base", mode="refuse"), "head": fake("head", mode="fail")}
+    with pytest.raises(SidesFailed) as caught:
         run_pair(launches, quick_plan, random.Random(0))
-
-
-def test_both_sides_refusing_is_a_usage_error(fake: Fake, quick_plan: PairPlan) -> None:
-    """A misspelt setting is the user's, not the base's."""
-    launches = {"base": fake("base", mode="refuse"), "head": fake("head", mode="refuse")}
-    with pytest.raises(UsageError, match=r"neither side can be run; head says: ConfigError"):
-        run_pair(launches, quick_plan, random.Random(0), is_first=True)
+    said = {role: (one.kind, one.message) for role, one in caught.value.refusals.items()}
+    assert said["base"] == ("refused", "ConfigError: unknown setting 'training.shiny'")
+    assert said["head"][0] == "broken"
 
 
 def test_a_check_sees_both_sides_before_anything_runs(fake: Fake, log: Log, quick_plan: PairPlan) -> None:

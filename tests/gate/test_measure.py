@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from ganbench import Comparison, Policy
-from ganbench.errors import NotComparable
-from ganbench.fleet.worker import Launch, WorkerFailed
+from ganbench.fleet.worker import Launch
 from ganbench_gate import measure
 from ganbench_gate.lockstep import PairPlan
 from ganbench_gate.measure import AbPlan, Measurement, samples_json
-from ganbench_gate.side import Side, make_launch
+from ganbench_gate.side import Refusal, Side, SidesFailed, make_launch
 
 Fake = Callable[..., Launch]
 Start = Callable[..., Measurement]
@@ -28,7 +27,10 @@ def start(fake: Fake, quick_plan: PairPlan, monkeypatch: pytest.MonkeyPatch) -> 
 
     def make(base: Any = None, head: Any = None, tree: Path | None = None, **changes: Any) -> Measurement:
         given = {"base": base or {}, "head": head or {}, "null": base or {}}
-        monkeypatch.setattr(measure, "make_launch", lambda role, side, **_: fake(role, **given[role]))
+        sides = {role: {**one, "resolved": None} for role, one in given.items()}
+        monkeypatch.setattr(measure, "make_launch", lambda role, side, **_: fake(role, **sides[role]))
+        said = {role: one.get("resolved", {}) for role, one in given.items()}
+        monkeypatch.setattr(measure, "make_resolve_launch", lambda role, side, **_: fake(role, resolved=said[role]))
         plan = AbPlan(
             base=Side(name="old", plugin="dcgan", tree=tree),
             head=Side(name="new", plugin="dcgan", tree=tree),
@@ -143,26 +145,31 @@ def test_a_failure_keeps_the_pairs_before_it(start: Start, monkeypatch: pytest.M
 
     def die_later(*arguments: Any, **options: Any) -> Any:
         if len(measurement.pairs) == 2:
-            raise WorkerFailed("head died")
+            raise SidesFailed({"head": Refusal(kind="broken", message="head died")})
         return run_pair(*arguments, **options)
 
     monkeypatch.setattr(measure, "run_pair", die_later)
-    with pytest.raises(WorkerFailed):
-        measurement.run()
+    comparison = measurement.run()
+    assert (comparison.outcome, comparison.exit_code, states(comparison)["run"]) == ("broken", 1, "broken")
+    assert states(comparison)["op_count"] == "unchanged"
     text = samples_json(Side(name="old", plugin="dcgan"), Side(name="new", plugin="dcgan"), measurement.pairs, machine="", seed=0)
     assert [len(pair["sides"]["head"]["samples_per_second"]) for pair in json.loads(text)["pairs"]] == [6, 6]
 
 
 def test_a_side_that_would_run_the_others_code_is_refused(start: Start, tmp_path: Path) -> None:
     """A base without the plugin's package would silently take head's."""
-    with pytest.raises(NotComparable, match="has no ganbench_dcgan of its own"):
-        start(base={"foreign": ["ganbench_dcgan"]}, tree=tmp_path).run()
+    comparison = start(base={"foreign": ["ganbench_dcgan"]}, tree=tmp_path).run()
+    assert (comparison.outcome, comparison.exit_code) == ("new", 0)
+    assert "its tree has no ganbench_dcgan of its own" in comparison.findings[0].reason
+    comparison = start(head={"foreign": ["ganbench_dcgan"]}, tree=tmp_path).run()
+    assert (comparison.outcome, comparison.exit_code) == ("broken", 1)
 
 
 def test_a_tree_of_which_nothing_is_run_is_refused(start: Start, tmp_path: Path) -> None:
     """Two times the installed code would be compared."""
-    with pytest.raises(NotComparable, match="runs the code in /tree/ganbench"):
-        start(head={"from_tree": []}, tree=tmp_path).run()
+    comparison = start(head={"from_tree": []}, tree=tmp_path).run()
+    assert (comparison.outcome, comparison.exit_code) == ("not-comparable", 4)
+    assert "runs the code in /tree/ganbench" in comparison.findings[0].reason
 
 
 def test_borrowed_packages_that_make_nothing_are_a_note(start: Start) -> None:
