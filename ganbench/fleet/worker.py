@@ -146,9 +146,14 @@ class Worker:
 
     Raises:
         WorkerFailed: it cannot be started.
+        UsageError: the system has no groups of processes, in which one is ended with all that it has started.
     """
 
     def __init__(self, launch: Launch) -> None:
+        if not hasattr(os, "killpg"):
+            raise UsageError(
+                "this command needs process groups, which this system does not have", hint="use ganbench run, one run at a time"
+            )
         self.name = launch.name
         self.printed = Printed()
         try:
@@ -328,7 +333,7 @@ def _stream(stream: IO[bytes] | None) -> int:
     return stream.fileno()
 
 
-def kill_group(pid: int, number: int = signal.SIGKILL) -> None:
+def kill_group(pid: int, number: int = getattr(signal, "SIGKILL", signal.SIGTERM)) -> None:
     """Send a signal to a process group; a group that has gone is no error."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)

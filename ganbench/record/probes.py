@@ -43,7 +43,7 @@ def cpu_quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/pro
 def memory_gib(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> int | None:
     """Return the class of the memory that this process may use, in GiB; see :func:`size_class`."""
     limits = [_limit(folder) for folder in _cgroups(root, membership, ("memory", ""))]
-    with contextlib.suppress(ValueError, OSError):
+    with contextlib.suppress(AttributeError, ValueError, OSError):
         limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     known = [limit for limit in limits if limit is not None and 0 < limit < _UNLIMITED_BYTES]
     return size_class(min(known)) if known else None

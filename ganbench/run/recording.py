@@ -85,11 +85,13 @@ def trajectory_hash(losses: torch.Tensor) -> str:
 
 
 def peak_memory_mib(device: torch.device) -> float:
-    """Return the peak of the device's memory on a GPU, of the resident set elsewhere."""
+    """Return the peak of the device's memory on a GPU, of the resident set elsewhere; 0 where the system does not tell."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    import resource
-
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
