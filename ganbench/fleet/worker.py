@@ -151,9 +151,7 @@ class Worker:
 
     def __init__(self, launch: Launch) -> None:
         if not hasattr(os, "killpg"):
-            raise UsageError(
-                "this command needs process groups, which this system does not have", hint="use ganbench run, one run at a time"
-            )
+            raise UsageError("this command needs process groups, which this system does not have", hint="use ganbench run")
         self.name = launch.name
         self.printed = Printed()
         try:

@@ -172,7 +172,7 @@ def _side(text: str, flags: Mapping[str, Any], own_option: str, own: tuple[str, 
     name = ""
     for file in (flags["config_file"], Path(text) if text.endswith(".toml") else None):
         if file is not None:
-            found = read_settings(file)
+            found = read_settings(file, trust_files=flags["trust_files"])
             name = found.pop("name", "") or found.get("architecture.name", name)
             settings |= found
     name = flags["plugin"] or name

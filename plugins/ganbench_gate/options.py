@@ -29,6 +29,7 @@ RUN_OPTIONS: tuple[_Decorator, ...] = (
     option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off."),
     option("--set", "settings", multiple=True, metavar="A.B=C", help="Any setting by its path."),
     option("--config", "config_file", type=_PATH, metavar="FILE", help="Settings of both sides from a TOML file."),
+    option("--trust-files", is_flag=True, help="Run plugin files that this file names."),
     option("--data-root", metavar="DIR", help="Folder of datasets."),
 )
 """What decides what is trained, under the names that ``ganbench run`` has for it."""
