@@ -96,7 +96,8 @@ def test_a_plugin_that_fails_in_a_step_leaves_a_record(broken: Callable[[str], A
     child = broken(RAISING)
     assert child.code == 3
     assert "ganbench: architecture 'broken' of file:broken.py failed in phase " in child.stderr
-    assert "AttributeError: 'Discriminator' object has no attribute 'missing' (broken.py:24); the traceback is in results/runs/run/log.txt" in child.stderr
+    told = "AttributeError: 'Discriminator' object has no attribute 'missing' (broken.py:24)"
+    assert told + "; the traceback is in results/runs/run/log.txt" in child.stderr
     assert "report" not in child.stderr
     assert "Traceback" not in child.stderr
     run = tmp_path / "results/runs/run"
