@@ -52,4 +52,4 @@ def reference_fields(real: Source, split: str) -> dict[str, Scalar]:
 
 def generated_fields(space: Space, truncation: float) -> dict[str, Scalar]:
     """Return what generated samples depend on, besides the networks; a key says nothing of a truncation that there is not."""
-    return {"quantiser": space.quantiser, "seed_policy": _SEED_POLICY, **({"truncation": truncation} if truncation else {})}
+    return {"quantiser": space.quantiser, "seed_policy": _SEED_POLICY, "truncation": truncation or None}

@@ -23,9 +23,13 @@ from ganbench.spec import PluginIdentity
 Scalar = str | int | float | bool | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Key:
-    """One of the four keys that decide what may be compared: named fields and a digest over them."""
+    """One of the four keys that decide what may be compared: named fields and a digest over them.
+
+    A field of None says nothing, as one that is not there: so equality, differences and the digest have it. A later version that adds a
+    field leaves it at None wherever all is as it was before there was that field, and its records agree with older ones.
+    """
 
     fields: tuple[tuple[str, Scalar], ...]
     """Sorted by name."""
@@ -36,9 +40,21 @@ class Key:
         return cls(fields=tuple(sorted(values.items())))
 
     @property
+    def _said(self) -> tuple[tuple[str, Scalar], ...]:
+        return tuple((name, value) for name, value in self.fields if value is not None)
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both say the same."""
+        return self._said == other._said if isinstance(other, Key) else NotImplemented
+
+    def __hash__(self) -> int:
+        """Return a hash of what is said."""
+        return hash(self._said)
+
+    @property
     def digest(self) -> str:
-        """First 12 hex digits of sha256 over the canonical JSON of the fields."""
-        return hashlib.sha256(json.dumps(self.fields, sort_keys=True).encode()).hexdigest()[:12]
+        """First 12 hex digits of sha256 over the canonical JSON of what is said."""
+        return hashlib.sha256(json.dumps(self._said, sort_keys=True).encode()).hexdigest()[:12]
 
     def differences(self, other: Key) -> tuple[tuple[str, Scalar, Scalar], ...]:
         """Return (field, ours, theirs) for each field that differs."""

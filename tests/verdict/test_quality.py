@@ -110,8 +110,8 @@ AROUND_ZERO = [-0.3, -0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2, 0.25, 0.3]
     [
         (AROUND_ZERO, [5000.0 + v for v in AROUND_ZERO], {"floor": None}, "regressed"),
         ([5000.0 + v for v in AROUND_ZERO], AROUND_ZERO, {"floor": None}, "improved"),
-        (AROUND_ZERO, [v + 0.01 for v in AROUND_ZERO], {"floor": -10.0, "floor_spread": 11.0}, "unchanged"),
-        (AROUND_ZERO, [5000.0 + v for v in AROUND_ZERO], {"floor": -10.0, "floor_spread": 11.0}, "regressed"),
+        (AROUND_ZERO, [v + 0.01 for v in AROUND_ZERO], {"floor": -10.0, "floor_splits": (-18.0, -2.0)}, "unchanged"),
+        (AROUND_ZERO, [5000.0 + v for v in AROUND_ZERO], {"floor": -10.0, "floor_splits": (-18.0, -2.0)}, "regressed"),
         ([0.0] * 10, [1.0] * 10, {"name": "memorised2k_digits", "floor": 0.4}, "regressed"),
         ([0.0] * 10, [0.01] * 10, {"name": "memorised2k_digits", "floor": 0.4}, "unchanged"),
         ([0.0] * 10, [1e-9] * 10, {"name": "memorised2k_digits", "floor": None}, "regressed"),
