@@ -20,12 +20,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from ganbench.data.index_stream import IndexStream
 from ganbench.data.sampler import Batch, SamplerState, position_in, sampler_state
 from ganbench.data.source import Source
-from ganbench.errors import GanbenchError, RunFailed
+from ganbench.errors import GanbenchError, PluginFailed, RunFailed
+from ganbench.plugin.blame import sentence
 
 __all__ = ["StreamingSampler", "default_workers"]
 
@@ -205,6 +206,11 @@ class _Reader(Dataset[Any]):
             return self._read(torch.from_numpy(chunk))
         except GanbenchError as error:
             return _Failure(type(error), error.what, error.hint)
+        except Exception as error:
+            if get_worker_info() is None:
+                raise
+            said = sentence(error) or f"a sample could not be read: {type(error).__name__}: {error}"
+            return _Failure(PluginFailed, said, "--set training.workers=0 shows where")
 
 
 def default_workers() -> int:

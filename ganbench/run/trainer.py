@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +28,7 @@ from ganbench.run.evaluation import SAMPLES, scorers_of
 from ganbench.run.recording import RunFacts, make_record, run_identity
 from ganbench.training.eager_runner import StepRunner
 from ganbench.training.inputs import SampleStream, grid_labels
-from ganbench.training.seeding import global_state, set_global_state
+from ganbench.training.seeding import global_state, own_randomness, set_global_state
 
 _REPORTS = 200
 """Reporting intervals of a run: each reads the statistics once, which is the only time that the host waits for the device."""
@@ -228,7 +229,7 @@ class Trainer:
         seconds, samples = self._clock.snapshot(), self._evaluated
         labels = None if samples is None else samples.labels
         where = f"in the evaluation at {self.counters.samples_seen / 1000:.4g} kimg"
-        with self._clock.measure("evaluation"), during(where):
+        with self._clock.measure("evaluation"), during(where), self._aside():
             values = evaluator.evaluate(samples, labels, scorers_of(self._algorithm, self._materials.dataset, self._materials.device))
             evaluation = Evaluation(
                 samples_seen=self.counters.samples_seen,
@@ -241,13 +242,18 @@ class Trainer:
 
     def _sample(self) -> None:
         """Write the grid of the fixed latents."""
-        with self._clock.measure("sampling"), during(f"in sampling at {self.counters.samples_seen / 1000:.4g} kimg"):
+        where = f"in sampling at {self.counters.samples_seen / 1000:.4g} kimg"
+        with self._clock.measure("sampling"), during(where), self._aside():
             samples = torch.cat([self._grid(start, 64) for start in range(0, self._grid.count, 64)])
             dataset, columns = self._materials.dataset, self._materials.config.evaluation.grid_size
             place = self._directory.samples_path / f"{self.counters.samples_seen:09d}"
             path = save_picture(self._grid.space, samples, place, columns=columns, real=dataset.first)
             if path is not None:
                 self._tell(Saved(what="samples", path=path, samples_seen=self.counters.samples_seen))
+
+    def _aside(self) -> AbstractContextManager[None]:
+        """Keep random numbers that the networks draw by themselves apart from those of training, whatever is measured and when."""
+        return own_randomness(self._materials.config.training.seed, self._materials.device)
 
     def save(self) -> None:
         """Write a checkpoint."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -48,3 +50,14 @@ def set_global_state(state: dict[str, Any], device: torch.device) -> None:
     random.setstate((version, tuple(internal.tolist()), gauss))
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)
+
+
+@contextmanager
+def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
+    """Give what is done in the block, such as a generator's own noise while it is evaluated, numbers that training does not miss."""
+    before = global_state(device)
+    seed_everything(seed)
+    try:
+        yield
+    finally:
+        set_global_state(before, device)

@@ -114,3 +114,13 @@ def test_every_hook_says_when_it_is_called_and_carries_the_prefix() -> None:
     assert hooks
     assert all(name.startswith("ganbench_") for name in hooks)
     assert all((f.__doc__ or "").strip() for f in hooks.values())
+
+
+def test_hooks_are_called_in_the_order_that_they_ask_for(install: Install) -> None:
+    """``tryfirst`` before the others and ``trylast`` behind them, whatever the distributions are called."""
+    hook = "import pluggy\n@pluggy.HookimplMarker('ganbench')({})\ndef ganbench_environment(): return {{'who': {!r}}}"
+    for name, asks in (("a-last", "trylast=True"), ("b-plain", ""), ("c-first", "tryfirst=True"), ("d-plain", "")):
+        install(name, hook.format(asks, name))
+    answers = [answer["who"] for answer in PluginManager().call("ganbench_environment")]
+    assert (answers[0], answers[-1]) == ("c-first", "a-last")
+    assert len(answers) == 4

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from ganbench.cli.main import main
 from ganbench.record.serialise import from_json
@@ -339,3 +340,38 @@ def test_a_file_is_shown_with_a_command_that_works(say: Callable[..., tuple[int,
         out = capsys.readouterr().out
         assert f"ganbench run {use}\n" in out
         assert "ganbench_file" not in out
+
+
+READS_LATE = OWN_SOURCE.format("""if int(indices.max()) > 1:
+            raise OSError("the tape is torn")
+        return torch.zeros(len(indices), 1, 16, 16, dtype=torch.uint8)""")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_source_that_fails_later_is_named(workers: int, say: Callable[..., tuple[int, str]]) -> None:
+    """In this process and in a worker; a worker's error was told as the death of the worker."""
+    code, line = say("--dataset", READS_LATE, "--set", f"training.workers={workers}")
+    assert code in (2, 3)
+    assert "dataset 'build' of file:bad.py failed" in line
+    assert "OSError: the tape is torn (bad.py:" in line
+
+
+NOISY = """
+class Noisy(G):
+    def forward(self, latents, labels=None):
+        return super().forward(latents + 0.1 * torch.rand_like(latents))
+
+def build(options, context):
+    return networks(context, g=Noisy(context.space.size))
+"""
+
+
+def test_a_generator_with_noise_of_its_own_is_trained_alike_however_often_it_is_measured(say: Callable[..., tuple[int, str]]) -> None:
+    """What it draws while it is evaluated, training does not miss."""
+    weights = []
+    for i, every in enumerate(("0.1", "0.05")):
+        kept = ("--set", f"checkpoint.every_kimg={every}", "--set", f"evaluation.samples_every_kimg={every}", "--out", f"run{i}")
+        assert say("--plugin", NOISY, *kept)[0] == 0
+        newest = max((Path(f"run{i}") / "checkpoints").iterdir())
+        weights.append(torch.load(newest, weights_only=True)["algorithm"]["modules"]["generator"]["linear.weight"])
+    assert torch.equal(*weights)

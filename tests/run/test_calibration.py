@@ -147,3 +147,28 @@ def test_flops_are_those_of_a_count_by_hand(new_run: Callable[..., Run], monkeyp
     discriminator_backward = 2 * pixels  # gradients of its weights, once for each
     generator_update = pixels + pixels + latent * pixels  # D, back through D to the images, gradients of G's weights
     assert count_flops(algorithm, CPU) == 2 * batch * (forward + discriminator_backward + generator_update)
+
+
+def test_the_flops_of_a_gradient_penalty_are_counted(new_run: Callable[..., Run]) -> None:
+    """Its gradient of a gradient was recorded as no arithmetic at all."""
+    plain, penalised = (
+        new_run({"evaluation.metrics": (), "loss.name": "wasserstein", "architecture.options.discriminator_norm": "none", **more})
+        for more in ({"loss.options.gp_weight": 0.0}, {"loss.options.gp_weight": 10.0})
+    )
+    without, with_it = (count_flops(run.materials.algorithm, CPU) for run in (plain, penalised))
+    assert 1.3 * without < with_it < 4 * without
+
+
+def test_a_step_that_fails_is_neither_timed_nor_counted(new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first step of the run says what is wrong; until then its numbers are unknown."""
+    run = new_run({"evaluation.metrics": ()})
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(calibration, "available_cpus", lambda: 2)
+
+    def fail(*_: Any) -> None:
+        raise AssertionError("Expected gradient function to be set")
+
+    monkeypatch.setattr(run.materials.algorithm, "phases", fail)
+    assert count_flops(run.materials.algorithm, CPU) == 0
+    threads = choose_threads(run.materials.algorithm, CPU, 0)
+    assert (threads.count, threads.reason) == (1, "the trial iterations failed")

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import torch
 
-from ganbench.errors import Diverged, Interrupted
+from ganbench.errors import Diverged, Interrupted, RunFailed
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.plugin.manager import PluginManager
+from ganbench.record.directory import RunDirectory
 from ganbench.record.events import read_events
 from ganbench.record.find import load_run
-from ganbench.run import clock, trainer
+from ganbench.run import clock, lifecycle, trainer
 from ganbench.run.lifecycle import Run
 from ganbench.training.eager_runner import EagerRunner
 
@@ -239,3 +240,31 @@ def test_features_that_are_not_finite_are_divergence_too(trained: Callable[..., 
     monkeypatch.setattr(Evaluator, "evaluate", diverging)
     record = trained().record
     assert (record.status, record.status_detail, record.work.samples_seen) == ("diverged", "the features hold NaN", 0)
+
+
+def _started(run: Any, folder: Path) -> Any:
+    return run.start(lambda _: RunDirectory.create(folder, name="run", dataset="digits", seed=0))
+
+
+def test_hooks_are_told_of_every_ending(
+    watching: Any, new_run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever opened something as a run began can close it: of a run that failed, was interrupted, or could not even start its runner."""
+
+    def fail(*_: Any) -> None:
+        raise RunFailed("nothing goes")
+
+    interrupted = new_run(manager=PluginManager(), should_stop=lambda: True)
+    with pytest.raises(Interrupted):
+        _started(interrupted, tmp_path / "a")
+    failed = new_run(manager=PluginManager())
+    monkeypatch.setattr(failed.materials.algorithm, "set_progress", fail)
+    with pytest.raises(RunFailed):
+        _started(failed, tmp_path / "b")
+    unstarted = new_run(manager=PluginManager())
+    monkeypatch.setattr(lifecycle, "start_runner", fail)
+    with pytest.raises(RunFailed):
+        _started(unstarted, tmp_path / "c")
+    assert [(record.status, record.status_detail) for record in watching.records[1:]] == 2 * [("failed", "nothing goes")]
+    assert watching.records[0].status == "interrupted"
+    assert len(watching.runs) == 3
