@@ -10,13 +10,22 @@ import sys
 import time
 from pathlib import Path
 
+from ganbench.errors import UsageError
+
 _DAY = 86400.0
 
 
 def cache_directory() -> Path:
-    """Return ``GANBENCH_CACHE``, or the platform's cache folder for ganbench; it need not exist."""
+    """Return ``GANBENCH_CACHE``, or the platform's cache folder for ganbench; it need not exist.
+
+    Raises:
+        UsageError: it would lie in a home folder, and there is none.
+    """
     stated = os.environ.get("GANBENCH_CACHE", "")
-    return Path(stated).expanduser() if stated else _platform_cache_directory(sys.platform)
+    try:
+        return Path(stated).expanduser() if stated else _platform_cache_directory(sys.platform)
+    except RuntimeError:  # of expanduser: neither HOME nor the system knows
+        raise UsageError("this user has no home folder to keep a cache in", hint="set GANBENCH_CACHE to a folder") from None
 
 
 def _platform_cache_directory(platform: str) -> Path:

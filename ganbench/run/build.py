@@ -112,7 +112,7 @@ def _build_dataset(plan: RunPlan) -> Dataset:
     config = plan.config
     root = config.data.root or os.environ.get("GANBENCH_DATA", "")
     context = DataContext(
-        data_root=Path(root).expanduser() if root else None,
+        data_root=Path(os.path.expanduser(root)) if root else None,
         download=config.data.download,
         resident_limit_mib=config.data.resident_limit_mib,
     )
@@ -209,7 +209,7 @@ def _build_augmentation(plan: RunPlan, dataset: Dataset) -> Augmentation | None:
 def _build_extractors(plan: RunPlan, manager: PluginManager, device: torch.device) -> dict[str, Extractor]:
     """Build each extractor that a metric needs, once."""
     config = plan.config
-    weights = Path(config.evaluation.extractor_weights).expanduser() if config.evaluation.extractor_weights else None
+    weights = Path(os.path.expanduser(config.evaluation.extractor_weights)) if config.evaluation.extractor_weights else None
     context = ExtractorContext(device=str(device), weights=weights, download=config.data.download)
     built: dict[str, Extractor] = {}
     for name in dict.fromkeys(p.extractor_name for p in plan.metrics if p.extractor_name):

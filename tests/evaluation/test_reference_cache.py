@@ -3,11 +3,13 @@
 import logging
 import os
 import time
+from pathlib import Path
 
 import pytest
 import torch
 
 from ganbench.cache import _platform_cache_directory, cache_directory, keep_in_cache
+from ganbench.errors import UsageError
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache, sample_set_from_tensors, sample_set_to_tensors
 from ganbench.evaluation.statistics import FeatureStatistics
@@ -129,3 +131,16 @@ def test_each_platform_has_its_own_cache_folder(monkeypatch, platform, variables
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert _platform_cache_directory(platform).as_posix() == expected
+
+
+def test_without_a_home_folder_the_cache_is_one_line(monkeypatch):
+    """In a container, a user may be a number that nothing knows."""
+
+    def unknown(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", unknown)
+    monkeypatch.delenv("GANBENCH_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    with pytest.raises(UsageError, match="no home folder to keep a cache in; set GANBENCH_CACHE"):
+        cache_directory()
