@@ -47,7 +47,11 @@ def is_module(name: str) -> bool:
     return (ROOT / "ganbench" / name).is_dir() or (ROOT / "ganbench" / f"{name}.py").is_file()
 
 
-IN_ANOTHER_TREE = {"plugins/ganbench_gate/side_process.py", "plugins/ganbench_gate/frozen_process.py"}
+IN_ANOTHER_TREE = {
+    "plugins/ganbench_gate/side_process.py",
+    "plugins/ganbench_gate/frozen_process.py",
+    "plugins/ganbench_gate/resolve_process.py",
+}
 """Scripts that are run in the tree of any version of ganbench, and know the modules that those have."""
 
 
