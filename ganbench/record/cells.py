@@ -156,6 +156,7 @@ def _short(path: str) -> str:
 
 _STATUSES: tuple[Status, ...] = ("complete", "diverged", "failed", "interrupted", "running")
 _CODE_DIGITS = 8
+_EVERY = "evaluation.every_kimg"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -230,7 +231,7 @@ def group_replicates(records: Iterable[RunRecord]) -> tuple[Replicates, ...]:
     rows: dict[tuple[Scalar | Key, ...], dict[tuple[str, str, str], RunRecord]] = {}
     for record in records:
         keys = record.keys
-        row = rows.setdefault((record.dataset, record.name, keys.hardware, keys.software, _work(record)), {})
+        row = rows.setdefault((record.dataset, record.name, keys.hardware, keys.software, _work(record), _cadence(record)), {})
         row[record.run_id, record.host, record.created] = record
     ordered = (sorted(row.values(), key=lambda run: (run.seed, run.created, run.run_id)) for row in rows.values())
     return tuple(Replicates(runs=tuple(runs)) for runs in ordered)
@@ -258,7 +259,12 @@ def _family(run: RunRecord) -> tuple[Scalar, ...]:
 
 
 def _settings_that_tell(run: RunRecord) -> dict[str, Scalar]:
-    return {**dict(run.keys.software.fields), **dict(_work(run).fields)}
+    return {**dict(run.keys.software.fields), **dict(_work(run).fields), _EVERY: _cadence(run)}
+
+
+def _cadence(run: RunRecord) -> Scalar:
+    """Return how often a run was measured: its best value is of so many."""
+    return _scalar(run.config.get(_EVERY))
 
 
 def _name(field: str) -> str:

@@ -78,6 +78,7 @@ class AdversarialAlgorithm(Algorithm):
         real, real_labels, fake = self.present(batch.samples), batch.labels, self.present(fake)
         self._clip_weights()
         loss, statistics = self.discriminator_loss(real, fake, real_labels, fake_labels)
+        # At what the discriminator was shown: StyleGAN2-ADA and R3GAN take the gradient at the image before its augmentation instead.
         penalty = self.penalty(real, fake, real_labels, self.uniform) if penalised else None
         # Applied in every n-th update, a penalty weighs n times as much (Karras et al. 2020, https://arxiv.org/abs/1912.04958, appendix B).
         self.step("discriminator", loss if penalty is None else loss + self.training.penalty_every * penalty)

@@ -12,7 +12,8 @@ class RegularisedOptions(Settings):
     """What can be added to every loss; all of it is off by default."""
 
     r1_gamma: float = setting(0.0, least=0)
-    """Weight on real images (Mescheder et al. 2018); the loss adds r1_gamma / 2 times the squared gradient norm."""
+    """Weight on real images (Mescheder et al. 2018); the loss adds r1_gamma / 2 times the squared gradient norm. With an augmentation the
+    gradient of this and of the other penalties is that at the augmented image; StyleGAN2-ADA and R3GAN take it at the image before."""
     r2_gamma: float = setting(0.0, least=0)
     """The same on generated images."""
     gp_weight: float = setting(0.0, least=0)
