@@ -7,7 +7,6 @@ Shapes: C channels, H, W height and width.
 from __future__ import annotations
 
 import io
-import os
 import warnings
 from dataclasses import dataclass
 
@@ -43,7 +42,16 @@ _SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N")
 
 
 class UndecodableError(Exception):
-    """Why a file is not an image that can be used: ``truncated``, ``empty file``."""
+    """Why a file is not an image that can be used: ``truncated``, ``empty file``.
+
+    Args:
+        reason: in a few words.
+        passing: whether it says nothing of the file's content: permission, a disk that fails, short memory.
+    """
+
+    def __init__(self, reason: str, *, passing: bool = False) -> None:
+        super().__init__(reason)
+        self.passing = passing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,17 +87,17 @@ class Decoder:
             UndecodableError: with the reason.
         """
         try:
-            with open(path, "rb") as file:  # noqa: PTH123 - a bytes path, which may not be text
-                data = file.read()
-            if not data:
-                raise UndecodableError("empty file")
+            data = _read(path)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what matters raises; the rest is about metadata
+                warnings.simplefilter("error", Image.DecompressionBombWarning)  # such an image takes gigabytes in every worker
                 return self._decode(data)
         except UndecodableError:
             raise
-        except Image.DecompressionBombError as error:
-            raise UndecodableError("more pixels than Pillow allows") from error
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise UndecodableError(f"more pixels than Pillow allows, {Image.MAX_IMAGE_PIXELS:,}") from error
+        except MemoryError as error:
+            raise UndecodableError("memory is short", passing=True) from error
         except UnidentifiedImageError as error:
             raise UndecodableError("not an image") from error
         except Exception as error:  # a damaged file makes Pillow's decoders raise nearly anything
@@ -136,10 +144,24 @@ def _eight_bit(image: Image.Image, file_format: str | None) -> Image.Image:
     return image
 
 
+def _read(path: bytes) -> bytes:
+    """Return a file's content.
+
+    Raises:
+        UndecodableError: it cannot be read now, or there is nothing in it.
+    """
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - a bytes path, which may not be text
+            data = file.read()
+    except OSError as error:
+        raise UndecodableError((error.strerror or str(error)).lower(), passing=True) from error
+    if not data:
+        raise UndecodableError("empty file")
+    return data
+
+
 def _reason(error: Exception) -> str:
     text = str(error).lower()
-    if isinstance(error, OSError) and error.errno is not None:
-        return os.strerror(error.errno).lower()
     if "truncated" in text or "unexpected end" in text or "broken data stream" in text or "incomplete" in text:
         return "truncated"
     return f"damaged: {str(error).splitlines()[0][:80]}" if text else f"damaged: {type(error).__name__}"

@@ -27,7 +27,8 @@ def shown(name: bytes) -> str:
 class FileList:
     """Paths relative to a root, held compactly.
 
-    ``digest`` is over (path, size, modification time) of each file: an equal digest means that nothing was touched.
+    ``digest`` is over the root and (path, size, times, inode) of each file. An equal one means that nothing was touched, as far as the file
+    system says: a program can set the time of a modification as it likes, but not that of the last change of the inode.
     """
 
     root: bytes
@@ -42,7 +43,8 @@ class FileList:
         """Append a file."""
         self._names += name
         self._ends.append(len(self._names))
-        self._digest.update(b"%s\0%d\0%d\0" % (name, status.st_size, status.st_mtime_ns))
+        facts = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        self._digest.update(b"%s\0%d\0%d\0%d\0%d\0" % (name, *facts))
 
     def name(self, index: int) -> bytes:
         """Return the path relative to the root."""
@@ -54,8 +56,10 @@ class FileList:
 
     @property
     def digest(self) -> str:
-        """sha256 over names, sizes and times."""
-        return self._digest.hexdigest()
+        """sha256 over the root, and names, sizes, times and inodes."""
+        whole = self._digest.copy()
+        whole.update(os.path.realpath(self.root))
+        return whole.hexdigest()
 
 
 @dataclass(slots=True)

@@ -60,7 +60,7 @@ def build(options: FolderOptions, context: DataContext) -> Dataset:
         _log.warning("folder %s: %s", root, note)
     names = () if classes is None else classes.names
     return Dataset(
-        name=f"folder:{root.resolve().name}",
+        name=f"folder:{shown(os.fsencode(root.resolve().name))}",
         train=splits[0],
         test=splits[1],
         num_classes=len(names),
@@ -76,12 +76,12 @@ def _decoder(options: FolderOptions) -> Decoder:
 
 def _classes(files: FileList) -> _Classes:
     """Number the first-level folders in the order of their names."""
-    numbers: dict[str, int] = {}
+    numbers: dict[bytes, int] = {}
     of_file = np.empty(len(files), dtype=np.int32)
     for index in range(len(files)):
         folder, slash, _ = files.name(index).partition(b"/")
         if not slash:
             name = shown(folder)
             raise DataError(f"folder: {name} lies outside of the class folders", hint="move it into one, or use -o labels=false")
-        of_file[index] = numbers.setdefault(shown(folder), len(numbers))
-    return _Classes(tuple(numbers), of_file)
+        of_file[index] = numbers.setdefault(folder, len(numbers))
+    return _Classes(tuple(name.decode(errors="backslashreplace") for name in numbers), of_file)

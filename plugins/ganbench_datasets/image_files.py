@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import PIL
@@ -19,7 +19,7 @@ from torch import Tensor
 from ganbench import ContentHasher, DataError, Source, default_workers, read_ahead
 from ganbench_datasets.decode import Decoder, UndecodableError
 from ganbench_datasets.file_list import FileList, LeftOut, shown
-from ganbench_datasets.scan_cache import Scan, keep_scan, load_scan, scan_key
+from ganbench_datasets.scan_cache import Scan, hash_sample, keep_scan, load_scan, scan_key
 from ganbench_spaces.images import ImageSpace, image_source
 
 _PIECE = 64
@@ -80,6 +80,8 @@ class _Piece:
 
     pixels: Tensor  # [n, C, H, W] uint8, of the good ones
     failures: list[tuple[int, str]]
+    passing: bool
+    """Whether a failure says nothing of its file."""
     num_enlarged: int
 
 
@@ -95,15 +97,17 @@ class _DecodePiece:
         pixels = np.empty((len(ids), *self.decoder.space.size), dtype=np.uint8)
         failures: list[tuple[int, str]] = []
         num_good = num_enlarged = 0
+        passing = False
         for index in ids.tolist():
             try:
                 pixels[num_good], enlarged = self.decoder.decode(self.files.path(index))
             except UndecodableError as reason:
                 self._note(failures, index, str(reason))
+                passing |= reason.passing
                 continue
             num_good += 1
             num_enlarged += enlarged
-        return _Piece(torch.from_numpy(pixels[:num_good]), failures, num_enlarged)
+        return _Piece(torch.from_numpy(pixels[:num_good]), failures, passing, num_enlarged)
 
     def _note(self, failures: list[tuple[int, str]], index: int, reason: str) -> None:
         if self.fail_hint is not None:
@@ -123,6 +127,7 @@ class SplitBuilder:
     """What to do about a file that cannot be decoded, which is then an error; None to leave such files out."""
     damaged: LeftOut = field(default_factory=lambda: LeftOut("they cannot be decoded"))
     num_enlarged: int = 0
+    _passing: bool = False
 
     def build(self, ids: Ids) -> Source:
         """Return the split of the good files among ``ids``.
@@ -152,28 +157,36 @@ class SplitBuilder:
             images[filled : filled + len(pixels)] = pixels
             filled += len(pixels)
 
-        bad = self._account(*self._scan(ids, keep))
+        bad = self._account(self._scan(ids, keep))
         return image_source(images[:filled], _labels(self.classes, _without(ids, bad))) if filled else None
 
     def _streamed(self, ids: Ids) -> Source | None:
         classes = "" if self.classes is None else _digest(self.classes)
         key = scan_key("files", PIL.__version__, self.files.digest, _digest(ids), self.decoder, classes)
         scan = load_scan(key)
-        if scan is None or (scan.failures and self.fail_hint is not None):
-            _log.info("decoding %d images once to check them and to hash their content; the result is kept in the cache", len(ids))
-            scan = self._hash(ids)
-            keep_scan(key, scan)
-        good = _without(ids, self._account(scan.failures, scan.num_enlarged))
-        return FileSource(self.files, good, self.decoder, self.classes, scan.content_hash) if len(good) else None
-
-    def _hash(self, ids: Ids) -> Scan:
+        if scan is not None and not (scan.failures and self.fail_hint is not None):
+            source = self._as_scanned(ids, scan)
+            if scan.sample and scan.sample == hash_sample(source):
+                self._account(scan)
+                return source
+        _log.info("decoding %d images once to check them and to hash their content; the result is kept in the cache", len(ids))
         hasher = ContentHasher(self.decoder.space)
-        failures, num_enlarged = self._scan(ids, hasher.update)
-        good = _without(ids, [index for index, _ in failures])
-        content_hash = hasher.finish(_labels(self.classes, good))
-        return Scan(content_hash=content_hash, failures=tuple(failures), num_enlarged=num_enlarged)
+        scan = self._scan(ids, hasher.update)
+        source = self._as_scanned(ids, scan)
+        self._account(scan)
+        if not source.num_samples:
+            return None
+        source.content_hash = hasher.finish(source.labels)
+        if not self._passing:
+            keep_scan(key, replace(scan, content_hash=source.content_hash, sample=hash_sample(source)))
+        return source
 
-    def _scan(self, ids: Ids, consume: Callable[[Tensor], None]) -> tuple[list[tuple[int, str]], int]:
+    def _as_scanned(self, ids: Ids, scan: Scan) -> FileSource:
+        good = _without(ids, [index for index, _ in scan.failures])
+        return FileSource(self.files, good, self.decoder, self.classes, scan.content_hash)
+
+    def _scan(self, ids: Ids, consume: Callable[[Tensor], None]) -> Scan:
+        """Decode every image once; the content hash is left to whoever consumes them."""
         failures: list[tuple[int, str]] = []
         num_enlarged = 0
         workers = default_workers() if len(ids) >= _WORTH_WORKERS else 0
@@ -182,13 +195,14 @@ class SplitBuilder:
             consume(piece.pixels)
             failures += piece.failures
             num_enlarged += piece.num_enlarged
-        return failures, num_enlarged
+            self._passing |= piece.passing
+        return Scan(content_hash="", failures=tuple(failures), num_enlarged=num_enlarged)
 
-    def _account(self, failures: Iterable[tuple[int, str]], num_enlarged: int) -> list[int]:
-        for index, reason in failures:
+    def _account(self, scan: Scan) -> list[int]:
+        for index, reason in scan.failures:
             self.damaged.add(self.files.name(index), reason)
-        self.num_enlarged += num_enlarged
-        return [index for index, _ in failures]
+        self.num_enlarged += scan.num_enlarged
+        return [index for index, _ in scan.failures]
 
 
 def _pieces(ids: Ids, size: int) -> Iterator[NDArray[np.int64]]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganbench import ContentHasher, DataError
-from ganbench_datasets.scan_cache import Scan, keep_scan, load_scan, scan_key
+from ganbench_datasets.scan_cache import Scan, hash_sample, keep_scan, load_scan, scan_key
 from ganbench_spaces.images import ImageSpace
 
 _BLOCK = 256
@@ -114,15 +114,15 @@ class NpySource:
 
     def _kept_hash(self) -> str:
         status = self.path.stat()
-        stamp = (str(self.path.absolute()), status.st_size, status.st_mtime_ns)
+        stamp = (os.path.realpath(self.path), status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
         labels = "" if self.labels is None else hashlib.sha256(self.labels.numpy().tobytes()).hexdigest()
         key = scan_key("npy", *stamp, hashlib.sha256(self.ids.tobytes()).hexdigest(), self.channels_last, labels)
-        kept = load_scan(key)
-        if kept is not None:
+        kept, sample = load_scan(key), hash_sample(self)
+        if kept is not None and kept.sample and kept.sample == sample:
             return kept.content_hash
         hasher = ContentHasher(self.space)
         for start in range(0, self.num_samples, _BLOCK):
             hasher.update(self.read(torch.arange(start, min(start + _BLOCK, self.num_samples))))
-        scan = Scan(content_hash=hasher.finish(self.labels))
+        scan = Scan(content_hash=hasher.finish(self.labels), sample=sample)
         keep_scan(key, scan)
         return scan.content_hash

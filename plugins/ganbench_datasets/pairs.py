@@ -18,7 +18,7 @@ from PIL import Image
 
 from ganbench import DataContext, DataError, Dataset, Source
 from ganbench_datasets.decode import Decoder, UndecodableError, open_upright
-from ganbench_datasets.file_list import list_images
+from ganbench_datasets.file_list import list_images, shown
 from ganbench_datasets.holdout import hold_out
 from ganbench_datasets.image_files import Ids, SplitBuilder
 from ganbench_datasets.options import PairsOptions
@@ -69,7 +69,7 @@ def build(options: PairsOptions, context: DataContext) -> Dataset:
     notes = tuple(note for one in builders for note in one.notes())
     for note in notes:
         _log.warning("pairs %s: %s", root, note)
-    return Dataset(name=f"pairs:{root.resolve().name}", train=train_split, test=test_split, notes=notes)
+    return Dataset(name=f"pairs:{shown(os.fsencode(root.resolve().name))}", train=train_split, test=test_split, notes=notes)
 
 
 def _builder(root: Path, options: PairsOptions, context: DataContext) -> SplitBuilder:

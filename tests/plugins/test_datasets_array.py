@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,21 @@ def test_a_file_that_shrinks_while_streaming_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(DataError, match="has become shorter"):
         data.train.read(torch.arange(12))
+
+
+def test_an_array_that_was_written_again_is_hashed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a size and a time that a program has set, nor facts of the file system alone, stand for the content."""
+    path = tmp_path / "a.npy"
+
+    def saved(images: np.ndarray) -> str:
+        np.save(path, images)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        return _build(path, STREAMED).train.content_hash
+
+    first, other = saved(IMAGES), saved(IMAGES[::-1])
+    assert other == _build(path).train.content_hash != first
+    monkeypatch.setattr("ganbench_datasets.npy_stream.scan_key", lambda *_: "always the same")
+    assert [saved(IMAGES), saved(IMAGES[::-1])] == [first, other]
 
 
 def test_archives_say_what_to_do(tmp_path: Path) -> None:

@@ -139,9 +139,11 @@ def test_a_held_out_split_shares_no_image(tmp_path: Path, context: DataContext) 
 
 
 def test_a_scan_is_kept_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second start decodes nothing; a touched file or another option makes a new scan."""
+    """The second start decodes a sample of one image and no more; a touched file or another option makes a new scan."""
+    from ganbench_datasets import scan_cache
     from ganbench_datasets.decode import Decoder
 
+    monkeypatch.setattr(scan_cache, "_SAMPLE", 1)
     root = tmp_path / "images"
     for number in range(3):
         _save(root / f"{number}.png", number)
@@ -149,12 +151,70 @@ def test_a_scan_is_kept_until_a_file_changes(tmp_path: Path, monkeypatch: pytest
     decode = Decoder.decode
     monkeypatch.setattr(Decoder, "decode", lambda self, path: decoded.append(path) or decode(self, path))
     first = _build(root, STREAMED).train.content_hash
-    assert len(decoded) == 3
+    assert len(decoded) == 3 + 1
     assert _build(root, STREAMED).train.content_hash == first
-    assert len(decoded) == 3
+    assert len(decoded) == 3 + 1 + 1
     _save(root / "1.png", 7)
     assert _build(root, STREAMED).train.content_hash != first
-    assert len(decoded) == 6
+    assert len(decoded) == 2 * (3 + 1) + 1
+
+
+def _save_twin(path: Path, seed: int) -> None:
+    """Save an image whose size and time do not depend on its content."""
+    _save(path, seed)
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+
+
+def test_equal_names_sizes_and_times_are_no_equal_images(tmp_path: Path) -> None:
+    """Archives, image layers and `cp -p` give other images the same times: neither another folder nor a file in place is taken for them."""
+    for seed, root in enumerate((tmp_path / "one/train", tmp_path / "other/train")):
+        for number in range(3):
+            _save_twin(root / f"{number}.bmp", 10 * seed + number)
+    hashes = [_build(tmp_path / name / "train", STREAMED).train.content_hash for name in ("one", "other")]
+    assert hashes == [_build(tmp_path / name / "train").train.content_hash for name in ("one", "other")]
+    _save_twin(tmp_path / "one/train/1.bmp", 99)
+    now = _build(tmp_path / "one/train", STREAMED).train.content_hash
+    assert now == _build(tmp_path / "one/train").train.content_hash != hashes[0]
+
+
+def test_a_scan_is_not_believed_where_the_file_system_tells_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even with equal facts of every file a sample of the pixels is compared."""
+    from ganbench_datasets.file_list import FileList
+
+    monkeypatch.setattr(FileList, "digest", property(lambda _: "always the same"))
+    root = tmp_path / "images"
+    for number in range(3):
+        _save(root / f"{number}.png", number)
+    first = _build(root, STREAMED).train.content_hash
+    _save(root / "1.png", 7)
+    assert _build(root, STREAMED).train.content_hash == _build(root).train.content_hash != first
+
+
+def test_a_fault_of_the_moment_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that a disk or a share refuses once is left out once; the next start reads it."""
+    from ganbench_datasets import decode
+
+    for number in range(3):
+        _save(tmp_path / f"{number}.png", number)
+    read = decode._read
+
+    def refuse(path: bytes) -> bytes:
+        if path.endswith(b"1.png"):
+            raise decode.UndecodableError("input/output error", passing=True)
+        return read(path)
+
+    monkeypatch.setattr(decode, "_read", refuse)
+    assert _build(tmp_path, STREAMED).notes == ("1 file left out, they cannot be decoded: 1.png (input/output error)",)
+    monkeypatch.setattr(decode, "_read", read)
+    assert _build(tmp_path, STREAMED).train.num_samples == 3
+
+
+def test_folders_whose_names_are_no_text_are_classes_of_their_own(tmp_path: Path) -> None:
+    """Two names that look alike in a message are two classes."""
+    root = os.fsencode(tmp_path)
+    for name in (b"\xe8", b"\xe9"):
+        _save(Path(os.fsdecode(root + b"/" + name)) / "0.png")
+    assert _build(tmp_path, labels=True).class_names == ("\\xe8", "\\xe9")
 
 
 def test_a_damaged_or_unwritable_cache_costs_only_time(tmp_path: Path, own_cache: Path) -> None:
