@@ -57,5 +57,27 @@ def complete_runs(ctx: click.Context, parameter: click.Parameter, incomplete: st
     return _beginning(incomplete, (run.name for run in runs_below(DEFAULT_RUNS)))
 
 
+def complete_columns(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the last of several columns with commas between: those that runs or a verdict have."""
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in _beginning(last, _columns(ctx))]
+
+
+def _columns(ctx: click.Context) -> Iterable[str]:
+    """Return the names without blanks; of the metrics of runs where the command line has some."""
+    from ganbench.errors import GanbenchError
+    from ganbench.report.runs import column_names, table
+
+    if "gates" in {parameter.name for parameter in ctx.command.params}:
+        from ganbench.report.verdict import column_names as verdict_names
+
+        return verdict_names()
+    try:
+        columns = [column for section in table(*ctx.params.get("runs") or ()).sections for column in section.columns]
+    except (GanbenchError, OSError):
+        return column_names()
+    return {next(name for name in column.names if " " not in name) for column in columns}
+
+
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if name.startswith(incomplete))

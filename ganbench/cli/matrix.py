@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli.main import Invocation, switched_off
-from ganbench.cli.options import TRUST_OPTION, NumberRange
+from ganbench.cli.options import COLUMN_OPTIONS, TRUST_OPTION, NumberRange, add_options, shaped, wanted_columns
 from ganbench.cli.run import handled_signals
-from ganbench.errors import Interrupted
-from ganbench.report.stream import has_cursor, print_document
+from ganbench.errors import Interrupted, UsageError
+from ganbench.report.stream import has_cursor, print_document, say
 from ganbench.text import clean
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ganbench.report.live_matrix import LineOverview
 
 _PATH = click.Path(path_type=Path)
+_OTHER_COLUMNS = r"\w+_parameters|params \w+|\w+\d\w*(\.\w+)?|\w+/s"
+"""Names of columns that only the finished runs can tell: of networks, of metrics, of speeds."""
 
 
 @click.command("matrix")
@@ -49,6 +51,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--dry-run", is_flag=True, help="List the cells, and why some cannot run.")
 @click.option("--status", "wants_status", is_flag=True, help="Print what became of each cell of the folder, and run nothing.")
 @click.option("--quiet", is_flag=True, help="Only failures on stderr.")
+@add_options(COLUMN_OPTIONS)
 @click.pass_obj
 def command(invocation: Invocation, /, **flags: Any) -> int | None:
     """Run the cross product of some settings, and print one table: mean and 95 % interval over seeds.
@@ -68,7 +71,9 @@ def command(invocation: Invocation, /, **flags: Any) -> int | None:
         _print_status(_folder(_definition(flags, needed=flags["out"] is None), flags["out"]))
         return None
     from ganbench.fleet.matrix.call import stated_threads
+    from ganbench.report.runs import column_names
 
+    wanted_columns(flags, column_names(), _OTHER_COLUMNS)
     definition = _definition(flags)
     assert definition is not None
     stated_threads()  # an error of the call, before anything is planned
@@ -145,7 +150,7 @@ def _run(planned: Sequence[PlannedCell], folder: Path, start: Callable[[Executor
             timeout_seconds=flags["timeout"],
             memory_limit_mib=flags["memory_limit"],
         )
-    _print_result(result, ledger)
+    _print_result(result, ledger, flags)
     if result.interrupted:
         raise Interrupted("the matrix was stopped; what is finished is kept", hint="the same command runs the rest")
     return _exit_code(result.rows, whole=flags["shard"] is None)
@@ -204,7 +209,7 @@ def _print_status(folder: Path) -> None:
     click.echo(summary(rows))
 
 
-def _print_result(result: Result, ledger: MatrixLedger) -> None:
+def _print_result(result: Result, ledger: MatrixLedger, flags: dict[str, Any]) -> None:
     """Print the table of the runs as ``ganbench table`` does, the rows that are no runs, and the summary."""
     from ganbench.record.directory import is_run
     from ganbench.record.find import load_runs
@@ -213,7 +218,12 @@ def _print_result(result: Result, ledger: MatrixLedger) -> None:
 
     runs = [path for row in result.rows if row.directory and is_run(path := ledger.folder / row.directory)]
     if runs:
-        print_document(make_summary(load_runs(runs)))
+        document = make_summary(load_runs(runs))
+        try:
+            print_document(shaped(document, flags))
+        except UsageError as error:  # the cells are done, whatever their columns are called
+            print_document(document)
+            say(f"ganbench: {error}")
     _print_rows([row for row in result.rows if row.state not in ("done", "diverged")])
     click.echo(f"{summary(result.rows, result.skipped)}; everything is in {ledger.folder}")
 

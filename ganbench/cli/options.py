@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click import option
 
-from ganbench.cli.completion import complete_plugins, complete_words
+from ganbench.cli.completion import complete_columns, complete_plugins, complete_words
 from ganbench.cli.main import switched_off
 from ganbench.config.model import KERNELS, RUNNERS
+from ganbench.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from ganbench.report.document import Document
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _PATH = click.Path(path_type=Path)
 TRUST_OPTION: _Decorator = option("--trust-files", is_flag=True, help="Run plugin files named by a stored configuration.")
+COLUMN_OPTIONS = (
+    option("--columns", metavar="A,B,C", shell_complete=complete_columns, help="Only these columns, in this order, whatever the format."),
+    option("--all-columns", is_flag=True, help="All columns, however wide the table gets."),
+    option("--explain", is_flag=True, help="Say what each column means."),
+)
+"""What a table shows: for :func:`shaped`."""
 _RUN_GROUPS: dict[str, Sequence[_Decorator]] = {
     "What is trained": [
         option(
@@ -103,6 +115,41 @@ def add_options(options: Sequence[_Decorator]) -> Callable[[_F], _F]:
         return function
 
     return add_all
+
+
+def wanted_columns(flags: Mapping[str, Any], known: Collection[str], others: str = "") -> tuple[str, ...]:
+    """Return the names of ``--columns``, before any time has passed.
+
+    Args:
+        flags: what :data:`COLUMN_OPTIONS` adds.
+        known: names of columns.
+        others: a regular expression of names that may be there besides.
+
+    Raises:
+        UsageError: a name that no column can have, or none at all.
+    """
+    text = flags.get("columns")
+    names = tuple(filter(None, (name.strip() for name in (text or "").split(","))))
+    if text is not None and (not names or flags.get("all_columns")):
+        raise UsageError("--columns wants names with commas between, and no --all-columns beside it")
+    for name in names:
+        if name not in known and not (others and re.fullmatch(others, name)):
+            raise UsageError(f"--columns: no column is called {name!r}", hint=did_you_mean(name, list(known)))
+    return names
+
+
+def shaped(document: Document, flags: Mapping[str, Any]) -> Document:
+    """Return a document with the columns that :data:`COLUMN_OPTIONS` ask for, and explained where they do.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    names = [name.strip() for name in (flags.get("columns") or "").split(",")]
+    if any(names):
+        document = document.with_columns(names)
+    is_whole = document.is_whole or flags["all_columns"]
+    document = replace(document, options=("--columns a,b,c", "--all-columns", "--explain"), is_whole=is_whole)
+    return document.explained() if flags["explain"] else document
 
 
 class NumberRange(click.FloatRange):

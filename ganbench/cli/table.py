@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from ganbench.cli.completion import complete_runs
+from ganbench.cli.completion import complete_columns, complete_runs
+from ganbench.cli.options import COLUMN_OPTIONS, add_options, shaped
 
 _FORMATS = ("terminal", "markdown", "csv", "json", "html", "latex")
 
@@ -15,13 +17,23 @@ _FORMATS = ("terminal", "markdown", "csv", "json", "html", "latex")
 @click.argument("runs", nargs=-1, shell_complete=complete_runs)
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Default: terminal, or what FILE's name ends in.")
 @click.option("--runs", "each", is_flag=True, help="One row for each run, instead of means over seeds.")
-@click.option("--sort", "column", metavar="COLUMN", help="Best first by a metric (fd5k_digits, fd5k_digits.best) or a column (images/s).")
+@click.option(
+    "--sort",
+    "column",
+    metavar="COLUMN",
+    shell_complete=complete_columns,
+    help="Best first by a column: fd5k_digits, fd5k_digits.best, images/s.",
+)
+@add_options(COLUMN_OPTIONS)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file instead.")
-def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | None, output: Path | None) -> None:
+def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | None, output: Path | None, **shape: Any) -> None:
     """Compare runs in one table: mean and 95 % interval over seeds.
 
     RUNS are run folders, folders of runs, globs, record files or run ids (their beginning is enough); all below ./results/runs where
     none is given.
+
+    A row is called what it is: its model, and what tells it from the others. --columns id shows ids. What all rows share stands above them,
+    and columns that do not fit are left out.
 
     Runs that differ in their seed only are one row. A single run shows its values, without an interval. A seed that diverged or failed is
     not in the mean, and is counted and named.
@@ -33,7 +45,7 @@ def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | N
     from ganbench.report.runs import table
     from ganbench.report.stream import print_document, stream_width
 
-    document = table(*runs, each=each, sort=column)
+    document = shaped(table(*runs, each=each, sort=column), shape)
     form = form or (SUFFIXES.get(output.suffix.lower(), "terminal") if output else "terminal")
     if output is None:
         print_document(document, form)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganbench.cli.options import COLUMN_OPTIONS, shaped, wanted_columns
 from ganbench.errors import StorageError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ OUTPUT_OPTIONS = (
     click.option("-o", "outputs", multiple=True, metavar="KIND=PATH", help="Write a file too; may be repeated."),
     click.option("--json", "as_json", is_flag=True, help="Print the whole verdict as JSON on stdout, and nothing else there."),
     click.option("--all", "show_all", is_flag=True, help="Show unchanged metrics too."),
+    *COLUMN_OPTIONS,
 )
 """Where a verdict goes: for :func:`outputs_of` and :func:`deliver`."""
 
@@ -67,10 +69,12 @@ def outputs_of(flags: dict[str, Any]) -> tuple[tuple[str, Path], ...]:
     """Return the kinds and paths of ``-o``, before minutes have passed.
 
     Raises:
-        UsageError: an unknown kind, or a path where no file can be.
+        UsageError: an unknown kind, a path where no file can be, or an unknown column.
     """
     from ganbench.report.outputs import KINDS, file_names
+    from ganbench.report.verdict import column_names
 
+    wanted_columns(flags, column_names())
     outputs = [(kind, Path(path)) for kind, path in _assignments("-o", "KIND=PATH", flags["outputs"])]
     for kind, path in outputs:
         if kind not in KINDS:
@@ -97,7 +101,7 @@ def deliver(comparison: Comparison, flags: dict[str, Any]) -> int:
     for option, values in (("--threshold", flags["thresholds"]), ("--gate", flags["gates"])):
         refuse_unheeded(option, (value.partition("=")[0].strip() for value in values), comparison)
     moment = datetime.now(timezone.utc).isoformat(timespec="seconds").partition("+")[0]
-    wish = Wish(show_all=flags["show_all"], created=moment, width=stream_width())
+    wish = Wish(show_all=flags["show_all"], created=moment, width=stream_width(), shape=lambda document: shaped(document, flags))
     _write_files(comparison, outputs_of(flags), wish)
     _append_summary(comparison, wish)
     _print(comparison, wish, as_json=flags["as_json"])
@@ -120,7 +124,7 @@ def _write_files(comparison: Comparison, outputs: Sequence[tuple[str, Path]], wi
 
 def _append_summary(comparison: Comparison, wish: Wish) -> None:
     """Add the verdict to the summary of a GitHub step, as far as there is room; that it cannot be written changes no verdict."""
-    from ganbench.report.outputs import SUMMARY_BYTES, cut_to, markdown
+    from ganbench.report.outputs import SUMMARY_BYTES, cut_to, render
 
     name = os.environ.get(_SUMMARY_VARIABLE)
     if not name:
@@ -128,7 +132,7 @@ def _append_summary(comparison: Comparison, wish: Wish) -> None:
     try:
         with Path(name).open("ab") as file:
             before = "\n" if file.tell() else ""
-            text = before + markdown(comparison, show_all=wish.show_all)
+            text = before + render("markdown", comparison, wish)[""]
             file.write(cut_to(text, SUMMARY_BYTES - file.tell()).encode())
     except OSError as error:
         click.echo(f"ganbench: the step summary was not written: {error.strerror or error}", err=True)
@@ -140,7 +144,7 @@ def _print(comparison: Comparison, wish: Wish, *, as_json: bool) -> None:
     from ganbench.report.stream import has_colour, print_text
 
     colour = has_colour(sys.stdout)
-    text = to_json(comparison) if as_json else terminal(comparison, width=wish.width, colour=colour, show_all=wish.show_all)
+    text = to_json(comparison) if as_json else terminal(comparison, wish, colour=colour)
     print_text(text, sys.stdout)
 
 

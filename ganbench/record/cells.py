@@ -242,6 +242,64 @@ def tell_apart(rows: Sequence[Replicates]) -> tuple[str, ...]:
     return tuple(_telling(row.example, [other.example for other in rows]) for row in rows)
 
 
+def short_names(runs: Sequence[RunRecord]) -> tuple[str, ...]:
+    """Return for each run what people call it: the model, and as little more as tells it from the others.
+
+    That is its data, its loss (``dcgan hinge``), and the settings in which it is not as most are; of runs that differ in nothing else the
+    seed, and a number.
+    """
+    named: list[str] = [_short_name(run, runs) for run in runs]
+    named = [f"{name} seed {run.seed}" if len(_seeds(name, named, runs)) > 1 else name for name, run in zip(named, runs, strict=True)]
+    return tuple(f"{name} ({named[:i].count(name) + 1})" if named.count(name) > 1 else name for i, name in enumerate(named))
+
+
+def _seeds(name: str, names: Sequence[str], runs: Sequence[RunRecord]) -> set[int]:
+    return {run.seed for other, run in zip(names, runs, strict=True) if other == name}
+
+
+def _short_name(run: RunRecord, runs: Sequence[RunRecord]) -> str:
+    like, words = [other for other in runs if other.name == run.name], [run.name]
+    for own in (lambda one: one.dataset, _loss):
+        if len({own(other) for other in like}) > 1:
+            words.append(str(own(run)))
+        like = [other for other in like if own(other) == own(run)]
+    settings, others = _settings_that_tell(run), [_settings_that_tell(other) for other in like]
+    return " ".join((*words, *(_word(field, settings[field]) for field in _deviations(settings, others))))
+
+
+def _deviations(own: dict[str, Scalar], others: Sequence[dict[str, Scalar]]) -> list[str]:
+    """Return the fewest fields, about, in which settings are not as usual and that tell them from all others."""
+    unusual = [field for field, value in own.items() if value != _usual([other.get(field) for other in others], own[field])]
+    unusual.sort(key=lambda field: (field.endswith((".code", ".hash")), not field.endswith(".name"), _is_number(own[field]), len(field)))
+    rest, chosen = [other for other in others if other != own], list[str]()
+    while unusual and rest:
+        best = max(unusual, key=lambda field: sum(other.get(field) != own[field] for other in rest))
+        left = [other for other in rest if other.get(best) == own[best]]
+        if len(left) == len(rest):
+            break
+        rest = left
+        chosen.append(best)
+    return [field for field in own if field in chosen]
+
+
+def _usual(values: Sequence[Scalar], own: Scalar) -> Scalar:
+    """Return what most have; among equals nothing or ``none``, and else something that is nobody's."""
+    counts = Counter(values).most_common()
+    most = [value for value, count in counts if count == counts[0][1]]
+    plain = [value for value in most if value in (None, "none", False)]
+    return most[0] if len(most) == 1 else plain[0] if plain else f"not {own}"
+
+
+def _is_number(value: Scalar) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _word(field: str, value: Scalar) -> str:
+    """Return ``diffaugment`` for ``augmentation.name``, and ``batch_size=64`` for other settings."""
+    is_name = field.endswith(".name") and value not in (None, "none")
+    return str(value) if is_name else f"{_name(field)}={_short_value(field, value)}"
+
+
 def finite(values: Iterable[float]) -> list[float]:
     """Return the values that are numbers."""
     return [value for value in values if math.isfinite(value)]
@@ -255,7 +313,11 @@ def _telling(run: RunRecord, others: Iterable[RunRecord]) -> str:
 
 
 def _family(run: RunRecord) -> tuple[Scalar, ...]:
-    return run.name, run.dataset, dict(run.keys.work.fields).get("loss.name")
+    return run.name, run.dataset, _loss(run)
+
+
+def _loss(run: RunRecord) -> Scalar:
+    return dict(run.keys.work.fields).get("loss.name")
 
 
 def _settings_that_tell(run: RunRecord) -> dict[str, Scalar]:

@@ -1,11 +1,19 @@
-"""What is shown, whatever it will look like: a heading, sections of columns and rows, notes and a legend. Formats know nothing else."""
+"""What is shown, whatever it will look like: a heading, sections of columns and rows, notes and a legend. Formats know nothing else.
+
+A format has a width. What all rows of a section share is said once, above them; columns stand in the order in which readers want them, and
+those that do not fit are left out from the right.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Literal
+
+from ganbench.errors import UsageError, did_you_mean
 
 Value = str | int | float | bool | tuple[str, ...] | None
 _Fact = Value | Mapping[str, Value]
@@ -14,12 +22,12 @@ Kind = Literal["name", "text", "state", "reason", "number", "speed", "quality"]
 _Direction = Literal["", "higher", "lower"]
 Beside = Literal["", "spread", "interval"]
 Tone = Literal["", "good", "going", "doubtful", "bad"]
-_Layout = Literal["table", "report", "page"]
-"""How sections belong together.
-
-A ``table``'s sections stand alone: each numbers its own notes, and what does not fit a terminal is turned, a field on each line. The
-sections of a ``report`` share the numbers of their notes, and rows that are joined are one block. A ``page`` lists facts, and folds them.
-"""
+_Layout = Literal["table", "page"]
+"""A ``table`` has a line for each row, as far as that fits. A ``page`` lists facts, and folds them."""
+_GAP = 2
+_HEADING_LINES, _MORE_HEADING = 2, 4
+"""A heading may be a few characters wider than its values, if two lines are enough then."""
+_PLAIN_KINDS = ("text", "state", "number")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,18 +51,22 @@ class Column:
     beside: Beside = ""
     """What programs get beside a value: its spread, or half of a mean's interval and the number of runs."""
     in_text: bool = True
-    """False for what only CSV and JSON hold."""
-    priority: int = 0
-    """A narrow terminal leaves out the highest first; 0 is always shown."""
+    """False for what only CSV and JSON hold, and whoever asks for it."""
     width: int = 0
-    """A report on a terminal folds longer texts; 0 for never."""
-    is_below: bool = False
-    """A report on a terminal writes it below the column on its left, on the row's second line."""
+    """A terminal folds longer texts; 0 for never."""
 
     @property
     def is_number(self) -> bool:
         """Whether it is aligned to the right."""
         return self.kind in ("number", "speed", "quality")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What users may call it: ``fd5k_digits``, which is the final value, ``fd5k_digits.best``, or its id and its heading."""
+        if not self.metric:
+            return tuple(filter(None, dict.fromkeys((self.id, " ".join(self.heading.split())))))
+        final = (self.metric, self.metric_heading) if self.part == "final" else ()
+        return (*final, f"{self.metric}.{self.part}", f"{self.metric_heading} {self.part}")
 
     def title(self) -> str:
         """Return a heading that stands alone, in one line: ``FD digits ↓ best``."""
@@ -82,8 +94,6 @@ class Cell:
     """What must be said of the value; formats number them."""
     tone: Tone = field(default="", kw_only=True)
     """How good the news is."""
-    short: str = field(default="", kw_only=True)
-    """What a narrow terminal may write in its place, as long as that tells the rows apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +102,7 @@ class Row:
 
     cells: tuple[Cell, ...]
     is_joined: bool = False
-    """Whether it belongs to the row above, whose name it has; a report on a terminal writes both as one block."""
+    """Whether it belongs to the row above, whose name it has; a terminal writes both as one block."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +115,7 @@ class Section:
     facts: tuple[tuple[str, _Fact], ...] = ()
     """What programs are told of all rows: the machine."""
     merges: bool = False
-    """Whether a report on a terminal may write rows that differ only in their names and reasons as one."""
+    """Whether a terminal may write rows that differ only in their names and reasons as one."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -122,6 +132,18 @@ class Section:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """What a format of some width shows of a section."""
+
+    columns: tuple[int, ...]
+    """Indices of the columns."""
+    same: tuple[str, ...]
+    """What all rows share: ``dataset digits``."""
+    left_out: tuple[str, ...]
+    """Titles of the columns for which there is no room."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
     """Everything that one command shows. A notebook shows it as HTML."""
 
@@ -130,18 +152,115 @@ class Document:
     heading: tuple[str, ...] = ()
     """Lines above."""
     legend: tuple[str, ...] = ()
-    """Lines below: how to read it."""
+    """Lines below that every reader needs, at most two."""
+    explanation: tuple[str, ...] = ()
+    """How to read it, for whoever asks."""
     title: str = "ganbench"
     """What a page that needs a title is called."""
     row_kind: str = ""
     """What a row is, for programs: ``runs``, ``replicates``."""
+    options: tuple[str, ...] = ()
+    """The flags with which the command shows columns that are left out, and the explanation."""
+    is_whole: bool = False
+    """Whether all columns are shown, however wide they are together."""
 
-    def numbers(self, section: Section) -> dict[str, int]:
-        """Return the number of each note that cells of a section refer to, from 1."""
-        sections = self.sections if self.layout == "report" else (section,)
-        return {note: number for number, note in enumerate(dict.fromkeys(note for one in sections for note in one.notes), start=1)}
+    def numbers(self) -> dict[str, int]:
+        """Return the number of each note that cells refer to, from 1."""
+        return {note: number for number, note in enumerate(dict.fromkeys(note for one in self.sections for note in one.notes), start=1)}
+
+    def view(self, section: Section, width: int, measure: Callable[[str], int] = len) -> View:
+        """Return what fits into a number of characters: the name of a row and one column always, then from left to right.
+
+        Args:
+            section: one of its sections.
+            width: characters of a line.
+            measure: how many characters a text takes.
+        """
+        shown, rows = section.shown(), section.rows
+        if self.is_whole or self.layout == "page":
+            return View(columns=shown, same=(), left_out=())
+        same = [i for i in shown if len(rows) > 1 and _is_constant(section.columns[i], [row.cells[i] for row in rows])]
+        varying = [i for i in shown if i not in same]
+        kept, used = list[int](), -_GAP
+        for i in varying:
+            used += _GAP + _width(section, i, measure) if section.columns[i].kind != "reason" else 0
+            if used <= width or len(kept) < 2 or section.columns[i].kind == "reason":
+                kept.append(i)
+        return View(
+            columns=tuple(kept),
+            same=tuple(f"{section.columns[i].title()} {rows[0].cells[i].text}" for i in same),
+            left_out=tuple(section.columns[i].title() for i in varying if i not in kept),
+        )
+
+    def find(self, name: str) -> list[Column]:
+        """Return the columns that a user calls by a name: several only where a metric was measured in several ways.
+
+        Raises:
+            UsageError: there is none.
+        """
+        columns = dict.fromkeys(column for section in self.sections for column in section.columns)
+        found = [column for column in columns if name in column.names]
+        if not found:
+            known = dict.fromkeys(one for column in columns if column.in_text for one in column.names if " " not in one)
+            raise UsageError(f"no column is called {name!r}", hint=did_you_mean(name, list(known)))
+        return found
+
+    def with_columns(self, names: Sequence[str]) -> Document:
+        """Return it with some columns only, in this order, behind the names of the rows; each is shown, however wide that is.
+
+        Raises:
+            UsageError: there is no such column.
+        """
+        wanted = [column for name in names for column in self.find(name)]
+        return replace(self, sections=tuple(_chosen(section, wanted) for section in self.sections), is_whole=True)
+
+    def explained(self) -> Document:
+        """Return it with the explanation below."""
+        return replace(self, legend=(*self.legend, *self.explanation), explanation=())
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
         text: str = import_module("ganbench.report.formats.html").fragment(self)  # formats import documents, not the other way round
         return text
+
+
+def heading_lines(section: Section, index: int, measure: Callable[[str], int] = len) -> list[str]:
+    """Return the title of a column in lines that are about as wide as its values, where its words allow that."""
+    title = re.sub(" (?=[↑↓])", "\N{NO-BREAK SPACE}", section.columns[index].title())
+    least = max(max(map(measure, title.split(" ")), default=1), _value_width(section, index, measure))
+    for width in (*range(least, least + _MORE_HEADING), least):
+        lines = textwrap.wrap(title, width, break_long_words=False, break_on_hyphens=False)
+        if len(lines) <= _HEADING_LINES:
+            break
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+
+
+def _width(section: Section, index: int, measure: Callable[[str], int]) -> int:
+    return max([_value_width(section, index, measure), *map(measure, heading_lines(section, index, measure))])
+
+
+def _value_width(section: Section, index: int, measure: Callable[[str], int]) -> int:
+    most, cells = section.columns[index].width, [row.cells[index] for row in section.rows]
+    widest = max((measure(line) + _marks(cell) for cell in cells for line in cell.text.split("\n")), default=1)
+    return min(widest, most) if most else widest
+
+
+def _marks(cell: Cell) -> int:
+    """Return about how many characters the numbers of a cell's notes take."""
+    return max(2 * len(cell.notes) - 1, 0)
+
+
+def _is_constant(column: Column, cells: Sequence[Cell]) -> bool:
+    """Return whether a column says one thing only, so that a line above the rows can say it."""
+    return column.kind in _PLAIN_KINDS and len({cell.text for cell in cells}) == 1 and not any(cell.notes for cell in cells)
+
+
+def _chosen(section: Section, wanted: Sequence[Column]) -> Section:
+    columns = section.columns
+    names = [i for i, column in enumerate(columns) if column.kind == "name"]
+    kept = tuple(dict.fromkeys((*names, *(columns.index(column) for column in wanted if column in columns))))
+    return replace(
+        section,
+        columns=tuple(replace(columns[i], in_text=True) for i in kept),
+        rows=tuple(replace(row, cells=tuple(row.cells[i] for i in kept)) for row in section.rows),
+    )

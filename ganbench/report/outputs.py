@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ganbench.record.serialise import to_json
 from ganbench.report import formats
+from ganbench.report.document import Document
 from ganbench.report.verdict import findings_document, verdict_document
 from ganbench.verdict.findings import Comparison
 
@@ -38,6 +39,8 @@ class Wish:
     """The moment, in ISO 8601 without a time zone; for the formats that hold one."""
     width: int = 80
     """Columns of the terminal."""
+    shape: Callable[[Document], Document] = lambda document: document
+    """What is done with a document before people see it: which columns it has."""
 
 
 def render(kind: str, comparison: Comparison, wish: Wish) -> dict[str, str]:
@@ -70,21 +73,25 @@ def with_addition(path: Path, addition: str) -> Path:
     return path.with_name(f"{path.stem}-{addition}{path.suffix or '.json'}") if addition else path
 
 
-def markdown(comparison: Comparison, *, show_all: bool = False) -> str:
+def markdown(comparison: Comparison, wish: Wish | None = None) -> str:
     """Return a comparison as markdown, whose first line is the verdict sentence."""
-    return formats.render(verdict_document(comparison, show_all=show_all), "markdown")
+    return formats.render(_document(comparison, wish or Wish()), "markdown")
 
 
-def terminal(comparison: Comparison, *, width: int = 80, colour: bool = False, show_all: bool = False) -> str:
-    """Return a comparison as text; a terminal of less than 80 columns folds its lines, and loses nothing.
+def terminal(comparison: Comparison, wish: Wish | None = None, *, colour: bool = False) -> str:
+    """Return a comparison as text; a terminal of less than 80 columns folds its lines.
 
     Args:
         comparison: the verdict.
-        width: columns of the terminal.
-        colour: whether to use its colours.
-        show_all: whether unchanged findings are shown.
+        wish: width and what is shown.
+        colour: whether to use the terminal's colours.
     """
-    return formats.render(verdict_document(comparison, show_all=show_all), "terminal", width=max(width, _NARROWEST), colour=colour)
+    wish = wish or Wish()
+    return formats.render(_document(comparison, wish), "terminal", width=max(wish.width, _NARROWEST), colour=colour)
+
+
+def _document(comparison: Comparison, wish: Wish) -> Document:
+    return wish.shape(verdict_document(comparison, show_all=wish.show_all))
 
 
 def cut_to(text: str, num_bytes: int) -> str:
@@ -124,9 +131,9 @@ def _pytest_benchmark(comparison: Comparison, wish: Wish) -> dict[str, str]:
 
 
 _RENDERERS: dict[str, Callable[[Comparison, Wish], dict[str, str]]] = {
-    "terminal": lambda comparison, wish: {"": terminal(comparison, width=wish.width, show_all=wish.show_all)},
+    "terminal": lambda comparison, wish: {"": terminal(comparison, wish)},
     "json": lambda comparison, _: {"": to_json(comparison)},
-    "markdown": lambda comparison, wish: {"": markdown(comparison, show_all=wish.show_all)},
+    "markdown": lambda comparison, wish: {"": markdown(comparison, wish)},
     "junit": _junit,
     "github-benchmark": _github_benchmark,
     "csv": lambda comparison, _: {"": formats.render(findings_document(comparison), "csv")},

@@ -1,4 +1,4 @@
-"""The columns of the metrics: best, final and real against real (the floor) for each metric under each evaluation key."""
+"""The columns of the metrics: final, best, and real against real for each metric under each evaluation key."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ganbench.record.record import Key, MetricValue, RunRecord, best_of
 from ganbench.report.document import Beside, Cell, Column
 from ganbench.report.run_columns import common_unit, coverage, mean_cell
 
-_PARTS = (("best", "best", 0), ("final", "final", 0), ("floor", "real", 7))
-"""Each part of a metric, its heading and its priority."""
+_PARTS = {"final": "final", "best": "best", "floor": "real"}
+"""Their headings."""
 _MetricKey = tuple[str, str]
 """Name and digest of the evaluation key."""
 
@@ -22,7 +22,13 @@ class MetricColumns:
     """The columns of all metrics of some records, and what their headings mean."""
 
     columns: tuple[Column, ...]
-    notes: tuple[str, ...]
+    """In the order in which readers want them: what all ended at, their bests, real against real."""
+    explanation: tuple[str, ...]
+    """A line for each metric."""
+    warnings: tuple[str, ...]
+    """Which were measured in ways that do not compare."""
+    has_spread: bool
+    """Whether a ± is over an extractor's networks."""
 
     def cells(self, record: RunRecord) -> tuple[Cell, ...]:
         """Return a record's cells in these columns; empty cells for what it did not measure."""
@@ -48,28 +54,31 @@ def metric_columns(records: Sequence[RunRecord], *, averaged: bool = False) -> M
     headings = _headings(samples, records)
     beside: Beside = "interval" if averaged else "spread"
     columns = [
-        _column(key, headings[key], value, part, heading, priority, ("" if averaged else "spread") if part == "floor" else beside)
+        _column(key, headings[key], value, part, ("" if averaged else "spread") if part == "floor" else beside)
+        for part in _PARTS
         for key, value in samples.items()
-        for part, heading, priority in _PARTS
     ]
     unit = common_unit(records)
-    notes = [_explanation(headings[key], value, unit, of_networks=not averaged) for key, value in samples.items()]
-    notes += [_key_note(name, records) for name in sorted({name for name, _ in samples}) if sum(name == n for n, _ in samples) > 1]
-    return MetricColumns(columns=tuple(columns), notes=tuple(formats.clean(note) for note in notes))
+    warnings = [_key_note(name, records) for name in sorted({name for name, _ in samples}) if sum(name == n for n, _ in samples) > 1]
+    return MetricColumns(
+        columns=tuple(columns),
+        explanation=tuple(formats.clean(_explanation(headings[key], value, unit)) for key, value in samples.items()),
+        warnings=tuple(map(formats.clean, warnings)),
+        has_spread=not averaged and any(value.spread > 0 for value in samples.values()),
+    )
 
 
-def _column(key: _MetricKey, metric: str, value: MetricValue, part: str, heading: str, priority: int, beside: Beside) -> Column:
+def _column(key: _MetricKey, metric: str, value: MetricValue, part: str, beside: Beside) -> Column:
     return Column(
         id=f"{key[0]}@{key[1]}.{part}",
-        heading=heading,
-        kind="quality",
+        heading=_PARTS[part],
+        kind="number" if part == "floor" else "quality",
         direction="higher" if value.higher_is_better else "lower",
         metric=key[0],
         metric_heading=metric,
         evaluation_key=key[1],
         part=part,
         beside=beside,
-        priority=priority,
     )
 
 
@@ -116,16 +125,16 @@ def _mean(column: Column, row: Replicates) -> Cell:
     return mean_cell(used, formats.number, coverage(len(used), row, why))
 
 
-def _explanation(heading: str, value: MetricValue, unit: str, *, of_networks: bool) -> str:
+def _explanation(heading: str, value: MetricValue, unit: str) -> str:
     """Return what a metric's heading means, in one line."""
     direction = "higher" if value.higher_is_better else "lower"
     generated = f"{value.num_generated:,} generated against {value.num_reference:,} real {unit}"
     compared = generated if value.num_generated else f"over {value.num_reference:,} held-out {unit}"
     text = f"{heading}: {value.name}, {compared}, {direction} is better"
-    if value.floor is not None:
-        parts = f"{value.floor_count:,} {value.floor_of}" if value.floor_of else f"two halves of {value.floor_count:,} real {unit}"
-        text += f"; real against real: {parts}{_range(value)}"
-    return text + ("; ± over the extractor's networks" if of_networks and value.spread > 0 else "")
+    if value.floor is None:
+        return text
+    parts = f"{value.floor_count:,} {value.floor_of}" if value.floor_of else f"two halves of {value.floor_count:,} real {unit}"
+    return f"{text}; real: real against real, {parts}{_range(value)}"
 
 
 def _range(value: MetricValue) -> str:

@@ -22,18 +22,19 @@ _Text = Callable[[float], str]
 
 
 PLAIN_COLUMNS = (
-    Column(id="run", heading="run", kind="name", priority=1),
-    Column(id="model", heading="model", kind="text"),
-    Column(id="loss", heading="loss", kind="text", priority=3),
-    Column(id="dataset", heading="dataset", kind="text"),
-    Column(id="seed", heading="seed"),
+    Column(id="name", heading="name", kind="name"),
     Column(id="status", heading="status", kind="state"),
     Column(id="samples_per_second", heading="images/s", kind="speed", direction="higher"),
-    Column(id="seconds_per_kimg", heading="s/kimg", kind="speed", direction="lower", priority=6),
-    Column(id="kimg", heading="kimg", priority=2),
-    Column(id="generator_parameters", heading="params G", priority=5),
-    Column(id="discriminator_parameters", heading="params D", priority=5),
-    Column(id="peak_memory_mib", heading="memory", priority=4),
+    Column(id="kimg", heading="kimg"),
+    Column(id="peak_memory_mib", heading="memory"),
+    Column(id="generator_parameters", heading="params G"),
+    Column(id="discriminator_parameters", heading="params D"),
+    Column(id="seconds_per_kimg", heading="s/kimg", kind="speed", direction="lower"),
+    Column(id="model", heading="model", kind="text"),
+    Column(id="loss", heading="loss", kind="text"),
+    Column(id="dataset", heading="dataset", kind="text"),
+    Column(id="seed", heading="seed"),
+    Column(id="run", heading="id", kind="text"),
     Column(id="reason", heading="reason", kind="text", in_text=False),
     Column(id="collapsed", heading="collapsed", kind="text", in_text=False),
     Column(id="created", heading="created", kind="text", in_text=False),
@@ -43,6 +44,7 @@ PLAIN_COLUMNS = (
     Column(id="work_key", heading="work key", kind="text", in_text=False),
     Column(id="ganbench_version", heading="ganbench", kind="text", in_text=False),
 )
+"""In the order in which readers want them; :func:`ganbench.report.runs.make_table` puts the qualities between."""
 
 _VALUES: dict[str, tuple[Callable[[RunRecord], Scalar], Callable[[RunRecord], str]]] = {
     "run": (lambda r: r.run_id, lambda r: r.run_id),
@@ -86,7 +88,7 @@ def fit_columns(columns: Sequence[Column], records: Sequence[RunRecord]) -> tupl
     unit = common_unit(records)
     ids = {column.id for column in columns}
     named = {f"{name}{_PARAMETERS}": name for record in records for name in record.work.parameters}
-    more = [Column(id=one, heading=f"params {name}", priority=5) for one, name in named.items() if one not in ids]
+    more = [Column(id=one, heading=f"params {name}") for one, name in named.items() if one not in ids]
     fitted: list[Column] = []
     for column in columns:
         fitted.append(dataclasses.replace(column, heading=f"{unit}/s") if column.id == "samples_per_second" else column)
@@ -95,29 +97,25 @@ def fit_columns(columns: Sequence[Column], records: Sequence[RunRecord]) -> tupl
     return tuple(fitted)
 
 
-def plain_cell(column: Column, record: RunRecord, software: tuple[str, ...] = ()) -> Cell:
+def plain_cell(column: Column, record: RunRecord, name: str, software: tuple[str, ...] = ()) -> Cell:
     """Return a record's cell in one of :data:`PLAIN_COLUMNS`, or in one that :func:`fit_columns` has added.
 
     Args:
         column: which.
         record: the run.
+        name: what people call it.
         software: what must be said of its speed.
     """
+    if column.kind == "name":
+        return _label(name)
     if column.id.endswith(_PARAMETERS):
         count = record.work.parameters.get(column.id.removesuffix(_PARAMETERS))
         return Cell() if count is None else Cell(formats.count(count), value=count)
     value, text = _VALUES[column.id]
     cell = Cell(formats.clean(text(record)), value=value(record))
-    if column.kind == "name":
-        return dataclasses.replace(cell, short=short_id(cell.text))
     if column.kind == "state":
         return dataclasses.replace(cell, tone=_tone_of(cell.text), notes=_noted(_status_note(record)))
     return dataclasses.replace(cell, notes=software) if column.kind == "speed" else cell
-
-
-def short_id(run_id: str) -> str:
-    """Return date and time of a run's id; `ganbench show` takes it like that."""
-    return "-".join(run_id.split("-")[:2])
 
 
 def _tone_of(status: str) -> Tone:
@@ -169,20 +167,21 @@ def _count(name: str) -> Column:
 
 
 AVERAGE_COLUMNS = (
-    _PLAIN["run"],
+    _PLAIN["name"],
+    _PLAIN["status"],
+    Column(id="n", heading="n"),
+    _mean("samples_per_second"),
+    _PLAIN["kimg"],
+    _mean("peak_memory_mib"),
+    _PLAIN["generator_parameters"],
+    _PLAIN["discriminator_parameters"],
+    _mean("seconds_per_kimg"),
     _PLAIN["model"],
     _PLAIN["loss"],
     _PLAIN["dataset"],
-    Column(id="setting", heading="setting", kind="text", priority=1),
-    Column(id="n", heading="n"),
-    Column(id="seeds", heading="seeds", kind="text", priority=3),
-    _PLAIN["status"],
-    _mean("samples_per_second"),
-    _mean("seconds_per_kimg"),
-    _PLAIN["kimg"],
-    _PLAIN["generator_parameters"],
-    _PLAIN["discriminator_parameters"],
-    _mean("peak_memory_mib"),
+    Column(id="setting", heading="setting", kind="text"),
+    Column(id="seeds", heading="seeds", kind="text"),
+    _PLAIN["run"],
     _count("num_complete"),
     _count("num_collapsed"),
     _count("num_diverged"),
@@ -201,12 +200,12 @@ def average_cells(columns: Sequence[Column], row: Replicates, name: str, setting
     Args:
         columns: :data:`AVERAGE_COLUMNS`, fitted to the runs.
         row: the replicates.
-        name: what stands in the column of runs.
+        name: what people call them.
         setting: what tells them from others of their name.
         software: what must be said of their speed.
     """
     own = {
-        "run": Cell(name, value=row.runs[0].run_id, short=short_id(name)) if row.is_single else Cell(name),
+        "run": _label(row.runs[0].run_id) if row.is_single else Cell(f"{len(row.runs)} runs"),
         "setting": _label(setting),
         "n": _number(len(row.counted)),
         "seeds": _label(row.seeds),
@@ -218,7 +217,7 @@ def average_cells(columns: Sequence[Column], row: Replicates, name: str, setting
         "num_unfinished": _number(row.count("interrupted", "running")),
         **{name: _measure(name, row, software if _PLAIN[name].kind == "speed" else ()) for name in _MEASURES},
     }
-    return [own[column.id] if column.id in own else plain_cell(column, row.example) for column in columns]
+    return [own[column.id] if column.id in own else plain_cell(column, row.example, name) for column in columns]
 
 
 def mean_cell(values: Sequence[float], text: _Text, notes: tuple[str, ...] = (), half_text: _Text = _two_digits) -> Cell:
@@ -258,7 +257,7 @@ def _measure(name: str, row: Replicates, notes: tuple[str, ...]) -> Cell:
 
 def _status(row: Replicates) -> Cell:
     if row.is_single:
-        return plain_cell(_PLAIN["status"], row.runs[0])
+        return plain_cell(_PLAIN["status"], row.runs[0], "")
     return Cell(row.status, value=row.status, tone=_tone_of(row.status), notes=tuple(note for r in row.remarks() for note in _noted(r)))
 
 

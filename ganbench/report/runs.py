@@ -9,17 +9,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from ganbench import text as formats
-from ganbench.errors import UsageError, did_you_mean
-from ganbench.record.cells import Replicates, group_replicates, tell_apart
+from ganbench.errors import UsageError
+from ganbench.record.cells import group_replicates, short_names, tell_apart
 from ganbench.record.find import Unreadable, find_runs, load_runs
 from ganbench.record.machine import describe_difference, describe_machine
 from ganbench.record.record import Key, RunRecord
 from ganbench.report.document import Cell, Column, Document, Row, Section, Value
 from ganbench.report.quality_columns import MetricColumns, metric_columns
-from ganbench.report.run_columns import AVERAGE_COLUMNS, PLAIN_COLUMNS, average_cells, fit_columns, plain_cell, short_id
+from ganbench.report.run_columns import AVERAGE_COLUMNS, PLAIN_COLUMNS, average_cells, fit_columns, plain_cell
 from ganbench.run.call import StoredRun
 
-_OF_SEEDS = "± is half of the 95 % interval of the mean over n seeds (Student's t); a single run has none. --runs shows each run"
+_OF_SEEDS = "±: half of the 95 % interval of the mean over n seeds"
+_OF_NETWORKS = "±: over the extractor's networks"
+_EXPLANATION = (
+    "± over seeds is Student's t; a single run has none",
+    "images/s and its like: real samples into the discriminator; speeds compare on one machine only",
+)
+_FIRST = ("name", "", "status", "n", "samples_per_second")
+"""The ids of the columns that a reader wants first; the empty one is the final value of the first metric."""
 _RUNS = Column(id="runs", heading="runs", kind="text", in_text=False)
 
 
@@ -46,6 +53,11 @@ def table(*runs: RunRecord | StoredRun | str | Path, each: bool = False, sort: s
     return document if sort is None else _order_by(document, sort)
 
 
+def column_names() -> tuple[str, ...]:
+    """Return what columns may be called that runs have whatever was measured on them."""
+    return tuple(dict.fromkeys(name for column in (*AVERAGE_COLUMNS, *PLAIN_COLUMNS, _RUNS) for name in column.names))
+
+
 def make_table(items: Sequence[RunRecord | Unreadable]) -> Document:
     """Return the table of some runs, each a row.
 
@@ -57,7 +69,7 @@ def make_table(items: Sequence[RunRecord | Unreadable]) -> Document:
     plain = fit_columns(PLAIN_COLUMNS, records)
     columns = plain + metrics.columns
     sections = [_machine(key, columns, _rows(plain, members, metrics)) for key, members in _by_hardware(records)]
-    return _document(items, sections, columns, metrics.notes, "runs")
+    return _document(items, sections, columns, metrics, _OF_NETWORKS if metrics.has_spread else "", "runs")
 
 
 def make_summary(items: Sequence[RunRecord | Unreadable]) -> Document:
@@ -72,7 +84,7 @@ def make_summary(items: Sequence[RunRecord | Unreadable]) -> Document:
     columns = (*plain, *metrics.columns, _RUNS)
     sections = [_machine(key, columns, _mean_rows(plain, members, metrics)) for key, members in _by_hardware(records)]
     has_means = any(len(row.cells[-1].value) > 1 for section in sections for row in section.rows if isinstance(row.cells[-1].value, tuple))
-    return _document(items, sections, columns, (*metrics.notes, *([_OF_SEEDS] if has_means else [])), "replicates")
+    return _document(items, sections, columns, metrics, _OF_SEEDS if has_means else "", "replicates")
 
 
 def _order_by(table: Document, name: str) -> Document:
@@ -80,14 +92,16 @@ def _order_by(table: Document, name: str) -> Document:
 
     Args:
         table: of runs.
-        name: a metric (``fd5k_digits``, by its final value; ``fd5k_digits.best`` by another), or a column's heading or id (``images/s``).
+        name: of a column (``fd5k_digits``, which is the final value, ``fd5k_digits.best``, ``images/s``).
 
     Raises:
         UsageError: there is no such column, or values in it cannot be compared.
     """
-    columns = table.sections[0].columns
-    column = _find(columns, name)
-    index = columns.index(column)
+    found = table.find(name)
+    if len(found) > 1:
+        raise UsageError(f"{name} was measured in {len(found)} ways, which give no common order", hint="choose runs of one of them")
+    (column,) = found
+    index = table.sections[0].columns.index(column)
 
     def value(row: Row) -> Value:
         found = row.cells[index].value
@@ -104,26 +118,40 @@ def _order_by(table: Document, name: str) -> Document:
     return replace(table, sections=tuple(sections))
 
 
-def _find(columns: Sequence[Column], name: str) -> Column:
-    metric, dot, part = name.rpartition(".")
-    if not dot or part not in ("best", "final", "floor"):
-        metric, part = name, "final"
-    found = [column for column in columns if column.metric == metric and column.part == part]
-    if len(found) > 1:
-        raise UsageError(f"{metric} was measured in {len(found)} ways, which give no common order", hint="choose runs of one of them")
-    found = found or [column for column in columns if not column.metric and name in (column.id, column.heading)]
-    if not found:
-        known = list(dict.fromkeys(column.metric or column.heading for column in columns if column.in_text))
-        raise UsageError(f"no column is called {name!r}", hint=did_you_mean(name, known))
-    return found[0]
-
-
 def _document(
-    items: Sequence[RunRecord | Unreadable], sections: list[Section], columns: tuple[Column, ...], notes: tuple[str, ...], kind: str
+    items: Sequence[RunRecord | Unreadable],
+    sections: list[Section],
+    columns: tuple[Column, ...],
+    metrics: MetricColumns,
+    interval: str,
+    kind: str,
 ) -> Document:
     if unreadable := [item for item in items if isinstance(item, Unreadable)]:
         sections.append(_unreadable(unreadable, columns))
-    return Document(sections=tuple(sections), legend=notes, row_kind=kind, title="ganbench runs")
+    return Document(
+        sections=tuple(map(_for_readers, sections)),
+        legend=tuple(filter(None, (interval, *metrics.warnings))),
+        explanation=(*metrics.explanation, *_EXPLANATION),
+        row_kind=kind,
+        title="ganbench runs",
+        options=("ganbench table --explain",),
+    )
+
+
+def _for_readers(section: Section) -> Section:
+    """Return a section with its columns in the order in which readers want them."""
+    columns = section.columns
+    final = next((i for i, column in enumerate(columns) if column.metric), -1)
+
+    def rank(i: int) -> tuple[bool, bool, int]:
+        column = columns[i]
+        first = "" if i == final else column.id
+        others = len(_FIRST) + (0 if column.part == "final" else 1 if column.part == "best" else 2)
+        return not column.in_text, column.id == "run", _FIRST.index(first) if first in _FIRST else others
+
+    order = sorted(range(len(columns)), key=rank)
+    rows = tuple(replace(row, cells=tuple(row.cells[i] for i in order)) for row in section.rows)
+    return replace(section, columns=tuple(columns[i] for i in order), rows=rows)
 
 
 def _order(record: RunRecord) -> tuple[str, str, int, str]:
@@ -146,23 +174,18 @@ def _machine(hardware: Key, columns: tuple[Column, ...], rows: Iterable[Row]) ->
 
 def _rows(columns: Sequence[Column], records: Sequence[RunRecord], metrics: MetricColumns) -> Iterable[Row]:
     usual = _usual_software(records)
-    for record in records:
+    for record, name in zip(records, short_names(records), strict=True):
         software = _software_note(record.keys.software, usual)
-        yield Row((*(plain_cell(column, record, software) for column in columns), *metrics.cells(record)))
+        yield Row((*(plain_cell(column, record, name, software) for column in columns), *metrics.cells(record)))
 
 
 def _mean_rows(columns: Sequence[Column], records: Sequence[RunRecord], metrics: MetricColumns) -> Iterable[Row]:
     usual, replicates = _usual_software(records), group_replicates(records)
-    for one, name, setting in zip(replicates, _run_names(replicates), tell_apart(replicates), strict=True):
+    names = short_names([one.example for one in replicates])
+    for one, name, setting in zip(replicates, names, tell_apart(replicates), strict=True):
         software = _software_note(one.example.keys.software, usual)
         runs = Cell(value=tuple(formats.clean(run.run_id) for run in one.runs))
         yield Row((*average_cells(columns, one, name, setting, software), *metrics.mean_cells(one), runs))
-
-
-def _run_names(rows: Sequence[Replicates]) -> list[str]:
-    """Return what stands in the column of runs: the id of a single one, and beside those how many others there are."""
-    has_single = any(row.is_single for row in rows)
-    return [formats.clean(r.runs[0].run_id) if r.is_single else f"{len(r.runs)} runs" if has_single else "" for r in rows]
 
 
 def _usual_software(records: Sequence[RunRecord]) -> Key:
@@ -182,7 +205,8 @@ def _unreadable(items: Iterable[Unreadable], columns: tuple[Column, ...]) -> Sec
     for item in sorted(items, key=lambda item: str(item.path)):
         name, reason = formats.clean(item.path.name), formats.clean(item.reason)
         known = {
-            "run": Cell(name, value=item.path.name, short=short_id(name)),
+            "name": Cell(name, value=item.path.name),
+            "run": Cell(name, value=item.path.name),
             "status": Cell("unreadable", value="unreadable", notes=(reason,), tone="bad"),
             "reason": Cell(reason, value=item.reason),
             "runs": Cell(value=(name,)),

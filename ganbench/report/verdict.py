@@ -10,24 +10,25 @@ from ganbench.report.document import Cell, Column, Document, Row, Section, Tone,
 from ganbench.text import clean
 from ganbench.verdict.findings import Comparison, Finding, State
 
-_NAME_WIDTH = 28
-_NAME_WIDTH_BESIDE_NULL = 16
-_NAME_WIDTH_BESIDE_FIELDS, _FIELD_WIDTH, _VALUE_WIDTH = 16, 28, 16
-_CHANGE = "change: of the metric itself, from base to head; visible: the smallest change that would have been seen 4 times in 5"
-_THRESHOLD = "threshold: a verdict needs an interval without 0, and a change past the threshold; unchanged: the interval lies within it"
-_NULL = "null: base against base, what the machine makes of no change"
+_NAME_WIDTH_BESIDE_FIELDS, _FIELD_WIDTH, _VALUE_WIDTH = 16, 24, 16
+_EXPLANATION = (
+    "change: of the metric itself, from base to head",
+    "a verdict needs an interval without 0, and a change past the threshold; unchanged: the interval lies within it",
+    "detectable: the smallest change that this comparison had a chance of 4 in 5 to detect",
+    "if worse: whether a regression blocks the merge, warns, or is only reported",
+)
+_NULL = "base against base: what the machine makes of no change"
 _WHY = Column(heading="why", kind="reason")
 _COLUMNS = (
     Column(heading="base"),
-    Column(heading="head", is_below=True),
+    Column(heading="head"),
     Column(heading="change"),
-    Column(heading="interval", is_below=True),
-    Column(heading="threshold"),
-    Column(heading="visible", is_below=True),
+    Column(heading="interval"),
+    Column(heading="detectable"),
     Column(heading="n", kind="text"),
-    Column(heading="gate", kind="text", is_below=True),
-    Column(heading="null", priority=1),
-    Column(heading="null interval", is_below=True),
+    Column(heading="threshold"),
+    Column(heading="if worse", kind="text"),
+    Column(heading="base against base"),
     _WHY,
 )
 _UNLIKE_COLUMNS = (
@@ -51,7 +52,6 @@ _COMPUTED: dict[str, Callable[[Finding], Value]] = {
     "base_values": lambda f: tuple(map(repr, f.base_values)),
     "head_values": lambda f: tuple(map(repr, f.head_values)),
 }
-_GATES = ("fail", "warn", "off")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,10 +83,20 @@ def verdict_document(comparison: Comparison, *, show_all: bool = False) -> Docum
         *([f"{hidden} unchanged {'is' if hidden == 1 else 'are'} not shown; --all shows them"] if hidden else []),
         *(f"new in head: {clean(name)}" for name in comparison.new),
         *(clean(note) for note in comparison.notes),
-        *(_legend(comparison) if groups else ()),
+        *([_counted(comparison)] if groups else []),
     )
-    sections = tuple(_unlike(group) if group.state == "not-comparable" else _section(group) for group in groups)
-    return Document(layout="report", title="ganbench verdict", heading=heading, sections=sections, legend=legend)
+    return Document(
+        title="ganbench verdict",
+        heading=heading,
+        sections=tuple(_unlike(group) if group.state == "not-comparable" else _section(group) for group in groups),
+        legend=legend,
+        explanation=_explanation(comparison) if groups else (),
+    )
+
+
+def column_names() -> tuple[str, ...]:
+    """Return what the columns of a verdict may be called."""
+    return tuple(dict.fromkeys(column.heading for column in (*_COLUMNS, *_UNLIKE_COLUMNS) if column.heading))
 
 
 def findings_document(comparison: Comparison) -> Document:
@@ -120,7 +130,7 @@ def _of_state(state: State, findings: Sequence[Finding]) -> Iterator[Group]:
 
 
 def _group(state: State, common: str, findings: Sequence[Finding], name: Callable[[Finding], str]) -> Group:
-    ordered = sorted(findings, key=lambda found: _GATES.index(found.gate))
+    ordered = sorted(findings, key=lambda found: list(words.GATES).index(found.gate))
     title = f"{words.state_name(state)}: {common}" if common else words.state_name(state)
     return Group(state=state, title=title, findings=tuple(ordered), names=tuple(name(found) or common for found in ordered))
 
@@ -129,40 +139,43 @@ def _cell(found: Finding) -> str:
     return clean(found.cell)
 
 
-def _legend(comparison: Comparison) -> tuple[str, ...]:
-    """Return how to read the sections: only what is in them."""
+def _counted(comparison: Comparison) -> str:
+    """Return what the numbers of runs and the intervals are of."""
     unit = "process pairs" if comparison.kind == "paired" else "runs"
     told = [found for found in comparison.findings if found.change is not None]
     if not told:
-        return (f"n, in parentheses or a column: {unit} of base and head",)
+        return f"n, in parentheses or a column: {unit} of base and head"
     levels = sorted({found.confidence for found in told if found.confidence is not None})
     sure = " to ".join(f"{100 * level:.3g}%" for level in dict.fromkeys((levels[0], levels[-1]))) if levels else ""
     ranges = "" if all(found.confidence is not None for found in told) else "; of counts and memory the range"
     interval = f"of the change, at a confidence of {sure}{ranges}" if sure else "the range of all values"
-    null = (_NULL,) if any(found.null for found in told) else ()
-    return _CHANGE, _THRESHOLD, f"n: {unit} of base and head; interval: {interval}", *null
+    return f"n: {unit} of base and head; interval: {interval}"
+
+
+def _explanation(comparison: Comparison) -> tuple[str, ...]:
+    """Return how to read the columns: only what is there."""
+    if all(found.change is None for found in comparison.findings):
+        return ()
+    return (*_EXPLANATION, *([_NULL] if any(found.null for found in comparison.findings) else []))
 
 
 def _section(group: Group) -> Section:
-    width = _NAME_WIDTH_BESIDE_NULL if any(found.null for found in group.findings) else _NAME_WIDTH
     rows = tuple(Row((Cell(name), *_figures(found))) for found, name in zip(group.findings, group.names, strict=True))
-    return Section(title=group.title, columns=(Column(heading="", kind="name", width=width), *_COLUMNS), rows=rows)
+    return Section(title=group.title, columns=(Column(heading="", kind="name"), *_COLUMNS), rows=rows)
 
 
 def _figures(found: Finding) -> tuple[Cell, ...]:
     tone: Tone = "bad" if found.fails else ""
-    null = words.null_texts(found.null)
     return (
         Cell(words.value_text(found.base)),
         Cell(words.value_text(found.head)),
         Cell(words.change_text(found), tone=tone),
         Cell(words.interval_text(found), tone=tone),
-        Cell(words.threshold_text(found)),
-        Cell(words.visible_text(found)),
+        Cell(words.detectable_text(found)),
         Cell(words.count_text(found)),
-        Cell(found.gate),
-        Cell(null[0]),
-        Cell(null[1]),
+        Cell(words.threshold_text(found)),
+        Cell(words.GATES[found.gate]),
+        Cell(", ".join(filter(None, words.null_texts(found.null)))),
         Cell(words.why(found)),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -12,12 +13,16 @@ from ganbench.verdict.findings import Comparison, Finding, NullRatio, State
 
 ORDER: tuple[State, ...] = ("broken", "regressed", "missing", "improved", "inconclusive", "not-comparable", "new", "unchanged")
 """In which order readers want to see the states: what changed comes first."""
+GATES = {"fail": "blocks the merge", "warn": "warns", "off": "is reported"}
+"""What a regression does, the worst first."""
 _HASH_DIGITS = 12
 _SHOWN_FIELDS = 3
 _NO_REGRESSION = "no regression"
 _CONFIGURATION = ("setting", "plugin", "version", "requirement")
 """Keys of changes that are of the configuration; the others are of what is computed."""
 _KEY_WORDS = {"parameters": "parameters of the", "schedule": "", "evaluation": "", "version": ""}
+_PLURAL = re.compile(r"[^su\W]s$", re.IGNORECASE)
+"""The end of a label in the plural; ``loss`` and ``modulus`` are none."""
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -62,8 +67,8 @@ def threshold_text(found: Finding) -> str:
     return f"{size:.3g}%"
 
 
-def visible_text(found: Finding) -> str:
-    """Return the smallest change that would have been seen; empty where no change could, or where nothing was tested."""
+def detectable_text(found: Finding) -> str:
+    """Return the smallest change that had a chance to be detected; empty where none had, or where nothing was tested."""
     return "" if found.smallest_visible is None else percent(found.smallest_visible, signed=False)
 
 
@@ -142,7 +147,7 @@ def _probability(found: Finding) -> str:
 def _told_only(found: Finding) -> str:
     if found.state != "regressed" or found.gate == "fail":
         return ""
-    return "; only a warning" if found.gate == "warn" else "; not gated"
+    return "; a warning, which blocks no merge" if found.gate == "warn" else "; reported only"
 
 
 def verdict_sentence(comparison: Comparison) -> str:
@@ -204,7 +209,12 @@ def finding_sentence(found: Finding) -> str:
         return clean(f"{found.cell or found.label}: {found.reason}")
     if found.state in ("regressed", "improved"):
         return f"{full_name(found)} {_moved(found)}"
-    return f"{full_name(found)} is {state_name(found.state)}"
+    return f"{full_name(found)} {_be(found)} {state_name(found.state)}"
+
+
+def _be(found: Finding) -> str:
+    """Return ``is`` or ``are``, as the label is a singular or a plural: ``parameters of the discriminator``, ``throughput``, ``loss``."""
+    return "are" if _PLURAL.search(found.label.partition(" of ")[0].partition(" per ")[0]) else "is"
 
 
 def _worst_of(findings: Sequence[Finding]) -> str:
@@ -231,10 +241,12 @@ def _moved(found: Finding) -> str:
     if found.change is None:
         return f"changed from {value_text(found.base)} to {value_text(found.head)}"
     if not math.isfinite(found.change):
-        return "is lost: half of head's runs or more diverged" if found.head is None else f"went from 0 to {value_text(found.head)}"
+        return (
+            f"{_be(found)} lost: half of head's runs or more diverged" if found.head is None else f"went from 0 to {value_text(found.head)}"
+        )
     if found.scale is not None:
         return f"went from {value_text(found.base)} to {value_text(found.head)}"
-    return f"is {percent(found.change, signed=False)} {'higher' if found.change > 0 else 'lower'}"
+    return f"{_be(found)} {percent(found.change, signed=False)} {'higher' if found.change > 0 else 'lower'}"
 
 
 def _unlike_fields(findings: Sequence[Finding]) -> str:

@@ -17,13 +17,13 @@ _COLUMNS = (
     Column(heading="eager µs", kind="speed", direction="lower"),
     Column(heading="compile µs", kind="speed", direction="lower"),
     Column(heading="ours µs", kind="speed", direction="lower"),
-    Column(heading="eager\n/ ours", priority=1),
-    Column(heading="compile\n/ ours", priority=1),
-    Column(heading="% of copy\ne/c/o", priority=2),
-    Column(heading="launches\ne/c/o", priority=3),
-    Column(heading="dispatch µs\ne/c/o", priority=4),
-    Column(heading="peak MiB\ne/c/o", priority=5),
-    Column(heading="GB/s\ne/c/o", priority=6),
+    Column(heading="eager\n/ ours"),
+    Column(heading="compile\n/ ours"),
+    Column(heading="% of copy\ne/c/o"),
+    Column(heading="launches\ne/c/o"),
+    Column(heading="dispatch µs\ne/c/o"),
+    Column(heading="peak MiB\ne/c/o"),
+    Column(heading="GB/s\ne/c/o"),
 )
 _PASSES: dict[Pass, str] = {"forward": "forward", "backward": "backward", "double backward": "double"}
 _LEGEND = (
@@ -46,7 +46,6 @@ def kernel_document(report: KernelReport, heading: Sequence[str]) -> Document:
     figures = [row.measured for row in report.rows if row.measured]
     copy = f"copy {_interval(report.copy_gb_per_second)} GB/s"
     return Document(
-        layout="report",
         title="ganbench bench kernels",
         heading=(*heading, f"{copy}; took {report.seconds:.0f} s"),
         sections=tuple(_section(f"{op}: {title}", list(rows)) for (op, title), rows in groupby(report.rows, _title)),

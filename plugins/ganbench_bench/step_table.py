@@ -14,12 +14,12 @@ _COLUMNS = (
     Column(heading="loop", kind="name"),
     Column(heading="images/s", kind="speed", direction="higher"),
     Column(heading="over pytorch/\nexamples"),
-    Column(heading="over best\ncompile", priority=1),
-    Column(heading="ms\na step", priority=4),
-    Column(heading="host ms\na step", priority=3),
-    Column(heading="launches\nhost", priority=5),
-    Column(heading="launches\ndevice", priority=6),
-    Column(heading="peak\nMiB", priority=2),
+    Column(heading="over best\ncompile"),
+    Column(heading="ms\na step"),
+    Column(heading="host ms\na step"),
+    Column(heading="launches\nhost"),
+    Column(heading="launches\ndevice"),
+    Column(heading="peak\nMiB"),
 )
 _LEGEND = (
     "images/s: real images into the discriminator, median ± half of its 95 % interval; speed-ups block by block, the loops taking turns",
@@ -47,7 +47,6 @@ def step_document(report: StepReport, heading: Sequence[str]) -> Document:
     )
     on_gpu = any(row.measured and row.measured.single.host_milliseconds for row in report.rows)
     return Document(
-        layout="report",
         title="ganbench bench step",
         heading=(*heading, f"{report.blocks} blocks; took {report.seconds:.0f} s"),
         sections=(section,),

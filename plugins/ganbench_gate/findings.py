@@ -212,7 +212,8 @@ def _said(pairs: Sequence[PairResult]) -> list[str]:
     what = {name: side.ready["what"] for name, side in sides.items()}
     one = what[BASE] if what[BASE] == what[HEAD] else f"base {what[BASE]}; head {what[HEAD]}"
     blocks = round(statistics.median(len(pair.sides[BASE].samples_per_second) for pair in pairs))
-    notes = [f"{one}; {len(pairs)} pairs of about {blocks} blocks a side, {first.steps_per_block} steps each"]
+    steps = f"{first.steps_per_block} step{'' if first.steps_per_block == 1 else 's'}"
+    notes = [f"{one}; {len(pairs)} pairs of about {blocks} blocks a side, {steps} each"]
     notes += [
         f"{name} imported {', '.join(side.ready['foreign'])} from another tree" for name, side in sides.items() if side.ready["foreign"]
     ]

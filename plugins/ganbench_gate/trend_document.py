@@ -12,7 +12,7 @@ from ganbench_gate.trend import Trend, TrendSeries, TrendStep
 
 _COLUMNS = (
     Column(heading="metric", kind="name", width=24),
-    Column(heading="commit by commit", kind="text", priority=1),
+    Column(heading="commit by commit", kind="text"),
     Column(heading="now"),
     Column(heading="from", kind="text", width=16),
 )
@@ -27,7 +27,6 @@ def trend_document(trend: Trend) -> Document:
     """Return what :func:`ganbench_gate.trend.follow` found."""
     cells = dict.fromkeys((one.hardware_key, one.cell_id) for one in trend.series)
     return Document(
-        layout="report",
         title="ganbench trend",
         heading=(_verdict(trend),),
         sections=tuple(_section([one for one in trend.series if (one.hardware_key, one.cell_id) == cell]) for cell in cells),

@@ -15,15 +15,15 @@ _SCORES = (
     Column(heading="measured", kind="text"),
     Column(heading="difference"),
     Column(heading="inside", kind="state"),
-    Column(heading="distance", priority=1),
-    Column(heading="n", priority=2),
+    Column(heading="distance"),
+    Column(heading="n"),
 )
 _COSTS = (
     Column(heading="cell", kind="name", width=12),
     Column(heading="parameters", kind="text", width=22),
     Column(heading="steps"),
-    Column(heading="GFLOP a step\nand seed", priority=2),
-    Column(heading="ms a step,\nall seeds", priority=1),
+    Column(heading="GFLOP a step\nand seed"),
+    Column(heading="ms a step,\nall seeds"),
     Column(heading="hours"),
 )
 
@@ -34,7 +34,6 @@ def reproduction_document(record: ReproductionRecord) -> Document:
     num_seeds, num_cells = len(record.seeds), len(record.cells)
     options = ", ".join(f"{name}={value}" for name, value in record.options.items())
     return Document(
-        layout="report",
         title=f"ganbench reproduce {record.name}",
         heading=(
             f"{record.name}: {record.summary}",

@@ -155,7 +155,7 @@ def test_the_table_of_steps_fits(width: int) -> None:
     text = render_terminal(step_document(step_report("cuda"), ("machine",)), width=width)
     assert max(map(len, text.splitlines())) <= width
     assert "dcgan-64 on synthetic, batch 64, bf16" in text
-    (line,) = [line.split() for line in text.splitlines() if line.startswith(" ganbench cuda_graph")]
+    (line,) = [line.split() for line in text.splitlines() if line.startswith("ganbench cuda_graph")]
     assert line[:7] == ["ganbench", "cuda_graph", "triton", "32,000", "±320", "4.00x", "±0.04"]
     if width == 160:
         assert line[7:] == ["1.50x", "±0.02", "2.00", "0.250", "3", "1,234", "456"]

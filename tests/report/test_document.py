@@ -18,7 +18,7 @@ COLUMNS = (
     Column(heading="op", kind="name", width=12),
     Column(heading="way", kind="text"),
     Column(heading="µs", id="microseconds", kind="speed", direction="lower"),
-    Column(heading="GB/s", is_below=True),
+    Column(heading="GB/s"),
     Column(heading="why", kind="reason"),
 )
 
@@ -37,7 +37,7 @@ def report() -> Document:
         row("gan_loss", "forward", 2.0, "small"),
     )
     section = Section(title="ops", columns=COLUMNS, rows=rows, merges=True)
-    return Document(layout="report", heading=("a machine",), sections=(section,), legend=("µs: of one call",))
+    return Document(heading=("a machine",), sections=(section,), legend=("µs: of one call",))
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -49,23 +49,18 @@ def test_every_format_shows_all_of_it(report: Document, form: str) -> None:
 
 
 def test_a_terminal_writes_joined_rows_and_alike_ones_as_one_block(report: Document) -> None:
-    """A name once, the column below on the second line, long names folded, reasons as notes that both names share."""
+    """A name once, what all rows share above, long names folded, reasons as notes that both names share."""
     assert render(report, "terminal", width=60).splitlines() == [
         "a machine",
         "",
-        "ops",
-        "",
-        "                           µs",
-        " op            way       GB/s",
-        " ────────────────────────────",
-        " bias_act¹     forward    1.5",
-        "                            7",
-        "               backward   nan",
-        "                            7",
-        " norm_act_of_  forward    2.0",
-        " images                     7",
-        " gan_loss²",
-        "",
+        "ops; GB/s 7",
+        "op            way        µs",
+        "───────────────────────────",
+        "bias_act¹     forward   1.5",
+        "              backward  nan",
+        "norm_act_of_  forward   2.0",
+        "images",
+        "gan_loss²",
         "¹ cold",
         "² warm; small",
         "µs: of one call",

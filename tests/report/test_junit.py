@@ -141,7 +141,7 @@ def test_a_failure_tells_the_figures_and_the_fields(everything: Comparison) -> N
     failure = root.find(".//failure")
     assert failure is not None
     assert failure.attrib["message"].startswith("throughput of dcgan digits is 10.0% lower: worse by more than the threshold of 5%")
-    for figure in ("change -10.0%", "interval -12.1 to -8.3%", "threshold 5%", "n 5/5", "visible 3.1%"):
+    for figure in ("change -10.0%", "interval -12.1 to -8.3%", "threshold 5%", "n 5/5", "detectable 3.1%"):
         assert figure in str(failure.text)
     (skipped,) = [one for one in root.iter("skipped") if one.attrib["type"] == "not-comparable"]
     assert "software tf32: none / on" in str(skipped.text)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ganbench.report.outputs import cut_to
+from ganbench.report.outputs import Wish, cut_to
 from ganbench.report.outputs import markdown as render_markdown
 from ganbench.report.words import verdict_sentence
 from ganbench.verdict.findings import Comparison
@@ -35,7 +35,7 @@ def tables(text: str) -> list[list[list[str]]]:
 
 def test_it_renders_as_tables_with_all_figures(everything: Comparison) -> None:
     """A table for each group, the row of the regression with everything that the terminal has."""
-    found = tables(render_markdown(everything, show_all=True))
+    found = tables(render_markdown(everything, Wish(show_all=True)))
     assert len(found) == 6
     heading, row = found[0][0], found[0][1]
     told = dict(zip(heading, row, strict=True))
@@ -45,12 +45,11 @@ def test_it_renders_as_tables_with_all_figures(everything: Comparison) -> None:
         "head": "1,125",
         "change": "-10.0%",
         "interval": "-12.1 to -8.3%",
-        "threshold": "5%",
-        "visible": "3.1%",
+        "detectable": "3.1%",
         "n": "5/5",
-        "gate": "fail",
-        "null": "+0.2%",
-        "null interval": "-0.5 to +0.9%",
+        "threshold": "5%",
+        "if worse": "blocks the merge",
+        "base against base": "+0.2%, -0.5 to +0.9%",
         "why": "worse by more than the threshold of 5%, p 0.004 after Holm's correction",
     }
     assert found[4][1][1:4] == ["hardware cpu", "Some very long name of a CPU (R) @ 2.20GHz", "Another CPU"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from ganbench.report.outputs import Wish
 from ganbench.report.outputs import terminal as render_terminal
 from ganbench.report.words import verdict_sentence
 from ganbench.verdict.findings import Comparison
@@ -11,14 +14,19 @@ from ganbench.verdict.findings import Comparison
 
 @pytest.mark.parametrize("width", [80, 81, 100, 132, 200])
 def test_it_fits_and_every_row_says_all(everything: Comparison, width: int) -> None:
-    """Estimate, interval, threshold, n, smallest visible change, null ratio and reason, at any width from 80."""
-    text = render_terminal(everything, width=width, show_all=True)
+    """Both values, estimate, interval and reason at any width from 80, in one line; the rest where there is room, or on request."""
+    text = render_terminal(everything, Wish(width=width, show_all=True))
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
-    assert "left out at this width" not in text
-    block = text[text.index("throughput,") :][:200]
-    for figure in ("-10.0%", "-12.1 to -8.3%", "5%", "3.1%", "5/5", "fail", "+0.2%", "-0.5 to +0.9%", "1,250", "1,125"):
-        assert figure in block, figure
+    assert ("left out at this width" in text) == (width < 132)
+    (line,) = [line for line in text.splitlines() if line.startswith("throughput,") and "1,250" in line]
+    always = ("1,250", "1,125", "-10.0%", "-12.1 to -8.3%", "3.1%")
+    others = ("5/5", "5%", "blocks the merge", "+0.2%", "-0.5 to +0.9%")
+    for figure in (*always, *(others if width >= 132 else ())):
+        assert figure in line, figure
+    whole = render_terminal(everything, Wish(width=width, shape=lambda document: replace(document, is_whole=True)))
+    (line,) = [line for line in whole.splitlines() if line.startswith("throughput,") and "1,250" in line]
+    assert [figure for figure in (*always, *others) if figure not in line] == []
     joined = " ".join(text.split())
     for reason in (
         "worse by more than the threshold of 5%",
@@ -46,7 +54,7 @@ def test_fields_that_differ_are_there_with_both_values(everything: Comparison) -
 
 def test_the_first_line_is_the_verdict(everything: Comparison) -> None:
     """Folded where it is longer than the terminal."""
-    assert render_terminal(everything, width=200).splitlines()[0] == verdict_sentence(everything)
+    assert render_terminal(everything, Wish(width=200)).splitlines()[0] == verdict_sentence(everything)
 
 
 def test_changed_rows_come_before_the_others(everything: Comparison) -> None:

@@ -41,8 +41,8 @@ def test_an_open_end_of_an_interval_is_said(make_finding: Make, low: float, high
 def test_every_finding_has_its_reason_in_words(make_finding: Make) -> None:
     """Also one that decided itself: by what, and how sure."""
     assert words.why(make_finding()) == "worse by more than the threshold of 5%, p 0.004 after Holm's correction"
-    assert words.why(make_finding(gate="warn")).endswith("only a warning")
-    assert words.why(make_finding(gate="off", adjusted_p=None)).endswith("p 0.002; not gated")
+    assert words.why(make_finding(gate="warn")).endswith("a warning, which blocks no merge")
+    assert words.why(make_finding(gate="off", adjusted_p=None)).endswith("p 0.002; reported only")
     assert words.why(make_finding(state="improved")).startswith("better by more than")
     assert words.why(make_finding(state="unchanged")) == "the interval lies within the threshold on both sides"
     assert words.why(make_finding(state="unchanged", threshold=0.0)) == "equal"

@@ -11,13 +11,13 @@ import xml.etree.ElementTree as ET
 from ganbench.report.words import (
     change_text,
     count_text,
+    detectable_text,
     difference_text,
     finding_sentence,
     interval_text,
     metric_name,
     threshold_text,
     verdict_sentence,
-    visible_text,
     why,
 )
 from ganbench.text import clean
@@ -102,7 +102,7 @@ def _line(found: Finding) -> str:
         "interval": interval_text(found),
         "threshold": threshold_text(found),
         "n": count_text(found),
-        "visible": visible_text(found),
+        "detectable": detectable_text(found),
     }
     told = ", ".join(f"{name} {text}" for name, text in figures.items() if text)
     return f"{metric_name(found)}: {found.state}, gate {found.gate}: {told}: {why(found)}"

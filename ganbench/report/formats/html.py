@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ganbench.report.document import Cell, Column, Document, Section
 from ganbench.text import clean
 
+_WIDTH = 124
+"""Characters of a line that stand side by side in a window of 1280 pixels."""
 _PAGE_STYLE = """
 :root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 90rem; padding: 0 1rem; }
@@ -16,11 +18,11 @@ _STYLE = """
 .ganbench h2 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
 .ganbench .wide { overflow-x: auto; }
 .ganbench table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.ganbench th, .ganbench td { padding: .3rem .7rem; border-bottom: 1px solid #8884; text-align: left; white-space: nowrap; }
-.ganbench th { border-bottom-width: 2px; }
-.ganbench th.number, .ganbench td.number { text-align: right; }
-.ganbench td.reason { white-space: normal; }
-.ganbench .note, .ganbench ul { color: #888; font-size: .87rem; margin: .3rem 0; }
+.ganbench th, .ganbench td { padding: .3rem .7rem; border-bottom: 1px solid #8884; text-align: left; vertical-align: top; }
+.ganbench th { border-bottom-width: 2px; vertical-align: bottom; }
+.ganbench .number { text-align: right; white-space: nowrap; }
+.ganbench th.number { white-space: normal; }
+.ganbench .note, .ganbench ul, .ganbench details { color: #888; font-size: .87rem; margin: .3rem 0; }
 .ganbench .good { color: #2a8a4a; } .ganbench .doubtful { color: #b07a00; } .ganbench .bad { color: #c8324a; }
 """
 
@@ -39,18 +41,25 @@ def render_html(document: Document) -> str:
 def fragment(document: Document) -> str:
     """Return what stands in a page, with a style that touches nothing around it."""
     heading = "".join(f"<p>{_escape(line)}</p>\n" for line in document.heading)
-    sections = "".join(_section(section, document.numbers(section)) for section in document.sections)
-    legend = "".join(f"<li>{_escape(line)}</li>" for line in document.legend)
-    return f'<style>{_STYLE}</style>\n<div class="ganbench">\n{heading}{sections}{f"<ul>{legend}</ul>" if legend else ""}\n</div>\n'
+    sections = "".join(_section(document, section, document.numbers()) for section in document.sections)
+    details = f"<details><summary>How to read it</summary>{_list(document.explanation)}</details>" if document.explanation else ""
+    return f'<style>{_STYLE}</style>\n<div class="ganbench">\n{heading}{sections}{_list(document.legend)}{details}\n</div>\n'
 
 
-def _section(section: Section, numbers: Mapping[str, int]) -> str:
-    indices = section.shown()
+def _list(lines: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{_escape(line)}</li>' for line in lines)}</ul>" if lines else ""
+
+
+def _section(document: Document, section: Section, numbers: Mapping[str, int]) -> str:
+    view = document.view(section, _WIDTH)
+    indices = view.columns
     head = "".join(f"<th{_class(section.columns[i])}>{_escape(section.columns[i].title())}</th>" for i in indices)
     rows = "\n".join(f"<tr>{''.join(_cell(section.columns[i], row.cells[i], numbers) for i in indices)}</tr>" for row in section.rows)
     notes = "".join(f'<p class="note"><sup>{numbers[note]}</sup> {_escape(note)}</p>\n' for note in section.notes)
+    same = f'<p class="note">{_escape(", ".join(view.same))}</p>\n' if view.same else ""
+    notes += f'<p class="note">not shown: {_escape(", ".join(view.left_out))}</p>\n' if view.left_out else ""
     return (
-        f'<h2>{_escape(section.title)}</h2>\n<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n'
+        f'<h2>{_escape(section.title)}</h2>\n{same}<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody>\n</table></div>\n{notes}"
     )
 
@@ -61,7 +70,7 @@ def _cell(column: Column, cell: Cell, numbers: Mapping[str, int]) -> str:
 
 
 def _class(column: Column, tone: str = "") -> str:
-    classes = " ".join(filter(None, ("number" if column.is_number else "reason" if column.kind == "reason" else "", tone)))
+    classes = " ".join(filter(None, ("number" if column.is_number else "", tone)))
     return f' class="{classes}"' if classes else ""
 
 

@@ -27,7 +27,7 @@ def render_json(document: Document) -> str:
         "schema_version": _TABLE_SCHEMA_VERSION,
         "kind": document.row_kind,
         "groups": [_group(section) for section in document.sections],
-        "notes": (*document.heading, *document.legend),
+        "notes": (*document.heading, *document.legend, *document.explanation),
     }
     return json.dumps(_strict(whole), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

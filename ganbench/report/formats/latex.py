@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from ganbench.report.document import Cell, Document, Section
 from ganbench.text import clean
 
+_NEEDS = r"\usepackage{booktabs} and \usepackage[T1]{fontenc}"
+_WIDTH = 90
+"""Characters of a line of an article in ``small``, about."""
 _ESCAPES = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -24,20 +27,22 @@ _ESCAPES = {
 
 
 def render_latex(document: Document) -> str:
-    """Return a ``table`` environment for each section; needs ``\\usepackage{booktabs}`` and the T1 font encoding."""
+    """Return a ``table`` environment for each section, with a comment that says which package and which font encoding it needs."""
     heading = "".join(f"{_escape(line)}\n\n" for line in document.heading)
     return heading + "\n".join(_table(document, section) for section in document.sections)
 
 
 def _table(document: Document, section: Section) -> str:
-    indices, numbers = section.shown(), document.numbers(section)
+    view, numbers = document.view(section, _WIDTH), document.numbers()
+    indices = view.columns
     columns = [section.columns[i] for i in indices]
     notes = [rf"\textsuperscript{{{numbers[note]}}} {_escape(note)}" for note in section.notes]
-    notes += [_escape(line) for line in document.legend]
+    notes += [_escape(line) for line in (*document.legend, *([f"Not shown: {', '.join(view.left_out)}"] if view.left_out else []))]
+    caption = "; ".join(filter(None, (section.title, ", ".join(view.same))))
     lines = [
-        r"\begin{table}",
+        rf"\begin{{table}} % {_NEEDS}",
         r"  \centering\small",
-        rf"  \caption{{{_escape(section.title)}}}",
+        rf"  \caption{{{_escape(caption)}}}",
         rf"  \begin{{tabular}}{{{''.join('r' if column.is_number else 'l' for column in columns)}}}",
         r"    \toprule",
         f"    {' & '.join(_escape(column.title()) for column in columns)} \\\\",

@@ -1,4 +1,4 @@
-"""A document as GitHub-flavoured markdown, with every column."""
+"""A document as GitHub-flavoured markdown."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ganbench.report.document import Cell, Document, Section
 from ganbench.text import clean
+
+_WIDTH = 130
+"""Characters of a line that GitHub shows without scrolling."""
 
 
 def render_markdown(document: Document) -> str:
@@ -17,29 +20,35 @@ def render_markdown(document: Document) -> str:
 def _blocks(document: Document) -> Iterator[str]:
     if document.heading:
         yield "  \n".join(map(_escape, document.heading))
-    numbers: dict[str, int] = {}
+    numbers = document.numbers()
     for section in document.sections:
-        numbers = document.numbers(section)
-        yield _table(section, numbers)
-        if document.layout != "report" and numbers:
-            yield _notes(numbers)
-    if document.layout == "report" and numbers:
+        yield from _table(document, section, numbers)
+    if numbers:
         yield _notes(numbers)
     if document.legend:
-        yield "\n".join(f"- {_escape(line)}" for line in document.legend)
+        yield _list(document.legend)
+    if document.explanation:
+        yield f"<details><summary>How to read it</summary>\n\n{_list(document.explanation)}\n\n</details>"
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {_escape(line)}" for line in lines)
 
 
 def _notes(numbers: Mapping[str, int]) -> str:
     return "  \n".join(f"<sup>{number}</sup> {_escape(note)}" for note, number in numbers.items())
 
 
-def _table(section: Section, numbers: Mapping[str, int]) -> str:
-    indices = section.shown()
-    columns = [section.columns[i] for i in indices]
-    lines = [f"### {_escape(section.title)}", "", _line([_escape(column.title()) for column in columns])]
-    lines.append(_line(["---:" if column.is_number else "---" for column in columns]))
-    lines += [_line([_cell(row.cells[i], numbers) for i in indices]) for row in section.rows]
-    return "\n".join(lines)
+def _table(document: Document, section: Section, numbers: Mapping[str, int]) -> Iterator[str]:
+    view = document.view(section, _WIDTH)
+    columns = [section.columns[i] for i in view.columns]
+    yield f"### {_escape(section.title)}"
+    if view.same:
+        yield _escape(", ".join(view.same))
+    lines = [_line([_escape(column.title()) for column in columns]), _line(["---:" if column.is_number else "---" for column in columns])]
+    yield "\n".join(lines + [_line([_cell(row.cells[i], numbers) for i in view.columns]) for row in section.rows])
+    if view.left_out:
+        yield f"Not shown: {_escape(', '.join(view.left_out))}"
 
 
 def _line(cells: Sequence[str]) -> str:

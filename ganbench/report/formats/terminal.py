@@ -1,7 +1,7 @@
 """A document for a terminal of any width.
 
-Of a table what fits is written as it is. What does not is turned: a row or a few become columns of a list of fields; many keep their rows
-and lose the least important columns, which are named below. A report only loses columns, and a page folds its texts.
+A row is a line, from which the columns on the right are left out where they do not fit. The only row of a document is written as a list
+of fields instead, with nothing left out. A page folds its texts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ganbench.report.document import Cell, Column, Document, Row, Section
+from ganbench.report.document import Cell, Column, Document, Row, Section, heading_lines
 from ganbench.text import clean
 
 if TYPE_CHECKING:
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-_TURNED_ROWS = 3
+_MARGIN = 1
+_EXPLAIN = "--explain"
 _LEAST_VALUE = 20
-"""Characters that a narrow terminal keeps for the values of a turned table."""
+"""Characters that a narrow terminal keeps for the values of a list of fields."""
 _SUPERSCRIPTS = str.maketrans("0123456789,", "⁰¹²³⁴⁵⁶⁷⁸⁹˒")
 _STYLES = {"good": "green", "going": "cyan", "doubtful": "yellow", "bad": "red", "": ""}
 _WIDEST = 10_000
@@ -41,7 +42,7 @@ def render_terminal(document: Document, *, width: int = 80, colour: bool = False
     console = make_console(width=width, colour=colour)
     for line in document.heading:
         console.print(_text(line, "bold"))
-    {"table": _print_table, "report": _print_report, "page": _print_page}[document.layout](console, document)
+    (_print_page if document.layout == "page" else _print_table)(console, document)
     return printed(console)
 
 
@@ -87,30 +88,45 @@ def folded(text: str, width: int) -> tuple[str, ...]:
 
 
 def _print_table(console: Console, document: Document) -> None:
-    for section in document.sections:
-        numbers = document.numbers(section)
-        console.print()
-        console.print(_text(section.title, "bold"), soft_wrap=False)
-        _Rows(console, section.columns, numbers).print(section)
-        _print_notes(console, numbers)
-    if document.legend:
-        console.print()
-    for line in document.legend:
-        console.print(_text(line, "dim"))
+    from rich.cells import cell_len
 
-
-def _print_report(console: Console, document: Document) -> None:
     document = replace(document, sections=tuple(_with_reasons_as_notes(section) for section in document.sections))
-    numbers: dict[str, int] = {}
+    numbers = document.numbers()
     left_out: list[str] = []
     for section in document.sections:
-        numbers = document.numbers(section)
         console.print()
-        console.print(_text(section.title, "bold cyan"))
-        left_out += _print_blocks(console, section, numbers)
-    _print_notes(console, numbers)
-    for line in (*document.legend, *([_left_out(left_out)] if left_out else [])):
+        view = document.view(section, console.width - _MARGIN, cell_len)
+        if len(document.sections) == len(section.rows) == 1 and view.left_out:
+            console.print(_text(section.title, "bold"))
+            _print_single(console, section, numbers)
+            continue
+        console.print(_text("; ".join(filter(None, (section.title, ", ".join(view.same)))), "bold"))
+        _print_rows(console, _grid(section, view.columns, numbers), is_whole=document.is_whole)
+        left_out += view.left_out
+    for note, number in numbers.items():
+        console.print(_text(f"{_marker([number])} {note}", "dim"))
+    for line in (*document.legend, *_missing(document, list(dict.fromkeys(left_out)))):
         console.print(_text(line, "dim"))
+
+
+def _missing(document: Document, left_out: Sequence[str]) -> Iterator[str]:
+    """Yield what is not shown, and how it is."""
+    flags = [flag for flag in document.options if not flag.endswith(_EXPLAIN)]
+    explain = next((flag for flag in document.options if flag.endswith(_EXPLAIN)), "")
+    if left_out:
+        count = f"{len(left_out)} column{'' if len(left_out) == 1 else 's'}"
+        how = f" ({', '.join(flags)})" if flags else f": {', '.join(left_out)}"
+        yield f"left out at this width: {count}{how}"
+    if document.explanation and explain:
+        yield f"{explain} says what each column means"
+
+
+def _print_rows(console: Console, table: Table, *, is_whole: bool) -> None:
+    """Print a table, beyond the edge of the terminal where all of it is wanted."""
+    width = console.width
+    console.width = _WIDEST if is_whole else width
+    console.print(table)
+    console.width = width
 
 
 def _print_page(console: Console, document: Document) -> None:
@@ -132,112 +148,27 @@ def _print_page(console: Console, document: Document) -> None:
         console.print(_text(line, "dim"))
 
 
-class _Rows:
-    """Prints the rows of a table's section in the first form that fits, from the complete to the compact.
-
-    Args:
-        console: where to.
-        columns: of the section.
-        numbers: of its notes.
-    """
-
-    def __init__(self, console: Console, columns: Sequence[Column], numbers: Mapping[str, int]) -> None:
-        self._console, self._columns, self._numbers = console, columns, numbers
-
-    def print(self, section: Section) -> None:
-        """Print them."""
-        columns, rows, indices = self._columns, section.rows, section.shown()
-        if self._print_if_it_fits(self._upright(rows, indices)):
-            return
-        if len(rows) == 1:
-            self._print_single(rows[0], indices)
-            return
-        rows = _shortened(columns, rows)
-        constant = [i for i in indices if _is_constant(columns[i], [row.cells[i] for row in rows])]
-        varying = [i for i in indices if i not in constant]
-        fits = self._print_if_it_fits(self._upright(rows, varying))
-        if not fits and (len(rows) <= _TURNED_ROWS or not self._print_narrowed(rows, varying)):
-            self._print_turned(rows, indices)
-        elif constant:
-            same = ", ".join(f"{columns[i].title()} {rows[0].cells[i].text}" for i in constant)
-            self._console.print(_text(f"the same in all rows: {same}", "dim"))
-
-    def _print_if_it_fits(self, table: Table) -> bool:
-        fits = _fits(self._console, table)
-        if fits:
-            self._console.print(table)
-        return fits
-
-    def _print_narrowed(self, rows: Sequence[Row], indices: Sequence[int]) -> bool:
-        """Print the rows without the least important columns; return False where even the others do not fit."""
-        for limit in sorted({self._columns[i].priority for i in indices} - {0}, reverse=True):
-            kept = [i for i in indices if self._columns[i].priority < limit]
-            if self._print_if_it_fits(self._upright(rows, kept)):
-                self._console.print(_text(_left_out(self._columns[i].title() for i in indices if i not in kept), "dim"))
-                return True
-        return False
-
-    def _print_turned(self, rows: Sequence[Row], indices: Sequence[int]) -> None:
-        """Print a field in each line and a row in each column, as many at a time as fit."""
-        rest = list(rows)
-        while rest:
-            size = next((n for n in range(len(rest), 1, -1) if _fits(self._console, self._turned(rest[:n], indices))), 1)
-            self._console.print(self._turned(rest[:size], indices))
-            rest = rest[size:]
-
-    def _print_single(self, row: Row, indices: Sequence[int]) -> None:
-        """Print one row: its fields, then a line for each metric."""
-        qualities = [i for i in indices if self._columns[i].metric]
-        self._console.print(self._turned([row], [i for i in indices if i not in qualities]))
-        if not qualities:
-            return
-        table = _empty_table()
-        parts = tuple(dict.fromkeys(column.heading for column in self._columns if column.metric))
-        for heading in ("quality", *parts):
-            table.add_column(heading, justify="left" if heading == "quality" else "right", overflow="fold")
-        for title in dict.fromkeys(self._columns[i].metric_title() for i in qualities):
-            cells = {self._columns[i].heading: self._cell(row.cells[i]) for i in qualities if self._columns[i].metric_title() == title}
-            table.add_row(title, *(cells.get(part, "") for part in parts))
-        self._console.print(table)
-
-    def _upright(self, rows: Sequence[Row], indices: Sequence[int]) -> Table:
-        table = _empty_table()
-        for i in indices:
-            column = self._columns[i]
-            heading = f"{column.metric_title()}\n{column.heading}" if column.metric else column.heading
-            table.add_column(heading, justify="right" if column.is_number else "left", no_wrap=True)
-        for row in rows:
-            table.add_row(*(self._cell(row.cells[i]) for i in indices))
-        return table
-
-    def _turned(self, rows: Sequence[Row], indices: Sequence[int]) -> Table:
-        table = _empty_table(show_header=False)
-        longest = max((len(self._columns[i].title()) for i in indices), default=0)
-        table.add_column(style="bold", width=min(longest, max(self._console.width - _LEAST_VALUE, 1)), overflow="fold")
-        for _ in rows:
-            table.add_column(overflow="fold")
-        for i in indices:
-            table.add_row(self._columns[i].title(), *(self._cell(row.cells[i]) for row in rows))
-        return table
-
-    def _cell(self, cell: Cell) -> Text:
-        return _lines([cell.text], cell, self._numbers)
-
-
-def _is_constant(column: Column, cells: Sequence[Cell]) -> bool:
-    """Return whether a column says one thing only, so that a line below the table can say it."""
-    plain = column.kind in ("text", "number")
-    return plain and len({cell.text for cell in cells}) == 1 and not any(cell.notes for cell in cells)
-
-
-def _shortened(columns: Sequence[Column], rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    """Return the rows with short names, where those still tell them apart."""
-    for i, column in enumerate(columns):
-        short = [row.cells[i].short for row in rows if row.cells[i].short]
-        if column.kind == "name" and len(set(short)) == len(short):
-            names = (replace(row.cells[i], text=row.cells[i].short or row.cells[i].text) for row in rows)
-            rows = tuple(replace(row, cells=(*row.cells[:i], name, *row.cells[i + 1 :])) for row, name in zip(rows, names, strict=True))
-    return rows
+def _print_single(console: Console, section: Section, numbers: Mapping[str, int]) -> None:
+    """Print one row: a field on each line, then a line for each metric."""
+    columns, (row,), indices = section.columns, section.rows, section.shown()
+    plain = [i for i in indices if not columns[i].metric]
+    fields = _empty_table(show_header=False)
+    longest = max((len(columns[i].title()) for i in plain), default=0)
+    fields.add_column(style="bold", width=min(longest, max(console.width - _LEAST_VALUE, 1)), overflow="fold")
+    fields.add_column(overflow="fold")
+    for i in plain:
+        fields.add_row(columns[i].title(), _lines([row.cells[i].text], row.cells[i], numbers))
+    console.print(fields)
+    if len(plain) == len(indices):
+        return
+    table = _empty_table()
+    parts = tuple(dict.fromkeys(columns[i].part for i in indices if columns[i].metric))
+    for heading in ("quality", *(next(c.heading for c in columns if c.part == part) for part in parts)):
+        table.add_column(heading, justify="left" if heading == "quality" else "right", overflow="fold")
+    for title in dict.fromkeys(columns[i].metric_title() for i in indices if columns[i].metric):
+        cells = {columns[i].part: _lines([row.cells[i].text], row.cells[i], numbers) for i in indices if columns[i].metric_title() == title}
+        table.add_row(title, *(cells.get(part, "") for part in parts))
+    console.print(table)
 
 
 def _with_reasons_as_notes(section: Section) -> Section:
@@ -280,57 +211,33 @@ def _blocks(rows: Sequence[Row]) -> Iterator[tuple[Row, ...]]:
         yield tuple(block)
 
 
-def _print_blocks(console: Console, section: Section, numbers: Mapping[str, int]) -> list[str]:
-    """Print a section of a report without the columns that do not fit, and return the headings of those."""
-    stacks = _stacks(section)
-    kept = stacks
-    while not _fits(console, _stacked(section, kept, numbers)):
-        least = max(section.columns[stack[0]].priority for stack in kept)
-        if least == 0:
-            break
-        kept = [stack for stack in kept if section.columns[stack[0]].priority < least]
-    console.print(_stacked(section, kept, numbers))
-    return [" ".join(section.columns[i].title() for i in stack) for stack in stacks if stack not in kept]
-
-
-def _stacks(section: Section) -> list[list[int]]:
-    """Return the columns that are shown, each with those that are written below it."""
-    shown, stacks = section.shown(), list[list[int]]()
-    for i, column in enumerate(section.columns):
-        if column.is_below:
-            stacks[-1].append(i)
-        else:
-            stacks.append([i])
-    return [stack for stack in stacks if any(i in shown for i in stack)]
-
-
-def _stacked(section: Section, stacks: Sequence[Sequence[int]], numbers: Mapping[str, int]) -> Table:
-    table = _empty_table(gap=1)
-    for stack in stacks:
-        columns = [section.columns[i] for i in stack]
-        table.add_column("\n".join(c.heading for c in columns), justify="right" if columns[0].is_number else "left", no_wrap=True)
+def _grid(section: Section, indices: Sequence[int], numbers: Mapping[str, int]) -> Table:
+    """Return some columns: a line for each row, and the name of joined rows once."""
+    table = _empty_table()
+    for i in indices:
+        column = section.columns[i]
+        heading = "\n".join(heading_lines(section, i))
+        table.add_column(heading, justify="right" if column.is_number else "left", no_wrap=column.kind != "name", overflow="fold")
     for block in _blocks(section.rows):
-        name, *others = ([_in_lines(row, section.columns, stack, numbers) for row in block] for stack in stacks)
-        heights = [max(map(len, lines)) for lines in zip(*others, strict=True)]
-        table.add_row(_text("\n").join(name[0]), *(_text("\n").join(_padded(texts, heights)) for texts in others))
+        columns = [[_in_lines(row.cells[i], section.columns[i], numbers) for row in block] for i in indices]
+        heights = [max(map(len, lines)) for lines in zip(*(columns[1:] or columns), strict=True)]
+        if section.columns[indices[0]].kind == "name":
+            columns[0][1:] = [[] for _ in block[1:]]
+        table.add_row(*(_text("\n").join(_padded(texts, heights)) for texts in columns))
     return table
 
 
-def _in_lines(row: Row, columns: Sequence[Column], stack: Sequence[int], numbers: Mapping[str, int]) -> list[Text]:
-    """Return what a row has in some columns, one below the other."""
-    lines = ([line for text in row.cells[i].text.split("\n") for line in _folded(text, columns[i])] for i in stack)
-    return [text for i, texts in zip(stack, lines, strict=True) for text in _lines(texts, row.cells[i], numbers).split("\n")]
+def _in_lines(cell: Cell, column: Column, numbers: Mapping[str, int]) -> list[Text]:
+    """Return what a row has in a column, one line below the other."""
+    texts = [line for text in cell.text.split("\n") for line in (folded(text, column.width) if column.width else (text,))]
+    return list(_lines(texts, cell, numbers).split("\n"))
 
 
-def _padded(texts: Sequence[Sequence[Text]], heights: Sequence[int]) -> Iterator[Text]:
-    """Yield the lines of a block, with blank ones where another column's text goes on."""
-    for lines, height in zip(texts, heights, strict=True):
-        yield from lines
-        yield from (height - len(lines)) * [_text(" ")]
-
-
-def _folded(text: str, column: Column) -> tuple[str, ...]:
-    return folded(text, column.width) if column.width else (text,)
+def _padded(texts: Sequence[Sequence[Text]], heights: Sequence[int]) -> list[Text]:
+    """Return the lines of a block, with blank ones where another column's text goes on; a name goes on where its rows have nothing."""
+    if len(texts) > 1 and not any(texts[1:]):
+        return list(texts[0])
+    return [line for lines, height in zip(texts, heights, strict=True) for line in (*lines, *(height - len(lines)) * [_text(" ")])]
 
 
 def _lines(lines: Sequence[str], cell: Cell, numbers: Mapping[str, int]) -> Text:
@@ -340,26 +247,11 @@ def _lines(lines: Sequence[str], cell: Cell, numbers: Mapping[str, int]) -> Text
     return text
 
 
-def _empty_table(*, show_header: bool = True, gap: int = 2) -> Table:
+def _empty_table(*, show_header: bool = True) -> Table:
     from rich import box
     from rich.table import Table
 
-    return Table(box=box.SIMPLE_HEAD if show_header else box.SIMPLE, show_header=show_header, padding=(0, 1, 0, gap - 1), pad_edge=False)
-
-
-def _fits(console: Console, table: Table) -> bool:
-    from rich.measure import Measurement
-
-    return Measurement.get(console, console.options.update(width=_WIDEST), table).maximum <= console.width
-
-
-def _print_notes(console: Console, numbers: Mapping[str, int]) -> None:
-    for note, number in numbers.items():
-        console.print(_text(f"{_marker([number])} {note}", "dim"))
-
-
-def _left_out(headings: Iterator[str] | Sequence[str]) -> str:
-    return f"left out at this width: {', '.join(dict.fromkeys(headings))}; a wider terminal shows all"
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, show_header=show_header, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
 
 
 def _marker(numbers: Sequence[int]) -> str:
