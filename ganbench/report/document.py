@@ -132,7 +132,7 @@ class Section:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class View:
+class Excerpt:
     """What a format of some width shows of a section."""
 
     columns: tuple[int, ...]
@@ -168,7 +168,7 @@ class Document:
         """Return the number of each note that cells refer to, from 1."""
         return {note: number for number, note in enumerate(dict.fromkeys(note for one in self.sections for note in one.notes), start=1)}
 
-    def view(self, section: Section, width: int, measure: Callable[[str], int] = len) -> View:
+    def view(self, section: Section, width: int, measure: Callable[[str], int] = len) -> Excerpt:
         """Return what fits into a number of characters: the name of a row and one column always, then from left to right.
 
         Args:
@@ -178,7 +178,7 @@ class Document:
         """
         shown, rows = section.shown(), section.rows
         if self.is_whole or self.layout == "page":
-            return View(columns=shown, same=(), left_out=())
+            return Excerpt(columns=shown, same=(), left_out=())
         same = [i for i in shown if len(rows) > 1 and _is_constant(section.columns[i], [row.cells[i] for row in rows])]
         varying = [i for i in shown if i not in same]
         kept, used = list[int](), -_GAP
@@ -186,7 +186,7 @@ class Document:
             used += _GAP + _width(section, i, measure) if section.columns[i].kind != "reason" else 0
             if used <= width or len(kept) < 2 or section.columns[i].kind == "reason":
                 kept.append(i)
-        return View(
+        return Excerpt(
             columns=tuple(kept),
             same=tuple(f"{section.columns[i].title()} {rows[0].cells[i].text}" for i in same),
             left_out=tuple(section.columns[i].title() for i in varying if i not in kept),
