@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -125,3 +126,12 @@ def test_a_pipe_or_a_device_in_the_place_of_a_file_blocks_nothing(
     err = capfd.readouterr().err
     assert "unexpected" not in err
     assert len(err.splitlines()) == 1
+
+
+def test_whether_there_is_a_file_is_asked_in_one_way() -> None:
+    """``os.path.isfile`` and its kin answer; the methods of ``Path`` raise where a folder is somebody else's or a name too long."""
+    root = Path(__file__).parents[2]
+    files = [path for folder in ("ganbench", "plugins") for path in (root / folder).rglob("*.py")]
+    assert len(files) > 200
+    raising = re.compile(r"\.(is_file|is_dir|exists)\(\)")
+    assert [str(path.relative_to(root)) for path in files if raising.search(path.read_text(encoding="utf-8"))] == []
