@@ -69,6 +69,10 @@ def _read_plugin(path: Path) -> bytes:
         raise PluginError(f"cannot read the plugin file {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
+_run_here: set[bytes] = set()
+"""What this process has run: all that is known where the cache cannot be written."""
+
+
 def _mark(content: bytes) -> Path:
     """Return the file in the user's cache that says that this content was run."""
     return cache_directory() / "plugin-files" / hashlib.sha256(content).hexdigest()
@@ -76,6 +80,8 @@ def _mark(content: bytes) -> Path:
 
 def _was_run(content: bytes) -> bool:
     """Return whether this user has run the content before; in a shared cache only the marks of this user count."""
+    if content in _run_here:
+        return True
     try:
         found = _mark(content).lstat()
     except OSError:
@@ -98,6 +104,7 @@ def _run_file(path: Path, content: bytes) -> ModuleType:
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[module_name] = module
     if not _was_run(content):
+        _run_here.add(content)
         with contextlib.suppress(OSError):  # a cache that cannot be written costs the question another time
             keep_in_cache(_mark(content), b"")
     try:

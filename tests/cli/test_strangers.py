@@ -23,6 +23,12 @@ def X(options, shape): ...
 SMALL = ["--kimg", "0.1", "--batch-size", "30", "--quiet", "--no-eval", "-o", "generator_width=4", "-o", "discriminator_width=4"]
 
 
+@pytest.fixture(autouse=True)
+def _nothing_was_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what other tests have run in this process."""
+    monkeypatch.setattr(plugin_file, "_run_here", set())
+
+
 @pytest.fixture
 def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A stranger's folder as the working directory; the file that exists once the plugin file in it has run."""
@@ -112,8 +118,21 @@ def test_a_mark_of_another_user_counts_for_nothing(ran: Path, monkeypatch: pytes
     """In a shared cache a stranger could otherwise say what this user has run."""
     Path("stranger/config.toml").write_text(CONFIGURATIONS["loss"])
     plan_again(PluginManager(), Path("stranger/config.toml"), trust_files=True)
+    plugin_file._run_here.clear()
     own = os.getuid()
     monkeypatch.setattr(plugin_file.os, "getuid", lambda: own + 1)
+    with pytest.raises(PluginError, match="has not run before"):
+        plan_again(PluginManager(), Path("stranger/config.toml"))
+
+
+def test_a_cache_that_cannot_be_written_asks_in_the_next_process_only(ran: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within a program, what was typed may be read back from a file."""
+    Path("file").touch()
+    monkeypatch.setenv("GANBENCH_CACHE", str(Path("file").absolute()))
+    PluginManager().find(plugin_file.ModelSpec, "./stranger/evil.py:X")
+    Path("stranger/config.toml").write_text(CONFIGURATIONS["loss"])
+    plan_again(PluginManager(), Path("stranger/config.toml"))
+    plugin_file._run_here.clear()
     with pytest.raises(PluginError, match="has not run before"):
         plan_again(PluginManager(), Path("stranger/config.toml"))
 
