@@ -138,6 +138,7 @@ from ganbench.report.live_run import StatusLine as StatusLine
 from ganbench.report.runs import table as table
 from ganbench.report.stream import print_document as print_document
 from ganbench.report.stream import print_text as print_text
+from ganbench.report.stream import say as say
 from ganbench.run import run as run
 from ganbench.run.build import Materials as Materials
 from ganbench.run.build import build as build

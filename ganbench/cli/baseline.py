@@ -9,6 +9,7 @@ import click
 
 from ganbench.cli.completion import complete_runs
 from ganbench.errors import UsageError
+from ganbench.report.stream import say
 
 _history = click.option(
     "--history", type=click.Path(path_type=Path), default=".ganbench", show_default=True, metavar="DIR", help="Directory of the history."
@@ -114,4 +115,4 @@ def _runs(count: int) -> str:
 
 
 def _warn(text: str) -> None:
-    click.echo(f"ganbench: {' '.join(text.split())}", err=True)
+    say(f"ganbench: {' '.join(text.split())}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli.options import COLUMN_OPTIONS, shaped, wanted_columns
-from ganbench.errors import StorageError, UsageError, did_you_mean
+from ganbench.errors import UsageError, did_you_mean
+from ganbench.report.stream import say
 
 if TYPE_CHECKING:
     from ganbench.report.outputs import Wish
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ganbench.verdict.policy import Policy
 
 _SUMMARY_VARIABLE = "GITHUB_STEP_SUMMARY"
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 POLICY_OPTIONS = (
     click.option(
@@ -109,17 +108,12 @@ def deliver(comparison: Comparison, flags: dict[str, Any]) -> int:
 
 
 def _write_files(comparison: Comparison, outputs: Sequence[tuple[str, Path]], wish: Wish) -> None:
-    from ganbench.record.files import write_text
+    from ganbench.record.files import write_output
     from ganbench.report.outputs import render, with_addition
 
     for kind, path in outputs:
         for addition, text in render(kind, comparison, wish).items():
-            try:
-                write_text(with_addition(path, addition), text)
-            except StorageError as error:
-                if isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_SPACE:
-                    raise
-                raise UsageError(f"-o {kind}={path}: {error.what}", hint="write it elsewhere") from error
+            write_output(with_addition(path, addition), text, f"-o {kind}={path}")
 
 
 def _append_summary(comparison: Comparison, wish: Wish) -> None:
@@ -135,7 +129,7 @@ def _append_summary(comparison: Comparison, wish: Wish) -> None:
             text = before + render("markdown", comparison, wish)[""]
             file.write(cut_to(text, SUMMARY_BYTES - file.tell()).encode())
     except OSError as error:
-        click.echo(f"ganbench: the step summary was not written: {error.strerror or error}", err=True)
+        say(f"ganbench: the step summary was not written: {error.strerror or error}")
 
 
 def _print(comparison: Comparison, wish: Wish, *, as_json: bool) -> None:

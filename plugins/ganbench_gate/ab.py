@@ -22,6 +22,7 @@ from ganbench import (
     policy_of,
     read_pairs,
     read_settings,
+    say,
     settings_of_flags,
 )
 from ganbench_gate.options import MEASURING_OPTIONS, RUN_OPTIONS, SAMPLES_OPTION, SETTING_OPTIONS
@@ -112,7 +113,7 @@ def last_words_shown() -> Iterator[None]:
         yield
     except WorkerFailed as error:
         for said in error.last_words:
-            click.echo(f"  | {said}", err=True)
+            say(f"  | {said}")
         raise
 
 
@@ -192,7 +193,7 @@ def _isolated(side: Side) -> Side:
     """Return a side with an environment of its own, where it has a tree."""
     if side.tree is None:
         return side
-    return dataclasses.replace(side, python=isolated_python(side.tree, lambda said: click.echo(said, err=True)))
+    return dataclasses.replace(side, python=isolated_python(side.tree, say))
 
 
 def _configurations_differ(base: Side, head: Side) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganbench import NothingToCompare, UsageError, complete_runs, did_you_mean
+from ganbench import NothingToCompare, UsageError, complete_runs, did_you_mean, say
 
 if TYPE_CHECKING:
     from ganbench_gate.history import History
@@ -94,4 +94,4 @@ def _refuse_unknown(metrics: Sequence[str], known: list[str]) -> None:
 
 def _warn(text: str) -> None:
     """Print a warning as one line on stderr."""
-    click.echo(f"ganbench: {' '.join(text.split())}", err=True)
+    say(f"ganbench: {' '.join(text.split())}")
