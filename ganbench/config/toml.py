@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from ganbench.errors import ConfigError
 from ganbench.plugin.plugin_file import check_stored_name
 from ganbench.reading import read_file
 
+_DEEPEST = 50
+"""Lists and tables inside each other, within one value."""
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -33,6 +35,7 @@ def read_settings(path: Path, *, trust_files: bool = False) -> dict[str, Any]:
         import tomli as tomllib
     try:
         settings = by_path(tomllib.loads(read_file(path).decode()))
+        texts = _texts(settings)
     except FileNotFoundError:
         raise ConfigError(f"no such configuration file: {path}") from None
     except OSError as error:
@@ -42,18 +45,27 @@ def read_settings(path: Path, *, trust_files: bool = False) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise ConfigError(f"{path} is not valid TOML: {reason}", hint="mend that line") from None
-    for text in _texts(settings.values()) if not trust_files else ():
+    for text in texts if not trust_files else ():
         check_stored_name(text, path)
     return settings
 
 
-def _texts(values: Iterable[Any]) -> Iterator[str]:
-    """Yield every text among values, and in the lists and tables among them."""
-    for value in values:
+def _texts(settings: Mapping[str, Any]) -> list[str]:
+    """Return every text among values, and in the lists and tables among them.
+
+    Raises:
+        RecursionError: they are nested deeper than anybody writes.
+    """
+    found, waiting = [], [(value, 0) for value in settings.values()]
+    while waiting:
+        value, depth = waiting.pop()
         if isinstance(value, str):
-            yield value
+            found.append(value)
         elif isinstance(value, (list, Mapping)):
-            yield from _texts(value.values() if isinstance(value, Mapping) else value)
+            if depth > _DEEPEST:
+                raise RecursionError
+            waiting += [(inner, depth + 1) for inner in (value.values() if isinstance(value, Mapping) else value)]
+    return found
 
 
 def by_path(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

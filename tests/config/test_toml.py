@@ -96,3 +96,12 @@ def test_a_folder_is_no_configuration_file(tmp_path: Path) -> None:
     """The run directory instead of its config.toml."""
     with pytest.raises(ConfigError, match="cannot read"):
         read_settings(tmp_path)
+
+
+def test_what_is_nested_deeper_than_anybody_writes_is_refused(tmp_path: Path) -> None:
+    """In lists, and in tables inside a list; a reader that calls itself for each level would end in an error of Python."""
+    for text in (f"x = {'[' * 60}{']' * 60}", f"[[include]]\n{'a.' * 900}b = 1"):
+        path = tmp_path / "deep.toml"
+        path.write_text(text)
+        with pytest.raises(ConfigError, match="it is nested too deeply"):
+            read_settings(path)
