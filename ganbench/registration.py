@@ -40,6 +40,8 @@ class PluginSpec:
     """What a user calls it, in lower case."""
     has_factory: ClassVar[bool] = True
     """Whether a spec must name a factory."""
+    option_parts: ClassVar[tuple[str, ...]] = ()
+    """What its options may be part of, besides what the plugin is."""
 
     name: str
     """Lower case, digits and hyphens; what the user types."""
@@ -68,7 +70,8 @@ class PluginSpec:
         if not (isinstance(self.options, type) and is_dataclass(self.options)):
             raise ValueError(f"{self.name}: options must be a dataclass (got {self.options!r})")
         _check_options(self.name, self.options)
-        if parts := [f.name for f in fields(self.options) if f.metadata.get("part") or f.metadata.get("may_change")]:
+        allowed = (None, *self.option_parts)
+        if parts := [f.name for f in fields(self.options) if f.metadata.get("part") not in allowed or f.metadata.get("may_change")]:
             raise ValueError(f"{self.name}: an option is part of what its plugin is; leave part and may_change out of {', '.join(parts)}")
         if not (isinstance(self.sources, tuple) and all(isinstance(name, str) and name.isidentifier() for name in self.sources)):
             raise ValueError(f"{self.name}: sources must be a tuple of names of top-level packages (got {self.sources!r})")

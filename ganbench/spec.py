@@ -94,6 +94,7 @@ class DatasetSpec(PluginSpec):
     """A dataset. ``factory(options, context: ganbench.DataContext) -> ganbench.Dataset``."""
 
     kind: ClassVar[str] = "dataset"
+    option_parts: ClassVar[tuple[str, ...]] = ("place",)
 
     metrics: tuple[str, ...] = ()
     """The metrics of a run that names none, for instance ``("fd5k_digits",)``; empty for none."""

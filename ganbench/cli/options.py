@@ -88,7 +88,7 @@ _RUN_GROUPS: dict[str, Sequence[_Decorator]] = {
     ],
     "The run directory": [
         option("--out", type=_PATH, metavar="DIR", help="New or empty.  [default: results/runs/TIME-NAME-DATASET-sSEED]"),
-        option("--resume", type=_PATH, metavar="RUN", help="Go on with an unfinished run."),
+        option("--resume", type=_PATH, metavar="RUN", help="Go on with an unfinished run; -o and --set say where files lie now."),
     ],
     "Output": [
         option("--json", "as_json", is_flag=True, help="Print the record as JSON on stdout, and nothing else there."),

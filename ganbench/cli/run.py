@@ -119,16 +119,21 @@ def _refuse_contradictions(flags: dict[str, Any]) -> None:
 
 
 def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
-    """Go on with a run; its own config.toml decides everything."""
-    allowed = {"resume", "force", "trust_files", "reporters", "quiet", "as_json", "debug", "off"}
+    """Go on with a run; its own config.toml decides everything but where files lie."""
+    allowed = {"resume", "force", "trust_files", "reporters", "quiet", "as_json", "debug", "off", "plugin", "options", "settings"}
+    allowed |= {"data_root", "extractor_weights"}
     extra = [p.opts[0] for p in command.params if p.name not in allowed and flags[str(p.name)] not in (None, (), False)]
     if extra:
         raise UsageError(f"--resume takes the run's own configuration; {extra[0]} cannot be given with it", hint="leave it out")
+    from ganbench.config.values import read_pairs
     from ganbench.record.directory import RunDirectory
     from ganbench.run.plan import plan_again
 
+    given = {"name": flags["plugin"], "data.root": flags["data_root"], "evaluation.extractor_weights": flags["extractor_weights"]}
+    settings = {path: value for path, value in given.items() if value is not None} | read_pairs("--set", flags["settings"])
     with RunDirectory.resume(flags["resume"]) as directory:
-        plan = plan_again(manager, directory.config_path, trust_files=flags["trust_files"])
+        options = read_pairs("-o", flags["options"])
+        plan = plan_again(manager, directory.config_path, trust_files=flags["trust_files"], settings=settings, options=options)
         return _execute(plan, manager, lambda run: run.resume(directory, force=bool(flags["force"])), StopSignal(), flags, debug)
 
 
@@ -146,7 +151,7 @@ def _start(plan: RunPlan, manager: PluginManager, flags: dict[str, Any], debug: 
         stop.training = True  # from here on there is something to keep
         if out is not None:
             return RunDirectory.create_at(out)
-        return RunDirectory.create(name=config.name, dataset=dataset_name, seed=config.training.seed)
+        return RunDirectory.create(name=config.title, dataset=dataset_name, seed=config.training.seed)
 
     return _execute(plan, manager, lambda run: run.start(choose), stop, flags, debug)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -207,6 +208,11 @@ class RunConfig:
     metrics: tuple[PluginChoice, ...] = field(default=(), metadata={"part": "measuring"})
     """Metric families with options that somebody set; the others have their defaults."""
 
+    @property
+    def title(self) -> str:
+        """The name without the folder of a plugin's file."""
+        return without_folder(self.name)
+
 
 SECTIONS: dict[str, Any] = {
     table.name: table.default_factory for table in dataclasses.fields(RunConfig) if table.default_factory is not dataclasses.MISSING
@@ -228,6 +234,8 @@ _FLAGS = SHORT_NAMES | {
 }
 PLUGIN_SECTIONS = ("architecture", "loss", "dataset", "augmentation")
 """The tables of the plugins."""
+PLUGIN_NAMES = ("name", *(f"{section}.name" for section in PLUGIN_SECTIONS))
+"""The settings that name plugins."""
 NO_PLUGIN = "none"
 """The name that leaves the augmentation out."""
 SETTINGS: dict[str, dataclasses.Field[Any]] = {
@@ -237,22 +245,34 @@ SETTINGS: dict[str, dataclasses.Field[Any]] = {
 _TABLES = {f.name: f for f in dataclasses.fields(RunConfig)}
 
 
-def part_of(path: str) -> Part:
+def without_folder(name: str) -> str:
+    """Return ``my_gan.py:MyGAN`` for a plugin in a file, wherever that lies; other names stay as they are."""
+    return os.path.basename(name) if ".py:" in name else name  # noqa: PTH119 - a name, and one of the file's only sometimes
+
+
+def part_of(path: str, config: RunConfig | None = None) -> Part:
     """Return what a setting is part of, by its path.
 
     Records of other versions have settings that this one does not know: such a one is part of what its table is, and of the work where the
     table is unknown too.
+
+    Args:
+        path: of the setting.
+        config: what has it; None for a record, which says by its work key what the options of its plugins are part of.
     """
-    for declared in (SETTINGS.get(path), _TABLES.get(path.partition(".")[0])):
+    section, _, rest = path.partition(".")
+    options = getattr(getattr(config, section, None), "options", None) if section in PLUGIN_SECTIONS else None
+    own = {f.name: f for f in dataclasses.fields(options)} if options is not None else {}
+    for declared in (own.get(rest.removeprefix("options.")), SETTINGS.get(path), _TABLES.get(section)):
         part: Part | None = declared.metadata.get("part") if declared is not None else None
         if part is not None:
             return part
     return "work"
 
 
-def may_change(path: str) -> bool:
-    """Tell whether a run may go on with another value of a setting."""
-    return part_of(path) == "place" or (path in SETTINGS and bool(SETTINGS[path].metadata.get("may_change")))
+def may_change(path: str, config: RunConfig | None = None) -> bool:
+    """Tell whether a run may go on with another value of a setting; see :func:`part_of`."""
+    return part_of(path, config) == "place" or (path in SETTINGS and bool(SETTINGS[path].metadata.get("may_change")))
 
 
 def settings_of_flags(flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,13 @@ Lowest to highest: built-in defaults, the architecture's, the dataset's, the rec
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from ganbench.config.model import NO_PLUGIN, PLUGIN_SECTIONS, SECTIONS, SETTINGS, PluginChoice, RunConfig
+from ganbench.config.model import NO_PLUGIN, PLUGIN_SECTIONS, SECTIONS, SETTINGS, PluginChoice, RunConfig, part_of
 from ganbench.config.values import build_options, coerce, field_types
 from ganbench.errors import ConfigError, did_you_mean
 from ganbench.plugin.factory import Registered
@@ -251,7 +253,7 @@ def _build(
         elif not (section in PLUGIN_SECTIONS and rest == "name"):
             raise ConfigError(f"unknown setting {path!r}", hint=_closest_path(path, plugins))
     choices: dict[str, Any] = {
-        s: PluginChoice(name=names[s], options=build_options(p.spec.options, sections[s], s)) for s, p in plugins.items()
+        s: PluginChoice(name=_from_anywhere(names[s]), options=build_options(p.spec.options, sections[s], s)) for s, p in plugins.items()
     }
     built = {s: build_options(cls, sections[s], s) for s, cls in SECTIONS.items()}
     set_metrics = tuple(
@@ -260,7 +262,40 @@ def _build(
         )
         for family in sorted(metrics)
     )
-    return RunConfig(name=name, **choices, **built, metrics=set_metrics)
+    return _with_absolute_places(RunConfig(name=_from_anywhere(name), **choices, **built, metrics=set_metrics))
+
+
+def _with_absolute_places(config: RunConfig) -> RunConfig:
+    """Return a configuration that means the same files in any folder."""
+    changed: dict[str, Any] = {}
+    for section in SECTIONS:
+        changed[section] = _located(getattr(config, section), f"{section}.", config)
+    for section in PLUGIN_SECTIONS:
+        choice: PluginChoice | None = getattr(config, section)
+        if choice is not None:
+            options = _located(choice.options, f"{section}.options.", config)
+            changed[section] = dataclasses.replace(choice, options=options)
+    return dataclasses.replace(config, **changed)
+
+
+def _located(settings: Any, prefix: str, config: RunConfig) -> Any:
+    """Return settings with absolute paths in the place of relative ones."""
+    values = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings) if part_of(prefix + f.name, config) == "place"}
+    paths = {name: _absolute(value) for name, value in values.items() if isinstance(value, str)}
+    return dataclasses.replace(settings, **paths) if any(paths[name] != values[name] for name in paths) else settings
+
+
+def _absolute(text: str) -> str:
+    """Return a path from the root; a word that names nothing here is left to whoever knows what it means."""
+    path = os.path.expanduser(text)
+    is_path = os.sep in path or os.path.lexists(path)
+    return str(Path(path).absolute()) if text and is_path else text
+
+
+def _from_anywhere(name: str) -> str:
+    """Return the name of a plugin as it means the same in any folder."""
+    file, dot, attribute = name.rpartition(".py:")
+    return f"{Path(file + '.py').expanduser().absolute()}:{attribute}" if dot else name
 
 
 def _closest_path(path: str, plugins: Mapping[str, Registered[PluginSpec]]) -> str:

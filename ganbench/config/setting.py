@@ -76,7 +76,7 @@ def _number(value: float) -> str:
 
 
 def setting(
-    default: _T,
+    default: _T = dataclasses.MISSING,  # type: ignore[assignment]
     *,
     part: Part | None = None,
     may_change: bool = False,
@@ -90,8 +90,9 @@ def setting(
     """Declare a field of :class:`Settings`.
 
     Args:
-        default: its value where nobody sets it.
+        default: its value where nobody sets it; left out for one that must be set.
         part: what it is part of; None for what its table is. An option of a plugin has none: it is part of the work, or of the measuring.
+            One of a dataset may be a place, the name of a file or folder: what is computed are the data in it, which are hashed.
         may_change: whether a run may go on with another value, although the setting is not a place, of which that is always true.
         least: the lowest value.
         most: the highest value.

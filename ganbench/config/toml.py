@@ -1,4 +1,8 @@
-"""Configuration files: what ``--config`` reads and what a run directory keeps as config.toml."""
+"""Configuration files: what ``--config`` reads and what a run directory keeps as config.toml.
+
+A path may hold bytes that are no text. Python has them as surrogates, which TOML lacks; they are written as a NUL, which no path has, and
+two hexadecimal digits: ``"donn\\u0000e9es"``.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,8 @@ from ganbench.reading import read_file
 _DEEPEST = 50
 """Lists and tables inside each other, within one value."""
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_BYTE = re.compile("\0([89a-f][0-9a-f])")
+_SURROGATE = re.compile("[\udc80-\udcff]")
 
 
 def read_settings(path: Path, *, trust_files: bool = False) -> dict[str, Any]:
@@ -34,7 +40,7 @@ def read_settings(path: Path, *, trust_files: bool = False) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        settings = by_path(tomllib.loads(read_file(path).decode()))
+        settings = by_path(_with_bytes(tomllib.loads(read_file(path).decode("utf-8-sig"))))  # editors on Windows write a byte order mark
         texts = _texts(settings)
     except FileNotFoundError:
         raise ConfigError(f"no such configuration file: {path}") from None
@@ -42,12 +48,21 @@ def read_settings(path: Path, *, trust_files: bool = False) -> dict[str, Any]:
         raise ConfigError(f"cannot read the configuration file {path}: {error.strerror}", hint="give a TOML file") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: it is not text in UTF-8 ({error.reason})", hint="give a TOML file") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and a number of thousands of digits
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).partition(";")[0]
         raise ConfigError(f"{path} is not valid TOML: {reason}", hint="mend that line") from None
     for text in texts if not trust_files else ():
         check_stored_name(text, path)
     return settings
+
+
+def _with_bytes(value: Any) -> Any:
+    """Return tables and values with the bytes that :func:`_string` wrote."""
+    if isinstance(value, str):
+        return _BYTE.sub(lambda found: bytes([int(found[1], 16)]).decode("utf-8", "surrogateescape"), value)
+    if isinstance(value, list):
+        return [_with_bytes(one) for one in value]
+    return {key: _with_bytes(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
 def _texts(settings: Mapping[str, Any]) -> list[str]:
@@ -119,4 +134,5 @@ def _value(value: object) -> str:
 
 def _string(text: str) -> str:
     """Return a basic string: JSON's escapes are TOML's, but for the one control character that JSON lets pass."""
+    text = _SURROGATE.sub(lambda found: f"\0{ord(found[0]) & 0xFF:02x}", text)
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -14,6 +14,9 @@ from ganbench.errors import ConfigError, UsageError, did_you_mean
 
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
+_BEYOND = 2**63
+"""No count, seed or size reaches it: torch, TOML and the records hold 64 bits."""
+_LONGEST = 100
 
 
 def field_types(cls: type) -> dict[str, Any]:
@@ -54,7 +57,7 @@ def coerce(value: Any, annotation: Any, path: str) -> Any:
         raise ConfigError(f"{path}: options of type {annotation} are not supported", hint="use bool, int, float, str, Literal or tuple")
     result = reader(value)
     if result is None:
-        raise ConfigError(f"{path} must be {_noun(annotation)} (got {value!r})")
+        raise ConfigError(f"{path} must be {_noun(annotation)} (got {_shown(value)})")
     return result
 
 
@@ -110,16 +113,17 @@ def _as_int(value: Any) -> int | None:
     if isinstance(value, bool):
         return None
     try:
-        return int(value) if isinstance(value, (int, str)) else _whole(value)
+        number = int(value) if isinstance(value, (int, str)) else _whole(value)
     except ValueError:
-        return _whole(value)
+        number = _whole(value)
+    return number if number is None or abs(number) < _BEYOND else None
 
 
 def _whole(value: Any) -> int | None:
     """Read ``1e5`` and ``64.0``."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return int(number) if math.isfinite(number) and number == int(number) else None
 
@@ -129,7 +133,7 @@ def _as_float(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return None if math.isnan(number) else number
 
@@ -140,6 +144,14 @@ def _as_str(value: Any) -> str | None:
 
 def _noun(annotation: Any) -> str:
     return {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[annotation]
+
+
+def _shown(value: Any) -> str:
+    """Return a value for a message; thousands of digits, which Python does not write, are told by their number."""
+    if isinstance(value, int) and abs(value) >= _BEYOND:
+        return "one of 64 bits or more"
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def read_pairs(option: str, values: Sequence[str]) -> dict[str, str]:

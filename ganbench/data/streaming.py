@@ -9,11 +9,14 @@ reaches the main process alone.
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import os
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -182,6 +185,7 @@ class StreamingSampler:
 
 _T = TypeVar("_T")
 Chunk = NDArray[np.int64]
+_SHORT = "memory, file descriptors or /dev/shm may be short: --set training.workers=0 decodes in one process"
 _BATCHES_AHEAD = 2
 """Chunks that each worker prepares ahead of the one in use; with the number of workers this bounds the memory."""
 
@@ -203,14 +207,35 @@ class _Reader(Dataset[Any]):
 
     def __getitem__(self, chunk: Chunk) -> Any:
         try:
-            return self._read(torch.from_numpy(chunk))
+            result = self._read(torch.from_numpy(chunk))
         except GanbenchError as error:
             return _Failure(type(error), error.what, error.hint)
+        except MemoryError:
+            return _Failure(RunFailed, "there is no memory left to read samples", _SHORT)
         except Exception as error:
             if get_worker_info() is None:
                 raise
             said = sentence(error) or f"a sample could not be read: {type(error).__name__}: {error}"
             return _Failure(PluginFailed, said, "--set training.workers=0 shows where")
+        if get_worker_info() is None:
+            return result
+        try:  # here, not in the queue's own thread, which would drop it without a word while the main process waits
+            _share(result)
+        except (RuntimeError, OSError) as error:
+            return _Failure(RunFailed, f"a data worker process cannot hand over what it read: {str(error)[:200]}", _SHORT)
+        return result
+
+
+def _share(result: Any) -> None:
+    """Move the tensors of a result to shared memory, through which they reach the main process."""
+    if isinstance(result, Tensor):
+        result.share_memory_()  # type: ignore[no-untyped-call]
+    elif isinstance(result, tuple):
+        for part in result:
+            _share(part)
+    elif is_dataclass(result):
+        for field in fields(result):
+            _share(getattr(result, field.name))
 
 
 def default_workers() -> int:
@@ -230,27 +255,62 @@ def read_ahead(read: Callable[[Tensor], _T], chunks: Iterable[Chunk], *, workers
 
     Raises:
         ganbench.errors.GanbenchError: what ``read`` raised, unchanged.
-        ganbench.errors.RunFailed: a worker process was killed.
+        ganbench.errors.RunFailed: worker processes cannot be started, or one was killed.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _child_signal_kept(), _shortage_told():
         # Forking is safe here: a worker runs one thread and never enters the accelerator's runtime.
         warnings.filterwarnings("ignore", message=r".*fork\(\).*", category=DeprecationWarning)
         warnings.filterwarnings("ignore", message="This DataLoader will create", category=UserWarning)
+        _try_workers(workers)
         results = iter(_loader(read, chunks, workers=workers, pin_memory=pin_memory))
     while True:
         try:
-            result = next(results)
+            with _shortage_told():
+                result = next(results)
         except StopIteration:
             return
-        except RuntimeError as error:
-            if "worker" not in str(error):
-                raise
-            raise RunFailed(
-                "a data worker process was killed", hint="memory may be short: --set training.workers=0 decodes in one process"
-            ) from error
         if isinstance(result, _Failure):
             raise result.error(result.what, hint=result.hint)
         yield result
+
+
+@contextlib.contextmanager
+def _child_signal_kept() -> Iterator[None]:
+    """Undo that torch takes the signal of a worker's death: its handler raises wherever the main thread is at that moment.
+
+    Without it, the death is told where the worker's answer is waited for, after some seconds.
+    """
+    before = signal.getsignal(signal.SIGCHLD) if threading.current_thread() is threading.main_thread() else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGCHLD, before)
+
+
+def _try_workers(workers: int) -> None:
+    """Make as many queues as a loader makes, and some more: one that fails in the middle leaves a traceback of its own.
+
+    Raises:
+        OSError: short of descriptors, or of shared memory for semaphores.
+    """
+    context = multiprocessing.get_context("fork")
+    queues = [context.Queue() for _ in range(2 * workers + 3)] if workers else []
+    for queue in queues:
+        queue.close()
+
+
+@contextlib.contextmanager
+def _shortage_told() -> Iterator[None]:
+    """Say what a machine is short of where workers fail."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFailed(f"data worker processes cannot be used: {error.strerror or error}", hint=_SHORT) from error
+    except RuntimeError as error:
+        if "worker" not in str(error):
+            raise
+        raise RunFailed("a data worker process was killed", hint=_SHORT) from error
 
 
 def _loader(read: Callable[[Tensor], Any], chunks: Iterable[Chunk], *, workers: int, pin_memory: bool) -> DataLoader[Any]:

@@ -61,6 +61,8 @@ class _Parts:
         return self.spec.default_count if self.count is None else self.count
 
 
+_MOST_GENERATED = 10_000_000
+"""Generated samples that a metric may look at: two hundred times what papers do, and what memory bears."""
 _LOOKS = {
     "samples": "looks at the samples themselves",
     "targets": "compares samples with their targets",
@@ -135,9 +137,12 @@ def _take_apart(name: str, metrics: Mapping[str, MetricSpec]) -> _Parts:
         if match:
             spec, says_inception = families[family]
             number, thousands, extractor = match.groups()
+            if number is not None and len(number) > len(str(_MOST_GENERATED)):
+                number = str(_MOST_GENERATED + 1)  # Python refuses to read thousands of digits
             count = None if number is None else int(number) * (1000 if thousands else 1)
-            if count is not None and count < 1:
-                raise ConfigError(f"metric {name!r}: the number of generated samples must be 1 or more (got {count})")
+            if count is not None and not 1 <= count <= _MOST_GENERATED:
+                bound = f"1 or more (got {count})" if count < 1 else f"at most {_MOST_GENERATED:,}"
+                raise ConfigError(f"metric {name[:60]!r}: the number of generated samples must be {bound}")
             return _Parts(text=text, spec=spec, says_inception=says_inception, count=count, extractor=extractor or "")
     known = did_you_mean(re.split(r"[\d_]", text)[0], sorted(families))
     raise ConfigError(f"unknown metric {name!r}; a name is FAMILY[COUNT][_EXTRACTOR], as in fid10k or fd5k_digits", hint=known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -147,7 +148,7 @@ def source_hash(factory: str, sources: tuple[str, ...] = ()) -> str:
         origin = Path(spec.origin)
         files = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
         for file in files:
-            digest.update(str(file.relative_to(origin.parent)).encode() + b"\0" + file.read_bytes() + b"\0")
+            digest.update(os.fsencode(file.relative_to(origin.parent)) + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -94,7 +94,7 @@ def _run_file(path: Path, content: bytes) -> ModuleType:
 
     What was read is what runs: the folder beside it may hold compiled code that says something else.
     """
-    digest = hashlib.sha256(str(path.resolve()).encode() + b"\0" + content).hexdigest()
+    digest = hashlib.sha256(os.fsencode(path.resolve()) + b"\0" + content).hexdigest()
     module_name = f"ganbench_file_{path.stem}_{digest[:12]}"
     if module_name in sys.modules:
         return sys.modules[module_name]

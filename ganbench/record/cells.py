@@ -42,8 +42,7 @@ class CellRuns:
     @property
     def family(self) -> tuple[Scalar, Scalar]:
         """Name and dataset."""
-        settings = dict(self.settings)
-        return settings["name"], settings["dataset"]
+        return self.runs[0].name, self.runs[0].dataset
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,17 +94,27 @@ def names_of(cells: Iterable[CellRuns]) -> dict[str, str]:
         siblings = [dict(other.settings) for other in unique.values() if other.family == cell.family]
         own = dict(cell.settings)
         telling = [f"{_short(path)}={own[path]}" for path in own if any(other.get(path) != own[path] for other in siblings)]
-        names[digest] = " ".join((f"{own['name']} {own['dataset']}", *telling))
+        names[digest] = " ".join((*map(str, cell.family), *telling))
     return names
 
 
 def _settings(record: RunRecord) -> tuple[tuple[str, Scalar], ...]:
     """Return what the user chose, and what followed from it; without seed, code and data's content."""
-    chosen = {path: _scalar(value) for path, value in record.config.items() if part_of(path) in ("work", "machine")}
-    chosen |= {path: value for path, value in _work(record).fields if not path.endswith(_CODE) and path != "data.hash"}
+    places, work = _places(record), dict(_work(record).fields)
+    chosen = {path: _scalar(value) for path, value in record.config.items() if part_of(path) in ("work", "machine") and path not in places}
+    chosen |= {path: value for path, value in work.items() if not path.endswith(_CODE) and (path != "data.hash" or places)}
     if "training.device" in chosen:
         chosen["training.device"] = str(chosen["training.device"]).partition(":")[0]
-    return tuple(sorted({**chosen, "name": record.name, "dataset": record.dataset}.items()))
+    return tuple(sorted({**chosen, "name": record.name, **({} if places else {"dataset": record.dataset})}.items()))
+
+
+def _places(record: RunRecord) -> frozenset[str]:
+    """Return the options of a record's dataset that say where its files lie: those which its work key leaves out.
+
+    Where there are some, what was trained on is the content of the files, not their names, which the dataset is called by.
+    """
+    work = dict(record.keys.work.fields)
+    return frozenset(path for path in record.config if path.startswith("dataset.options.") and path not in work)
 
 
 def _work(record: RunRecord) -> Key:
@@ -231,7 +240,8 @@ def group_replicates(records: Iterable[RunRecord]) -> tuple[Replicates, ...]:
     rows: dict[tuple[Scalar | Key, ...], dict[tuple[str, str, str], RunRecord]] = {}
     for record in records:
         keys = record.keys
-        row = rows.setdefault((record.dataset, record.name, keys.hardware, keys.software, _work(record), _cadence(record)), {})
+        dataset = "" if _places(record) else record.dataset
+        row = rows.setdefault((dataset, record.name, keys.hardware, keys.software, _work(record), _cadence(record)), {})
         row[record.run_id, record.host, record.created] = record
     ordered = (sorted(row.values(), key=lambda run: (run.seed, run.created, run.run_id)) for row in rows.values())
     return tuple(Replicates(runs=tuple(runs)) for runs in ordered)

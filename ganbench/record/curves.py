@@ -12,6 +12,7 @@ from ganbench.record.directory import RunDirectory
 from ganbench.record.events import read_events
 from ganbench.record.files import write_bytes
 from ganbench.record.record import RunRecord
+from ganbench.text import clean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +54,8 @@ def save_curves(directory: RunDirectory, record: RunRecord) -> None:
     figure = Figure(figsize=(_PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * rows + 0.4), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     axes = [figure.add_subplot(rows, columns, i + 1) for i in range(num_panels)]
-    figure.suptitle(f"{record.name} on {record.dataset}, seed {record.seed} ({record.status})".replace("$", r"\$"), fontsize=11, color=_INK)
+    title = clean(f"{record.name} on {record.dataset}, seed {record.seed} ({record.status})").replace("$", r"\$")
+    figure.suptitle(title, fontsize=11, color=_INK)
     for i, axis in enumerate(axes):
         _style(axis, right=record.work.samples_seen / 1000)
         if i >= num_panels - columns:

@@ -337,7 +337,7 @@ def open_log(run: Path) -> logging.Handler:
     """Write every message from now on to a run's ``log.txt`` too, until the handler is closed; a run without a log goes on."""
     handler: logging.Handler = logging.NullHandler()
     with contextlib.suppress(OSError):
-        handler = _LogFile(RunDirectory(run).log_path, encoding="utf-8")
+        handler = _LogFile(RunDirectory(run).log_path, encoding="utf-8", errors="backslashreplace")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
         logging.getLogger().addHandler(handler)
     return handler

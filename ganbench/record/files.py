@@ -38,8 +38,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file by ``text`` in UTF-8, all or nothing; see :func:`write_bytes`."""
-    write_bytes(path, text.encode())
+    """Replace a file by ``text`` in UTF-8, all or nothing; see :func:`write_bytes`.
+
+    Bytes of a path that are no text, surrogates in Python, are written as ``\\udce9``, which JSON reads back.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_output(path: Path, text: str, option: str) -> None:

@@ -44,6 +44,7 @@ class GuardedStream:
 
     def write(self, text: str) -> int:
         """Write text; what the encoding lacks becomes its nearest ASCII."""
+        text = text.encode("utf-8", "backslashreplace").decode()  # a path may hold bytes that are no text
         with self._losses():
             try:
                 self._stream.write(text)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -29,6 +31,9 @@ from ganbench.training.algorithm import Algorithm, AlgorithmContext
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Objective
 from ganbench.training.seeding import seed_everything
+
+_EXAMPLES = 10
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +68,8 @@ def build(plan: RunPlan, manager: PluginManager) -> Materials:
     device = choose_device(config.training.device)
     set_numerics(config, device)
     keeps_memory = config.training.keep_memory and device.type == "cpu" and keep_freed_memory()
+    if _names_nothing(config.dataset.options):
+        _build_dataset(plan)  # which says what is wrong, before weights are downloaded
     extractors = _build_extractors(plan, manager, device)
     dataset = _build_dataset(plan)
     networks, tried = _build_networks(plan, dataset, device)
@@ -108,6 +115,13 @@ def build(plan: RunPlan, manager: PluginManager) -> Materials:
     )
 
 
+def _names_nothing(options: Any) -> bool:
+    """Tell whether an option of a dataset that is the name of a file or folder names none."""
+    places = {f.name: f for f in fields(options) if f.metadata.get("part") == "place"}
+    texts = [str(getattr(options, name)) for name, field in places.items() if field.default is MISSING or os.sep in getattr(options, name)]
+    return not all(map(os.path.exists, texts))
+
+
 def _build_dataset(plan: RunPlan) -> Dataset:
     config = plan.config
     root = config.data.root or os.environ.get("GANBENCH_DATA", "")
@@ -128,9 +142,34 @@ def _build_dataset(plan: RunPlan) -> Dataset:
     if dataset.train.num_samples < config.training.batch_size:
         there = f"{dataset.name} has {dataset.train.num_samples} train {dataset.space.unit}"
         raise ConfigError(f"training.batch_size is {config.training.batch_size}, and {there}", hint="use a smaller --batch-size")
+    dataset = _with_classes_counted(dataset)
     if config.training.dequantise and not dataset.space.grain:
         raise ConfigError(f"training.dequantise is for grey levels, and {dataset.name} holds {dataset.space.unit}", hint="leave it out")
     return dataset
+
+
+def _with_classes_counted(dataset: Dataset) -> Dataset:
+    """Check the labels of each split, and note every class that has no sample in it.
+
+    Raises:
+        PluginError: a label is none of the classes.
+    """
+    notes = []
+    for split, source in (("train", dataset.train), ("test", dataset.test)):
+        if source is None or source.labels is None or not dataset.num_classes:
+            continue
+        low, high = int(source.labels.min()), int(source.labels.max())
+        if low < 0 or high >= dataset.num_classes:
+            where = f"the {split} labels of {dataset.name} must be from 0 to {dataset.num_classes - 1}"
+            raise PluginError(f"{where}, one less than its classes (got {low if low < 0 else high})")
+        counts = torch.bincount(source.labels, minlength=dataset.num_classes).tolist()
+        names = dataset.class_names or tuple(map(str, range(dataset.num_classes)))
+        if empty := [name for name, count in zip(names, counts, strict=True) if not count]:
+            more = f" and {len(empty) - _EXAMPLES} more" if len(empty) > _EXAMPLES else ""
+            there = f"{len(empty)} of {dataset.num_classes} classes have no {dataset.space.unit} in the {split} split"
+            notes.append(f"{there}: {', '.join(empty[:_EXAMPLES])}{more}")
+            logger.warning("%s: %s", dataset.name, notes[-1])
+    return replace(dataset, notes=(*dataset.notes, *notes)) if notes else dataset
 
 
 def _build_networks(plan: RunPlan, dataset: Dataset, device: torch.device) -> tuple[Networks, Tried]:

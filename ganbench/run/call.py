@@ -114,7 +114,7 @@ def run(
     def choose_directory(dataset_name: str) -> RunDirectory:
         if folder is not None:
             return RunDirectory.create_at(folder)
-        return RunDirectory.create(name=planned.config.name, dataset=dataset_name, seed=planned.config.training.seed)
+        return RunDirectory.create(name=planned.config.title, dataset=dataset_name, seed=planned.config.training.seed)
 
     from ganbench.run.lifecycle import Run
 
@@ -123,13 +123,23 @@ def run(
     return StoredRun(record, folder or DEFAULT_RUNS / record.run_id)
 
 
-def resume(run: str | Path, *, force: bool = False, trust_files: bool = False, on_event: Listener | None = None) -> StoredRun:
+def resume(
+    run: str | Path,
+    *,
+    force: bool = False,
+    trust_files: bool = False,
+    options: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    on_event: Listener | None = None,
+) -> StoredRun:
     """Go on with an unfinished run and return its record.
 
     Args:
         run: its folder or its id.
         force: go on although a plugin's source has changed.
         trust_files: run the plugin files that its configuration names although this user has never run them.
+        options: where files lie now, as after ``-o``: ``{"dataset.path": "/mnt/faces"}``.
+        settings: where files lie now and how they are read, by configuration path.
         on_event: told what happens.
 
     Raises:
@@ -140,7 +150,7 @@ def resume(run: str | Path, *, force: bool = False, trust_files: bool = False, o
 
     manager = PluginManager()
     with RunDirectory.resume(run) as directory, _process_settings_kept():
-        planned = plan_again(manager, directory.config_path, trust_files=trust_files)
+        planned = plan_again(manager, directory.config_path, trust_files=trust_files, settings=settings, options=options)
         record = Run(planned, manager, listeners=() if on_event is None else (on_event,)).resume(directory, force=force)
     return StoredRun(record, directory.path)
 

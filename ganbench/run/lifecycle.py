@@ -30,7 +30,7 @@ from ganbench.run.checkpoint import load_checkpoint
 from ganbench.run.clock import Clock
 from ganbench.run.machine import kernels_in_use
 from ganbench.run.plan import RunPlan
-from ganbench.run.recording import RunFacts, check_same_run, config_values, run_identity, utc_now, work_key
+from ganbench.run.recording import RunFacts, check_same_run, config_values, utc_now, work_key
 from ganbench.run.trainer import Trainer, check_state
 from ganbench.training.rehearsal import undone
 from ganbench.training.runner import choose_runner, start_runner
@@ -85,8 +85,7 @@ class Run:
             GanbenchError: whatever ended the run early; what was done is kept.
         """
         with choose_directory(self.materials.dataset.name) as directory:
-            comment = f"ganbench run --config {directory.config_path.name} repeats this run"
-            write_text(directory.config_path, dump_settings(flatten(self.plan.config), comment))
+            self._keep_config(directory)
             with self.trainer(directory) as trainer:
                 return self._train(trainer, directory)
 
@@ -103,6 +102,7 @@ class Run:
         """
         with directory:
             state = load_checkpoint(directory.checkpoints_path, functools.partial(self._try, force=force))
+            self._keep_config(directory)  # files may lie elsewhere now
             with self.trainer(directory, state) as trainer:
                 return self._train(trainer, directory)
 
@@ -115,10 +115,14 @@ class Run:
         """
         algorithm, device = self.materials.algorithm, self.materials.device
         check_state(state, self.plan.config.training.total_kimg, algorithm.samples_shown)
-        check_same_run(run_identity(self.materials, self.plugins), state, force=force)
+        check_same_run(self.materials, self.plugins, state, force=force)
         with undone(algorithm, device):
             algorithm.load_state_dict(state["algorithm"])
             set_global_state(state["rng"], device)
+
+    def _keep_config(self, directory: RunDirectory) -> None:
+        comment = f"ganbench run --config {directory.config_path.name} repeats this run"
+        write_text(directory.config_path, dump_settings(flatten(self.plan.config), comment))
 
     @contextlib.contextmanager
     def trainer(self, directory: RunDirectory, state: dict[str, Any] | None = None) -> Iterator[Trainer]:
@@ -239,11 +243,11 @@ class Run:
         conditional = "class-conditional " if self.materials.networks.inputs.labels else ""
         return Started(
             directory=directory.path,
-            name=config.name,
+            name=config.title,
             dataset=dataset,
             seed=config.training.seed,
             config=config_values(flatten(config)),
-            description=f"{conditional}{config.name} on {dataset}, seed {config.training.seed}",
+            description=f"{conditional}{config.title} on {dataset}, seed {config.training.seed}",
             resumed=resumed,
         )
 

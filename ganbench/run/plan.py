@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganbench.config.model import PLUGIN_NAMES, may_change, without_folder
 from ganbench.config.resolve import Layer, Resolved, flatten, resolve
 from ganbench.config.toml import dump_settings, read_settings
 from ganbench.errors import ConfigError
@@ -65,23 +66,47 @@ def plan_run(manager: PluginManager, name: str, layers: Iterable[Layer] = (), op
     return RunPlan(**parts, metrics=_metrics(resolved, manager), began=began)
 
 
-def plan_again(manager: PluginManager, config: Path, *, trust_files: bool = False) -> RunPlan:
-    """Plan a run that has begun from the ``config.toml`` that it left, which decides everything.
+def plan_again(
+    manager: PluginManager,
+    config: Path,
+    *,
+    trust_files: bool = False,
+    settings: Mapping[str, object] | None = None,
+    options: Mapping[str, str] | None = None,
+) -> RunPlan:
+    """Plan a run that has begun from the ``config.toml`` that it left, which decides everything but where files lie.
 
     Args:
         manager: the plugins.
         config: the file.
         trust_files: whether the plugin files that it names may run although this user has never run them.
+        settings: other values, by configuration path, of what may change: places, the folder of a plugin's file.
+        options: the same, as after ``-o``.
 
     Raises:
-        ConfigError: the file is damaged, or no longer fits the plugins.
+        ConfigError: the file is damaged or no longer fits the plugins, or a setting that may not change would.
         PluginError: an unknown or broken plugin.
     """
-    settings = read_settings(config, trust_files=trust_files)
-    name = settings.pop("name", None) or settings.get("architecture.name")
-    if not name:
+    given = dict(settings or {})
+    kept = read_settings(config, trust_files=trust_files)
+    kept.setdefault("name", kept.get("architecture.name"))
+    if not kept["name"]:
         raise ConfigError(f"{config} names neither an architecture nor a recipe", hint="restore it, or start a new run")
-    return plan_run(manager, str(name), [Layer(origin=str(config), settings=settings)])
+    for path in PLUGIN_NAMES:
+        if path in given and without_folder(str(given[path])) != without_folder(str(kept.get(path))):
+            raise _kept_as_it_is(path)
+    if "name" in given and kept.get("architecture.name") == kept["name"]:
+        given["architecture.name"] = given["name"]
+    name = str(given.pop("name", kept.pop("name")))
+    plan = plan_run(manager, name, [Layer(origin=str(config), settings=kept), Layer(origin="command line", settings=given)], options)
+    for path, origin in plan.origins.items():
+        if origin == "command line" and not (path in PLUGIN_NAMES or may_change(path, plan.config)):
+            raise _kept_as_it_is(path)
+    return plan
+
+
+def _kept_as_it_is(path: str) -> ConfigError:
+    return ConfigError(f"a run goes on with its own configuration; {path} cannot be given", hint="leave it out, or start a new run")
 
 
 def _metrics(resolved: Resolved, manager: PluginManager) -> tuple[PlannedMetric, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ganbench.config.model import may_change, part_of
+from ganbench.config.model import PLUGIN_NAMES, RunConfig, may_change, part_of, without_folder
 from ganbench.config.resolve import flatten
 from ganbench.distribution import own_distribution
 from ganbench.errors import UsageError
@@ -69,8 +69,10 @@ def work_key(materials: Materials) -> Key:
     """Return what was computed: plugins with their sources, options, data and budget; not where, and not how it was measured."""
     fields: dict[str, Scalar] = {}
     for path, value in flatten(materials.config).items():
-        if part_of(path) == "work":
+        if part_of(path, materials.config) == "work":
             fields[path] = ",".join(map(str, value)) if isinstance(value, tuple) else value
+            if path in PLUGIN_NAMES:  # where a plugin's file lies is no part of the work; what is in it is, below
+                fields[path] = without_folder(str(value))
     for one in materials.plan.plugins:
         identity = one.identity()
         fields[f"{identity.kind}.code"] = f"{identity.distribution} {identity.version} {identity.source_hash[:16]}"
@@ -132,7 +134,7 @@ def make_record(
         status_detail=detail,
         created=facts.created,
         ganbench_version=own_distribution().version,
-        name=config.name,
+        name=config.title,
         seed=config.training.seed,
         config=config_values(flatten(config)),
         plugins=facts.plugins,
@@ -200,24 +202,26 @@ def run_identity(made: Materials, plugins: tuple[PluginIdentity, ...]) -> dict[s
     }
 
 
-def check_same_run(now: dict[str, Any], state: dict[str, Any], *, force: bool) -> None:
+def check_same_run(made: Materials, plugins: tuple[PluginIdentity, ...], state: dict[str, Any], *, force: bool) -> None:
     """Refuse to mix two different things into one run.
 
     Args:
-        now: the identity of the run that would go on.
+        made: what would go on.
+        plugins: every plugin of it.
         state: a checkpoint.
         force: go on although a plugin's source has changed.
 
     Raises:
         UsageError: the kind of device, the data, the configuration, the metrics or the plugins are not those of the checkpoint.
     """
+    now = run_identity(made, plugins)
     if state["device"] != now["device"]:
         hint = f"resume it where there is {'a GPU' if state['device'] == 'cuda' else 'a ' + state['device']}, or start a new run"
         raise UsageError(f"the run began on {state['device']}, this is {now['device']}", hint=hint)
     if state["data_hash"] != now["data_hash"]:
         hashes = f"hash {state['data_hash'][:12]}, now {now['data_hash'][:12]}"
         raise UsageError(f"the data have changed since the run began ({hashes})", hint="restore them, or start a new run")
-    _check_config(json.loads(state["config"]), json.loads(now["config"]))
+    _check_config(json.loads(state["config"]), json.loads(now["config"]), made.config)
     if state["evaluation_keys"] != now["evaluation_keys"]:
         raise UsageError("a metric or its extractor's weights have changed since the run began", hint="restore them, or start a new run")
     changed = [before.rsplit(" ", 1)[0] for before in state["plugins"] if before not in now["plugins"]]
@@ -225,9 +229,10 @@ def check_same_run(now: dict[str, Any], state: dict[str, Any], *, force: bool) -
         raise UsageError(f"the source of {', '.join(changed)} has changed since the run began", hint="--force goes on all the same")
 
 
-def _check_config(before: dict[str, Any], now: dict[str, Any]) -> None:
+def _check_config(before: dict[str, Any], now: dict[str, Any], config: RunConfig) -> None:
+    before, now = ({p: without_folder(v) if p in PLUGIN_NAMES else v for p, v in values.items()} for values in (before, now))
     for path in sorted(before.keys() | now.keys()):
-        if before.get(path) != now.get(path) and not may_change(path):
+        if before.get(path) != now.get(path) and not may_change(path, config):
             raise UsageError(
                 f"{path} has changed since the run began (it was {before.get(path)!r}, now {now.get(path)!r})",
                 hint="restore it in config.toml, or start a new run",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ganbench import DataContext, DataError, Dataset, Source
 from ganbench_datasets.array_labels import find_labels
 from ganbench_datasets.array_layout import image_layout
+from ganbench_datasets.file_list import shown
 from ganbench_datasets.holdout import hold_out
 from ganbench_datasets.npy_stream import NpyHeader, NpySource, read_header
 from ganbench_datasets.options import ArrayOptions
@@ -54,7 +55,7 @@ def build(options: ArrayOptions, context: DataContext) -> Dataset:
     labels = found.labels
     num_classes = 0 if labels is None else int(labels.max()) + 1
     return Dataset(
-        name=f"array:{path.stem}",
+        name=f"array:{shown(os.fsencode(path.stem))}",
         train=_source(found, train, channels_last),
         test=_source(found, test, channels_last) if len(test) else None,
         num_classes=num_classes,

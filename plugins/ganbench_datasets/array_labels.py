@@ -31,6 +31,8 @@ def find_labels(path: Path, stated: str, num_images: int, archive: Mapping[str, 
         return None
     if archive is not None:
         key = stated or next((k for k in _USUAL_KEYS if k in archive), "")
+        word = Path(key).name  # a key is a word; where a file or folder is called so too, ganbench took it for a path
+        key = word if not word.endswith(".npy") and word in archive else key
         if key in archive:
             return _checked(f"{path}: {key!r}", _read(f"{path}: {key!r}", lambda: archive[key]), num_images)
     if not stated:
@@ -52,6 +54,10 @@ def _read(where: str, load: Any) -> NDArray[Any]:
 def _checked(where: str, labels: NDArray[Any], num_images: int) -> NDArray[np.int64]:
     if labels.dtype.kind not in "iu" or labels.shape != (num_images,):
         raise DataError(f"{where} must be {num_images} integers, one for each image (got {labels.dtype} {list(labels.shape)})")
-    if labels.min() < 0:
-        raise DataError(f"{where} must be class numbers from 0 (got {labels.min()})")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0:
+        raise DataError(f"{where} must be class numbers from 0 (got {low})")
+    if high >= num_images:  # more classes than images: not classes but numbers of people, or values that wrapped
+        hint = "number the classes anew: numpy.unique(labels, return_inverse=True)[1]"
+        raise DataError(f"{where} must be class numbers from 0, below the {num_images} images (got {high})", hint=hint)
     return labels.astype(np.int64)

@@ -90,7 +90,7 @@ class CelebaOptions(Settings):
 class FolderOptions(Settings):
     """Options of ``folder``."""
 
-    path: str
+    path: str = setting(part="place")
     """The directory; every folder below it is searched, hidden ones left out."""
     resolution: int = setting(64, least=1)
     """Height and width in pixels that every image is brought to."""
@@ -128,9 +128,9 @@ class FolderOptions(Settings):
 class PairsOptions(Settings):
     """Options of ``pairs``."""
 
-    path: str
+    path: str = setting(part="place")
     """The directory; every folder below it is searched, hidden ones left out."""
-    test_path: str = ""
+    test_path: str = setting("", part="place")
     """The directory of the held-out pairs, such as ``facades/test``; none for test_fraction."""
     resolution: int = setting(256, least=1)
     """Height and width in pixels that each half is brought to."""
@@ -155,11 +155,11 @@ class PairsOptions(Settings):
 class ArrayOptions(Settings):
     """Options of ``array``."""
 
-    path: str
+    path: str = setting(part="place")
     """A .npy or .npz file of uint8 images, [N, H, W, C] or [N, C, H, W], C of 1 or 3; H = W unless ``layout`` says which it is."""
     key: str = ""
     """Which array of an .npz file holds the images; not needed where only one has four dimensions."""
-    labels: str = ""
+    labels: str = setting("", part="place")
     """A .npy file of integers [N], or a key of the .npz file (labels and y are found without this); none for no labels."""
     layout: Literal["auto", "nhwc", "nchw"] = "auto"
     """Where the channels stand; needed only when the shape allows both, or for images that are not square."""

@@ -117,7 +117,7 @@ def _toml(path: Path) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        return dict(tomllib.loads(read_file(path).decode()))
+        return dict(tomllib.loads(read_file(path).decode("utf-8-sig")))
     except OSError as error:
         raise _unreadable(path, error) from None
     except RecursionError:

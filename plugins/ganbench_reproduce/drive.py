@@ -35,6 +35,9 @@ _MOMENTS = 20
 """At most so many moments of a cell are in the record."""
 _OTHER_SOURCE = "the plugin's source was changed while this ran"
 
+_MOST_SEEDS = 10_000
+"""Seeds of each cell that can be asked for: a hundred times what papers do."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
@@ -54,8 +57,9 @@ class Request:
     keeps_memory: bool = False
 
     def __post_init__(self) -> None:
-        if self.num_seeds is not None and self.num_seeds < 1:
-            raise ValueError(f"seeds must be 1 or more (got {self.num_seeds})")
+        if self.num_seeds is not None and not 1 <= self.num_seeds <= _MOST_SEEDS:
+            bound = "1 or more" if self.num_seeds < 1 else f"at most {_MOST_SEEDS:,}"
+            raise ValueError(f"seeds must be {bound} (got {self.num_seeds})")
         if not 0 < self.budget <= 1:
             raise ValueError(f"budget must be above 0 and at most 1 (got {self.budget})")
 

@@ -150,6 +150,15 @@ FLAGS = [
     Case("table-format", ("table", "--format", "yaml"), ("yaml",)),
 ]
 CONFIG_FILES = [
+    Case(
+        "no-folder-no-weights",  # the folder is what is wrong first
+        (*FID, "--dataset", "folder", "-o", "path=nope"),
+        ("path must be a directory", "nope"),
+    ),
+    Case("count-huge", (*RUN, "--metric", "fd99999999999999999999k_digits"), ("must be at most 10,000,000",)),
+    Case("count-of-thousands-of-digits", (*RUN, "--metric", f"fd{'9' * 5000}_digits"), ("must be at most 10,000,000",)),
+    Case("steps-huge", (*QUICK, "--set", f"training.d_steps={10**400}"), ("training.d_steps must be a whole number",)),
+    Case("toml-huge", ("run", "--config", "a.toml"), ("not valid TOML",), prepare=write("a.toml", f"a = {'9' * 5000}")),
     Case("toml-missing", ("run", "--config", "none.toml"), ("no such configuration file", "none.toml")),
     Case("toml-directory", ("run", "--config", "."), (".",)),
     Case("toml-syntax", ("run", "--config", "c.toml"), ("not valid TOML",), prepare=write("c.toml", "[training\nseed=1")),

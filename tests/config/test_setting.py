@@ -95,7 +95,7 @@ def test_the_old_lists_of_names_follow_from_the_parts() -> None:
     """But for --force, which left the work and the cells; a cell's name is matched by itself."""
     queries = {
         "work": lambda path: part_of(path) == "work",
-        "may change": may_change,
+        "may change": lambda path: may_change(path),
         "identity": lambda path: part_of(path) != "place",
         "cell": lambda path: part_of(path) in ("work", "machine"),
     }

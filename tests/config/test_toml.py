@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -80,6 +81,8 @@ def test_a_value_that_toml_does_not_have_is_refused() -> None:
         (b"[training\nseed", "is not valid TOML"),
         (b"\xff\xfe", "not text in UTF-8"),
         (b"a = 1\na = 2", "is not valid TOML"),
+        (b"a = " + b"[" * 50_000, "is nested too deeply"),
+        (b".".join([b"a"] * 20_000) + b" = 1", "is nested too deeply"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_line(content: bytes | None, message: str, tmp_path: Path) -> None:
@@ -105,3 +108,17 @@ def test_what_is_nested_deeper_than_anybody_writes_is_refused(tmp_path: Path) ->
         path.write_text(text)
         with pytest.raises(ConfigError, match="it is nested too deeply"):
             read_settings(path)
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    """Editors on Windows write one, and nobody sees it."""
+    path = tmp_path / "settings.toml"
+    path.write_bytes(b"\xef\xbb\xbf[training]\r\nseed = 3\r\n")
+    assert read_settings(path) == {"training.seed": 3}
+
+
+def test_bytes_that_are_no_text_read_back(tmp_path: Path) -> None:
+    """A path is bytes: a folder of another encoding is a folder all the same, and the file is UTF-8."""
+    path, settings = tmp_path / "config.toml", {"dataset.options.path": os.fsdecode(b"donn\xe9es/\xff"), "other": "donn\u00e9es"}
+    path.write_text(dump_settings(settings), encoding="utf-8")
+    assert read_settings(path) == settings

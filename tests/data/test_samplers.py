@@ -129,7 +129,7 @@ def test_a_worker_error_is_one_line_that_names_the_file(workers: int) -> None:
 def test_a_killed_worker_ends_the_run_with_one_line() -> None:
     """A worker that the kernel kills is named as such, with what to do."""
     sampler = make_sampler(Streamed(lambda: os.kill(os.getpid(), signal.SIGKILL)), batch_size=BATCH, seed=0, workers=1)
-    with pytest.raises(RunFailed, match="a data worker process was killed; memory may be short"):
+    with pytest.raises(RunFailed, match="a data worker process was killed; memory, file descriptors or /dev/shm may be short"):
         sampler.next(BATCH)
     sampler.close()
 

@@ -66,8 +66,10 @@ def test_a_finished_run_is_not_resumed_but_its_reporter_is_looked_up(
 ) -> None:
     """``--resume`` takes reporters and their options, and no others."""
     install("notes", NOTES)
-    assert main(["run", "--resume", "run", "--reporter", "notes", "-o", "notes.file=a.json", "-o", "latent_dim=2"]) == 2
-    assert "-o cannot be given with it" in capfd.readouterr().err
+    (workplace / "begun").mkdir()
+    (workplace / "begun/config.toml").write_text('name = "mlp"\n')
+    assert main(["run", "--resume", "begun", "--reporter", "notes", "-o", "notes.file=a.json", "-o", "latent_dim=2"]) == 2
+    assert "architecture.options.latent_dim cannot be given" in capfd.readouterr().err
     assert main(["run", "--resume", "run", "--reporter", "notes", "-o", "notes.file=a.json"]) == 2
     assert "-o" not in capfd.readouterr().err
 
