@@ -19,7 +19,7 @@ from ganbench_datasets.array_labels import find_labels
 from ganbench_datasets.array_layout import image_layout
 from ganbench_datasets.file_list import shown
 from ganbench_datasets.holdout import hold_out
-from ganbench_datasets.npy_stream import NpyHeader, NpySource, read_header
+from ganbench_datasets.npy_stream import NpyHeader, NpySource, header_of, read_header
 from ganbench_datasets.options import ArrayOptions
 from ganbench_spaces.images import image_source
 
@@ -83,18 +83,17 @@ def _from_archive(path: Path, arrays: np.lib.npyio.NpzFile, options: ArrayOption
     key = options.key or _image_key(path, arrays)
     if key not in arrays:
         raise DataError(f"{path} has no array {key!r}", hint=f"it has {', '.join(sorted(arrays))}; choose with -o key=NAME")
-    pixels = _member(path, arrays, key)
-    header = NpyHeader(pixels.shape, pixels.dtype, 0, False)
+    header = _member_header(path, arrays, key)
     _check(path, header)
     if header.num_bytes > limit:
         size = f"{header.num_bytes / 2**20:.0f} MiB, more than the {limit / 2**20:.0f} MiB that are kept in memory"
         raise DataError(f"{path}: an .npz file cannot be streamed and {key!r} has {size}", hint="save the images as .npy")
-    return _Found(path, header, pixels, find_labels(path, options.labels, header.shape[0], arrays))
+    return _Found(path, header, _member(path, arrays, key), find_labels(path, options.labels, header.shape[0], arrays))
 
 
 def _image_key(path: Path, arrays: np.lib.npyio.NpzFile) -> str:
     """Return the one array of four dimensions."""
-    keys = [key for key in arrays if _member(path, arrays, key).ndim == 4]
+    keys = [key for key in arrays if len(_member_header(path, arrays, key).shape) == 4]
     if len(keys) != 1:
         raise DataError(f"{path} has {len(keys)} arrays of four dimensions", hint=f"choose of {', '.join(sorted(arrays))} with -o key=NAME")
     return keys[0]
@@ -117,6 +116,24 @@ def _load_archive(path: Path, file: BinaryIO) -> np.lib.npyio.NpzFile:
     if not isinstance(arrays, np.lib.npyio.NpzFile):
         raise DataError(f"{path} is not an .npz file", hint="rename it to .npy")
     return arrays
+
+
+def _member_header(path: Path, arrays: np.lib.npyio.NpzFile, key: str) -> NpyHeader:
+    """Return what an array claims to be, before any memory is taken for it."""
+    import zipfile
+    import zlib
+
+    names = [name for name in arrays.zip.namelist() if name in (key, f"{key}.npy")]  # type: ignore[union-attr]
+    try:
+        with arrays.zip.open(names[0]) as file:  # type: ignore[union-attr]
+            header = header_of(file)
+    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{path}: array {key!r} is damaged", hint="write it again as uint8") from error
+    size = arrays.zip.getinfo(names[0]).file_size  # type: ignore[union-attr]
+    if not header.dtype.hasobject and size < header.offset + header.num_bytes:
+        message = f"{path}: array {key!r} is damaged: {size} bytes, its header says {header.offset + header.num_bytes}"
+        raise DataError(message, hint="write it again")
+    return header
 
 
 def _member(path: Path, arrays: np.lib.npyio.NpzFile, key: str) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -48,16 +48,25 @@ def read_header(path: Path) -> NpyHeader:
     """
     try:
         with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, fortran_order, dtype = read(file)
-            header = NpyHeader(shape, dtype, file.tell(), fortran_order)
+            header = header_of(file)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path} is not a .npy file", hint="write it with numpy.save") from error
     size = path.stat().st_size
-    if not dtype.hasobject and size < header.offset + header.num_bytes:
+    if not header.dtype.hasobject and size < header.offset + header.num_bytes:
         raise DataError(f"{path} is truncated: {size} bytes, its header says {header.offset + header.num_bytes}", hint="write it again")
     return header
+
+
+def header_of(file: IO[bytes]) -> NpyHeader:
+    """Return the header at the beginning of a .npy file, or of a member of an .npz file.
+
+    Raises:
+        ValueError: there is none.
+    """
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran_order, dtype = read(file)
+    return NpyHeader(shape, dtype, file.tell(), fortran_order)
 
 
 @dataclass(slots=True)

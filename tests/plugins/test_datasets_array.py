@@ -168,6 +168,37 @@ def test_an_array_that_was_written_again_is_hashed_again(tmp_path: Path, monkeyp
     assert [saved(IMAGES), saved(IMAGES[::-1])] == [first, other]
 
 
+def test_a_header_that_claims_more_than_there_is_takes_no_memory(tmp_path: Path) -> None:
+    """An archive of a few bytes that says eight gigabytes, and one of which a bomb would come, are refused by what they say."""
+    import io
+    import zipfile
+
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (8192, 1024, 1024, 1)})
+    for name in ("images", "labels"):
+        with zipfile.ZipFile(tmp_path / "claims.npz", "w") as archive:
+            archive.writestr(f"{name}.npy", header.getvalue())
+        with pytest.raises(DataError, match=r"is damaged: \d+ bytes, its header says 8589934720"):
+            _build(tmp_path / "claims.npz")
+    np.savez_compressed(tmp_path / "large.npz", images=np.zeros((3, 1024, 1024, 1), np.uint8))
+    with pytest.raises(DataError, match="cannot be streamed and 'images' has 3 MiB, more than the 2 MiB"):
+        _build(tmp_path / "large.npz", DataContext(resident_limit_mib=2.0))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.array([0] * 11 + [2**64 - 1], dtype=np.uint64), r"below the 12 images \(got 18446744073709551615\)"),
+        (np.array([0] * 11 + [40_000_000]), r"below the 12 images \(got 40000000\); number the classes anew"),
+    ],
+)
+def test_labels_that_are_no_class_numbers_are_refused(tmp_path: Path, labels: np.ndarray, message: str) -> None:
+    """A value that wraps, and numbers of people: more classes than images are none."""
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=labels)
+    with pytest.raises(DataError, match=message):
+        _build(tmp_path / "a.npz")
+
+
 def test_archives_say_what_to_do(tmp_path: Path) -> None:
     """Too large, no such key, or more than one candidate: the message names the way out."""
     np.savez(tmp_path / "a.npz", x=IMAGES, z=IMAGES)
