@@ -295,7 +295,7 @@ def _absolute(text: str) -> str:
 def _from_anywhere(name: str) -> str:
     """Return the name of a plugin as it means the same in any folder."""
     file, dot, attribute = name.rpartition(".py:")
-    return f"{Path(file + '.py').expanduser().absolute()}:{attribute}" if dot else name
+    return f"{Path(os.path.expanduser(file + '.py')).absolute()}:{attribute}" if dot else name
 
 
 def _closest_path(path: str, plugins: Mapping[str, Registered[PluginSpec]]) -> str:
