@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ganbench import (
     Comparison,
@@ -20,6 +20,8 @@ from ganbench import (
     plain_finding,
     rule_of,
 )
+from ganbench_gate.evidence import changed_later, quality_finding
+from ganbench_gate.growth import memory_finding, object_finding
 from ganbench_gate.lockstep import BASE, HEAD, NULL, PairResult, SideResult, phases_of
 from ganbench_gate.paired import Pair, PairedMetric, compare_paired
 
@@ -60,16 +62,19 @@ def conclude_pairs(
     said = _said(pairs) if pairs else []
     exact = [*_counts(pairs, policy), *_repeatability(pairs, policy), *_memory(pairs, policy)] if pairs else []
     changed = sorted((*changes, *(measured_changes(pairs, changes) if pairs else ())), key=lambda one: _WEIGHT.index(one.key))
+    quality = _quality(pairs, policy)
+    if quality and not any(one.key not in _LIBRARIES for one in changed):
+        changed = [*changed_later(*_fingerprints(pairs)), *changed]
     return compare_paired(
         list(_timed(pairs)),
         policy,
-        others=[*exact, *others],
+        others=[*exact, *quality, *others],
         base=base,
         head=head,
         machine=machine,
         notes=[*notes, *said],
         changes=changed,
-        quality="untested" if any(one.key not in _LIBRARIES for one in changed) else "",
+        quality=_known_of(quality, changed),
     )
 
 
@@ -194,6 +199,26 @@ def _memory(pairs: Sequence[PairResult], policy: Policy) -> Iterator[Finding]:
         found = compare_values(policy.applied(rule), _numbers(base, field), _numbers(head, field))
         if found is not None:
             yield found
+    grown = (memory_finding(base, head, policy), object_finding(base[0], head[0], policy))
+    yield from (found for found in grown if found is not None)
+
+
+def _quality(pairs: Sequence[PairResult], policy: Policy) -> list[Finding]:
+    """Return whether quality is known to be the same, where the first pair has fingerprints."""
+    base, head = _fingerprints(pairs)
+    return [quality_finding(base, head, policy)] if base or head else []
+
+
+def _fingerprints(pairs: Sequence[PairResult]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    base, head = (pairs[0].sides[name].fingerprint if pairs else {} for name in (BASE, HEAD))
+    return base, head
+
+
+def _known_of(quality: Sequence[Finding], changes: Sequence[Difference]) -> Literal["", "untested", "equal"]:
+    """Return what is known of the quality: without fingerprints that it is not tested where anything but a library differs."""
+    if quality:
+        return "equal" if quality[0].state == "unchanged" else "untested"
+    return "untested" if any(one.key not in _LIBRARIES for one in changes) else ""
 
 
 def _numbers(facts: Sequence[Mapping[str, Any]], name: str) -> list[float]:

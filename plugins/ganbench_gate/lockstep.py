@@ -19,6 +19,7 @@ BASE, HEAD, NULL = "base", "head", "null"
 _FEWEST_ROUNDS = 3
 _REFUSALS = ("ConfigError", "UnsuitableError", "DataError", "WeightsError", "UsageError")
 """Errors of all versions that say that what was asked does not do; the others are of the code."""
+_POINTS, _FEWEST_STEPS, _MOST_STEPS = 5, 2, 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +34,9 @@ class PairPlan:
     """How long each process warms up, off the record; it takes at least :attr:`first_steps`."""
     first_steps: int = 8
     """How many steps the fingerprint of the losses covers; the warm-up takes at least as many, and the operators of one are counted."""
+    fingerprint_seconds: float = 3.0
+    """About how long each side trains, all over its budget, for the fingerprint of its run; at least two steps at each point."""
+    fingerprint_samples: int = 64
     start_timeout: float = 600.0
     """Seconds that a process may take to import, read the data and build."""
     block_timeout: float = 120.0
@@ -47,6 +51,8 @@ class SideResult:
     """One for each block, in the order of time."""
     ready: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    fingerprint: dict[str, Any] = field(default_factory=dict)
+    """What its steps and its evaluation come to; of the first pair only."""
 
 
 @dataclass(slots=True)
@@ -76,7 +82,7 @@ def run_pair(
         plan: how long.
         rng: decides who is started first and who begins.
         is_first: start one process after the other, since the first may have to make what the second finds in a cache; and count
-            FLOPs and bytes in the end.
+            FLOPs, bytes and living objects, and take the fingerprints of both runs, in the end.
         check: called with what each process says when it is ready; may raise.
 
     Raises:
@@ -93,12 +99,16 @@ def run_pair(
         pair.steps_per_block = _warm_up(workers, plan)
         for name, worker in workers.items():
             with _blaming(name):
-                worker.ask({"measure": True}, "measure", plan.block_timeout)
+                worker.ask({"measure": True, "census": is_first}, "measure", plan.block_timeout)
         _alternate(workers, pair, plan, rng)
         for name, worker in workers.items():
             question = {"finish": True, "first_steps": plan.first_steps, "counts": is_first}
             with _blaming(name):
                 pair.sides[name].facts = worker.ask(question, "facts", plan.start_timeout)
+        for name in (BASE, HEAD) if is_first else ():
+            how = {"steps": _fingerprint_steps(pair, plan), "samples": plan.fingerprint_samples}
+            with _blaming(name):
+                pair.sides[name].fingerprint = workers[name].ask({"fingerprint": how}, "fingerprint", plan.start_timeout)
     finally:
         for worker in workers.values():
             worker.close()
@@ -198,6 +208,11 @@ def _alternate(workers: dict[str, Worker], pair: PairResult, plan: PairPlan, rng
             seconds, images = _block(name, workers[name], pair.steps_per_block, plan)
             pair.sides[name].samples_per_second.append(images / seconds)
         rounds += 1
+
+
+def _fingerprint_steps(pair: PairResult, plan: PairPlan) -> int:
+    """Return how many steps each of the five points of a fingerprint gets, the same for both sides."""
+    return max(_FEWEST_STEPS, min(_MOST_STEPS, round(pair.steps_per_block * plan.fingerprint_seconds / plan.block_seconds / _POINTS)))
 
 
 def _block(role: str, worker: Worker, steps: int, plan: PairPlan) -> tuple[float, float]:

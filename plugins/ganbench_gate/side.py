@@ -81,10 +81,11 @@ def make_launch(role: str, side: Side, *, threads: int, off: Sequence[str] = (),
         off: plugins that are switched off.
         others: folders whose code this side must not run: the other side's, and the checkout's where the side is another tree.
     """
+    shared = {**side.settings, "training.threads": threads}
     job = {
         "plugin": side.plugin,
-        "settings": {"training.total_kimg": _ENDLESS_KIMG, **side.settings, **_OFF_THE_RECORD, "training.threads": threads},
-        "own_settings": {**side.settings, **_OFF_THE_RECORD, "training.threads": threads},
+        "settings": {"training.total_kimg": _ENDLESS_KIMG, **shared, **_OFF_THE_RECORD},
+        "own_settings": shared,
         "options": dict(side.options),
         "off": list(off),
         "threads": threads,

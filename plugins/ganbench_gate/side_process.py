@@ -1,8 +1,9 @@
 """One side of a pair: it trains with the code of its own tree, a block of steps whenever it is told to, and says how long that took.
 
 This file is run by its path in a process whose ``PYTHONPATH`` is a tree of any version, so it takes from ganbench only what all versions
-have, and nothing from its own folder. It speaks JSON, one object to a line: first the job comes in, then ``{"run": steps}``,
-``{"measure": true}`` and ``{"finish": true}``. What the code under test prints goes to stderr and cannot be mistaken for an answer.
+have, and from its own folder two files by their paths. It speaks JSON, one object to a line: first the job comes in, then
+``{"run": steps}``, ``{"measure": true}``, ``{"finish": true}`` and ``{"fingerprint": how}``. What the code under test prints goes to
+stderr and cannot be mistaken for an answer.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import gc
 import hashlib
 import importlib
+import importlib.util
 import io
 import json
 import os
@@ -43,10 +45,14 @@ def main() -> None:
     for line in orders:
         order = json.loads(line)
         if "run" in order:
-            say({"block": training.run(order["run"])})
+            block = training.run(order["run"])
+            training.look_at_memory()
+            say({"block": block})
         elif "measure" in order:
-            training.measure()
+            training.measure(order.get("census", False))
             say({"measure": True})
+        elif "fingerprint" in order:
+            say({"fingerprint": training.fingerprint(job, order["fingerprint"])})
         else:
             say({"facts": training.facts(order["first_steps"], order["counts"])})
 
@@ -80,6 +86,16 @@ def _first_of(*names: str) -> Any:
     return importlib.import_module(next(there, names[-1]))
 
 
+def _beside(name: str) -> Any:
+    """Import a file that lies beside this one; the tree may have another of its name."""
+    spec = importlib.util.spec_from_file_location(f"of_{Path(__file__).stem}_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def is_usage(error: BaseException) -> bool:
     """Tell whether this tree lacks what is asked of it, rather than being broken."""
     return getattr(error, "exit_code", None) == 2 or isinstance(error, ImportError)
@@ -87,16 +103,33 @@ def is_usage(error: BaseException) -> bool:
 
 def _build(job: dict[str, Any]) -> Any:
     """Return what this tree trains, built and without metrics: from its plan, or from its configuration where a tree plans nothing yet."""
-    from ganbench.config.resolve import Layer, resolve
-    from ganbench.plugin.manager import PluginManager
+    from ganbench.config.resolve import resolve
 
-    manager = PluginManager(off=tuple(job["off"]))
-    layers = [Layer(origin="command line", settings={**job["settings"], "evaluation.metrics": ()})]
     builder = _first_of("ganbench.run.build", "ganbench.training.setup")
     if hasattr(builder, "build_materials"):
+        manager, layers = _manager(job), _layers(job, {"evaluation.metrics": ()})
         return builder.build_materials(resolve(manager, job["plugin"], layers, job["options"]), manager, ())
-    plan = importlib.import_module("ganbench.run.plan").plan_run(manager, job["plugin"], layers, job["options"])
+    plan, manager = _plan(job, {"evaluation.metrics": ()})
     return builder.build(plan, manager)
+
+
+def _plan(job: dict[str, Any], own: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the plan of a job with some settings of one's own, and the plugins."""
+    manager = _manager(job)
+    plan_run = importlib.import_module("ganbench.run.plan").plan_run
+    return plan_run(manager, job["plugin"], _layers(job, own), job["options"]), manager
+
+
+def _manager(job: dict[str, Any]) -> Any:
+    from ganbench.plugin.manager import PluginManager
+
+    return PluginManager(off=tuple(job["off"]))
+
+
+def _layers(job: dict[str, Any], own: dict[str, Any]) -> list[Any]:
+    from ganbench.config.resolve import Layer
+
+    return [Layer(origin="command line", settings={**job["settings"], **own})]
 
 
 class SideTraining:
@@ -123,6 +156,9 @@ class SideTraining:
         self._operators: dict[str, int] | None = None
         self._evaluated = ""
         self._counted_step = counted_step(self._algorithm) if self._runner.name == "eager" else -1
+        self._memory: Any = _beside("side_memory")
+        self._readings: list[tuple[int, int]] = []
+        self._censuses: list[Any] | None = None
 
     def ready(self) -> dict[str, Any]:
         """Return what was built, of whose code."""
@@ -177,6 +213,13 @@ class SideTraining:
             self._idle_on(began)
         return {"seconds": time.perf_counter() - began, "images": self._seen - seen}
 
+    def look_at_memory(self) -> None:
+        """Read how much is in use, and count the objects after 1, 2, 4, 8 ... blocks."""
+        self._readings.append((self._done, self._memory.bytes_in_use(self._made.device)))
+        blocks = len(self._readings)
+        if self._censuses is not None and blocks & (blocks - 1) == 0:
+            self._censuses.append(self._memory.take_census(self._done))
+
     def _shown(self, iteration: int) -> int:
         """Return how many real samples an iteration shows; earlier versions know images only."""
         shown = getattr(self._algorithm, "samples_shown", None) or self._algorithm.images_shown
@@ -188,8 +231,10 @@ class SideTraining:
         while time.perf_counter() < until:
             sum(range(100))
 
-    def measure(self) -> None:
-        """Forget the phases of the warm-up, where a runner costs nothing to make anew."""
+    def measure(self, census: bool) -> None:
+        """Forget the warm-up: its memory, and its phases, where a runner costs nothing to make anew."""
+        self._readings.clear()
+        self._censuses = [] if census else None
         if self._runner.name == "eager":
             self._runner = _start_runner(self._made)
 
@@ -207,8 +252,30 @@ class SideTraining:
             "evaluated_hash": self._evaluated,
             "op_count": None if self._operators is None else sum(self._operators.values()),
             "operators": self._operators,
+            "memory_readings": self._readings,
+            "object_growth": self._object_growth(),
         }
         return found | (self._counts() if counts else {})
+
+    def _object_growth(self) -> dict[str, Any] | None:
+        """Return how many objects a step leaves behind, by a last census."""
+        if self._censuses is None:
+            return None
+        if self._censuses and self._censuses[-1].steps < self._done:
+            self._censuses.append(self._memory.take_census(self._done))
+        return self._memory.growth_of(self._censuses)  # type: ignore[no-any-return]
+
+    def fingerprint(self, job: dict[str, Any], how: dict[str, int]) -> dict[str, Any]:
+        """Return the digests of the run as a user would start it, built anew; nothing else is asked after this."""
+        self._made = self._algorithm = self._runner = None  # a GPU may not hold two
+        try:
+            whole = {**job, "settings": job["own_settings"]}
+            plan, manager = _plan(whole, {})
+            made = _build(whole)
+            prints = _beside("side_fingerprint").fingerprint_of(made, plan, plan.identities(manager), **how)
+        except Exception as error:  # an older version, or a plugin that bears no jump: then there is no evidence, and that is said
+            return {"error": f"{type(error).__name__}: {error}"}
+        return {"digests": prints, "metrics": [one.name for one in plan.metrics], "kimg": made.config.training.total_kimg}
 
     def _peak_device_mib(self) -> float | None:
         import torch

@@ -81,6 +81,8 @@ for line in sys.stdin:
     elif "measure" in order:
         note("measure")
         say(measure=True)
+    elif "fingerprint" in order:
+        say(fingerprint=job["fingerprint"])
     else:
         misbehave("finish")
         say(facts=job["facts"] | {"counted": order["counts"]})
@@ -109,6 +111,13 @@ FACTS = {
     "checkpoint_bytes": 4096,
     "optimizer_numbers": 3000,
     "flops_per_iteration": 10**9,
+    "memory_readings": [[step, 800 << 20] for step in range(10, 80, 10)],
+    "object_growth": {"per_step": {"tensor": 0.0, "graph node": 0.0}, "named": [], "steps": 60},
+}
+FINGERPRINT = {
+    "digests": {"before": {"budget": "12"}, "0 %": {"generator": "34", "evaluated samples": "56"}},
+    "metrics": ["fd"],
+    "kimg": 80.0,
 }
 
 Fake = Callable[..., Launch]
@@ -140,6 +149,7 @@ def fake_launch(
     step_seconds: float = 0.01,
     facts: dict[str, Any] | None = None,
     resolved: dict[str, Any] | None = None,
+    fingerprint: Any = None,
     **ready: Any,
 ) -> Launch:
     """Return how to start a fake worker.
@@ -151,6 +161,7 @@ def fake_launch(
         step_seconds: what it says that a step takes.
         facts: what it says in the end, where that is not the same as others say.
         resolved: what it says when it is asked what it would run; None for a process that trains.
+        fingerprint: what it says of its whole run, likewise.
         ready: what it says in the beginning, likewise.
     """
     job = {
@@ -161,6 +172,7 @@ def fake_launch(
         "step_seconds": step_seconds,
         "ready": {**READY, **ready},
         "facts": {**FACTS, **(facts or {})},
+        "fingerprint": fingerprint or FINGERPRINT,
     }
     return Launch(name=role, command=(sys.executable, "-c", FAKE), environment=dict(os.environ), folder=str(folder), job=job)
 
