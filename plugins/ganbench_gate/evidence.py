@@ -43,7 +43,8 @@ def changed_later(base: Mapping[str, Any], head: Mapping[str, Any]) -> Iterator[
         if unlike:
             only = unlike == [SAMPLES] or not moment.endswith(" %")
             what = ", ".join(unlike[:_NAMED]) if only else "and weights"
-            yield Difference(key="evaluation" if only else "losses", field=f"{what} at {moment} of the budget", base=None, head=None)
+            values = [side.get(moment, {}).get(unlike[0]) for side in (ours, theirs)]
+            yield Difference(key="evaluation" if only else "losses", field=f"{what} {_where(moment)}", base=values[0], head=values[1])
             return
 
 
@@ -56,5 +57,8 @@ def _differences(base: Mapping[str, Mapping[str, str]], head: Mapping[str, Mappi
         told.update(unlike)
         if unlike:
             more = f" and {len(unlike) - _NAMED} more" if len(unlike) > _NAMED else ""
-            where = f"at {moment} of the budget" if moment.endswith(" %") else "before the first step"
-            yield f"different {where}: {', '.join(unlike[:_NAMED])}{more}"
+            yield f"different {_where(moment)}: {', '.join(unlike[:_NAMED])}{more}"
+
+
+def _where(moment: str) -> str:
+    return f"at {moment} of the budget" if moment.endswith(" %") else "before the first step"

@@ -13,7 +13,7 @@ from ganbench.config.resolve import Layer
 from ganbench.run.build import build
 from ganbench.run.plan import plan_run
 from ganbench_gate import side_fingerprint
-from ganbench_gate.evidence import quality_finding
+from ganbench_gate.evidence import changed_later, quality_finding
 
 
 @functools.cache
@@ -114,3 +114,15 @@ def test_a_digest_is_of_bits_shape_and_type() -> None:
     ]
     assert len({side_fingerprint.digest(value) for value in values}) == len(values)
     assert side_fingerprint.digest(torch.ones(3)) == side_fingerprint.digest(torch.ones(3))
+
+
+def changed(head: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((one.key, one.field) for one in changed_later(fingerprint(), head))
+
+
+def test_what_no_other_comparison_saw_is_told_with_its_moment() -> None:
+    """The first moment decides; for equal runs, and without a fingerprint, there is nothing to tell."""
+    assert changed(fingerprint("untruncated")) == (("evaluation", "evaluated samples at 0 % of the budget"),)
+    assert changed(fingerprint("late")) == (("losses", "and weights at 50 % of the budget"),)
+    assert changed(fingerprint(training__total_kimg=40.0)) == (("evaluation", "budget before the first step"),)
+    assert changed(fingerprint()) == changed({"error": "none"}) == ()

@@ -12,6 +12,7 @@ import pytest
 
 from ganbench import Comparison, Policy
 from ganbench.fleet.worker import Launch
+from ganbench.report.words import verdict_sentence
 from ganbench_gate import measure
 from ganbench_gate.lockstep import PairPlan
 from ganbench_gate.measure import AbPlan, Measurement, samples_json
@@ -209,3 +210,27 @@ def test_a_side_runs_with_its_own_sources_in_front(tmp_path: Path, monkeypatch: 
     assert settings["training.seed"] == "3"
     assert (settings["training.threads"], settings["evaluation.metrics"]) == (2, "none")
     json.dumps(launch.job)
+
+
+def test_equal_fingerprints_are_equal_quality(start: Start) -> None:
+    """Steps and evaluation are the same all over the budget."""
+    comparison = start().run()
+    assert (comparison.quality, states(comparison)["quality"]) == ("equal", "unchanged")
+
+
+def test_another_evaluation_is_told_first_and_its_quality_is_untested(start: Start) -> None:
+    """Losses, counts and settings are the same: it passes, and the first line says what was not tested."""
+    unlike = {"before": {"budget": "12"}, "0 %": {"generator": "34", "evaluated samples": "78"}}
+    comparison = start(head={"fingerprint": {"digests": unlike, "metrics": [], "kimg": 80.0}}).run()
+    assert (comparison.outcome, comparison.quality, comparison.exit_code) == ("passed", "untested", 0)
+    assert [(one.key, one.field) for one in comparison.changes] == [("evaluation", "evaluated samples at 0 % of the budget")]
+    assert "quality was not tested" in verdict_sentence(comparison)
+
+
+def test_a_leak_fails_and_is_named(start: Start) -> None:
+    """One tensor for each step, and none in base."""
+    grown = {"per_step": {"tensor": 1.0, "graph node": 0.0}, "named": [["tensor float32[]", 1.0, 4.0]], "steps": 60}
+    comparison = start(head={"facts": {"object_growth": grown}}).run()
+    (failure,) = comparison.failures
+    assert failure.metric == "object_growth"
+    assert "1 tensor float32[]" in failure.reason
