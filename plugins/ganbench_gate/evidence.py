@@ -7,8 +7,16 @@ from typing import Any
 
 from ganbench import Difference, Finding, MetricRule, Policy, plain_finding
 
-QUALITY = MetricRule(name="quality", label="quality", unit="", tier="quality", direction="equal", threshold=0.0, gate="warn")
-UNTESTED = "not tested"
+RUN = MetricRule(
+    name="whole_run",
+    label="steps and evaluation all over the budget",
+    unit="",
+    tier="deterministic",
+    direction="equal",
+    threshold=0.0,
+    gate="warn",
+)
+UNTESTED = "quality was not tested"
 """How the reason begins where nothing is known."""
 SAMPLES = "evaluated samples"
 _NAMED = 5
@@ -22,7 +30,7 @@ def quality_finding(base: Mapping[str, Any], head: Mapping[str, Any], policy: Po
         head: the same.
         policy: of the user.
     """
-    rule = policy.applied(QUALITY)
+    rule = policy.applied(RUN)
     for side, said in (("base", base), ("head", head)):
         if "digests" not in said:
             why = said.get("error") or "it was not asked"

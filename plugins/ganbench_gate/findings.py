@@ -74,7 +74,7 @@ def conclude_pairs(
         machine=machine,
         notes=[*notes, *said],
         changes=changed,
-        quality=_known_of(quality, changed),
+        quality=_known_of(quality, changed, others),
     )
 
 
@@ -214,8 +214,12 @@ def _fingerprints(pairs: Sequence[PairResult]) -> tuple[Mapping[str, Any], Mappi
     return base, head
 
 
-def _known_of(quality: Sequence[Finding], changes: Sequence[Difference]) -> Literal["", "untested", "equal"]:
+def _known_of(
+    quality: Sequence[Finding], changes: Sequence[Difference], others: Sequence[Finding]
+) -> Literal["", "untested", "equal", "tested"]:
     """Return what is known of the quality: without fingerprints that it is not tested where anything but a library differs."""
+    if any(one.tier == "quality" for one in others):
+        return "tested"
     if quality:
         return "equal" if quality[0].state == "unchanged" else "untested"
     return "untested" if any(one.key not in _LIBRARIES for one in changes) else ""

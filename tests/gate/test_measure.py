@@ -215,7 +215,7 @@ def test_a_side_runs_with_its_own_sources_in_front(tmp_path: Path, monkeypatch: 
 def test_equal_fingerprints_are_equal_quality(start: Start) -> None:
     """Steps and evaluation are the same all over the budget."""
     comparison = start().run()
-    assert (comparison.quality, states(comparison)["quality"]) == ("equal", "unchanged")
+    assert (comparison.quality, states(comparison)["whole_run"]) == ("equal", "unchanged")
 
 
 def test_another_evaluation_is_told_first_and_its_quality_is_untested(start: Start) -> None:
