@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from ganbench.report.live_matrix import LineOverview
 
 _PATH = click.Path(path_type=Path)
-_OTHER_COLUMNS = r"\w+_parameters|params \w+|\w+\d\w*(\.\w+)?|\w+/s"
-"""Names of columns that only the finished runs can tell: of networks, of metrics, of speeds."""
+_OTHER_COLUMNS = r"\w+_parameters|params \w+|\w+\d\w*(\.\w+)?"
+"""Names of columns that only the finished runs can tell: of networks and of metrics."""
 
 
 @click.command("matrix")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
+import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganbench.cli.main import Invocation, switched_off
+from ganbench.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from ganbench.plugin.factory import Registered
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
     from ganbench.registration import PluginSpec
     from ganbench.testing.promise import Outcome
 
-_COLUMNS = ("name", "kind", "distribution", "version", "status", "cause")
+_COLUMNS = ("name", "kind", "distribution", "version", "status", "cause", "summary")
 _COLOURS_OF_PROMISES = {"kept": "green", "broken": "red", "not claimed": "bright_black"}
 _COLOURS = {"ok": "green", "failed": "red", "conflict": "yellow", "off": "bright_black"}
 
@@ -31,21 +36,28 @@ def command() -> None:
 
 
 @command.command("list")
+@click.option("--kind", metavar="KIND", shell_complete=lambda ctx, param, start: _complete_kinds(start), help="Only plugins of this kind.")
 @_json
 @_off
 @click.pass_obj
-def _list_command(invocation: Invocation, as_json: bool, off: tuple[str, ...]) -> None:
-    """List every plugin with its kind, distribution, version and status.
+def _list_command(invocation: Invocation, kind: str | None, as_json: bool, off: tuple[str, ...]) -> None:
+    """List every plugin below its kind, with what it is.
 
-    A plugin that could not be loaded is a row with the cause. Two of one name are a conflict, and are told apart as DISTRIBUTION:NAME.
+    Distribution and version stand beside what does not come with ganbench. A plugin that could not be loaded is a row with the cause.
+    Two of one name are a conflict, and are told apart as DISTRIBUTION:NAME.
     """
     from ganbench.plugin.manager import PluginManager
 
     rows = _list_rows(PluginManager(off=(*invocation.off, *off)))
+    if kind is not None:
+        known = sorted({row["kind"] for row in rows})
+        if kind not in known:
+            raise UsageError(f"--kind: there is no plugin of kind {kind!r}", hint=did_you_mean(kind, known))
+        rows = [row for row in rows if row["kind"] == kind]
     if as_json:
         _print_json(rows)
         return
-    for line in _aligned([dict(zip(_COLUMNS, map(str.upper, _COLUMNS), strict=True)), *rows]):
+    for line in _by_kind(rows):
         _echo(line)
 
 
@@ -141,11 +153,13 @@ def _list_rows(manager: PluginManager) -> list[dict[str, str]]:
     for one in sorted(manager.registered, key=lambda r: (r.spec.kind, r.spec.name, r.distribution)):
         conflict = _conflict(one, manager)
         cause = conflict or causes.get((one.distribution, one.entry), "")
-        rows.append(_row(one.spec.name, one.spec.kind, one.distribution, one.version, "conflict" if conflict else "ok", cause))
+        rows.append(
+            _row(one.spec.name, one.spec.kind, one.distribution, one.version, "conflict" if conflict else "ok", cause, one.spec.summary)
+        )
     used = {(r.distribution, r.entry) for r in manager.registered}
     for s in manager.statuses:
         if s.status != "ok" or (s.distribution, s.entry) not in used:
-            rows.append(_row(s.entry, "hooks" if s.status == "ok" else "-", s.distribution, s.version, s.status, s.cause))
+            rows.append(_row(s.entry, "hooks" if s.status == "ok" else "-", s.distribution, s.version, s.status, s.cause, ""))
     return rows
 
 
@@ -166,17 +180,23 @@ def _row(*values: str) -> dict[str, str]:
     return dict(zip(_COLUMNS, map(clean, values), strict=True))
 
 
-def _aligned(rows: list[dict[str, str]]) -> list[str]:
-    """Return rows as lines of equal columns, the status in colour."""
-    widths = {c: max(len(row[c]) for row in rows) for c in _COLUMNS}
-    lines = []
-    for row in rows:
-        cells = {c: row[c].ljust(widths[c]) for c in _COLUMNS}
-        if row["status"] in _COLOURS:
-            cells["status"] = click.style(cells["status"], fg=_COLOURS[row["status"]])
-        shown = [c for c in _COLUMNS if c != "cause" or row[c]]
-        lines.append("  ".join(cells[c] for c in shown))
-    return lines
+def _by_kind(rows: list[dict[str, str]]) -> Iterator[str]:
+    """Yield a line for each kind and one for each of its plugins; on a terminal a summary ends at its edge."""
+    width = max(len(row["name"]) for row in rows)
+    room = shutil.get_terminal_size().columns - width - 4 if sys.stdout.isatty() else 0
+    for kind, of_kind in itertools.groupby(sorted(rows, key=lambda row: (row["kind"] == "-", row["kind"])), lambda row: row["kind"]):
+        yield click.style({"-": "could not be loaded"}.get(kind, kind), bold=True)
+        for row in of_kind:
+            yield f"  {row['name']:<{width}}  {_what(row, room)}"
+
+
+def _what(row: dict[str, str], room: int) -> str:
+    """Return the summary of a plugin; before it where it comes from, and what is wrong with it."""
+    origin = "" if row["distribution"] == "ganbench" else f"[{row['distribution']} {row['version']}] "
+    if row["status"] != "ok":
+        return f"{origin}{click.style(row['status'], fg=_COLOURS[row['status']])}  {row['cause']}".rstrip()
+    text = f"{origin}{'; '.join(filter(None, (row['summary'], row['cause'])))}"
+    return f"{text[: room - 3]}..." if 3 < room < len(text) and not row["cause"] else text
 
 
 def _describe(one: Registered[PluginSpec], manager: PluginManager, target: str) -> dict[str, Any]:
@@ -258,7 +278,6 @@ def _setting(value: Any) -> str:
 
 def _options_table(options: list[dict[str, str]]) -> list[str]:
     """Return the options with their types and defaults; the help is wrapped under them."""
-    import shutil
     import textwrap
 
     rows = [("option", "type", "default"), *((o["name"], o["type"], o["default"] or "required") for o in options)]

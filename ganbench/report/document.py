@@ -137,9 +137,11 @@ class Excerpt:
 
     columns: tuple[int, ...]
     """Indices of the columns."""
-    same: tuple[str, ...]
+    headings: tuple[tuple[str, ...], ...]
+    """Of each, in lines that are about as wide as its values."""
+    same: tuple[str, ...] = ()
     """What all rows share: ``dataset digits``."""
-    left_out: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
     """Titles of the columns for which there is no room."""
 
 
@@ -168,7 +170,7 @@ class Document:
         """Return the number of each note that cells refer to, from 1."""
         return {note: number for number, note in enumerate(dict.fromkeys(note for one in self.sections for note in one.notes), start=1)}
 
-    def view(self, section: Section, width: int, measure: Callable[[str], int] = len) -> Excerpt:
+    def excerpt(self, section: Section, width: int, measure: Callable[[str], int] = len) -> Excerpt:
         """Return what fits into a number of characters: the name of a row and one column always, then from left to right.
 
         Args:
@@ -178,7 +180,7 @@ class Document:
         """
         shown, rows = section.shown(), section.rows
         if self.is_whole or self.layout == "page":
-            return Excerpt(columns=shown, same=(), left_out=())
+            return _excerpt(section, shown, measure)
         same = [i for i in shown if len(rows) > 1 and _is_constant(section.columns[i], [row.cells[i] for row in rows])]
         varying = [i for i in shown if i not in same]
         kept, used = list[int](), -_GAP
@@ -186,8 +188,8 @@ class Document:
             used += _GAP + _width(section, i, measure) if section.columns[i].kind != "reason" else 0
             if used <= width or len(kept) < 2 or section.columns[i].kind == "reason":
                 kept.append(i)
-        return Excerpt(
-            columns=tuple(kept),
+        return replace(
+            _excerpt(section, kept, measure),
             same=tuple(f"{section.columns[i].title()} {rows[0].cells[i].text}" for i in same),
             left_out=tuple(section.columns[i].title() for i in varying if i not in kept),
         )
@@ -224,7 +226,11 @@ class Document:
         return text
 
 
-def heading_lines(section: Section, index: int, measure: Callable[[str], int] = len) -> list[str]:
+def _excerpt(section: Section, indices: Sequence[int], measure: Callable[[str], int]) -> Excerpt:
+    return Excerpt(columns=tuple(indices), headings=tuple(tuple(_heading(section, i, measure)) for i in indices))
+
+
+def _heading(section: Section, index: int, measure: Callable[[str], int]) -> list[str]:
     """Return the title of a column in lines that are about as wide as its values, where its words allow that."""
     title = re.sub(" (?=[↑↓])", "\N{NO-BREAK SPACE}", section.columns[index].title())
     least = max(max(map(measure, title.split(" ")), default=1), _value_width(section, index, measure))
@@ -236,7 +242,7 @@ def heading_lines(section: Section, index: int, measure: Callable[[str], int] = 
 
 
 def _width(section: Section, index: int, measure: Callable[[str], int]) -> int:
-    return max([_value_width(section, index, measure), *map(measure, heading_lines(section, index, measure))])
+    return max([_value_width(section, index, measure), *map(measure, _heading(section, index, measure))])
 
 
 def _value_width(section: Section, index: int, measure: Callable[[str], int]) -> int:

@@ -155,4 +155,4 @@ def test_one_module_may_stand_in_both_groups(install: Install, capsys: pytest.Ca
     install("greetings", greeting(), groups=("ganbench", *COMMANDS))
     assert main(["plugins", "list"]) == 0
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "greetings" in line]
-    assert row.split() == ["greet", "command", "greetings", "1.0", "ok"]
+    assert row.split() == ["greet", "[greetings", "1.0]", "Greet", "somebody."]

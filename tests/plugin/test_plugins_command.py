@@ -52,6 +52,7 @@ def test_failures_conflicts_and_hooks_are_rows(install: Install, loss_source: Ca
         "version": "9",
         "status": "failed",
         "cause": "ModuleNotFoundError: No module named 'no_such_module_at_all'",
+        "summary": "",
     }
     for distribution in ("rival", "ganbench"):
         clash = listed["loss", distribution, "hinge"]
@@ -60,15 +61,29 @@ def test_failures_conflicts_and_hooks_are_rows(install: Install, loss_source: Ca
 
 
 def test_the_text_form_is_aligned_and_has_every_row(install: Install, capsys: Captured) -> None:
-    """One header, one line for each plugin, the columns under each other, no colour in a pipe."""
+    """A line for each kind, and one with a summary for each plugin below it; no colour in a pipe."""
     install("broken", "import no_such_module_at_all")
-    count = len(rows(capsys))
+    listed = rows(capsys)
     assert main(["plugins", "list"]) == 0
-    head, *lines = capsys.readouterr().out.splitlines()
-    assert head.split() == ["NAME", "KIND", "DISTRIBUTION", "VERSION", "STATUS", "CAUSE"]
-    assert len(lines) == count
-    assert {line[head.index("STATUS") :].split()[0] for line in lines} == {"ok", "failed"}
+    lines = capsys.readouterr().out.splitlines()
+    heads = [line for line in lines if not line.startswith(" ")]
+    assert heads == [*sorted({kind for kind, _, _ in listed if kind != "-"}), "could not be loaded"]
+    assert len(lines) == len(listed) + len(heads)
+    summary = str(listed["architecture", "ganbench", "mlp"]["summary"])
+    start = next(line.index(summary) for line in lines if summary in line)
+    assert {line[start - 2 : start].strip() for line in lines if line.startswith(" ")} == {""}
+    assert all(any(line.endswith(str(row["summary"])) for line in lines) for row in listed.values())
     assert "\x1b" not in "".join(lines)
+
+
+def test_one_kind_is_listed_alone(capsys: Captured) -> None:
+    """A kind that nothing is of gives the nearest one."""
+    assert main(["plugins", "list", "--kind", "loss"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head == "loss"
+    assert {"hinge", "wasserstein"} <= {line.split()[0] for line in lines}
+    assert main(["plugins", "list", "--kind", "los"]) == 2
+    assert "--kind: there is no plugin of kind 'los'; did you mean 'loss'?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [("-p", "no:hinge", "plugins", "list", "--json"), ("plugins", "list", "--json", "-p", "no:hinge")])

@@ -20,8 +20,8 @@ _STYLE = """
 .ganbench table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 .ganbench th, .ganbench td { padding: .3rem .7rem; border-bottom: 1px solid #8884; text-align: left; vertical-align: top; }
 .ganbench th { border-bottom-width: 2px; vertical-align: bottom; }
-.ganbench .number { text-align: right; white-space: nowrap; }
-.ganbench th.number { white-space: normal; }
+.ganbench .number { text-align: right; }
+.ganbench .number, .ganbench .name, .ganbench th { white-space: nowrap; }
 .ganbench .note, .ganbench ul, .ganbench details { color: #888; font-size: .87rem; margin: .3rem 0; }
 .ganbench .good { color: #2a8a4a; } .ganbench .doubtful { color: #b07a00; } .ganbench .bad { color: #c8324a; }
 """
@@ -51,13 +51,14 @@ def _list(lines: Sequence[str]) -> str:
 
 
 def _section(document: Document, section: Section, numbers: Mapping[str, int]) -> str:
-    view = document.view(section, _WIDTH)
-    indices = view.columns
-    head = "".join(f"<th{_class(section.columns[i])}>{_escape(section.columns[i].title())}</th>" for i in indices)
+    excerpt = document.excerpt(section, _WIDTH)
+    indices = excerpt.columns
+    headings = ("<br>".join(map(_escape, lines)) for lines in excerpt.headings)
+    head = "".join(f"<th{_class(section.columns[i])}>{heading}</th>" for i, heading in zip(indices, headings, strict=True))
     rows = "\n".join(f"<tr>{''.join(_cell(section.columns[i], row.cells[i], numbers) for i in indices)}</tr>" for row in section.rows)
     notes = "".join(f'<p class="note"><sup>{numbers[note]}</sup> {_escape(note)}</p>\n' for note in section.notes)
-    same = f'<p class="note">{_escape(", ".join(view.same))}</p>\n' if view.same else ""
-    notes += f'<p class="note">not shown: {_escape(", ".join(view.left_out))}</p>\n' if view.left_out else ""
+    same = f'<p class="note">{_escape(", ".join(excerpt.same))}</p>\n' if excerpt.same else ""
+    notes += f'<p class="note">not shown: {_escape(", ".join(excerpt.left_out))}</p>\n' if excerpt.left_out else ""
     return (
         f'<h2>{_escape(section.title)}</h2>\n{same}<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody>\n</table></div>\n{notes}"
@@ -70,7 +71,7 @@ def _cell(column: Column, cell: Cell, numbers: Mapping[str, int]) -> str:
 
 
 def _class(column: Column, tone: str = "") -> str:
-    classes = " ".join(filter(None, ("number" if column.is_number else "", tone)))
+    classes = " ".join(filter(None, ("number" if column.is_number else "name" if column.kind == "name" else "", tone)))
     return f' class="{classes}"' if classes else ""
 
 

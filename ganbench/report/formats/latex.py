@@ -33,12 +33,12 @@ def render_latex(document: Document) -> str:
 
 
 def _table(document: Document, section: Section) -> str:
-    view, numbers = document.view(section, _WIDTH), document.numbers()
-    indices = view.columns
+    excerpt, numbers = document.excerpt(section, _WIDTH), document.numbers()
+    indices = excerpt.columns
     columns = [section.columns[i] for i in indices]
     notes = [rf"\textsuperscript{{{numbers[note]}}} {_escape(note)}" for note in section.notes]
-    notes += [_escape(line) for line in (*document.legend, *([f"Not shown: {', '.join(view.left_out)}"] if view.left_out else []))]
-    caption = "; ".join(filter(None, (section.title, ", ".join(view.same))))
+    notes += [_escape(line) for line in (*document.legend, *([f"Not shown: {', '.join(excerpt.left_out)}"] if excerpt.left_out else []))]
+    caption = "; ".join(filter(None, (section.title, ", ".join(excerpt.same))))
     lines = [
         rf"\begin{{table}} % {_NEEDS}",
         r"  \centering\small",

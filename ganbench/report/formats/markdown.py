@@ -40,15 +40,15 @@ def _notes(numbers: Mapping[str, int]) -> str:
 
 
 def _table(document: Document, section: Section, numbers: Mapping[str, int]) -> Iterator[str]:
-    view = document.view(section, _WIDTH)
-    columns = [section.columns[i] for i in view.columns]
+    excerpt = document.excerpt(section, _WIDTH)
+    columns = [section.columns[i] for i in excerpt.columns]
     yield f"### {_escape(section.title)}"
-    if view.same:
-        yield _escape(", ".join(view.same))
+    if excerpt.same:
+        yield _escape(", ".join(excerpt.same))
     lines = [_line([_escape(column.title()) for column in columns]), _line(["---:" if column.is_number else "---" for column in columns])]
-    yield "\n".join(lines + [_line([_cell(row.cells[i], numbers) for i in view.columns]) for row in section.rows])
-    if view.left_out:
-        yield f"Not shown: {_escape(', '.join(view.left_out))}"
+    yield "\n".join(lines + [_line([_cell(row.cells[i], numbers) for i in excerpt.columns]) for row in section.rows])
+    if excerpt.left_out:
+        yield f"Not shown: {_escape(', '.join(excerpt.left_out))}"
 
 
 def _line(cells: Sequence[str]) -> str:

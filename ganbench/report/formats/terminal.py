@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ganbench.report.document import Cell, Column, Document, Row, Section, heading_lines
+from ganbench.report.document import Cell, Column, Document, Excerpt, Row, Section
 from ganbench.text import clean
 
 if TYPE_CHECKING:
@@ -95,14 +95,14 @@ def _print_table(console: Console, document: Document) -> None:
     left_out: list[str] = []
     for section in document.sections:
         console.print()
-        view = document.view(section, console.width - _MARGIN, cell_len)
-        if len(document.sections) == len(section.rows) == 1 and view.left_out:
+        excerpt = document.excerpt(section, console.width - _MARGIN, cell_len)
+        if len(document.sections) == len(section.rows) == 1 and excerpt.left_out:
             console.print(_text(section.title, "bold"))
             _print_single(console, section, numbers)
             continue
-        console.print(_text("; ".join(filter(None, (section.title, ", ".join(view.same)))), "bold"))
-        _print_rows(console, _grid(section, view.columns, numbers), is_whole=document.is_whole)
-        left_out += view.left_out
+        console.print(_text("; ".join(filter(None, (section.title, ", ".join(excerpt.same)))), "bold"))
+        _print_rows(console, _grid(section, excerpt, numbers), is_whole=document.is_whole)
+        left_out += excerpt.left_out
     for note, number in numbers.items():
         console.print(_text(f"{_marker([number])} {note}", "dim"))
     for line in (*document.legend, *_missing(document, list(dict.fromkeys(left_out)))):
@@ -211,13 +211,14 @@ def _blocks(rows: Sequence[Row]) -> Iterator[tuple[Row, ...]]:
         yield tuple(block)
 
 
-def _grid(section: Section, indices: Sequence[int], numbers: Mapping[str, int]) -> Table:
+def _grid(section: Section, excerpt: Excerpt, numbers: Mapping[str, int]) -> Table:
     """Return some columns: a line for each row, and the name of joined rows once."""
     table = _empty_table()
-    for i in indices:
-        column = section.columns[i]
-        heading = "\n".join(heading_lines(section, i))
-        table.add_column(heading, justify="right" if column.is_number else "left", no_wrap=column.kind != "name", overflow="fold")
+    indices = excerpt.columns
+    for i, heading in zip(indices, excerpt.headings, strict=True):
+        column, title = section.columns[i], "\n".join(heading)
+        is_name = column.kind == "name"
+        table.add_column(title, justify="right" if column.is_number else "left", no_wrap=not is_name, overflow="fold")
     for block in _blocks(section.rows):
         columns = [[_in_lines(row.cells[i], section.columns[i], numbers) for row in block] for i in indices]
         heights = [max(map(len, lines)) for lines in zip(*(columns[1:] or columns), strict=True)]
