@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,22 @@ def test_a_table_is_rebuilt_by_one_command(board: str, tmp_path: Path) -> None:
     assert f"ganbench table results/leaderboard/{board} --sort {METRICS[board]} -o" in (FOLDER / "README.md").read_text(encoding="utf-8")
     assert main(["table", str(FOLDER / board), "--sort", METRICS[board], "-o", str(rebuilt)]) == 0
     assert rebuilt.read_text(encoding="utf-8") == (FOLDER / f"{board}.md").read_text(encoding="utf-8")
+
+
+@boards
+def test_a_terminal_of_80_columns_holds_a_board_in_20_lines(
+    board: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A line for each row, called what it is; what all rows share, what was left out and how to see it is said around them."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["table", str(FOLDER / board), "--sort", METRICS[board]]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert len(lines) <= 20
+    assert max(map(len, lines)) <= 80
+    names = [line.split("  ")[0] for line in lines[5:-3]]
+    assert len(set(names)) == len(names) == len(_rows((FOLDER / f"{board}.md").read_text(encoding="utf-8")))
+    assert {"biggan", "resnet conditional=off", "resnet label_head=classifier", "resnet"} <= set(names)
+    assert re.fullmatch(r"left out at this width: \d+ columns \(--columns a,b,c, --all-columns\)", lines[-2])
 
 
 @boards

@@ -21,8 +21,8 @@ _NO_REGRESSION = "no regression"
 _CONFIGURATION = ("setting", "plugin", "version", "requirement")
 """Keys of changes that are of the configuration; the others are of what is computed."""
 _KEY_WORDS = {"parameters": "parameters of the", "schedule": "", "evaluation": "", "version": ""}
-_PLURAL = re.compile(r"[^su\W]s$", re.IGNORECASE)
-"""The end of a label in the plural; ``loss`` and ``modulus`` are none."""
+_PLURAL = re.compile(r"((?! (of|per|that) ).)*[^su\W]s\b", re.IGNORECASE)
+"""A label whose noun is in the plural; ``loss`` and ``modulus`` are not."""
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -213,8 +213,8 @@ def finding_sentence(found: Finding) -> str:
 
 
 def _be(found: Finding) -> str:
-    """Return ``is`` or ``are``, as the label is a singular or a plural: ``parameters of the discriminator``, ``throughput``, ``loss``."""
-    return "are" if _PLURAL.search(found.label.partition(" of ")[0].partition(" per ")[0]) else "is"
+    """Return ``is`` or ``are``: of ``throughput`` and ``loss``, of ``images seen`` and ``parameters of the discriminator``."""
+    return "are" if _PLURAL.match(found.label) else "is"
 
 
 def _worst_of(findings: Sequence[Finding]) -> str:

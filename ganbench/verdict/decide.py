@@ -274,7 +274,7 @@ def compare_hashes(rule: MetricRule, base: Mapping[str, str], head: Mapping[str,
     return plain_finding(
         rule,
         state,
-        f"another one for {_some(unlike)}" if unlike else "",
+        f"differs for {_some(unlike)}" if unlike else "",
         base=base[shown][:_HASH_DIGITS],
         head=head[shown][:_HASH_DIGITS],
         counts=(len(common), len(common)),

@@ -129,7 +129,7 @@ def rule_of(name: str, unit: str = "images") -> MetricRule:
         return time_rule(name, "start-up", gate="off")
     family, _, phase = name.partition(".")
     if phase:
-        return time_rule(name, f"time of {phase}", "ms", gate="off")
+        return time_rule(name, f"time of the {phase} phase", "ms", gate="off")
     module = family.removesuffix("_parameters")
     if module != family:
         return _count(name, f"parameters of the {module}")

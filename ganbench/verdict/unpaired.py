@@ -67,7 +67,9 @@ def _too_few(base: Sequence[float], head: Sequence[float], effect: Effect, alpha
     wanted = _enough(len(base), len(head), alpha)
     deviation = pooled_deviation(*([value for value in side if math.isfinite(value)] for side in (base, head)))
     seen = (
-        f", and would see a change of {effect.as_change(visible_between_groups(deviation, *wanted, alpha=alpha)):.1%}" if deviation else ""
+        f", and would detect a change of {effect.as_change(visible_between_groups(deviation, *wanted, alpha=alpha)):.1%}"
+        if deviation
+        else ""
     )
     return f"{text}; {wanted[0]} against {wanted[1]} could be{seen}"
 

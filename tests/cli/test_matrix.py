@@ -49,6 +49,9 @@ def test_a_dry_run_lists_the_cells_and_makes_nothing(workplace: Path, capfd: pyt
         (["-a", "plugin=dcgan", "-p", "no:such-thing"], "-p no:such-thing: nothing has this name"),
         (["-a", "plugin=dcgan", "--set", "seed"], "--set wants NAME=VALUE"),
         (["-a", "plugin=dcgan", "--jobs", "0"], "Invalid value for '--jobs'"),
+        (["-a", "plugin=dcgan", "--columns", "imags/s"], "--columns: no column is called 'imags/s'; did you mean 'images/s'?"),
+        (["-a", "plugin=dcgan", "--columns", "n", "--all-columns"], "--columns wants names with commas between, and no --all-columns"),
+        (["-a", "plugin=dcgan", "--columns", ","], "--columns wants names with commas between"),
     ],
 )
 def test_a_call_that_means_nothing_is_one_line(

@@ -10,9 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from ganbench.cli.compare import command as compare_command
+from ganbench.cli.completion import complete_columns
 from ganbench.cli.main import main
+from ganbench.cli.table import command as table_command
 from ganbench.record.serialise import to_json
 
 RUN = "20261121-035800-dcgan-digits-s0"
@@ -194,3 +198,66 @@ def test_colour_is_for_terminals_that_want_it(runs, monkeypatch, environment, co
     monkeypatch.setattr(sys, "stdout", stream)
     assert main(["table"]) == 0
     assert ("\x1b[" in stream.getvalue()) is coloured
+
+
+FORMS = ("terminal", "markdown", "csv", "json", "html", "latex")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_columns_are_chosen_by_one_name_in_every_format(runs, capsys, form):
+    """In the order that was asked for, behind the name of the row; by heading, id or metric."""
+    assert main(["table", "--runs", "--format", form, "--columns", "id,fd1k_digits.best,images/s"]) == 0
+    out = capsys.readouterr().out
+    assert RUN in out.replace("\\", "")
+    values = {"csv": ("12.25", "1250.0"), "json": ("12.25", "1250.0")}.get(form, ("12.25", "1,250"))
+    assert all(value in out for value in values)
+    assert out.index(RUN if form != "latex" else "id") < out.index(values[0])
+    assert "13.5" not in out  # the final value, which leads otherwise
+    assert "complete" not in out
+
+
+def test_a_table_that_was_chosen_is_as_wide_as_it_gets(runs, capsys, monkeypatch):
+    """Nothing is folded into the caption or left out, with --columns as with --all-columns."""
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main(["table", "--runs", "--all-columns"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (first, second) = [line for line in lines if RUN[:-1] in line]
+    assert all(
+        text in first for text in ("dcgan seed 0", "13.50 ±0.50", "12.25 ±0.50", "complete", "1,250", "digits", "1.07M", "non-saturating")
+    )
+    assert len(first) == len(second) > 100
+    assert not any("left out" in line for line in lines)
+
+
+def test_what_columns_mean_is_said_on_request(runs, capsys):
+    """In at most two lines of a legend otherwise."""
+    assert main(["table"]) == 0
+    assert "generated against" not in capsys.readouterr().out
+    assert main(["table", "--explain"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "FD digits: fd1k_digits, 1,000 generated against 1,437 real images, lower is better" in out
+    assert "--explain" not in out
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("fd1k_digts", "no column is called 'fd1k_digts'; did you mean 'fd1k_digits'?"),
+        ("n,memry", "no column is called 'memry'; did you mean 'memory'?"),
+    ],
+)
+def test_a_wrong_column_has_a_nearest_one(runs, capsys, names, words):
+    """One line, and no table."""
+    assert main(["table", "--columns", names]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+
+
+def test_the_last_of_several_columns_is_completed(runs):
+    """Also the metrics of the runs that are there, and the columns of a verdict."""
+    table = click.Context(table_command)
+    table.params["runs"] = ()
+    assert complete_columns(table, None, "n,fd1k_digits.b") == ["n,fd1k_digits.best"]
+    assert "samples_per_second" in complete_columns(table, None, "")
+    assert complete_columns(click.Context(compare_command), None, "change,det") == ["change,detectable"]

@@ -433,3 +433,29 @@ def test_the_speed_is_in_the_unit_of_the_samples(make_record):
         return next(column.heading for column in make_table(records).sections[0].columns if column.id == "samples_per_second")
 
     assert (heading(make_record()), heading(points), heading(make_record(), points)) == ("images/s", "points/s", "samples/s")
+
+
+def test_a_run_is_called_what_it_is(make_record):
+    """Its model, and as little more as tells it from the others; never its id."""
+
+    def record(name, run, seed=0, dataset="digits", **work):
+        made = make_record(run_id=run, name=name, seed=seed, dataset=dataset)
+        return _with_keys(made, work=Key.of(**{**dict(made.keys.work.fields), **{key.replace("__", "."): v for key, v in work.items()}}))
+
+    def names(*records):
+        return _texts(make_table(records), id="name")
+
+    assert names(record("dcgan", "a")) == ["dcgan"]
+    assert names(record("dcgan", "a"), record("mlp", "b", loss__name="hinge")) == ["dcgan", "mlp"]
+    assert names(record("dcgan", "a", loss__name="hinge"), record("dcgan", "b", loss__name="logistic")) == ["dcgan hinge", "dcgan logistic"]
+    assert names(record("dcgan", "a"), record("dcgan", "b", seed=1)) == ["dcgan seed 0", "dcgan seed 1"]
+    assert names(record("dcgan", "a"), record("dcgan", "b")) == ["dcgan (1)", "dcgan (2)"]
+    assert names(record("dcgan", "a"), record("dcgan", "b", dataset="mnist")) == ["dcgan digits", "dcgan mnist"]
+    augmented = {"augmentation__name": "diffaugment", "augmentation__options__policy": "color"}
+    plain = {"augmentation__name": "none", "augmentation__options__policy": None}
+    assert names(record("dcgan", "a", **plain), record("dcgan", "b", **augmented)) == ["dcgan", "dcgan diffaugment"]
+    wide = [
+        record("resnet", str(i), architecture__options__width=width, architecture__options__head=head)
+        for i, (width, head) in enumerate(((64, "plain"), (64, "classifier"), (128, "plain")))
+    ]
+    assert names(*wide) == ["resnet", "resnet head=classifier", "resnet width=128"]

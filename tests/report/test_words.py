@@ -67,6 +67,12 @@ def test_of_a_hash_the_first_digits_are_enough() -> None:
     ("changes", "text"),
     [
         ({}, "throughput of dcgan digits is 10.0% lower"),
+        ({"label": "parameters of the discriminator"}, "parameters of the discriminator of dcgan digits are 10.0% lower"),
+        ({"label": "operators per iteration"}, "operators per iteration of dcgan digits are 10.0% lower"),
+        ({"label": "images seen", "state": "missing"}, "images seen of dcgan digits are missing"),
+        ({"label": "numbers that the optimizers keep"}, "numbers that the optimizers keep of dcgan digits are 10.0% lower"),
+        ({"label": "loss", "state": "missing"}, "loss of dcgan digits is missing"),
+        ({"label": "class accuracy"}, "class accuracy of dcgan digits is 10.0% lower"),
         ({"change": math.inf, "base": 0.0, "head": 3.0}, "throughput of dcgan digits went from 0 to 3"),
         ({"change": math.inf, "head": None}, "throughput of dcgan digits is lost: half of head's runs or more diverged"),
         ({"change": None, "base": "ab", "head": "cd", "label": "data"}, "data of dcgan digits changed from ab to cd"),

@@ -78,12 +78,12 @@ def test_hashes_are_the_same_or_not() -> None:
     assert gated is not None
     assert told is not None
     assert (same.state, gated.state, told.state) == ("unchanged", "regressed", "inconclusive")
-    assert (gated.reason, gated.base, gated.head, gated.num_base) == ("another one for seed 1", "b" * 12, "c" * 12, 2)
+    assert (gated.reason, gated.base, gated.head, gated.num_base) == ("differs for seed 1", "b" * 12, "c" * 12, 2)
     assert compare_hashes(data, {"seed 0": "a"}, {"seed 7": "a"}) is None
     many = {f"seed {i}": "a" for i in range(9)}
     long = compare_hashes(data, many, dict.fromkeys(many, "b"))
     assert long is not None
-    assert long.reason == "another one for seed 0, seed 1, seed 2, seed 3, seed 4 and 4 more"
+    assert long.reason == "differs for seed 0, seed 1, seed 2, seed 3, seed 4 and 4 more"
 
 
 @given(st.lists(st.floats(1, 1000), min_size=1, max_size=4), st.lists(st.floats(1, 1000), min_size=1, max_size=4))

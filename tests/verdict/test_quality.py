@@ -63,7 +63,8 @@ def test_three_against_three_says_that_it_cannot_be_significant(compare: Callabl
     found = compare([19.0, 20.0, 21.0], [38.0, 40.0, 42.0])
     assert (found.state, found.p_value, found.smallest_visible) == ("inconclusive", pytest.approx(0.1), None)
     assert found.reason == (
-        "3 against 3 runs can never be significant by ranks, the smallest p is 0.1; 3 against 5 could be, and would see a change of 13.0%"
+        "3 against 3 runs can never be significant by ranks, the smallest p is 0.1; "
+        "3 against 5 could be, and would detect a change of 13.0%"
     )
 
 

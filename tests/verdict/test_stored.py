@@ -283,7 +283,7 @@ def test_the_losses_of_the_first_iterations_warn_and_only_on_one_machine(make_ru
     here, there = make_runs(FIVE, trajectory="bb"), make_runs(FIVE, trajectory="bb", hardware={"cpu": "Other CPU"})
     changed, elsewhere, same = (of(compare(base, head), "trajectory_hash") for head in (here, there, base))
     assert (changed.state, elsewhere.state, same.state) == ("inconclusive", "not-comparable", "unchanged")
-    assert changed.reason == "another one for seed 0, seed 1, seed 2, seed 3, seed 4"
+    assert changed.reason == "differs for seed 0, seed 1, seed 2, seed 3, seed 4"
     assert not changed.is_open
 
 
