@@ -361,7 +361,7 @@ def main() -> None:
     until = time.monotonic() + 60 * chosen.minutes
     with yard() as made, small_disk(made.folder / "disk") as disk:
         while (hits := sum(line["hits"] for line in lines)) < chosen.count and time.monotonic() < until:
-            index = len(lines)
+            index = next(number for number in itertools.count() if number not in {line["index"] for line in lines})
             dice = random.Random(f"{chosen.seed} {index}")
             line = (
                 kill(made, dice, index, min(MOST_KILLS, chosen.count - hits)) if chosen.what == "kills" else lose(made, dice, index, disk)
@@ -384,6 +384,7 @@ def table(what: str, lines: list[dict[str, Any]]) -> str:
         for flaw in line["flaws"]:
             (lost if flaw.startswith("lost") else stale if flaw.startswith("stale") else other)[line["of"]] += 1
         codes[f"{line['of']} {line.get('code')}"] += 1
+    with_codes, ended = what == "audience", " completed at once | stopped with a checkpoint |"
     facts = dict(hardware_key("cpu").fields)
     text = [
         f"# {title}",
@@ -392,12 +393,12 @@ def table(what: str, lines: list[dict[str, Any]]) -> str:
         f"{sum(lost.values())} bits, values or files lost, {sum(stale.values())} stale files, {sum(other.values())} wrong endings.",
         f"Measured on {facts['cpu']}, {facts['cpu_cores']} cores, at commit {', '.join(dict.fromkeys(line['commit'] for line in lines))}.",
         "",
-        f"| {column} | runs | {noun} | completed at once | stopped with a checkpoint, then completed | lost | stale | wrong endings |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        f"| {column} | runs | {noun} |{ended if with_codes else ''} lost | stale | wrong endings |",
+        f"| --- |{' ---: |' * (7 if with_codes else 5)}",
     ]
     for of in hits:
-        endings = f"{codes[f'{of} 0']} | {codes[f'{of} 130']}" if what == "audience" else "- | -"
-        text.append(f"| {of} | {runs[of]} | {hits[of]} | {endings} | {lost[of]} | {stale[of]} | {other[of]} |")
+        endings = f" {codes[f'{of} 0']} | {codes[f'{of} 130']} |" if with_codes else ""
+        text.append(f"| {of} | {runs[of]} | {hits[of]} |{endings} {lost[of]} | {stale[of]} | {other[of]} |")
     return "\n".join(text) + "\n"
 
 

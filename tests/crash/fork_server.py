@@ -111,6 +111,7 @@ def child(request: dict[str, Any]) -> None:
         os.close(descriptor)
     opened = [None if given.get(n, "") is None else open(int(n), "r" if n == "0" else "w", closefd=False) for n in usual]  # noqa: SIM115
     sys.stdin, sys.stdout, sys.stderr = opened
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever started the server may have been told to outlive a terminal
     for number in request.get("ignore", ()):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.default_int_handler)
