@@ -15,7 +15,7 @@ from ganbench.spec import ReporterSpec
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ChosenReporter:
+class _ChosenReporter:
     """A reporter that was asked for, with its options."""
 
     registered: Registered[ReporterSpec]
@@ -35,7 +35,7 @@ class ChosenReporter:
 
 def choose_reporters(
     manager: PluginManager, names: Iterable[str], options: Iterable[str]
-) -> tuple[tuple[ChosenReporter, ...], tuple[str, ...]]:
+) -> tuple[tuple[_ChosenReporter, ...], tuple[str, ...]]:
     """Return the reporters of a run, and the options that are of none of them: those of the plugins that the run is made of.
 
     Args:
@@ -56,6 +56,6 @@ def choose_reporters(
         else:
             others.append(option)
     chosen = [
-        ChosenReporter(registered=one, options=build_options(one.spec.options, own[one.spec.name], one.spec.name)) for one in registered
+        _ChosenReporter(registered=one, options=build_options(one.spec.options, own[one.spec.name], one.spec.name)) for one in registered
     ]
     return tuple(chosen), tuple(others)

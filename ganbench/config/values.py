@@ -197,7 +197,7 @@ def build_options(cls: type, values: dict[str, Any], path: str) -> Any:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class FieldDescription:
+class _FieldDescription:
     """One option, as help shows it."""
 
     name: str
@@ -207,7 +207,7 @@ class FieldDescription:
     help: str
 
 
-def describe_fields(cls: type) -> list[FieldDescription]:
+def describe_fields(cls: type) -> list[_FieldDescription]:
     """Describe each field; the help is the string literal that stands under it in the source.
 
     Raises:
@@ -215,7 +215,7 @@ def describe_fields(cls: type) -> list[FieldDescription]:
     """
     helps, annotations = _field_docstrings(cls), field_types(cls)
     return [
-        FieldDescription(name=f.name, type=_type_name(annotations[f.name]), default=_default_text(f), help=helps.get(f.name, ""))
+        _FieldDescription(name=f.name, type=_type_name(annotations[f.name]), default=_default_text(f), help=helps.get(f.name, ""))
         for f in dataclasses.fields(cls)
     ]
 

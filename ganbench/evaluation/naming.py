@@ -16,7 +16,7 @@ from ganbench.spec import ExtractorSpec, MetricSpec, Quantity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PlannedQuantity:
+class _PlannedQuantity:
     """One number of a planned metric, as records and tables call it."""
 
     name: str
@@ -37,7 +37,7 @@ class PlannedMetric:
     """Empty for a metric that looks at no features."""
     num_generated: int
     """Generated samples that it looks at; 0 for a metric that looks at scores."""
-    quantities: tuple[PlannedQuantity, ...]
+    quantities: tuple[_PlannedQuantity, ...]
     """In the order in which the metric computes them."""
 
 
@@ -123,7 +123,7 @@ def _plan_without_extractor(parts: _Parts) -> PlannedMetric:
     if spec.looks_at == "scores" and parts.count is not None:
         raise ConfigError(f"metric {parts.text!r} {_LOOKS[spec.looks_at]}, without a count", hint=f"write {spec.name}")
     quantities = tuple(
-        PlannedQuantity(name=f"{one.name}{suffix}", label=one.label, higher_is_better=one.higher_is_better) for one in spec.quantities
+        _PlannedQuantity(name=f"{one.name}{suffix}", label=one.label, higher_is_better=one.higher_is_better) for one in spec.quantities
     )
     return PlannedMetric(name=f"{spec.name}{suffix}", spec=spec, extractor_name="", num_generated=count, quantities=quantities)
 
@@ -208,8 +208,8 @@ def _check_family_name(parts: _Parts, extractor: ExtractorSpec, extractors: Mapp
     )
 
 
-def _plan_quantity(quantity: Quantity, count: int, extractor: ExtractorSpec) -> PlannedQuantity:
-    return PlannedQuantity(
+def _plan_quantity(quantity: Quantity, count: int, extractor: ExtractorSpec) -> _PlannedQuantity:
+    return _PlannedQuantity(
         name=_full_name(quantity.name, quantity.inception_name, count, extractor),
         label=_full_label(quantity, extractor),
         higher_is_better=quantity.higher_is_better,

@@ -189,11 +189,11 @@ def changes_text(changes: Sequence[Difference]) -> str:
         ("the mathematics changed", [one for one in changes if one.key not in _CONFIGURATION]),
     )
     return "; ".join(
-        f"{what}: {', '.join(map(change_of, group[:_SHOWN_FIELDS]))}{_and_more(group, _SHOWN_FIELDS)}" for what, group in groups if group
+        f"{what}: {', '.join(map(_change_of, group[:_SHOWN_FIELDS]))}{_and_more(group, _SHOWN_FIELDS)}" for what, group in groups if group
     )
 
 
-def change_of(one: Difference) -> str:
+def _change_of(one: Difference) -> str:
     """Return ``training.seed 0 -> 1``, ``+2 aten::repeat in the step`` or ``losses from step 3 on``."""
     if one.key == "operators":
         return clean(f"{int(one.head or 0) - int(one.base or 0):+,} {one.field} in the step")

@@ -14,6 +14,7 @@ import torch
 
 from ganbench.config.resolve import flatten
 from ganbench.config.toml import dump_settings
+from ganbench.distribution import own_distribution
 from ganbench.errors import Diverged, GanbenchError, Interrupted, PluginError, PluginFailed, StorageError
 from ganbench.plugin.blame import blamed
 from ganbench.plugin.manager import PluginManager
@@ -147,6 +148,9 @@ class Run:
         facts = RunFacts(
             run_id=directory.path.name,
             created=self._created if state is None else str(state["created"]),
+            ganbench_version=own_distribution().version,
+            name=materials.config.title,
+            config=config_values(flatten(materials.config)),
             plugins=self.plugins,
             keys=keys,
             threads=threads,

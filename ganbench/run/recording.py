@@ -14,7 +14,6 @@ import torch
 
 from ganbench.config.model import PLUGIN_NAMES, RunConfig, may_change, part_of, without_folder
 from ganbench.config.resolve import flatten
-from ganbench.distribution import own_distribution
 from ganbench.errors import UsageError
 from ganbench.record.machine import hardware_key
 from ganbench.record.record import (
@@ -46,6 +45,11 @@ class RunFacts:
     """The name of its directory."""
     created: str
     """UTC, ISO 8601; a resumed run keeps its first one."""
+    ganbench_version: str
+    name: str
+    """Of the recipe or architecture."""
+    config: dict[str, Scalar | list[str]]
+    """Every value by its path."""
     plugins: tuple[PluginIdentity, ...]
     keys: Keys
     threads: Threads
@@ -125,7 +129,7 @@ def make_record(
         status: of the run.
         detail: why it is not complete; empty otherwise.
     """
-    config, seen = made.config, counters.samples_seen
+    seen = counters.samples_seen
     speed = seen / seconds["training"] if seconds["training"] > 0 else 0.0
     return RunRecord(
         schema_version=SCHEMA_VERSION,
@@ -133,10 +137,10 @@ def make_record(
         status=status,
         status_detail=detail,
         created=facts.created,
-        ganbench_version=own_distribution().version,
-        name=config.title,
-        seed=config.training.seed,
-        config=config_values(flatten(config)),
+        ganbench_version=facts.ganbench_version,
+        name=facts.name,
+        seed=made.config.training.seed,
+        config=facts.config,
         plugins=facts.plugins,
         dataset=made.dataset.name,
         dataset_hash=made.dataset.train.content_hash,

@@ -39,14 +39,14 @@ def render_terminal(document: Document, *, width: int = 80, colour: bool = False
         width: columns of the terminal.
         colour: whether to use its colours.
     """
-    console = make_console(width=width, colour=colour)
+    console = _make_console(width=width, colour=colour)
     for line in document.heading:
         console.print(_text(line, "bold"))
     (_print_page if document.layout == "page" else _print_table)(console, document)
     return printed(console)
 
 
-def make_console(*, width: int, colour: bool) -> Console:
+def _make_console(*, width: int, colour: bool) -> Console:
     """Return a rich console that writes into a string, and takes neither width nor colour from the environment."""
     from rich.console import Console
 
@@ -64,7 +64,7 @@ def make_console(*, width: int, colour: bool) -> Console:
 
 
 def printed(console: Console) -> str:
-    """Return what a console of :func:`make_console` has written, without blanks at the ends of lines and more than one blank line."""
+    """Return what a console of :func:`_make_console` has written, without blanks at the ends of lines and more than one blank line."""
     file = console.file
     assert isinstance(file, io.StringIO)
     lines = "\n".join(line.rstrip() for line in file.getvalue().splitlines())
