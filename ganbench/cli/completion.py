@@ -66,16 +66,16 @@ def complete_columns(ctx: click.Context, parameter: click.Parameter, incomplete:
 def _columns(ctx: click.Context) -> Iterable[str]:
     """Return the names without blanks; of the metrics of runs where the command line has some."""
     from ganbench.errors import GanbenchError
-    from ganbench.report.runs import column_names, table
+    from ganbench.report.runs import COLUMN_NAMES, table
 
     if "gates" in {parameter.name for parameter in ctx.command.params}:
-        from ganbench.report.verdict import column_names as verdict_names
+        from ganbench.report import verdict
 
-        return verdict_names()
+        return verdict.COLUMN_NAMES
     try:
         columns = [column for section in table(*ctx.params.get("runs") or ()).sections for column in section.columns]
     except (GanbenchError, OSError):
-        return column_names()
+        return COLUMN_NAMES
     return {next(name for name in column.names if " " not in name) for column in columns}
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli.main import Invocation, switched_off
-from ganbench.cli.options import COLUMN_OPTIONS, TRUST_OPTION, NumberRange, add_options, shaped, wanted_columns
+from ganbench.cli.options import COLUMN_OPTIONS, TRUST_OPTION, NumberRange, add_options, check_columns, shaped
 from ganbench.cli.run import handled_signals
 from ganbench.errors import Interrupted, UsageError
 from ganbench.report.stream import has_cursor, print_document, say
@@ -71,9 +71,9 @@ def command(invocation: Invocation, /, **flags: Any) -> int | None:
         _print_status(_folder(_definition(flags, needed=flags["out"] is None), flags["out"]))
         return None
     from ganbench.fleet.matrix.call import stated_threads
-    from ganbench.report.runs import column_names
+    from ganbench.report.runs import COLUMN_NAMES
 
-    wanted_columns(flags, column_names(), _OTHER_COLUMNS)
+    check_columns(flags, COLUMN_NAMES, _OTHER_COLUMNS)
     definition = _definition(flags)
     assert definition is not None
     stated_threads()  # an error of the call, before anything is planned

@@ -117,8 +117,12 @@ def add_options(options: Sequence[_Decorator]) -> Callable[[_F], _F]:
     return add_all
 
 
-def wanted_columns(flags: Mapping[str, Any], known: Collection[str], others: str = "") -> tuple[str, ...]:
-    """Return the names of ``--columns``, before any time has passed.
+def _names(columns: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in (columns or "").split(","))))
+
+
+def check_columns(flags: Mapping[str, Any], known: Collection[str], others: str = "") -> None:
+    """Refuse a wrong ``--columns`` before any time has passed.
 
     Args:
         flags: what :data:`COLUMN_OPTIONS` adds.
@@ -128,14 +132,12 @@ def wanted_columns(flags: Mapping[str, Any], known: Collection[str], others: str
     Raises:
         UsageError: a name that no column can have, or none at all.
     """
-    text = flags.get("columns")
-    names = tuple(filter(None, (name.strip() for name in (text or "").split(","))))
-    if text is not None and (not names or flags.get("all_columns")):
+    names = _names(flags["columns"])
+    if flags["columns"] is not None and (not names or flags["all_columns"]):
         raise UsageError("--columns wants names with commas between, and no --all-columns beside it")
     for name in names:
         if name not in known and not (others and re.fullmatch(others, name)):
             raise UsageError(f"--columns: no column is called {name!r}", hint=did_you_mean(name, list(known)))
-    return names
 
 
 def shaped(document: Document, flags: Mapping[str, Any]) -> Document:
@@ -144,8 +146,7 @@ def shaped(document: Document, flags: Mapping[str, Any]) -> Document:
     Raises:
         UsageError: there is no such column.
     """
-    names = [name.strip() for name in (flags.get("columns") or "").split(",")]
-    if any(names):
+    if names := _names(flags["columns"]):
         document = document.with_columns(names)
     is_whole = document.is_whole or flags["all_columns"]
     document = replace(document, options=("--columns a,b,c", "--all-columns", "--explain"), is_whole=is_whole)

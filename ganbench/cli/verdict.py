@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli.options import COLUMN_OPTIONS, shaped, wanted_columns
+from ganbench.cli.options import COLUMN_OPTIONS, check_columns, shaped
 from ganbench.errors import UsageError, did_you_mean
 from ganbench.report.stream import say
 
@@ -71,9 +71,9 @@ def outputs_of(flags: dict[str, Any]) -> tuple[tuple[str, Path], ...]:
         UsageError: an unknown kind, a path where no file can be, or an unknown column.
     """
     from ganbench.report.outputs import KINDS, file_names
-    from ganbench.report.verdict import column_names
+    from ganbench.report.verdict import COLUMN_NAMES
 
-    wanted_columns(flags, column_names())
+    check_columns(flags, COLUMN_NAMES)
     outputs = [(kind, Path(path)) for kind, path in _assignments("-o", "KIND=PATH", flags["outputs"])]
     for kind, path in outputs:
         if kind not in KINDS:

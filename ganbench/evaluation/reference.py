@@ -212,7 +212,7 @@ class Floor:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Parts:
+class _FloorParts:
     """How the real samples are split for one metric."""
 
     generated: str
@@ -280,7 +280,7 @@ def compute(planned: PlannedMetric, metric: Metric, real: SampleSet, fake: Sampl
         return tuple(float(value) for value in values)
 
 
-def _parts_of(dataset: Dataset, extractor: Extractor | None, planned: PlannedMetric, needs: Needs) -> _Parts:
+def _parts_of(dataset: Dataset, extractor: Extractor | None, planned: PlannedMetric, needs: Needs) -> _FloorParts:
     """Return how the real samples are split for a metric."""
     test, unit = _held_out_samples(dataset, needs), dataset.space.unit
     control = test is not None and needs.held_out == "control"
@@ -299,7 +299,7 @@ def _parts_of(dataset: Dataset, extractor: Extractor | None, planned: PlannedMet
     whole = "" if test is None else REFERENCE_SPLIT if control else HELD_OUT_SPLIT
     drawn = f"drawn from {part:,} " if count > part else ""
     pool = torch.arange(source.num_samples)
-    return _Parts(
+    return _FloorParts(
         generated=HELD_OUT_SPLIT if control else REFERENCE_SPLIT,
         pool=pool if total == len(pool) else stratified(source.labels, len(pool), 0)[:total],
         part=part,
@@ -364,7 +364,7 @@ class Reference:
         for planned, metric in missing:
             self._compute_floor(planned, metric, parts[planned.name])
 
-    def _compute_floor(self, planned: PlannedMetric, metric: Metric, parts: _Parts) -> None:
+    def _compute_floor(self, planned: PlannedMetric, metric: Metric, parts: _FloorParts) -> None:
         """Measure real samples against real samples; where there are too few the floor stays empty, with a log line.
 
         Raises:
@@ -384,7 +384,7 @@ class Reference:
         if self._cache:
             self._cache.store(self._floor_key(metric, parts), {"values": values})
 
-    def _measure_split(self, planned: PlannedMetric, metric: Metric, parts: _Parts, number: int) -> list[tuple[float, ...]]:
+    def _measure_split(self, planned: PlannedMetric, metric: Metric, parts: _FloorParts, number: int) -> list[tuple[float, ...]]:
         """Return what a metric says of one split under each network."""
         samples = self._splits[parts.generated]
         part, others = parts.split(samples.source.labels, number)
@@ -393,7 +393,7 @@ class Reference:
             reals = samples.sets(others, metric.needs)
         return [compute(planned, metric, real, fake) for real, fake in zip(reals, fakes, strict=True)]
 
-    def _load_floor(self, planned: PlannedMetric, metric: Metric, parts: _Parts) -> bool:
+    def _load_floor(self, planned: PlannedMetric, metric: Metric, parts: _FloorParts) -> bool:
         """Take a floor from the cache; return whether it was there."""
         entry = self._cache.load(self._floor_key(metric, parts)) if self._cache else None
         if entry is None or "values" not in entry:
@@ -401,7 +401,7 @@ class Reference:
         self._floors[planned.name] = parts.floor(entry["values"])
         return True
 
-    def _floor_key(self, metric: Metric, parts: _Parts) -> Key:
+    def _floor_key(self, metric: Metric, parts: _FloorParts) -> Key:
         test = _held_out_samples(self._dataset, metric.needs)
         parameters = {f"parameter.{name}": value for name, value in metric.parameters().items()}
         fields = {**extractor_fields(self._extractor), **reference_fields(self._dataset.train, REFERENCE_SPLIT)}

@@ -28,6 +28,8 @@ _EXPLANATION = (
 _FIRST = ("name", "", "status", "n", "samples_per_second")
 """The ids of the columns that a reader wants first; the empty one is the final value of the first metric."""
 _RUNS = Column(id="runs", heading="runs", kind="text", in_text=False)
+COLUMN_NAMES = tuple(dict.fromkeys(name for column in (*AVERAGE_COLUMNS, *PLAIN_COLUMNS, _RUNS) for name in column.names))
+"""What columns may be called that runs have whatever was measured on them."""
 
 
 def table(*runs: RunRecord | StoredRun | str | Path, each: bool = False, sort: str | None = None) -> Document:
@@ -51,11 +53,6 @@ def table(*runs: RunRecord | StoredRun | str | Path, each: bool = False, sort: s
         raise UsageError(f"no record can be read{others}: {unreadable[0]}")
     document = make_table(items) if each else make_summary(items)
     return document if sort is None else _order_by(document, sort)
-
-
-def column_names() -> tuple[str, ...]:
-    """Return what columns may be called that runs have whatever was measured on them."""
-    return tuple(dict.fromkeys(name for column in (*AVERAGE_COLUMNS, *PLAIN_COLUMNS, _RUNS) for name in column.names))
 
 
 def make_table(items: Sequence[RunRecord | Unreadable]) -> Document:

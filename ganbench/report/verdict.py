@@ -38,6 +38,8 @@ _UNLIKE_COLUMNS = (
     Column(heading="head", kind="text", width=_VALUE_WIDTH),
     _WHY,
 )
+COLUMN_NAMES = tuple(dict.fromkeys(column.heading for column in (*_COLUMNS, *_UNLIKE_COLUMNS) if column.heading))
+"""What the columns of a verdict may be called."""
 _FIELDS = (
     *("cell", "cell_id", "metric", "label", "unit", "tier", "direction", "gate", "state", "base", "head", "num_base", "num_head"),
     *("change", "low", "high", "confidence", "threshold", "p_value", "adjusted_p", "smallest_p", "smallest_visible", "not_worse"),
@@ -92,11 +94,6 @@ def verdict_document(comparison: Comparison, *, show_all: bool = False) -> Docum
         legend=legend,
         explanation=_explanation(comparison) if groups else (),
     )
-
-
-def column_names() -> tuple[str, ...]:
-    """Return what the columns of a verdict may be called."""
-    return tuple(dict.fromkeys(column.heading for column in (*_COLUMNS, *_UNLIKE_COLUMNS) if column.heading))
 
 
 def findings_document(comparison: Comparison) -> Document:
@@ -175,7 +172,7 @@ def _figures(found: Finding) -> tuple[Cell, ...]:
         Cell(words.count_text(found)),
         Cell(words.threshold_text(found)),
         Cell(words.GATES[found.gate]),
-        Cell(", ".join(filter(None, words.null_texts(found.null)))),
+        Cell(words.null_text(found.null)),
         Cell(words.why(found)),
     )
 

@@ -77,9 +77,9 @@ def count_text(found: Finding) -> str:
     return f"{found.num_base}/{found.num_head}"
 
 
-def null_texts(null: NullRatio | None) -> tuple[str, str]:
-    """Return change and interval of base against base; empty texts where it was not measured."""
-    return ("", "") if null is None else (percent(null.change), _between(null.low, null.high))
+def null_text(null: NullRatio | None) -> str:
+    """Return change and interval of base against base; empty where it was not measured."""
+    return "" if null is None else f"{percent(null.change)}, {_between(null.low, null.high)}"
 
 
 def value_text(value: float | str | None) -> str:

@@ -16,6 +16,7 @@ import click
 from ganbench import (
     KERNELS,
     RUNNERS,
+    Document,
     Invocation,
     NumberRange,
     Place,
@@ -41,6 +42,7 @@ def _shared_options(function: F) -> F:
     for add in (
         click.option("--format", "form", type=click.Choice(_FORMATS), default="terminal", show_default=True, help="Of the table."),
         click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="For every number."),
+        click.option("--explain", is_flag=True, help="Say what each column means."),
         click.option("--no-compile", is_flag=True, help="Compile nothing; that takes most of the time."),
         click.option(
             "--device", default="auto", metavar="DEV", shell_complete=complete_words("auto", "cpu", "cuda"), help="auto, cpu, cuda, cuda:N."
@@ -48,6 +50,10 @@ def _shared_options(function: F) -> F:
     ):
         function = add(function)
     return function
+
+
+def _print(document: Document, flags: dict[str, Any]) -> None:
+    print_document(document.explained() if flags["explain"] else document, flags["form"])
 
 
 @command.command("kernels")
@@ -89,7 +95,7 @@ def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, .
     asked = {"ops": settings.ops, "dtypes": wanted, "layouts": settings.layouts, "quick": quick, "seconds": seconds}
     place = Place.of_process(settings.device, precision=" ".join(wanted), channels_last="channels_last" in settings.layouts)
     _write_json(shared["json_file"], "bench kernels", asked | {"compile": not settings.compiles}, report, place)
-    print_document(kernel_document(report, heading(settings.device)), shared["form"])
+    _print(kernel_document(report, heading(settings.device)), shared)
     return 130 if report.is_interrupted else int(any(row.status == "wrong" for row in report.rows))
 
 
@@ -156,7 +162,7 @@ def step(invocation: Invocation, /, **flags: Any) -> int:
     )
     asked = {"settings": settings.settings, "blocks": settings.blocks, "seconds": settings.seconds}
     _write_json(flags["json_file"], "bench step", asked, report, place)
-    print_document(step_document(report, heading(device)), flags["form"])
+    _print(step_document(report, heading(device)), flags)
     return int(any(row.status == "wrong" for row in report.rows))
 
 

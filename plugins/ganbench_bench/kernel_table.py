@@ -26,8 +26,8 @@ _COLUMNS = (
     Column(heading="GB/s\ne/c/o"),
 )
 _PASSES: dict[Pass, str] = {"forward": "forward", "backward": "backward", "double backward": "double"}
-_LEGEND = (
-    "µs: one call, median ± half of its 95 % interval, after the same inputs gave the reference's values; timings interleaved",
+_LEGEND = "µs: one call, median ± half of its 95 % interval, after the same inputs gave the reference's values; timings interleaved"
+_EXPLANATION = (
     "e/c/o: eager / compile / ours; eager is the expression in the title, compile is torch.compile of it; double: the backward's backward",
     "GB/s and % of copy: the bytes that the pass must move over its time, and that over the bandwidth of a copy in this run",
 )
@@ -49,11 +49,9 @@ def kernel_document(report: KernelReport, heading: Sequence[str]) -> Document:
         title="ganbench bench kernels",
         heading=(*heading, f"{copy}; took {report.seconds:.0f} s"),
         sections=tuple(_section(f"{op}: {title}", list(rows)) for (op, title), rows in groupby(report.rows, _title)),
-        legend=(
-            *(f"{one.op}: not measured: {one.reason}" for one in report.missing),
-            *_LEGEND,
-            *(_ON_A_GPU if any(m.timing == "graph" for m in figures) else ()),
-        ),
+        legend=(*(f"{one.op}: not measured: {one.reason}" for one in report.missing), _LEGEND),
+        explanation=(*_EXPLANATION, *(_ON_A_GPU if any(m.timing == "graph" for m in figures) else ())),
+        options=("--explain",),
     )
 
 

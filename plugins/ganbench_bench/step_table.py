@@ -22,7 +22,9 @@ _COLUMNS = (
     Column(heading="peak\nMiB"),
 )
 _LEGEND = (
-    "images/s: real images into the discriminator, median ± half of its 95 % interval; speed-ups block by block, the loops taking turns",
+    "images/s: real images into the discriminator, median ± half of its 95 % interval; speed-ups block by block, the loops taking turns"
+)
+_EXPLANATION = (
     "best compile: the faster torch.compile of pytorch/examples' loop",
     "all loops share weights, batch, precision, numerics and the process (its allocator too), and gave the published loop's first losses",
 )
@@ -50,7 +52,9 @@ def step_document(report: StepReport, heading: Sequence[str]) -> Document:
         title="ganbench bench step",
         heading=(*heading, f"{report.blocks} blocks; took {report.seconds:.0f} s"),
         sections=(section,),
-        legend=(*_LEGEND, *(_ON_A_GPU if on_gpu else ())),
+        legend=(_LEGEND,),
+        explanation=(*_EXPLANATION, *(_ON_A_GPU if on_gpu else ())),
+        options=("--explain",),
     )
 
 
