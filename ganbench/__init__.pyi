@@ -211,6 +211,8 @@ from ganbench.verdict.findings import Finding as Finding
 from ganbench.verdict.findings import NullRatio as NullRatio
 from ganbench.verdict.findings import Quality as Quality
 from ganbench.verdict.findings import State as State
+from ganbench.verdict.findings import Tier as Tier
+from ganbench.verdict.policy import RULES as RULES
 from ganbench.verdict.policy import MetricRule as MetricRule
 from ganbench.verdict.policy import Policy as Policy
 from ganbench.verdict.policy import quality_rule as quality_rule

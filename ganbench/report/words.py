@@ -20,7 +20,7 @@ _SHOWN_FIELDS = 3
 _NO_REGRESSION = "no regression"
 _CONFIGURATION = ("setting", "plugin", "version", "requirement")
 """Keys of changes that are of the configuration; the others are of what is computed."""
-_KEY_WORDS = {"parameters": "parameters of the", "schedule": "", "evaluation": "", "version": ""}
+_KEY_WORDS = {"parameters": "parameters of the", "schedule": "", "version": ""}
 _PLURAL = re.compile(r"((?! (of|per|that) ).)*[^su\W]s\b", re.IGNORECASE)
 """A label whose noun is in the plural; ``loss`` and ``modulus`` are not."""
 _HEX = frozenset("0123456789abcdef")
@@ -197,7 +197,7 @@ def _change_of(one: Difference) -> str:
     """Return ``training.seed 0 -> 1``, ``+2 aten::repeat in the step`` or ``losses from step 3 on``."""
     if one.key == "operators":
         return clean(f"{int(one.head or 0) - int(one.base or 0):+,} {one.field} in the step")
-    if one.key in ("losses", "data"):
+    if one.key in ("losses", "data", "evaluation"):
         return clean(f"{one.key} {one.field}".strip())
     which = one.field if one.key == "setting" else f"{_KEY_WORDS.get(one.key, one.key)} {one.field}".strip()
     return clean(f"{which} {scalar_text(one.base)} -> {scalar_text(one.head)}")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +24,14 @@ from ganbench import (
     say,
     settings_of_flags,
 )
+from ganbench_gate.known_names import refuse_unknown_names
 from ganbench_gate.options import MEASURING_OPTIONS, RUN_OPTIONS, SAMPLES_OPTION, SETTING_OPTIONS
 from ganbench_gate.side import Side
 from ganbench_gate.trees import find_tree, isolated_python
 
 if TYPE_CHECKING:
     from ganbench import Comparison, Policy
-    from ganbench_gate.measure import AbPlan
+    from ganbench_gate.measure import AbPlan, Measurement
 
 
 @click.command("ab")
@@ -54,12 +54,14 @@ def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> 
     Parameters, operators, FLOPs, sizes, data and the first losses of both sides are compared too; between two configurations they are only
     told. Paths in settings are meant from the root of a side's tree.
 
-    Exit codes: 0 no gated metric regressed, 1 one did, 2 usage, 3 a process failed, 4 the sides are not comparable.
+    Exit codes: 0 no gated metric regressed, or base has nothing to compare with yet; 1 one did, or head cannot be run; 2 usage; 3 base
+    cannot be run; 4 base does not take what head takes; 130 interrupted. What was measured until then is in every output.
     """
     outputs_of(flags)
     _check_folder(flags["samples"])
+    refuse_unknown_names(policy_of(flags))
     plan = plan_of(sides, flags, off=(*invocation.off, *flags["off"]))
-    return deliver(measure(plan, flags["samples"]), flags)
+    return deliver(measure(plan, flags["samples"]), {**flags, **CHECKED})
 
 
 def plan_of(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -> AbPlan:
@@ -89,32 +91,45 @@ def plan_of(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...])
     )
 
 
-def measure(plan: AbPlan, samples: Path | None) -> Comparison:
-    """Return the verdict; the samples are kept whatever happens."""
-    from ganbench import StatusLine, write_text
+CHECKED: dict[str, Any] = {"gates": (), "thresholds": ()}
+"""Flags that were looked at before anything was measured, and lose nothing afterwards."""
+
+
+def measure(plan: AbPlan, samples: Path | None, further: Callable[[Measurement], None] | None = None) -> Comparison:
+    """Return the verdict, whatever happens: of what there was until a process failed, or somebody ended the call.
+
+    Args:
+        plan: what is measured.
+        samples: the file of every block; None for none.
+        further: measures something else when the pairs are done.
+
+    Raises:
+        UsageError: neither side takes what is asked.
+    """
+    from ganbench import GanbenchError, Interrupted, StatusLine, StopSignal, write_text
     from ganbench_gate.measure import Measurement, samples_json
 
-    with StatusLine() as line, last_words_shown():
+    with StatusLine() as line:
         measurement = Measurement(plan, line.say)
         try:
-            return measurement.run()
+            with StopSignal().listening():
+                comparison = measurement.run()
+                if further is not None and measurement.is_whole:
+                    further(measurement)
+                    comparison = measurement.conclude()
+            return comparison
+        except KeyboardInterrupt:
+            return measurement.interrupted("it was ended from outside", Interrupted.exit_code)
+        except UsageError:
+            raise
+        except GanbenchError as error:
+            return measurement.interrupted(error.what, error.exit_code)
         finally:
+            for said in measurement.last_words:
+                say(f"  | {said}")
             if samples is not None and measurement.pairs:
                 text = samples_json(plan.base, plan.head, measurement.pairs, machine=measurement.machine, seed=plan.seed)
                 write_text(samples, text)
-
-
-@contextlib.contextmanager
-def last_words_shown() -> Iterator[None]:
-    """Print what a process said last before it failed."""
-    from ganbench import WorkerFailed
-
-    try:
-        yield
-    except WorkerFailed as error:
-        for said in error.last_words:
-            say(f"  | {said}")
-        raise
 
 
 def _only_told(policy: Policy) -> Policy:

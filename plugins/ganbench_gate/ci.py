@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench import Invocation, UsageError, add_options, deliver, outputs_of, policy_of
-from ganbench_gate.ab import last_words_shown, measure, plan_of
+from ganbench import Invocation, NothingToCompare, UsageError, WorkerFailed, add_options, deliver, outputs_of, policy_of
+from ganbench_gate.ab import CHECKED, measure, plan_of
+from ganbench_gate.known_names import refuse_unknown_names
 from ganbench_gate.options import CI_GROUPS, CiCommand
 
 if TYPE_CHECKING:
-    from ganbench_gate.measure import AbPlan
+    from ganbench_gate.measure import AbPlan, Measurement
 
 _SECONDS = 200.0
 """For all pairs: with the frozen samples and the start, a free runner with two cores is done in about five minutes."""
@@ -54,8 +55,8 @@ def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> 
     The folder of --out gets verdict.json, verdict.md, verdict.xml (JUnit), benchmark-bigger.json and benchmark-smaller.json (for
     github-action-benchmark) and samples.json (every measurement). On GitHub the verdict is added to the step's summary.
 
-    Exit codes: 0 nothing that is gated regressed, 1 something did, 2 usage, 3 a process failed, 4 the sides are not comparable, 5 there is
-    nothing to compare with.
+    Exit codes: 0 nothing that is gated regressed, or base has nothing to compare with yet; 1 something did, or head cannot be run; 2 usage;
+    3 base cannot be run; 4 base does not take what head takes; 5 there are no runs; 130 interrupted. The files are written all the same.
     """
     out: Path = flags["out"]
     off = (*invocation.off, *flags["off"])
@@ -63,7 +64,8 @@ def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> 
     _make_folder(out)
     written = {**flags, "outputs": (*(f"{kind}={out / name}" for kind, name in FILES.items()), *flags["outputs"])}
     outputs_of(written)
-    return deliver(measure(_with_others(plan, flags, off), out / SAMPLES), written)
+    plan = _with_quality(plan, flags)
+    return deliver(measure(plan, out / SAMPLES, lambda measurement: _score_frozen(measurement, plan, flags, off)), {**written, **CHECKED})
 
 
 def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -> AbPlan:
@@ -71,15 +73,18 @@ def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -
 
     Raises:
         UsageError: a flag, a ref or a file is wrong.
-        NothingToCompare: there is no commit before.
     """
     from ganbench_gate.accept import accepts_of
     from ganbench_gate.intended import intended_changes
     from ganbench_gate.trees import commits_between, default_base
 
     _check(sides, flags)
-    base = None if sides else default_base(Path.cwd(), os.environ)
-    sides = (base.commit,) if base else sides
+    base, first = None, ""
+    try:
+        base = None if sides else default_base(Path.cwd(), os.environ)
+    except NothingToCompare as error:
+        first = error.what
+    sides = (base.commit,) if base else sides or ("WORKTREE",)
     head = sides[1] if len(sides) > 1 else "WORKTREE"
     accepts = accepts_of(flags["history"])
     intended = intended_changes(accepts, commits_between(Path.cwd(), sides[0], head), flags["plugin"] or "")
@@ -89,8 +94,13 @@ def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -
     device = {"device": flags["device"] or ("cuda" if flags["gpu"] else None)}
     plan = plan_of(sides, {**flags, **given, **device}, off)
     notes = tuple(f"intended: {one.metric} may change: {one.reason}" for one in intended)
-    named = dataclasses.replace(plan.base, name=f"{base.why} ({base.commit[:9]})") if base else plan.base
-    return dataclasses.replace(plan, base=named, head=dataclasses.replace(plan.head, notes=(*plan.head.notes, *notes)))
+    name = f"{base.why} ({base.commit[:9]})" if base else "nothing yet" if first else plan.base.name
+    return dataclasses.replace(
+        plan,
+        first=first,
+        base=dataclasses.replace(plan.base, name=name),
+        head=dataclasses.replace(plan.head, notes=(*plan.head.notes, *notes)),
+    )
 
 
 def _check(sides: tuple[str, ...], flags: dict[str, Any]) -> None:
@@ -101,7 +111,9 @@ def _check(sides: tuple[str, ...], flags: dict[str, Any]) -> None:
     """
     if files := [side for side in sides if side.endswith(".toml")]:
         raise UsageError(f"two versions of the code are compared (got {files[0]})", hint="ganbench ab compares configurations")
-    policy_of(flags)
+    policy = policy_of(flags)
+    if not flags["runs"]:
+        refuse_unknown_names(policy)
     outputs_of(flags)
     if bool(flags["baseline"]) != bool(flags["runs"]):
         given, missing = ("--baseline", "--runs") if flags["baseline"] else ("--runs", "--baseline")
@@ -125,17 +137,34 @@ def _make_folder(out: Path) -> None:
         (out / ".gitignore").write_text("*\n", encoding="ascii")
 
 
-def _with_others(plan: AbPlan, flags: dict[str, Any], off: tuple[str, ...]) -> AbPlan:
-    """Return the plan with the findings of the frozen samples and of the stored runs."""
-    from ganbench import StatusLine
-    from ganbench_gate.frozen import check_frozen_samples
+def _with_quality(plan: AbPlan, flags: dict[str, Any]) -> AbPlan:
+    """Return the plan with the findings of the stored runs, where some are given.
+
+    Raises:
+        UsageError: they are none, or a gate is of what they do not have.
+        NothingToCompare: there is none.
+    """
+    if not flags["runs"]:
+        return plan
     from ganbench_gate.stored_quality import stored_quality
 
-    quality, notes = stored_quality(flags["baseline"], flags["runs"], flags["history"], plan.policy) if flags["baseline"] else ((), ())
+    quality, notes = stored_quality(flags["baseline"], flags["runs"], flags["history"], plan.policy)
+    refuse_unknown_names(policy_of(flags), [one.metric for one in quality])
+    head = dataclasses.replace(plan.head, notes=(*plan.head.notes, *notes))
+    return dataclasses.replace(plan, head=head, others=quality)
+
+
+def _score_frozen(measurement: Measurement, plan: AbPlan, flags: dict[str, Any], off: tuple[str, ...]) -> None:
+    """Add what head's metrics make of the frozen samples; a process that fails at it is a finding too."""
+    from ganbench import plain_finding
+    from ganbench_gate.frozen import check_frozen_samples, frozen_score_rule
+
     data_root = flags["data_root"] or os.environ.get("GANBENCH_DATA", "")
     device = str(plan.head.settings.get("training.device", "auto"))
-    with StatusLine() as line, last_words_shown():
-        line.say("scoring the frozen samples")
+    measurement.say("scoring the frozen samples")
+    try:
         frozen = check_frozen_samples(plan.head, plan.policy, threads=plan.threads, device=device, data_root=data_root, off=off)
-    head = dataclasses.replace(plan.head, notes=(*plan.head.notes, *frozen.notes, *notes))
-    return dataclasses.replace(plan, head=head, others=(*frozen.findings, *quality))
+        measurement.add(frozen.findings, frozen.notes)
+    except WorkerFailed as error:
+        rule = plan.policy.applied(frozen_score_rule("scores", "scores"))
+        measurement.add((plain_finding(rule, "missing", f"they cannot be scored: {error.what}"),), ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 from ganbench import Finding, MetricRule, Policy, State, UsageError, plain_finding, rule_of
@@ -25,21 +26,29 @@ def new_finding(base: Refusal, what: str, policy: Policy) -> Finding:
         what: head has run.
         policy: of the user.
     """
-    return run_finding(
-        "new", f"base has no such plugin yet ({_said(base)}); head runs {what}, and there is nothing to compare it with", policy
-    )
+    why = _said(base).partition(";")[0]
+    return run_finding("new", f"there is nothing to compare with yet ({why}); head runs {what}", policy)
 
 
-def failed_finding(refusals: Mapping[str, Refusal], policy: Policy) -> Finding:
+def failed_finding(refusals: Mapping[str, Refusal], policy: Policy, *, one_code: bool = False) -> Finding:
     """Return what it means that some sides cannot be run.
 
+    Args:
+        refusals: by role.
+        policy: of the user.
+        one_code: whether the sides are two configurations, so that what one of them refuses is the user's.
+
     Raises:
-        UsageError: neither side takes what is asked.
+        UsageError: neither side takes what is asked, or one configuration does not do.
     """
     base, head = (refusals.get(role) for role in (BASE if BASE in refusals else NULL, HEAD))
+    for one in (base, head):
+        if one and one_code and one.kind != "broken":
+            raise UsageError(_said(one))
     if base and head and _kinds(refusals) in _USAGE:
-        one = _said(head)
-        raise UsageError(one if one == _said(base) else f"neither side can be run; base says: {_said(base)}; head says: {one}")
+        ours, theirs = _said(base), _said(head)
+        is_first = base.kind == "unknown" and "; " not in ours  # says nothing of what could be mended
+        raise UsageError(theirs if is_first or ours == theirs else f"neither side can be run; base says: {ours}; head says: {theirs}")
     if head:
         also = f"; base cannot be run either: {_said(base)}" if base else ""
         lacks = "no longer has what base has: " if head.kind == "unknown" and not base else ""
@@ -48,20 +57,13 @@ def failed_finding(refusals: Mapping[str, Refusal], policy: Policy) -> Finding:
     if base.kind == "refused":
         return run_finding("not-comparable", f"base does not take what head takes: {_said(base)}", policy)
     broken = run_finding("broken", f"{_broken('base', base)}; nothing is known of head", policy)
-    return _without_gate(broken)
+    return dataclasses.replace(broken, gate="warn")  # it says nothing against head
 
 
 def run_finding(state: State, reason: str, policy: Policy) -> Finding:
     """Return a finding about the sides as such."""
     rule: MetricRule = policy.applied(rule_of("run"))
     return plain_finding(rule, state, reason)
-
-
-def _without_gate(one: Finding) -> Finding:
-    """Return a finding that says nothing against head."""
-    import dataclasses
-
-    return dataclasses.replace(one, gate="warn")
 
 
 def _broken(role: str, refusal: Refusal, lacks: str = "") -> str:

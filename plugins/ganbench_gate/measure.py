@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -15,11 +16,13 @@ from ganbench import Comparison, Difference, Finding, Launch, NotComparable, Pol
 from ganbench_gate.changes import Resolved, differences, resolve_sides
 from ganbench_gate.failed_sides import failed_finding, is_new, new_finding, run_finding
 from ganbench_gate.findings import conclude_pairs, machine_of
+from ganbench_gate.known_names import refuse_names, unknown_names
 from ganbench_gate.lockstep import BASE, HEAD, NULL, PairPlan, PairResult, SideResult, run_alone, run_pair
 from ganbench_gate.paired import next_look
 from ganbench_gate.side import Refusal, Side, SidesFailed, make_launch, make_resolve_launch
 
 _FEWEST_PAIRS = 2
+_PARAMETERS = "_parameters"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +43,8 @@ class AbPlan:
     """Decides who is started first, and whose block comes first."""
     others: tuple[Finding, ...] = ()
     """Findings of something else than the pairs, which are decided with theirs."""
+    first: str = ""
+    """Why there is no base at all; base is then never run."""
     checkout: Path | None = None
     """The checkout of the current directory, whose code must not slip into a side with another tree."""
 
@@ -53,11 +58,16 @@ class Measurement:
     """
 
     def __init__(self, plan: AbPlan, say: Callable[[str], None]) -> None:
-        self._plan, self._say = plan, say
+        self._plan, self.say = plan, say
         self._rng = random.Random(plan.seed)
         self.pairs: list[PairResult] = []
         self._changes: tuple[Difference, ...] = ()
         self._failed: tuple[Finding, ...] = ()
+        self._further: tuple[Finding, ...] = ()
+        self._notes: tuple[str, ...] = ()
+        self._parameters: set[str] = set()
+        self.last_words: tuple[str, ...] = ()
+        """What a process that failed printed last."""
 
     def run(self) -> Comparison:
         """Measure and return the verdict, also where a side cannot be run, or base has no such plugin.
@@ -80,9 +90,9 @@ class Measurement:
         Raises:
             SidesFailed: one of them will not run it.
         """
-        self._say("asking both sides what they would run")
+        self.say("asking both sides what they would run")
         plan = self._plan
-        sides = {BASE: plan.base, HEAD: plan.head}
+        sides = {HEAD: plan.head} if plan.first else {BASE: plan.base, HEAD: plan.head}
         launches = {role: make_resolve_launch(role, side, off=plan.off, others=self._trees_but(side)) for role, side in sides.items()}
         answers = resolve_sides(launches, {role: side.tree for role, side in sides.items()})
         refusals = {role: answer for role, answer in answers.items() if isinstance(answer, Refusal)}
@@ -90,6 +100,8 @@ class Measurement:
         for role, one in resolved.items():
             if one.borrowed:
                 refusals[role] = Refusal(kind="unknown", message=f"its tree has no {', '.join(one.borrowed)} of its own")
+        if plan.first:
+            refusals[BASE] = Refusal(kind="unknown", message=plan.first)
         if refusals:
             raise SidesFailed(refusals)
         self._changes = differences(resolved[BASE], resolved[HEAD])
@@ -97,23 +109,39 @@ class Measurement:
     def _without(self, refusals: Mapping[str, Refusal]) -> Comparison:
         """Return the verdict where a side cannot be run; where base has nothing of the kind yet, head is tried alone."""
         policy = self._plan.policy
+        self.last_words = tuple(line for refusal in refusals.values() for line in refusal.last_words)
         if is_new(refusals):
             try:
-                self._say("base has no such plugin; trying head")
+                self.say("base has no such plugin; trying head")
                 head = run_alone(HEAD, self._launches()[HEAD], self._plan.pair)
                 self._failed = (new_finding(refusals[BASE], head.ready["what"], policy),)
             except SidesFailed as error:
                 self._failed = (failed_finding(error.refusals, policy),)
         else:
-            self._failed = (failed_finding(refusals, policy),)
+            one_code = self._plan.head.tree is None or self._plan.base.settings != self._plan.head.settings
+            self._failed = (failed_finding(refusals, policy, one_code=one_code),)
         return self.conclude()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether both sides were measured, as long as was planned."""
+        return bool(self.pairs) and not self._failed
+
+    def add(self, findings: Sequence[Finding], notes: Sequence[str]) -> None:
+        """Take findings of something else than the pairs, and what must be known of them."""
+        self._further, self._notes = (*self._further, *findings), (*self._notes, *notes)
+
+    def interrupted(self, why: str, exit_code: int) -> Comparison:
+        """Return the verdict of what there is, marked as unfinished."""
+        self._failed = (run_finding("inconclusive", f"the measurement was not finished: {why}", self._plan.policy),)
+        return dataclasses.replace(self.conclude(), outcome="interrupted", exit_code=exit_code)
 
     def _run(self) -> Comparison:
         plan, began = self._plan, time.perf_counter()
         launches, target = self._launches(), plan.policy.looks[0]
         while True:
             while len(self.pairs) < target and self._has_time(began):
-                self._say(self._status(target))
+                self.say(self._status(target))
                 self.pairs.append(run_pair(launches, plan.pair, self._rng, is_first=not self.pairs, check=self._check_code))
             comparison = self.conclude()
             left = plan.seconds - (time.perf_counter() - began)
@@ -125,20 +153,24 @@ class Measurement:
     def conclude(self) -> Comparison:
         """Return the verdict of the pairs so far."""
         plan = self._plan
-        notes = [*dict.fromkeys((*plan.base.notes, *plan.head.notes))]
+        notes = [*dict.fromkeys((*plan.base.notes, *plan.head.notes, *self._notes))]
         if plan.head.slowdown:
             notes.append(f"head was slowed down by {plan.head.slowdown:.0%} on purpose")
         if self.pairs and not self._failed and len(self.pairs) < plan.policy.looks[0]:
             notes.append(f"the time was over after {len(self.pairs)} of {plan.policy.looks[0]} pairs")
-        return conclude_pairs(
+        comparison = conclude_pairs(
             self.pairs,
             plan.policy,
             base=plan.base.name,
             head=plan.head.name,
             machine=self.machine,
             notes=notes,
-            others=(*self._failed, *plan.others),
+            others=(*self._failed, *self._further, *plan.others),
             changes=self._changes,
+        )
+        unheeded = unknown_names(plan.policy, [found.metric for found in comparison.findings]) if self.is_whole else []
+        return dataclasses.replace(
+            comparison, notes=(*comparison.notes, *(f"nothing that was compared is called {name}" for name in unheeded))
         )
 
     @property
@@ -173,10 +205,15 @@ class Measurement:
         """Make sure that a side runs its own tree's code.
 
         Raises:
+            UsageError: a gate is of a network that no side has.
             SidesFailed: its tree lacks what is trained, which another tree would fill in.
             NotComparable: it runs no tree's code at all, so that the comparison would be of something else than it says.
         """
         side = self._plan.head if role == HEAD else self._plan.base
+        self._parameters |= {name for name in ready if name.endswith(_PARAMETERS)}
+        if role == HEAD:
+            wanted = [name for name in (*self._plan.policy.gates, *self._plan.policy.thresholds) if name.endswith(_PARAMETERS)]
+            refuse_names([name for name in wanted if name not in self._parameters], sorted(self._parameters))
         if side.tree is None:
             return
         borrowed = sorted(set(ready["foreign"]) & set(ready["made_by"]))

@@ -17,6 +17,8 @@ from scipy import stats
 
 from ganbench import Comparison, Difference, Effect, Finding, MetricRule, NullRatio, Policy, Quality, conclude, finding, plain_finding
 
+_FEW_PAIRS = 3
+"""With fewer, an interval excludes no change by chance too often for a claim that base against base does not bear out."""
 _POWER = 0.8
 """Probability with which the smallest visible change is seen."""
 
@@ -127,7 +129,17 @@ def _finding(metric: PairedMetric, policy: Policy) -> Finding:
         return dataclasses.replace(_without_pairs(rule, metric.pairs, reason), cell=metric.cell)
     if len(valid) == 1:
         reason = "; ".join(filter(None, (reason, "one pair has no spread")))
-    return dataclasses.replace(finding(rule, effect, base, head, reason=reason), null=_null_ratio(valid, policy), cell=metric.cell)
+    made = dataclasses.replace(finding(rule, effect, base, head, reason=reason), null=_null_ratio(valid, policy), cell=metric.cell)
+    if made.state in ("regressed", "improved") and _could_be_nothing(made, policy):
+        why = f"{len(valid)} pairs are few, and so large a change was measured of base against base"
+        made = dataclasses.replace(made, state="inconclusive", reason="; ".join(filter(None, (made.reason, why))))
+    return made
+
+
+def _could_be_nothing(one: Finding, policy: Policy) -> bool:
+    """Tell whether fewer pairs than were planned, or two, show no more than what the machine makes of no change."""
+    is_short = one.num_head < max(policy.looks[0], _FEW_PAIRS)
+    return is_short and one.null is not None and one.change is not None and one.null.low <= one.change <= one.null.high
 
 
 def _without_pairs(rule: MetricRule, pairs: Sequence[Pair], reason: str) -> Finding:

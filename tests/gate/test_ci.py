@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from ganbench import StorageError, WorkerFailed
 from ganbench.cli.main import main
 from ganbench.record.record import RunRecord
 from ganbench.record.serialise import to_json
+from ganbench_gate import measure
 from ganbench_gate.frozen import frozen_verdict
 from ganbench_gate.side import Side
 
@@ -215,6 +217,8 @@ def test_other_outputs_and_the_summary_are_written_too(
         (("./a", "./b", "--isolated"), "has no pyproject.toml"),
         (("./a", "./b", "--history", "bad"), "bad/accept.toml is not valid TOML"),
         (("./a", "./b", "--base-set", "a.b=1"), "No such option"),
+        (("./a", "./b", "--gate", "throughtput=fail"), "throughtput: nothing that is compared is called so; did you mean 'throughput'?"),
+        (("./a", "./b", "--threshold", "samples_per_secnd=5%"), "did you mean 'samples_per_second'?"),
     ],
 )
 def test_wrong_input_is_one_line(call: Call, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str) -> None:
@@ -238,3 +242,94 @@ def test_runs_that_are_none_are_found_out_before_anything_is_measured(call: Call
     assert "no baseline 'main'" in capsys.readouterr().err
     assert call("./a", "./b", "--baseline", "empty", "--runs", "empty") == 5
     assert not Path("log").exists()
+
+
+LACKS = {"resolved": {"refusal": "unknown", "message": "PluginError: unknown architecture or recipe 'dcgan'; known: none"}}
+BREAKS = {"resolved": {"refusal": "broken", "message": "ImportError: cannot import name 'x'"}}
+REFUSES = {"resolved": {"refusal": "refused", "message": "ConfigError: unknown setting 'training.shiny'"}}
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "line"),
+    [
+        ({"head": BREAKS}, 1, "broken: head cannot be run: ImportError: cannot import name 'x' (1 broken)"),
+        ({"head": {"mode": "kill@block"}}, 1, "broken: head was killed by SIGKILL"),
+        ({"head": {"mode": "fail"}}, 1, "broken: head failed: RuntimeError: broken"),
+        ({"head": REFUSES}, 1, "broken: head cannot be run: unknown setting 'training.shiny'"),
+        ({"base": BREAKS}, 3, "broken: base cannot be run: ImportError: cannot import name 'x'; nothing is known of head"),
+        ({"base": BREAKS, "head": BREAKS}, 1, "broken: head cannot be run: "),
+        ({"base": REFUSES}, 4, "not comparable: base does not take what head takes: unknown setting"),
+        (
+            {"base": LACKS},
+            0,
+            "new: there is nothing to compare with yet (unknown architecture or recipe 'dcgan'); head runs dcgan on digits",
+        ),
+        ({"base": LACKS, "head": {"mode": "fail"}}, 1, "broken: head failed: RuntimeError: broken"),
+    ],
+)
+def test_every_state_writes_every_file(call: Call, capsys: pytest.CaptureFixture[str], given: dict[str, Any], code: int, line: str) -> None:
+    """The verdict says in its first line what happened, and a job finds its files whatever that was."""
+    assert call("./a", "./b", **given) == code
+    assert Path("ganbench-ci/verdict.md").read_text().replace("\\", "").startswith(line)
+    assert set(FILES) - {"samples.json"} <= {path.name for path in Path("ganbench-ci").iterdir()}
+    assert (verdict()["outcome"], verdict()["exit_code"]) == (line.partition(":")[0].replace(" ", "-"), code)
+    suites = Path("ganbench-ci/verdict.xml").read_text()
+    assert ("<error" in suites) == line.startswith("broken")
+
+
+def test_what_neither_side_takes_is_a_line_and_no_verdict(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is built: the process that trains is never started."""
+    for answer in (LACKS, REFUSES):
+        assert call("./a", "./b", base=answer, head=answer) == 2
+    assert "unknown setting 'training.shiny'" in capsys.readouterr().err
+    assert not Path("log").exists()
+    assert not Path("ganbench-ci/verdict.json").exists()
+
+
+def test_a_gate_of_a_network_that_no_side_has_is_refused_before_it_is_measured(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which networks there are is known when they are built."""
+    assert call("./a", "./b", "--gate", "generater_parameters=off") == 2
+    assert "did you mean 'generator_parameters'?" in capsys.readouterr().err
+    assert not [line for line in Path("log").read_text().splitlines() if "begins" in line]
+
+
+def test_the_first_commit_is_new(call: Call, repository: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """There is no commit before it: it passes when it runs, and fails when it does not."""
+    git("checkout", "--quiet", repository[0])
+    assert call() == 0
+    assert capsys.readouterr().out.replace("\n", " ").startswith("new: there is nothing to compare with yet (")
+    assert verdict()["base"] == "nothing yet"
+    assert call(head={"mode": "fail"}) == 1
+    assert verdict()["outcome"] == "broken"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), StorageError("the disk is full")])
+def test_what_is_ended_in_the_middle_leaves_its_files(
+    call: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException
+) -> None:
+    """Ctrl-C, the end of the job or a full disk: what there is, marked, and with the exit code of what happened."""
+    run_pair = measure.run_pair
+
+    def second_fails(*arguments: Any, is_first: bool, **options: Any) -> Any:
+        if not is_first:
+            raise error
+        return run_pair(*arguments, is_first=is_first, **options)
+
+    monkeypatch.setattr(measure, "run_pair", second_fails)
+    assert call("./a", "./b") == (130 if isinstance(error, KeyboardInterrupt) else 3)
+    assert verdict()["outcome"] == "interrupted"
+    assert states()["op_count"][0] == "unchanged"
+    assert sorted(path.name for path in Path("ganbench-ci").iterdir()) == [".gitignore", *FILES]
+    assert capsys.readouterr().out.startswith("interrupted: the measurement was not finished")
+
+
+def test_a_metric_that_cannot_be_scored_is_a_finding(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of the verdict is not lost by it."""
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise WorkerFailed("frozen samples (b) ended with exit code 1")
+
+    monkeypatch.setattr("ganbench_gate.frozen.check_frozen_samples", fail)
+    assert call("./a", "./b") == 1
+    assert states()["frozen.scores"] == ("missing", "fail")
+    assert states()["op_count"][0] == "unchanged"

@@ -234,3 +234,80 @@ def test_a_leak_fails_and_is_named(start: Start) -> None:
     (failure,) = comparison.failures
     assert failure.metric == "object_growth"
     assert "1 tensor float32[]" in failure.reason
+
+
+LOST = {"configuration": {"training.ema_halflife_kimg": 0.0}, "versions": {"torch": "2.15.0"}}
+KEPT = {"configuration": {"training.ema_halflife_kimg": 2.0}, "versions": {"torch": "2.15.0"}}
+
+
+def test_another_configuration_is_the_first_line(start: Start) -> None:
+    """Although every number is the same: a lost average shows in no step."""
+    comparison = start(base={"resolved": KEPT}, head={"resolved": LOST}).run()
+    assert (comparison.outcome, comparison.quality) == ("passed", "untested")
+    assert verdict_sentence(comparison).startswith(
+        "passed, but the configuration changed: training.ema_halflife_kimg 2.0 -> 0.0; quality was not tested ("
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        ({"operators": {"aten::add": 4, "aten::repeat": 2}}, "+2 aten::repeat in the step"),
+        ({"step_hashes": ["a", "b", "x"]}, "losses from step 3 on"),
+        ({"evaluated_hash": "other"}, "evaluation sees other samples after equal steps"),
+        ({"schedules": {"generator_rate": {"0": [1.0], "50": [0.0]}}}, "generator_rate from 50 kimg on [0.5] -> [0.0]"),
+    ],
+)
+def test_other_mathematics_is_the_first_line(start: Start, facts: dict[str, Any], text: str) -> None:
+    """By what the first pair shows of it."""
+    same = {
+        "operators": {"aten::add": 4},
+        "step_hashes": ["a", "b", "c"],
+        "evaluated_hash": "one",
+        "schedules": {"generator_rate": {"0": [1.0], "50": [0.5]}},
+    }
+    comparison = start(base={"facts": same}, head={"facts": same | facts}).run()
+    assert f"the mathematics changed: {text}; quality was not tested" in verdict_sentence(comparison)
+    assert start(base={"facts": same}, head={"facts": same}).run().changes == ()
+
+
+def test_a_version_that_cannot_say_something_differs_in_nothing(start: Start) -> None:
+    """An old tree knows no hashes of steps, no schedules and no evaluation."""
+    assert start(head={"facts": {"step_hashes": ["a"], "evaluated_hash": "a", "operators": {"aten::add": 1}}}).run().changes == ()
+    assert start(base={"resolved": {}}, head={"resolved": LOST}).run().changes == ()
+
+
+def test_a_head_that_does_not_repeat_itself_fails(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the step at which its processes part; where base does not either, it is no fault of head."""
+    fails = start()
+    run_pair = measure.run_pair
+
+    def vary(measurement: Measurement, roles: tuple[str, ...]) -> None:
+        def pair_of(*arguments: Any, **options: Any) -> Any:
+            pair = run_pair(*arguments, **options)
+            for role in ("base", "head"):
+                last = str(len(measurement.pairs)) if role in roles else "c"
+                pair.sides[role].facts["step_hashes"] = ["a", "b", last]
+            return pair
+
+        monkeypatch.setattr(measure, "run_pair", pair_of)
+
+    vary(fails, ("head",))
+    comparison = fails.run()
+    assert (comparison.outcome, states(comparison)["repeatability"]) == ("failed", "regressed")
+    assert verdict_sentence(comparison).startswith(
+        "failed: repeatability: head's processes do not repeat themselves: with one seed their losses part at step 3; those of base agree"
+    )
+    for roles, state in ((("base", "head"), "unchanged"), (("base",), "improved"), ((), "unchanged")):
+        measurement = start()
+        vary(measurement, roles)
+        assert states(measurement.run())["repeatability"] == state
+
+
+def test_what_was_ended_is_marked_and_keeps_what_there_is(start: Start) -> None:
+    """Whatever ended it."""
+    measurement = start()
+    measurement.run()
+    comparison = measurement.interrupted("it was ended from outside", 130)
+    assert (comparison.outcome, comparison.exit_code) == ("interrupted", 130)
+    assert states(comparison)["op_count"] == "unchanged"

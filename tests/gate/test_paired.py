@@ -230,3 +230,13 @@ def test_a_slower_head_never_gets_a_better_verdict(logs: list[float], slower: fl
     before, after = compare(logs).findings[0].state, compare([log + slower for log in logs]).findings[0].state
     if before in order and after in order:
         assert order.index(after) >= order.index(before)
+
+
+def test_two_pairs_decide_nothing_that_base_against_base_shows_too() -> None:
+    """The time was over after two of three pairs, and on a busy machine a change of nothing looks the same."""
+    calm, busy = (100.0, 100.0, 100.0, 100.1), (100.0, 140.0, 140.0, 100.0)
+    found = one([Pair(base=base, head=(level,) * 4) for base, level in ((calm, 120.0), (calm, 120.2))])
+    assert found.state == "regressed"
+    found = one([Pair(base=base, head=(level,) * 4) for base, level in ((calm, 120.0), (busy, 142.0))])
+    assert (found.state, found.null is not None and found.null.high > 0.2) == ("inconclusive", True)
+    assert "2 pairs are few, and so large a change was measured of base against base" in found.reason
