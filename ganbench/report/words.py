@@ -198,7 +198,7 @@ def _change_of(one: Difference) -> str:
     if one.key == "operators":
         return clean(f"{int(one.head or 0) - int(one.base or 0):+,} {one.field} in the step")
     if one.key in ("losses", "data", "evaluation"):
-        return clean(f"{one.key} {one.field}".strip())
+        return clean(one.field if one.key == "evaluation" else f"{one.key} {one.field}".strip())
     which = one.field if one.key == "setting" else f"{_KEY_WORDS.get(one.key, one.key)} {one.field}".strip()
     return clean(f"{which} {scalar_text(one.base)} -> {scalar_text(one.head)}")
 

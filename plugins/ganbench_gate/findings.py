@@ -103,11 +103,8 @@ def measured_changes(pairs: Sequence[PairResult], settings: Sequence[Difference]
         first = next((i for i, (one, other) in enumerate(zip(*steps, strict=False)) if one != other), None)
         if first is not None:
             yield Difference(key="losses", field=f"from step {first + 1} on", base=steps[0][first], head=steps[1][first])
-        hashes = [side.facts.get("evaluated_hash") for side in (base, head)]
-        if first is None and all(hashes):  # other losses are of other networks, which generate other samples
-            yield from _unlike("evaluation", "sees other samples after equal steps", hashes[0], hashes[1])
     if not any(one.key == "setting" for one in settings):
-        yield from _unlike_schedules(*(side.facts.get("schedules") or {} for side in (base, head)))
+        yield from _unlike_schedules(*(side.fingerprint.get("schedules", {}) for side in (base, head)))
 
 
 def _unlike(key: str, name: str, base: Any, head: Any) -> Iterator[Difference]:

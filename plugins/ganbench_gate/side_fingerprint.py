@@ -13,6 +13,8 @@ from typing import Any
 
 POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the budget."""
+_MOMENTS = 65
+"""Moments of the whole budget at which the schedules are read."""
 _EVALUATION = "evaluation"
 """The purpose of the stream that an evaluation draws its inputs from."""
 _EVALUATING = ("evaluation", "run")
@@ -43,6 +45,27 @@ def fingerprint_of(made: Any, plan: Any, identities: Any, *, steps: int, samples
             seen += algorithm.samples_shown(iteration)
         found[f"{share * 100:.0f} %"] = dict(_state_digests(algorithm)) | {"evaluated samples": digest(_evaluated(made, samples))}
     return found
+
+
+def schedules_of(made: Any) -> dict[str, dict[str, list[Any]]]:
+    """Return the numbers of whatever follows a schedule, by its name and by the moment in kimg, all over the budget."""
+    budget = made.config.training.total_kimg
+    found: dict[str, dict[str, list[Any]]] = {}
+    for moment in range(_MOMENTS):
+        kimg = budget * moment / (_MOMENTS - 1)
+        made.algorithm.set_progress(round(1000 * kimg))
+        for name, thing in getattr(made.algorithm, "_tracked", {}).items():
+            if numbers := _numbers_of(thing):
+                found.setdefault(name, {})[f"{kimg:g}"] = numbers
+    return {name: moments for name, moments in found.items() if len({str(one) for one in moments.values()}) > 1}
+
+
+def _numbers_of(thing: Any) -> list[Any]:
+    """Return the numbers of something that is tracked: of an optimizer those of its groups."""
+    groups = getattr(thing, "param_groups", None) or ([] if hasattr(thing, "parameters") else [getattr(thing, "__dict__", {})])
+    values = [value for group in groups for value in group.values()]
+    numbers = [value for value in values if isinstance(value, (bool, int, float))]
+    return numbers + [float(value) for value in values if hasattr(value, "numel") and value.numel() == 1]
 
 
 def _before(made: Any, plan: Any, identities: Any) -> dict[str, str]:

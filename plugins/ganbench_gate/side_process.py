@@ -9,7 +9,6 @@ stderr and cannot be mistaken for an answer.
 from __future__ import annotations
 
 import contextlib
-import gc
 import hashlib
 import importlib
 import importlib.util
@@ -24,11 +23,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 Say = Callable[[dict[str, Any]], None]
-_FIRST_STEPS = 8
-"""After so many steps the samples of the evaluation are looked at."""
-_EVALUATED = 64
-_SCHEDULE_POINTS = 65
-"""Moments of the whole budget at which the schedules are read."""
 
 
 def main() -> None:
@@ -144,7 +138,6 @@ class SideTraining:
         import torch
 
         torch.set_num_threads(job["threads"])
-        self._job = job
         self._made: Any = _build(job)
         self._algorithm: Any = self._made.algorithm
         torch.set_num_threads(job["threads"])  # whatever a plugin has set
@@ -154,7 +147,6 @@ class SideTraining:
         self._slowdown, self._tree, self._foreign = float(job["slowdown"]), job["tree"], job["foreign"]
         self._seen = self._done = 0
         self._operators: dict[str, int] | None = None
-        self._evaluated = ""
         self._counted_step = counted_step(self._algorithm) if self._runner.name == "eager" else -1
         self._memory: Any = _beside("side_memory")
         self._readings: list[tuple[int, int]] = []
@@ -204,8 +196,6 @@ class SideTraining:
                 self._runner.run(self._done)
             self._seen += self._shown(self._done)
             self._done += 1
-            if self._done == _FIRST_STEPS:
-                self._evaluated = self._hash_of_samples()
             if self._slowdown and not self._on_gpu:
                 self._idle_on(step_began)
         self._wait()
@@ -249,7 +239,6 @@ class SideTraining:
             "trajectory_hash": hashlib.sha256(losses.tobytes()).hexdigest(),
             "trajectory_steps": len(losses),
             "step_hashes": [hashlib.sha256(step.tobytes()).hexdigest()[:12] for step in trajectory],
-            "evaluated_hash": self._evaluated,
             "op_count": None if self._operators is None else sum(self._operators.values()),
             "operators": self._operators,
             "memory_readings": self._readings,
@@ -272,10 +261,13 @@ class SideTraining:
             whole = {**job, "settings": job["own_settings"]}
             plan, manager = _plan(whole, {})
             made = _build(whole)
-            prints = _beside("side_fingerprint").fingerprint_of(made, plan, plan.identities(manager), **how)
+            fingerprint = _beside("side_fingerprint")
+            prints = fingerprint.fingerprint_of(made, plan, plan.identities(manager), **how)
+            schedules = fingerprint.schedules_of(made)
         except Exception as error:  # an older version, or a plugin that bears no jump: then there is no evidence, and that is said
             return {"error": f"{type(error).__name__}: {error}"}
-        return {"digests": prints, "metrics": [one.name for one in plan.metrics], "kimg": made.config.training.total_kimg}
+        metrics, kimg = [one.name for one in plan.metrics], made.config.training.total_kimg
+        return {"digests": prints, "schedules": schedules, "metrics": metrics, "kimg": kimg}
 
     def _peak_device_mib(self) -> float | None:
         import torch
@@ -289,66 +281,16 @@ class SideTraining:
         count_flops = _first_of("ganbench.run.calibration", "ganbench.training.calibration").count_flops
         state, buffer = self._algorithm.state_dict(), io.BytesIO()
         torch.save(state, buffer)
-        found = {
+        return {
             "checkpoint_bytes": buffer.getbuffer().nbytes,
             "optimizer_numbers": sum(tensor.numel() for tensor in _tensors_in(state.get("optimizers", {}))),
             "flops_per_iteration": count_flops(self._algorithm, self._made.device) or None,
         }
-        return found | {"schedules": self._schedules()}
-
-    def _hash_of_samples(self) -> str:
-        """Return a hash of what an evaluation would see now; empty for an earlier version, in which samples are drawn in another way."""
-        try:
-            made = self._made
-            from ganbench.training.inputs import SampleStream
-
-            samples = SampleStream(
-                self._algorithm.sample,
-                made.networks.inputs,
-                count=_EVALUATED,
-                seed=made.config.training.seed,
-                purpose="evaluation",
-                space=made.networks.inputs.reference(made.dataset).space,
-                device=made.device,
-                label_pool=made.dataset.train.labels,
-                dataset=made.dataset,
-                truncation=made.config.evaluation.truncation,
-            )
-            return hashlib.sha256(samples(0, _EVALUATED).cpu().contiguous().numpy().tobytes()).hexdigest()
-        except (ImportError, AttributeError, TypeError):
-            return ""
-
-    def _schedules(self) -> dict[str, dict[str, list[Any]]]:
-        """Return what follows a schedule over the real budget, by the thing and the moment in kimg; a second training is built for it."""
-        job = self._job
-        del self._made, self._runner, self._algorithm  # nothing is asked of them any more, and memory is dear
-        gc.collect()
-        try:
-            made = _build({**job, "settings": job["own_settings"]})
-        except Exception:  # the budget that is measured with is taken by all
-            return {}
-        budget = made.config.training.total_kimg
-        found: dict[str, dict[str, list[Any]]] = {}
-        for point in range(_SCHEDULE_POINTS):
-            kimg = budget * point / (_SCHEDULE_POINTS - 1)
-            made.algorithm.set_progress(round(1000 * kimg))
-            for name, thing in getattr(made.algorithm, "_tracked", {}).items():
-                if numbers := _numbers_of(thing):
-                    found.setdefault(name, {})[f"{kimg:g}"] = numbers
-        return {name: points for name, points in found.items() if len({str(one) for one in points.values()}) > 1}
 
 
 def counted_step(algorithm: Any) -> int:
     """Return the step whose operators are counted, always the same one: an early one that has all phases, if only the first."""
     return next((step for step in range(1, 6) if algorithm.plan(step) == algorithm.plan(0)), 0)
-
-
-def _numbers_of(thing: Any) -> list[Any]:
-    """Return the numbers of something that is tracked: of an optimizer those of its groups."""
-    groups = getattr(thing, "param_groups", None) or ([] if hasattr(thing, "parameters") else [getattr(thing, "__dict__", {})])
-    values = [value for group in groups for value in group.values()]
-    numbers = [value for value in values if isinstance(value, (bool, int, float))]
-    return numbers + [float(value) for value in values if hasattr(value, "numel") and value.numel() == 1]
 
 
 def _count_operators(call: Callable[[], None]) -> dict[str, int]:

@@ -240,9 +240,15 @@ LOST = {"configuration": {"training.ema_halflife_kimg": 0.0}, "versions": {"torc
 KEPT = {"configuration": {"training.ema_halflife_kimg": 2.0}, "versions": {"torch": "2.15.0"}}
 
 
+def prints(samples: str, rate: float) -> dict[str, Any]:
+    """Return the fingerprint of a run whose learning rate falls to a value in the middle."""
+    digests = {"before": {"budget": "12"}, "50 %": {"generator": "34", "evaluated samples": samples}}
+    return {"digests": digests, "schedules": {"generator_rate": {"0": [1.0], "50": [rate]}}, "metrics": [], "kimg": 100.0}
+
+
 def test_another_configuration_is_the_first_line(start: Start) -> None:
     """Although every number is the same: a lost average shows in no step."""
-    comparison = start(base={"resolved": KEPT}, head={"resolved": LOST}).run()
+    comparison = start(base={"resolved": KEPT}, head={"resolved": LOST, "fingerprint": prints("78", 0.5)}).run()
     assert (comparison.outcome, comparison.quality) == ("passed", "untested")
     assert verdict_sentence(comparison).startswith(
         "passed, but the configuration changed: training.ema_halflife_kimg 2.0 -> 0.0; quality was not tested ("
@@ -250,30 +256,26 @@ def test_another_configuration_is_the_first_line(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "text"),
+    ("facts", "fingerprint", "text"),
     [
-        ({"operators": {"aten::add": 4, "aten::repeat": 2}}, "+2 aten::repeat in the step"),
-        ({"step_hashes": ["a", "b", "x"]}, "losses from step 3 on"),
-        ({"evaluated_hash": "other"}, "evaluation sees other samples after equal steps"),
-        ({"schedules": {"generator_rate": {"0": [1.0], "50": [0.0]}}}, "generator_rate from 50 kimg on [0.5] -> [0.0]"),
+        ({"operators": {"aten::add": 4, "aten::repeat": 2}}, prints("78", 0.5), "+2 aten::repeat in the step"),
+        ({"step_hashes": ["a", "b", "x"]}, prints("78", 0.5), "losses from step 3 on"),
+        ({}, prints("78", 0.5), "evaluated samples at 50 % of the budget"),
+        ({}, prints("78", 0.0), "generator_rate from 50 kimg on [0.5] -> [0.0]"),
     ],
 )
-def test_other_mathematics_is_the_first_line(start: Start, facts: dict[str, Any], text: str) -> None:
+def test_other_mathematics_is_the_first_line(start: Start, facts: dict[str, Any], fingerprint: dict[str, Any], text: str) -> None:
     """By what the first pair shows of it."""
-    same = {
-        "operators": {"aten::add": 4},
-        "step_hashes": ["a", "b", "c"],
-        "evaluated_hash": "one",
-        "schedules": {"generator_rate": {"0": [1.0], "50": [0.5]}},
-    }
-    comparison = start(base={"facts": same}, head={"facts": same | facts}).run()
+    same = {"operators": {"aten::add": 4}, "step_hashes": ["a", "b", "c"]}
+    base = {"facts": same, "fingerprint": prints("56", 0.5)}
+    comparison = start(base=base, head={"facts": same | facts, "fingerprint": fingerprint}).run()
     assert f"the mathematics changed: {text}; quality was not tested" in verdict_sentence(comparison)
-    assert start(base={"facts": same}, head={"facts": same}).run().changes == ()
+    assert start(base=base, head=base).run().changes == ()
 
 
 def test_a_version_that_cannot_say_something_differs_in_nothing(start: Start) -> None:
     """An old tree knows no hashes of steps, no schedules and no evaluation."""
-    assert start(head={"facts": {"step_hashes": ["a"], "evaluated_hash": "a", "operators": {"aten::add": 1}}}).run().changes == ()
+    assert start(head={"facts": {"step_hashes": ["a"], "operators": {"aten::add": 1}}}).run().changes == ()
     assert start(base={"resolved": {}}, head={"resolved": LOST}).run().changes == ()
 
 
