@@ -7,7 +7,7 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,20 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     workers = min(cpu_cores(), int(cpu_quota() or MOST_WORKERS), MOST_WORKERS)
     if untold and workers > 1 and any(Path(argument).is_dir() for argument in config.args):
         config.option.numprocesses, config.option.dist, config.option.loadscopereorder = workers, "loadfile", False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Iterator[Any]:
+    """Have processes that share the tests tell each other also of a name that is no text, which a log or a path may hold."""
+    return _as_text((yield))
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(item) for key, item in value.items()}
+    return type(value)(map(_as_text, value)) if type(value) in (list, tuple) else value
 
 
 EVALUATION_KEY = Key.of(metric="fd1k_digits", extractor="digits-1", num_generated=1000)
