@@ -49,6 +49,20 @@ def test_a_terminal_of_80_columns_holds_a_board_in_20_lines(
 
 
 @boards
+def test_a_page_shows_the_figures_first(board: str, tmp_path: Path) -> None:
+    """Names and figures beside each other, as many as 1280 pixels hold; no id, and no hint of a terminal's flags."""
+    page = tmp_path / "board.html"
+    assert main(["table", str(FOLDER / board), "--sort", METRICS[board], "-o", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    (first, *_) = re.findall(r"<tbody>\n<tr>(.*)</tr>", text)
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", first)
+    best = _rows((FOLDER / f"{board}.md").read_text(encoding="utf-8"))[0]
+    assert cells[:2] == list(best.values())[:2]
+    assert "-metrics=" not in text
+    assert "--" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+
+
+@boards
 def test_the_budget_is_the_same_for_all(board: str) -> None:
     """To a batch, and every run reached its end; a run that diverged or collapsed would still stand in the table."""
     definition = read_definition(FOLDER / f"{board}.toml")

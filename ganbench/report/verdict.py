@@ -14,6 +14,7 @@ _NAME_WIDTH_BESIDE_FIELDS, _FIELD_WIDTH, _VALUE_WIDTH = 16, 24, 16
 _EXPLANATION = (
     "change: of the metric itself, from base to head",
     "a verdict needs an interval without 0, and a change past the threshold; unchanged: the interval lies within it",
+    "interval: of counts and memory the range of all values",
     "detectable: the smallest change that this comparison had a chance of 4 in 5 to detect",
     "if worse: whether a regression blocks the merge, warns, or is only reported",
 )
@@ -144,9 +145,7 @@ def _counted(comparison: Comparison) -> str:
         return f"n, in parentheses or a column: {unit} of base and head"
     levels = sorted({found.confidence for found in told if found.confidence is not None})
     sure = " to ".join(f"{100 * level:.3g}%" for level in dict.fromkeys((levels[0], levels[-1]))) if levels else ""
-    ranges = "" if all(found.confidence is not None for found in told) else "; of counts and memory the range"
-    interval = f"of the change, at a confidence of {sure}{ranges}" if sure else "the range of all values"
-    return f"n: {unit} of base and head; interval: {interval}"
+    return f"n: {unit} of base and head; interval: {f'of the change, at a confidence of {sure}' if sure else 'the range of all values'}"
 
 
 def _explanation(comparison: Comparison) -> tuple[str, ...]:
