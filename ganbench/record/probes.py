@@ -33,6 +33,13 @@ def cpu_cores() -> int:
     return os.cpu_count() or 1
 
 
+def cpu_load() -> float | None:
+    """Return how many processes wanted a CPU of this machine, on average over the last minute."""
+    with contextlib.suppress(AttributeError, OSError):
+        return round(os.getloadavg()[0], 2)
+    return None
+
+
 def cpu_quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> float | None:
     """Return the container's limit in CPUs (2.5 means two and a half), the tightest of all levels; None without one."""
     quotas = [_quota(folder) for folder in _cgroups(root, membership, ("cpu", "cpu,cpuacct", ""))]

@@ -171,6 +171,8 @@ class RunRecord:
     """What a reader must know: files left out, overrides of a recipe, a stated fallback."""
     host: str = ""
     """Name of the machine, for finding it again; never part of a key."""
+    load: float | None = None
+    """Processes that wanted a CPU of the machine, this run's too, over the minute before the record was written; None: not told."""
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the row of this run in the table of runs."""

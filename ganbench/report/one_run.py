@@ -148,6 +148,8 @@ def _machine(record: RunRecord) -> tuple[tuple[str, str], ...]:
     rows = [("hardware", f"{describe_machine(keys.hardware)} [{keys.hardware.digest}]")]
     if record.host:
         rows.append(("host", record.host))
+    if record.load is not None:
+        rows.append(("load", f"{record.load:g} processes wanted a CPU at the end"))
     rows += [("software", f"{_fields(keys.software)} [{keys.software.digest}]"), ("work key", keys.work.digest)]
     rows += [("evaluation key", f"{_fields(key)} [{key.digest}]") for key in keys.evaluation]
     return tuple(rows)

@@ -16,6 +16,7 @@ from ganbench.config.model import PLUGIN_NAMES, RunConfig, may_change, part_of, 
 from ganbench.config.resolve import flatten
 from ganbench.errors import UsageError
 from ganbench.record.machine import hardware_key
+from ganbench.record.probes import cpu_load
 from ganbench.record.record import (
     MIXED_MACHINES,
     SCHEMA_VERSION,
@@ -165,6 +166,7 @@ def make_record(
         collapsed=has_collapsed(evaluations),
         num_resumes=counters.num_resumes,
         host=facts.host,
+        load=cpu_load(),
         notes=_run_notes(facts, made, runner),
     )
 

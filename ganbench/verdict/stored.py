@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
@@ -134,7 +135,7 @@ def _findings(match: Match, policy: Policy) -> Iterator[Finding]:
         seeds, other_seeds = _newest(base), _newest(head)
         yield from _compare_counts(seeds, other_seeds, policy)
         yield from _compare_memory(base, head, policy)
-        yield from _compare_throughput(base, head, policy)
+        yield from _compare_throughput(base, head, policy, said=_same_code(seeds, other_seeds))
         finished = _newest(_finished(match.base.runs)), _newest(_finished(match.head.runs))
         yield from compare_quality(*finished, policy)
         yield from compare_time_to_quality(*finished, policy)
@@ -204,13 +205,14 @@ def _compare_memory(base: Sequence[RunRecord], head: Sequence[RunRecord], policy
         yield found
 
 
-def _compare_throughput(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Iterator[Finding]:
+def _compare_throughput(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy, *, said: str) -> Iterator[Finding]:
     """Yield the findings of the throughput and of the times of phases and start-up, on the same machine and software.
 
     Args:
         base: complete runs of one cell, repeated seeds too: each is a replicate.
         head: the same.
         policy: thresholds, gates and alpha.
+        said: of the code of both sides.
     """
     agreed = _agreed(policy.applied(_throughput(base)), base, head, machine_and_software)
     if isinstance(agreed, Finding):
@@ -218,8 +220,15 @@ def _compare_throughput(base: Sequence[RunRecord], head: Sequence[RunRecord], po
         return
     on_gpu = bool(dict(agreed.base[0].keys.hardware.fields).get("gpu"))
     for rule, measure in _measures(agreed.base):
-        if found := _timed(policy.applied(stored_rule(rule, on_gpu=on_gpu)), measure, agreed, policy):
+        reasons = (said, _loads(agreed), agreed.left_out) if rule.name == "samples_per_second" else (agreed.left_out,)
+        if found := _timed(policy.applied(stored_rule(rule, on_gpu=on_gpu)), measure, agreed, policy, reasons):
             yield found
+
+
+def _loads(agreed: Agreement[RunRecord]) -> str:
+    """Return how busy the machine was on either side, where the records say it."""
+    loads = [[run.load for run in side if run.load is not None] for side in (agreed.base, agreed.head)]
+    return f"load of the machine {' and '.join(f'{statistics.median(side):.1f}' for side in loads)}" if all(loads) else ""
 
 
 def _agreed(
@@ -252,14 +261,14 @@ def _phase(name: str) -> _Measure:
     return lambda record: dict(record.throughput.phase_milliseconds).get(name, math.nan)
 
 
-def _timed(rule: MetricRule, measure: _Measure, agreed: Agreement[RunRecord], policy: Policy) -> Finding | None:
+def _timed(rule: MetricRule, measure: _Measure, agreed: Agreement[RunRecord], policy: Policy, reasons: Sequence[str]) -> Finding | None:
     """Return the finding of one measure; None where base has none."""
     ours, theirs = ([v for r in side if math.isfinite(v := _or_nan(measure(r)))] for side in (agreed.base, agreed.head))
     if not ours:
         return None
     if not theirs:
         return plain_finding(rule, "missing", f"head has no {rule.label}", counts=(len(ours), 0))
-    return compare_groups(rule, ours, theirs, policy, reasons=[agreed.left_out])
+    return compare_groups(rule, ours, theirs, policy, reasons=reasons)
 
 
 def _or_nan(value: float) -> float:
@@ -316,6 +325,17 @@ def _trajectory(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Po
     if agreed.differences:
         return plain_finding(rule, "not-comparable", "losses differ in their bits between machines", differences=agreed.differences)
     return compare_hashes(rule, _trajectories(agreed.base), _trajectories(agreed.head))
+
+
+def _same_code(base: Sequence[RunRecord], head: Sequence[RunRecord]) -> str:
+    """Return that both sides ran one code, where versions, sources and, for every seed they share, data, counts and losses say so."""
+    codes, (ours, theirs) = (
+        {(run.ganbench_version, run.plugins) for run in (*base, *head)},
+        ({run.seed: (run.dataset_hash, run.work) for run in side} for side in (base, head)),
+    )
+    shared = ours.keys() & theirs.keys()
+    is_same = len(codes) == 1 and shared and all(ours[seed] == theirs[seed] for seed in shared)
+    return "same code: the plugins' sources, losses and counts are equal" if is_same else ""
 
 
 def _trajectories(records: Sequence[RunRecord]) -> dict[str, str]:

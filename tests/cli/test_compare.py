@@ -27,6 +27,10 @@ BENCHMARKS = {
 }
 
 
+GATED = ("--gate", "throughput=fail")
+"""A stored speed gates nothing by itself."""
+
+
 @pytest.fixture
 def save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_record: Callable[..., RunRecord], make_value: Callable[..., Any]) -> Save:
     """Return what saves runs in the working directory: ``save("base", [1000.0, ...])``, one for each speed; other words replace fields."""
@@ -69,7 +73,7 @@ def test_the_same_speed_passes_and_a_slower_head_fails(save: Save, sides: tuple[
     save("same", [speed + 1 for speed in SPEEDS])
     assert main(["compare", "base", "same"]) == 0
     assert capsys.readouterr().out.startswith("passed: no regression (")
-    assert main(["compare", *sides]) == 1
+    assert main(["compare", *sides, *GATED]) == 1
     out, err = capsys.readouterr()
     assert out.splitlines()[0].startswith("failed: throughput of dcgan digits is 30.0% lower (1 regressed")
     assert "trajectory" not in out
@@ -79,7 +83,7 @@ def test_the_same_speed_passes_and_a_slower_head_fails(save: Save, sides: tuple[
 
 def test_all_shows_what_is_unchanged(sides: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     """Below what changed."""
-    assert main(["compare", *sides, "--all"]) == 1
+    assert main(["compare", *sides, *GATED, "--all"]) == 1
     out = capsys.readouterr().out
     assert 0 < out.index("regressed: dcgan digits") < out.index("unchanged: dcgan digits") < out.index("parameters of the generator")
 
@@ -100,7 +104,7 @@ def test_columns_are_chosen_and_explained(sides: tuple[str, str], capsys: pytest
 
 def test_json_is_the_whole_verdict_and_nothing_else(sides: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     """Unchanged findings and raw values too."""
-    assert main(["compare", *sides, "--json"]) == 1
+    assert main(["compare", *sides, *GATED, "--json"]) == 1
     out, err = capsys.readouterr()
     whole = json.loads(out)
     assert (whole["schema_version"], whole["exit_code"], whole["base"], whole["head"]) == (2, 1, "base", "head")
@@ -140,7 +144,7 @@ def test_strict_fails_on_what_stays_open(save: Save, capsys: pytest.CaptureFixtu
     save("b", SPEEDS[:1])
     assert main(["compare", "a", "b"]) == 0
     assert "1 against 1 runs can never be significant" in capsys.readouterr().out
-    assert main(["compare", "a", "b", "--undecided", "fail"]) == 1
+    assert main(["compare", "a", "b", "--undecided", "fail", *GATED]) == 1
     assert capsys.readouterr().out.startswith("undecided: throughput of dcgan digits could not be decided")
 
 
@@ -149,12 +153,14 @@ def test_strict_fails_on_what_stays_open(save: Save, capsys: pytest.CaptureFixtu
     [
         (("--threshold", "samples_per_second=50%"), 0),
         (("--threshold", "throughput=0.5"), 0),
-        (("--threshold", "throughput=0%"), 1),
+        (("--threshold", "throughput=0%", *GATED), 1),
         (("--gate", "throughput=warn"), 0),
         (("--gate", "samples_per_second = off"), 0),
-        (("--gate", "quality=off", "--gate", "memory=warn"), 1),
+        (("--gate", "quality=off", "--gate", "memory=warn"), 0),
+        (("--gate", "quality=off", "--gate", "memory=warn", *GATED), 1),
+        (("--gate", "samples_per_second=fail"), 1),
         (("--alpha", "0.001"), 0),
-        (("--quality", "best"), 1),
+        (("--quality", "best", *GATED), 1),
     ],
 )
 def test_the_policy_is_the_users(sides: tuple[str, str], options: tuple[str, ...], code: int) -> None:
@@ -206,7 +212,7 @@ def test_every_kind_of_output_is_written(sides: tuple[str, str], capsys: pytest.
     """Beside the terminal's, each whole and under its own name."""
     kinds = {"terminal": "t.txt", "json": "v.json", "markdown": "v.md", "junit": "j.xml", "csv": "v.csv"}
     options = [word for kind, path in kinds.items() for word in ("-o", f"{kind}={path}")]
-    assert main(["compare", *sides, *options, "-o", "github-benchmark=g.json", "-o", "pytest-benchmark=p.json"]) == 1
+    assert main(["compare", *sides, *GATED, *options, "-o", "github-benchmark=g.json", "-o", "pytest-benchmark=p.json"]) == 1
     starts = {"t.txt": "failed: ", "v.json": "{", "v.md": "failed: ", "j.xml": "<?xml", "v.csv": "cell,"}
     starts |= {"g-bigger.json": "[", "g-smaller.json": "[", "p-base.json": "{", "p-head.json": "{"}
     assert {path.name for path in Path().iterdir() if path.is_file()} == set(starts)
@@ -224,7 +230,9 @@ def test_files_of_pytest_benchmark_are_compared(save: Save, capsys: pytest.Captu
         for side, data in (("a", times), ("b", slower)):
             saved(f"{side}{number}.json", {**BENCHMARKS, "benchmarks": [{"fullname": "t.py::a", "stats": {"data": data}}]})
     base, head = (",".join(f"{side}{number}.json" for number in range(5)) for side in "ab")
-    assert main(["compare", base, head]) == 1
+    assert main(["compare", base, head]) == 0
+    assert capsys.readouterr().out.startswith("passed: no regression")
+    assert main(["compare", base, head, *GATED]) == 1
     assert capsys.readouterr().out.startswith("failed: time per round of t.py::a is 100% higher")
 
 
@@ -306,10 +314,10 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(
 def test_the_verdict_is_added_to_the_step_summary(sides: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Below what another command wrote there; its first line is the verdict."""
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
-    assert main(["compare", *sides]) == 1
+    assert main(["compare", *sides, *GATED]) == 1
     text = Path("summary.md").read_text()
     assert text.startswith("failed: throughput")
-    assert main(["compare", *sides]) == 1
+    assert main(["compare", *sides, *GATED]) == 1
     assert Path("summary.md").read_text() == f"{text}\n{text}"
 
 
@@ -317,7 +325,7 @@ def test_the_step_summary_never_grows_past_its_limit(sides: tuple[str, str], mon
     """GitHub would show nothing of it; a line says what was left out."""
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
     Path("summary.md").write_text("x" * (1024 * 1024 - 2600))
-    assert main(["compare", *sides, "--all"]) == 1
+    assert main(["compare", *sides, *GATED, "--all"]) == 1
     text = Path("summary.md").read_text()
     assert len(text.encode()) <= 1024 * 1024
     assert text.endswith("lines left out: a summary holds 1024 kB.\n")
@@ -328,7 +336,7 @@ def test_a_summary_that_cannot_be_written_changes_no_verdict(
 ) -> None:
     """It is told on stderr."""
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "missing/summary.md")
-    assert main(["compare", *sides]) == 1
+    assert main(["compare", *sides, *GATED]) == 1
     out, err = capsys.readouterr()
     assert out.startswith("failed: ")
     assert err == "ganbench: the step summary was not written: No such file or directory\n"
@@ -339,14 +347,14 @@ def test_a_closed_pipe_is_no_error(sides: tuple[str, str]) -> None:
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "wb") as pipe:
-        done = subprocess.run([sys.executable, "-c", CODE, "compare", *sides], stdout=pipe, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run([sys.executable, "-c", CODE, "compare", *sides, *GATED], stdout=pipe, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_an_old_terminal_gets_ascii(sides: tuple[str, str]) -> None:
     """A stream that cannot hold a superscript or a rule is no error."""
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    done = subprocess.run([sys.executable, "-c", CODE, "compare", *sides], capture_output=True, env=environment, check=False)
+    done = subprocess.run([sys.executable, "-c", CODE, "compare", *sides, *GATED], capture_output=True, env=environment, check=False)
     assert (done.returncode, done.stderr) == (1, b"")
     assert b"failed: throughput" in done.stdout.replace(b"\n", b" ")
 
@@ -359,3 +367,27 @@ def test_help_imports_nothing_heavy() -> None:
     assert not {"torch", "numpy", "scipy", "rich"} & set(modules.split())
     for word in ("--undecided", "--alpha", "--threshold", "--gate", "--quality", "--json", "--all", "pytest-benchmark", "Exit codes"):
         assert word in text
+
+
+def test_a_stored_speed_gates_nothing_by_default_and_the_same_code_is_said(save: Save, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten runs and five runs of one commit half an hour apart differed by 30 percent: that is the machine, and both loads are told."""
+    work = json.loads(next(save("base", load=0.5).glob("*/record.json")).read_text())["work"]["trajectory_hash"]
+    save("head", [0.7 * speed for speed in SPEEDS], load=3.0)
+    for path in Path("head").glob("*/record.json"):
+        path.write_text(path.read_text().replace('"trajectory_hash": "head', '"trajectory_hash": "base'))
+    assert work.startswith("base")
+    assert main(["compare", "base", "head", "--json"]) == 0
+    (speed,) = [found for found in json.loads(capsys.readouterr().out)["findings"] if found["metric"] == "samples_per_second"]
+    assert (speed["state"], speed["gate"]) == ("regressed", "warn")
+    assert "same code: the plugins' sources, losses and counts are equal; load of the machine 0.5 and 3.0" in speed["reason"]
+    assert main(["compare", "base", "head", *GATED]) == 1
+
+
+def test_other_losses_or_other_sources_are_not_the_same_code(
+    save: Save, sides: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And a record without a load says nothing of it."""
+    assert main(["compare", *sides, "--json"]) == 0
+    (speed,) = [found for found in json.loads(capsys.readouterr().out)["findings"] if found["metric"] == "samples_per_second"]
+    assert "same code" not in speed["reason"]
+    assert "load" not in speed["reason"]
