@@ -90,13 +90,13 @@ def test_all_shows_what_is_unchanged(sides: tuple[str, str], capsys: pytest.Capt
 
 def test_columns_are_chosen_and_explained(sides: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     """On a terminal and in files; a wrong name is refused before anything is read."""
-    assert main(["compare", *sides, "--columns", "detectable,if worse", "-o", "markdown=v.md"]) == 1
+    assert main(["compare", *sides, *GATED, "--columns", "detectable,if worse", "-o", "markdown=v.md"]) == 1
     out = capsys.readouterr().out
     (line,) = [line for line in out.splitlines() if line.startswith("throughput")]
     assert "-30.0%" not in line
     assert "blocks the merge" in line
     assert "| detectable | if worse |" in Path("v.md").read_text(encoding="utf-8")
-    assert main(["compare", *sides, "--explain"]) == 1
+    assert main(["compare", *sides, *GATED, "--explain"]) == 1
     assert "detectable: the smallest change" in capsys.readouterr().out
     assert main(["compare", "nowhere", "nobody", "--columns", "detectible"]) == 2
     assert "--columns: no column is called 'detectible'; did you mean 'detectable'?" in capsys.readouterr().err
