@@ -252,8 +252,8 @@ def _value_width(section: Section, index: int, measure: Callable[[str], int]) ->
 
 
 def _marks(cell: Cell) -> int:
-    """Return about how many characters the numbers of a cell's notes take."""
-    return max(2 * len(cell.notes) - 1, 0)
+    """Return how many characters the numbers of a cell's notes take at most, up to 99."""
+    return max(3 * len(cell.notes) - 1, 0)
 
 
 def _is_constant(column: Column, cells: Sequence[Cell]) -> bool:

@@ -108,3 +108,23 @@ def test_formats_import_documents_only() -> None:
         modules = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
         modules |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
         assert {module for module in modules if module.partition(".")[0] == "ganbench"} <= allowed, file.name
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_is_empty_or_narrow_is_shown_too(form: str) -> None:
+    """No row, no column, a single cell, wide letters, and numbers of notes with two digits."""
+    only = (Column(heading="x", kind="name"),)
+    many = tuple(Row((Cell(f"名前{i}"), Cell("1.000", notes=(f"reason {i}",)), Cell("9" * 40))) for i in range(12))
+    columns = (*only, Column(heading="y"), Column(heading="long"))
+    for section in (
+        Section(title="t", columns=only, rows=()),
+        Section(title="t", columns=(), rows=()),
+        Section(title="t", columns=only, rows=(Row((Cell("a"),)),)),
+        Section(title="t", columns=columns, rows=many),
+    ):
+        text = render(Document(sections=(section,)), form)
+        assert "t" in text or form == "csv"
+        assert "…" not in text
+    narrow = render(Document(sections=(Section(title="t", columns=columns, rows=many),)), "terminal", width=20)
+    assert max(map(len, narrow.splitlines())) <= 20
+    assert sum("1.000" in line for line in narrow.splitlines()) == len(many)

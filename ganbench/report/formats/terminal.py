@@ -1,7 +1,7 @@
 """A document for a terminal of any width.
 
-A row is a line, from which the columns on the right are left out where they do not fit. The only row of a document is written as a list
-of fields instead, with nothing left out. A page folds its texts.
+A row is a line, from which the columns on the right are left out where they do not fit. The only row of a document, if its first column
+has a heading, is written as a list of fields instead, with nothing left out. A page folds its texts.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _print_table(console: Console, document: Document) -> None:
     for section in document.sections:
         console.print()
         excerpt = document.excerpt(section, console.width - _MARGIN, cell_len)
-        if len(document.sections) == len(section.rows) == 1 and excerpt.left_out:
+        if len(document.sections) == len(section.rows) == 1 and excerpt.left_out and section.columns[0].title():
             console.print(_text(section.title, "bold"))
             _print_single(console, section, numbers)
             continue
