@@ -52,4 +52,5 @@ def reference_fields(real: Source, split: str) -> dict[str, Scalar]:
 
 def generated_fields(space: Space, truncation: float) -> dict[str, Scalar]:
     """Return what generated samples depend on, besides the networks; a key says nothing of a truncation that there is not."""
-    return {"quantiser": space.quantiser, "seed_policy": _SEED_POLICY, "truncation": truncation or None}
+    fields: dict[str, Scalar] = {"quantiser": space.quantiser, "seed_policy": _SEED_POLICY}
+    return {**fields, "truncation": truncation} if truncation else fields

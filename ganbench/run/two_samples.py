@@ -22,7 +22,10 @@ from ganbench.training.objective import Augmentation, Judgement, Objective, as_j
 _FAR = 10
 """Ranges of the real samples by which a generator may miss them before it is trained; without a last tanh it misses them a little."""
 _FEW = 64
-"""So few numbers may all be positive by chance."""
+"""Real samples whose range is looked at."""
+_NOT_NEGATIVE = ("Sigmoid", "Hardsigmoid", "Relu", "Softplus", "Softmax")
+_OF_SHAPE = ("View", "UnsafeView", "Squeeze", "Unsqueeze", "Permute", "Transpose", "ToCopy", "Mean", "Select", "Slice", "Clone")
+"""What autograd calls the operations after which a value is still what an activation left."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +82,7 @@ def try_networks(name: str, networks: Networks, context: BuildContext, dataset: 
     with _told(whose, "its inputs could not be drawn"):
         asked = inputs.draw(count, torch.Generator().manual_seed(0), dataset=dataset)
     called = "labels are None without classes"
-    with _told(whose, f"its generator is called with (inputs, labels): inputs {list(asked.shape)}, {called}"):
+    with torch.enable_grad(), _told(whose, f"its generator is called with (inputs, labels): inputs {list(asked.shape)}, {called}"):
         samples = networks.generate(networks.modules, asked, labels)
     check_made(samples, Tensor, f"the generator of {name!r} must return a")
     reference = inputs.reference(dataset) if isinstance(inputs, FromData) else dataset
@@ -91,13 +94,17 @@ def try_networks(name: str, networks: Networks, context: BuildContext, dataset: 
     if isinstance(inputs, FromData) or "discriminator" not in networks.modules:
         return Tried(judged=Judgement(torch.zeros(2)), off_range=off_range)  # what is judged is between the networks and their algorithm
     seen = pack(samples, context.packing)
-    with _told(whose, f"its discriminator is called with (samples, labels): samples {list(seen.shape)}, {called}"):
-        judged = as_judgement(networks["discriminator"](seen, labels))
+    with torch.enable_grad(), _told(whose, f"its discriminator is called with (samples, labels): samples {list(seen.shape)}, {called}"):
+        judged = as_judgement(networks["discriminator"](seen.detach(), labels))
     if judged.logits.ndim < 1 or judged.logits.shape[0] != 2:
         raise PluginError(
             f"the discriminator of {name!r} returns logits {list(judged.logits.shape)}; the first size must be the batch's, 2"
         )
-    return Tried(judged=judged, off_range=off_range, sigmoid=_against_sigmoid(name, networks, seen, labels))
+    sigmoid = None
+    if _last_operation(judged.logits) == "Sigmoid":
+        reason = f"{name!r}: all outputs of the discriminator lie between 0 and 1, and losses take logits"
+        sigmoid = Refusal(reason, "leave out the sigmoid at its end")
+    return Tried(judged=judged, off_range=off_range, sigmoid=sigmoid)
 
 
 def _as_seen(dataset: Dataset) -> Tensor:
@@ -114,24 +121,18 @@ def _against_range(name: str, samples: Tensor, real: Tensor) -> Refusal | None:
     if most > high + _FAR * extent or least < low - _FAR * extent:
         reason = f"the generator of {name!r} makes values {ours}, and {theirs}"
         return Refusal(reason, "scale them to the data's range; images are in [-1, 1], as after a tanh")
-    if low < -extent / 4 and least >= 0 and most > least and samples.numel() > _FEW:
+    if low < -extent / 4 and least >= 0 and _last_operation(samples) in _NOT_NEGATIVE:
         reason = f"the generator of {name!r}: no generated value is below 0, and {theirs}"
         return Refusal(reason, "end it with a tanh instead of a sigmoid or a ReLU")
     return None
 
 
-def _against_sigmoid(name: str, networks: Networks, like: Tensor, labels: Tensor | None) -> Refusal | None:
-    """Return why a discriminator's answers are no logits: they stay between 0 and 1, however large its input."""
-    answers = []
-    with torch.random.fork_rng(devices=[]), contextlib.suppress(Exception):
-        noise = torch.randn(like.shape, generator=torch.Generator().manual_seed(0))
-        for scale in (-100.0, -1.0, 0.0, 1.0, 100.0):
-            answers.append(as_judgement(networks["discriminator"](scale * noise, labels)).logits.flatten())
-    logits = torch.cat(answers) if answers else torch.zeros(1)
-    if float(logits.min()) < 0 or float(logits.max()) > 1 or float(logits.max()) == float(logits.min()):
-        return None
-    reason = f"{name!r}: all outputs of the discriminator lie between 0 and 1, and losses take logits"
-    return Refusal(reason, "leave out the sigmoid at its end")
+def _last_operation(tensor: Tensor) -> str:
+    """Return what autograd calls the operation that made a tensor's values, shapes and types aside; nothing where there is none."""
+    node = tensor.grad_fn
+    while node is not None and (name := node.name().rstrip("0123456789").removesuffix("Backward")) in _OF_SHAPE:
+        node = node.next_functions[0][0] if node.next_functions else None
+    return "" if node is None else name
 
 
 def try_objective(name: str, objective: Objective, judged: Judgement) -> None:
@@ -153,7 +154,7 @@ def try_objective(name: str, objective: Objective, judged: Judgement) -> None:
         if loss.ndim:
             what = f"the {role}'s loss of {name!r} is {list(loss.shape)} for logits {list(real.shape)}, and must be one number"
             raise PluginError(what, hint="return the mean over the batch")
-        if not loss.requires_grad:
+        if not (loss.requires_grad or (role == "generator" and objective.terms)):  # a term may be all that teaches it
             raise PluginError(f"the {role}'s loss of {name!r} has no gradient", hint="compute it from the logits, without detach()")
 
 

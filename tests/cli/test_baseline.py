@@ -28,8 +28,9 @@ def runs(tmp_path, monkeypatch, make_record):
     return Path("results/runs")
 
 
-def test_a_baseline_is_set_listed_shown_and_removed(runs, capsys):
+def test_a_baseline_is_set_listed_shown_and_removed(runs, capsys, monkeypatch):
     """The whole life of one, with the runs themselves left alone."""
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["baseline", "set", "main", f"{RUN}0", str(runs / f"{RUN}1")]) == 0
     assert capsys.readouterr().out == "baseline main: 2 runs in .ganbench/baselines/main.json\n"
     assert main(["baseline", "list"]) == 0
