@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ganbench.config.model import RunConfig
+from ganbench.config.model import RunConfig, without_folder
 from ganbench.data.choose import make_sampler
 from ganbench.data.sampler import Sampler
 from ganbench.data.source import DataContext, Dataset
@@ -78,7 +78,7 @@ def build(plan: RunPlan, manager: PluginManager) -> Materials:
     suspicions = tried.suspicions(objective)
     forced = check_pair(config, plan.architecture.spec, networks, objective, tried.judged, suspicions)
     if objective is not None and config.loss is not None:
-        try_objective(config.loss.name, objective, tried.judged)
+        try_objective(without_folder(config.loss.name), objective, tried.judged)
     sampler = make_sampler(
         dataset.train,
         batch_size=config.training.batch_size,
@@ -88,7 +88,7 @@ def build(plan: RunPlan, manager: PluginManager) -> Materials:
         horizontal_flip=config.training.horizontal_flip,
         workers=config.training.workers,
     )
-    algorithm_class = load_attribute(plan.architecture.spec.algorithm, owner=f"the algorithm of {config.name!r}")
+    algorithm_class = load_attribute(plan.architecture.spec.algorithm, owner=f"the algorithm of {config.title!r}")
     algorithm: Algorithm = algorithm_class(
         AlgorithmContext(
             config=config,
@@ -131,8 +131,8 @@ def _build_dataset(plan: RunPlan) -> Dataset:
         resident_limit_mib=config.data.resident_limit_mib,
     )
     dataset: Dataset = plan.dataset.build(config.dataset.options, context)
-    check_made(dataset, Dataset, f"dataset {config.dataset.name!r} must return a")
-    whose = f"dataset {config.dataset.name!r}"
+    whose = f"dataset {without_folder(config.dataset.name)!r}"
+    check_made(dataset, Dataset, f"{whose} must return a")
     try_source(dataset.train, f"the train split of {whose}")
     if dataset.test is not None:
         try_source(dataset.test, f"the test split of {whose}")
@@ -230,7 +230,7 @@ def _build_objective(plan: RunPlan) -> Objective | None:
     if plan.loss is None or choice is None:
         return None
     objective: Objective = plan.loss.build(choice.options)
-    check_made(objective, Objective, f"loss {choice.name!r} must return a")
+    check_made(objective, Objective, f"loss {without_folder(choice.name)!r} must return a")
     return objective
 
 
@@ -240,8 +240,8 @@ def _build_augmentation(plan: RunPlan, dataset: Dataset) -> Augmentation | None:
     if plan.augmentation is None or choice is None:
         return None
     augment: Augmentation = plan.augmentation.build(choice.options, _context(dataset))
-    check_made(augment, Augmentation, f"augmentation {choice.name!r} must return a")
-    try_augmentation(choice.name, augment, dataset)
+    check_made(augment, Augmentation, f"augmentation {without_folder(choice.name)!r} must return a")
+    try_augmentation(without_folder(choice.name), augment, dataset)
     return augment
 
 

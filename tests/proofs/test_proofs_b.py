@@ -142,6 +142,8 @@ def test_a_detector_learns_what_is_normal(tmp_path: Path, monkeypatch: pytest.Mo
     (value,) = stored.record.evaluations[-1].values
     assert value.value > 0.8
     assert (value.num_generated, value.num_reference) == (0, 150)
+    capsys.readouterr()
+    ganbench.print_document(ganbench.table(stored).explained())
     assert "AUROC: auroc, over 150 held-out images, higher is better" in capsys.readouterr().out
 
 
