@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from ganbench import Invocation, NothingToCompare, UsageError, WorkerFailed, add
 from ganbench_gate.ab import CHECKED, measure, plan_of
 from ganbench_gate.known_names import refuse_unknown_names
 from ganbench_gate.options import CI_GROUPS, CiCommand
+from ganbench_gate.several import together
 
 if TYPE_CHECKING:
     from ganbench_gate.measure import AbPlan, Measurement
@@ -22,7 +24,9 @@ _SECONDS = 200.0
 FILES = {"json": "verdict.json", "markdown": "verdict.md", "junit": "verdict.xml", "github-benchmark": "benchmark.json"}
 """Kinds of output and the files that hold them; ``benchmark.json`` becomes ``benchmark-bigger.json`` and ``benchmark-smaller.json``."""
 SAMPLES = "samples.json"
-"""Every block of every process."""
+"""Every block of every process; ``samples-PLUGIN.json`` of each where there are several plugins."""
+_ENDED = 130
+"""The exit code of a call that was ended from outside: no further plugin is begun."""
 
 
 @click.command("ci", cls=CiCommand, context_settings={"default_map": {"seconds": _SECONDS}})
@@ -37,7 +41,7 @@ def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> 
 
     \b
     ganbench ci --plugin dcgan
-    ganbench ci main --plugin dcgan --gpu
+    ganbench ci main --plugin dcgan --plugin wgan-gp --gpu
     ganbench ci --plugin dcgan --baseline baseline:main --runs results/head
     ganbench ci . . --plugin dcgan --gate throughput=fail --inject-slowdown 25%
 
@@ -60,12 +64,25 @@ def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> 
     """
     out: Path = flags["out"]
     off = (*invocation.off, *flags["off"])
-    plan = _plan(sides, flags, off)
+    plugins = dict.fromkeys(flags.pop("plugins") or (None,))
+    plans = [_plan(sides, {**flags, "plugin": plugin}, off) for plugin in plugins]
     _make_folder(out)
     written = {**flags, "outputs": (*(f"{kind}={out / name}" for kind, name in FILES.items()), *flags["outputs"])}
     outputs_of(written)
-    plan = _with_quality(plan, flags)
-    return deliver(measure(plan, out / SAMPLES, lambda measurement: _score_frozen(measurement, plan, flags, off)), {**written, **CHECKED})
+    plans[0] = _with_quality(plans[0], flags)
+    comparisons = []
+    for number, plan in enumerate(plans):
+        further = (lambda measurement, plan=plan: _score_frozen(measurement, plan, flags, off)) if number == 0 else None
+        samples = out / (f"samples-{_file_name(plan.head.plugin)}.json" if len(plans) > 1 else SAMPLES)
+        comparisons.append(measure(plan, samples, further))
+        if comparisons[-1].exit_code == _ENDED:
+            break
+    return deliver(together(comparisons, [plan.policy for plan in plans], [plan.head.plugin for plan in plans]), {**written, **CHECKED})
+
+
+def _file_name(plugin: str) -> str:
+    """Return what a plugin is called in the name of a file."""
+    return re.sub(r"[^\w.-]+", "-", plugin).strip("-.")
 
 
 def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -> AbPlan:

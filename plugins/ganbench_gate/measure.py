@@ -22,6 +22,8 @@ from ganbench_gate.paired import next_look
 from ganbench_gate.side import Refusal, Side, SidesFailed, make_launch, make_resolve_launch
 
 _FEWEST_PAIRS = 2
+_DATASET = "dataset.name"
+_FROZEN = "frozen."
 _PARAMETERS = "_parameters"
 
 
@@ -66,6 +68,7 @@ class Measurement:
         self._further: tuple[Finding, ...] = ()
         self._notes: tuple[str, ...] = ()
         self._parameters: set[str] = set()
+        self._dataset = str(plan.head.settings.get(_DATASET, ""))
         self.last_words: tuple[str, ...] = ()
         """What a process that failed printed last."""
 
@@ -104,6 +107,7 @@ class Measurement:
             refusals[BASE] = Refusal(kind="unknown", message=plan.first)
         if refusals:
             raise SidesFailed(refusals)
+        self._dataset = str(resolved[HEAD].configuration.get(_DATASET, ""))
         self._changes = differences(resolved[BASE], resolved[HEAD])
 
     def _without(self, refusals: Mapping[str, Refusal]) -> Comparison:
@@ -170,8 +174,16 @@ class Measurement:
         )
         unheeded = unknown_names(plan.policy, [found.metric for found in comparison.findings]) if self.is_whole else []
         return dataclasses.replace(
-            comparison, notes=(*comparison.notes, *(f"nothing that was compared is called {name}" for name in unheeded))
+            comparison,
+            findings=tuple(self._named(found) for found in comparison.findings),
+            notes=(*comparison.notes, *(f"nothing that was compared is called {name}" for name in unheeded)),
         )
+
+    def _named(self, found: Finding) -> Finding:
+        """Return a finding with plugin and dataset, so that files of several plugins do not mix; frozen samples are of neither."""
+        if found.cell or found.metric.startswith(_FROZEN):
+            return found
+        return dataclasses.replace(found, cell=" ".join(filter(None, (self._plan.head.plugin, self._dataset))))
 
     @property
     def machine(self) -> str:

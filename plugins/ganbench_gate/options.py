@@ -14,8 +14,9 @@ from ganbench import OUTPUT_OPTIONS, POLICY_OPTIONS, GroupedCommand, NumberRange
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _PATH = click.Path(path_type=Path)
 _POSITIVE = NumberRange(min=0, min_open=True)
+PLUGIN_OPTION: _Decorator = option("--plugin", metavar="NAME", shell_complete=complete_plugins("model"), help="Architecture or recipe.")
 RUN_OPTIONS: tuple[_Decorator, ...] = (
-    option("--plugin", metavar="NAME", shell_complete=complete_plugins("model"), help="Architecture or recipe."),
+    PLUGIN_OPTION,
     option("--loss", metavar="NAME", shell_complete=complete_plugins("loss"), help="Adversarial loss."),
     option("--dataset", metavar="NAME", shell_complete=complete_plugins("dataset"), help="Dataset."),
     option("--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin, as -o of ganbench run."),
@@ -50,7 +51,17 @@ MEASURING_OPTIONS: tuple[_Decorator, ...] = (
 )
 _DEFAULT_OUT = Path("ganbench-ci")
 CI_GROUPS: dict[str, tuple[_Decorator, ...]] = {
-    "What is trained": RUN_OPTIONS,
+    "What is trained": (
+        option(
+            "--plugin",
+            "plugins",
+            multiple=True,
+            metavar="NAME",
+            shell_complete=complete_plugins("model"),
+            help="Architecture or recipe; several are measured one after another.",
+        ),
+        *(add for add in RUN_OPTIONS if add is not PLUGIN_OPTION),
+    ),
     "What fails": (
         option("--gpu", is_flag=True, help="A GPU of one's own: a regression of speed or memory fails too."),
         *POLICY_OPTIONS,

@@ -30,7 +30,7 @@ def test_an_injected_slowdown_fails_the_gate(call: Call, capsys: pytest.CaptureF
     """The gate's own test: regressed, exit code 1, and a note that it was on purpose."""
     assert call("./a", "./a", "--plugin", "dcgan", "--inject-slowdown", "10%") == 1
     out = capsys.readouterr().out
-    assert out.startswith("failed: throughput is 9.1% lower")
+    assert out.startswith("failed: throughput of dcgan is 9.1% lower")
     assert "head was slowed down by 10% on purpose" in out
 
 

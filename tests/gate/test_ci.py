@@ -336,3 +336,23 @@ def test_a_metric_that_cannot_be_scored_is_a_finding(call: Call, monkeypatch: py
     assert call("./a", "./b") == 1
     assert states()["frozen.scores"] == ("missing", "fail")
     assert states()["op_count"][0] == "unchanged"
+
+
+def test_several_plugins_are_one_verdict_and_every_name_holds_plugin_and_dataset(
+    call_with_fakes: Call, frozen_value: Callable[[float], None]
+) -> None:
+    """One folder and one exit code; neither charts nor tests mix, and the frozen samples are scored once."""
+    resolved = {"resolved": {"configuration": {"dataset.name": "digits"}}}
+    assert call_with_fakes("ci", "--plugin", "dcgan", "--plugin", "wgan-gp", "./a", "./b", head={"op_count": 300, **resolved}) == 0
+    found = verdict()["findings"]
+    assert {one["cell"] for one in found if not one["metric"].startswith("frozen.")} == {"dcgan digits", "wgan-gp digits"}
+    assert [one["metric"] for one in found].count("frozen.fd500_digits") == 1
+    names = [entry["name"] for entry in json.loads(Path("ganbench-ci/benchmark-bigger.json").read_text())]
+    assert names == ["throughput of dcgan digits", "throughput of wgan-gp digits"]
+    text = Path("ganbench-ci/verdict.xml").read_text()
+    assert 'classname="ganbench.dcgan digits"' in text
+    assert 'classname="ganbench.wgan-gp digits"' in text
+    assert {path.name for path in Path("ganbench-ci").glob("samples*")} == {"samples-dcgan.json", "samples-wgan-gp.json"}
+    worse = {"facts": {"op_count": 300}, **resolved}
+    assert call_with_fakes("ci", "--plugin", "dcgan", "--plugin", "wgan-gp", "./a", "./b", head=worse) == 1
+    assert len([one for one in verdict()["findings"] if one["metric"] == "op_count" and one["state"] == "regressed"]) == 2
