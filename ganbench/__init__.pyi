@@ -218,6 +218,7 @@ from ganbench.verdict.policy import Policy as Policy
 from ganbench.verdict.policy import quality_rule as quality_rule
 from ganbench.verdict.policy import rule_of as rule_of
 from ganbench.verdict.policy import stored_rule as stored_rule
+from ganbench.verdict.quality import compare_quality as compare_quality
 from ganbench.verdict.sides import compare_sides as compare_sides
 from ganbench.verdict.sides import load_side as load_side
 from ganbench.verdict.statistics import Effect as Effect

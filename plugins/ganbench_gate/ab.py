@@ -72,8 +72,11 @@ def plan_of(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...])
     """
     from ganbench_gate.lockstep import PairPlan
     from ganbench_gate.measure import AbPlan
+    from ganbench_gate.seeds import SeedPlan
     from ganbench_gate.trees import top_level
 
+    if flags["kimg"] and not flags["quality"]:
+        raise UsageError("--kimg is the budget of the runs that --quality trains", hint="give --quality N too, or leave --kimg out")
     policy = policy_of(flags, **({"looks": (flags["pairs"],)} if flags["pairs"] else {}))
     slowdown = _fraction(flags["inject_slowdown"])
     base, head = _read_sides(sides, flags)
@@ -87,6 +90,7 @@ def plan_of(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...])
         off=off,
         with_null=flags["with_null"],
         seed=flags["seed"] or 0,
+        seeds=SeedPlan(num_seeds=flags["quality"], kimg=flags["kimg"], seconds=flags["seconds"]) if flags["quality"] else None,
         checkout=top_level(Path.cwd()),
     )
 

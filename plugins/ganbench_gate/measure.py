@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import random
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ganbench_gate.findings import conclude_pairs, machine_of
 from ganbench_gate.known_names import refuse_names, unknown_names
 from ganbench_gate.lockstep import BASE, HEAD, NULL, PairPlan, PairResult, SideResult, run_alone, run_pair
 from ganbench_gate.paired import next_look
+from ganbench_gate.seeds import SeedPlan, choose_kimg, judge_seeds, train_seeds
 from ganbench_gate.side import Refusal, Side, SidesFailed, make_launch, make_resolve_launch
 
 _FEWEST_PAIRS = 2
@@ -47,6 +49,8 @@ class AbPlan:
     """Findings of something else than the pairs, which are decided with theirs."""
     first: str = ""
     """Why there is no base at all; base is then never run."""
+    seeds: SeedPlan | None = None
+    """What is trained for quality when the pairs are done; None for nothing."""
     checkout: Path | None = None
     """The checkout of the current directory, whose code must not slip into a side with another tree."""
 
@@ -80,7 +84,8 @@ class Measurement:
         """
         try:
             self.resolve()
-            return self._run()
+            comparison = self._run()
+            return self._with_quality(self._plan.seeds) if self._plan.seeds else comparison
         except SidesFailed as error:
             return self._without(error.refusals)
         except NotComparable as error:
@@ -153,6 +158,15 @@ class Measurement:
             if not further or len(self.pairs) < target:
                 return comparison
             target = further
+
+    def _with_quality(self, seeds: SeedPlan) -> Comparison:
+        """Train some seeds of both sides, and return the verdict of all."""
+        plan = self._plan
+        sides, kimg = {BASE: plan.base, HEAD: plan.head}, choose_kimg(seeds, self.pairs)
+        with tempfile.TemporaryDirectory(prefix="ganbench-quality-") as folder:
+            records = train_seeds(seeds, sides, Path(folder), self.say, kimg=kimg, threads=plan.threads, off=plan.off)
+        self.add(*judge_seeds(records, plan.policy))
+        return self.conclude()
 
     def conclude(self) -> Comparison:
         """Return the verdict of the pairs so far."""

@@ -46,6 +46,13 @@ MEASURING_OPTIONS: tuple[_Decorator, ...] = (
     option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="CPU threads of each process."),
     option("--seed", type=click.IntRange(min=0), metavar="N", help="Of weights, data, and who is started first.  [default: 0]"),
     option("--null", "with_null", is_flag=True, help="A second base process in each pair: what no change looks like. Twice the time."),
+    option(
+        "--quality",
+        type=click.IntRange(min=4),
+        metavar="N",
+        help="Train N seeds of each side too, in turns: is head worse?",
+    ),
+    option("--kimg", type=_POSITIVE, metavar="KIMG", help="Budget of each of them.  [default: the plugin's, or what --seconds allows]"),
     option("--isolated", is_flag=True, help="An environment of its own for each tree, by its pyproject.toml."),
     option("--inject-slowdown", default="0%", metavar="10%", help="Slow head down on purpose: the gate must then fail."),
 )

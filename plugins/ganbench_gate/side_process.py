@@ -9,6 +9,7 @@ stderr and cannot be mistaken for an answer.
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import importlib
 import importlib.util
@@ -224,7 +225,9 @@ class SideTraining:
     def measure(self, census: bool) -> None:
         """Forget the warm-up: its memory, and its phases, where a runner costs nothing to make anew."""
         self._readings.clear()
-        self._censuses = [] if census else None
+        if census:
+            self._memory.begin_censuses()
+            self._censuses = []
         if self._runner.name == "eager":
             self._runner = _start_runner(self._made)
 
@@ -252,6 +255,7 @@ class SideTraining:
             return None
         if self._censuses and self._censuses[-1].steps < self._done:
             self._censuses.append(self._memory.take_census(self._done))
+        gc.unfreeze()
         return self._memory.growth_of(self._censuses)  # type: ignore[no-any-return]
 
     def fingerprint(self, job: dict[str, Any], how: dict[str, int]) -> dict[str, Any]:

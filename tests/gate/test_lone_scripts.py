@@ -11,9 +11,11 @@ from types import ModuleType
 import pytest
 
 from ganbench.fleet import worker
-from ganbench_gate import frozen_process, resolve_process, side_process
+from ganbench_gate import frozen_process, resolve_process, seed_process, side_process
 
-scripts = pytest.mark.parametrize("script", [side_process, frozen_process, resolve_process], ids=["side", "frozen", "resolve"])
+scripts = pytest.mark.parametrize(
+    "script", [side_process, frozen_process, resolve_process, seed_process], ids=["side", "frozen", "resolve", "seed"]
+)
 
 
 @scripts

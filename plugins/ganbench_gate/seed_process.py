@@ -1,0 +1,59 @@
+"""Train one seed with the code of a tree, and leave its run; run by its path, in a process whose ``PYTHONPATH`` is that tree.
+
+The job comes in as one line of JSON, and one line goes out. What the code under test prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+Say = Callable[[dict[str, Any]], None]
+
+
+def main() -> None:
+    """Take the job and answer it."""
+    orders, say = private_streams()
+    say({"run": _train(json.loads(orders.readline()))})
+
+
+def private_streams() -> tuple[TextIO, Say]:
+    """Return the orders and what says an answer; whatever else reads or prints in this process gets nothing, and stderr."""
+    orders = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    answers = os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+
+    def say(answer: dict[str, Any]) -> None:
+        line = memoryview(json.dumps(answer).encode() + b"\n")
+        with contextlib.suppress(OSError):  # whom it works for has gone
+            while line:
+                line = line[os.write(answers, line) :]
+
+    return orders, say
+
+
+def _train(job: dict[str, Any]) -> str:
+    """Train to the end of the budget, measure there by the first metric, and return how the run ended."""
+    import torch
+
+    import ganbench
+
+    torch.set_num_threads(job["threads"])
+    manager = ganbench.PluginManager(off=tuple(job["off"]))
+
+    def planned(metrics: Any) -> Any:
+        return ganbench.plan(job["plugin"], metrics=metrics, options=job["options"], settings=job["settings"], manager=manager)
+
+    first = [one.name for one in planned(None).metrics][:1]
+    record = ganbench.Run(planned(first), manager).start(lambda dataset: ganbench.RunDirectory.create_at(Path(job["folder"])))
+    return str(record.status)
+
+
+if __name__ == "__main__":
+    main()
