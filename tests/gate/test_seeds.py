@@ -130,4 +130,4 @@ def test_a_seed_is_trained_and_measured_by_the_first_metric(tmp_path: Path) -> N
     side = Side(name="now", plugin=f"{small_gan.__file__}:SPEC", settings=settings, tree=Path(small_gan.__file__).parent)
     stored = seeds._train(BASE, side, tmp_path / "run", 3, 1.0, 1, ())
     assert (stored.record.status, stored.record.seed, stored.record.work.samples_seen) == ("complete", 3, 1000)
-    assert stored.record.metric_names == ("modes2500_points",)
+    assert stored.record.metric_names[0] == "modes2500_points"
