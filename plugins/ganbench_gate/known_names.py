@@ -7,7 +7,7 @@ from typing import get_args
 
 from ganbench import RULES, Policy, Tier, UsageError, did_you_mean
 
-_OWN = ("optimizer_numbers", "peak_rss_mib", "repeatability", "startup_seconds")
+_OWN = ("memory_growth", "object_growth", "optimizer_numbers", "peak_rss_mib", "repeatability", "startup_seconds", "whole_run")
 """What only pairs of processes tell."""
 _FAMILIES = ("phase_milliseconds.", "frozen.", "_parameters")
 
