@@ -113,6 +113,7 @@ from ganbench.record.machine import describe_machine as describe_machine
 from ganbench.record.machine import hardware_key as hardware_key
 from ganbench.record.machine import host_name as host_name
 from ganbench.record.machine import software_key as software_key
+from ganbench.record.probes import refuse_missing_gpu as refuse_missing_gpu
 from ganbench.record.record import MIXED_MACHINES as MIXED_MACHINES
 from ganbench.record.record import Difference as Difference
 from ganbench.record.record import Evaluation as Evaluation

@@ -81,8 +81,7 @@ def command(invocation: Invocation, /, **flags: Any) -> int | None:
     start = _executor_named(flags["executor"], flags["executor_options"], off)
     planned = _plan(definition, folder, flags["shard"], off)
     if flags["dry_run"]:
-        _print_plan(planned)
-        return None
+        return _print_plan(planned, whole=flags["shard"] is None)
     return _run(planned, folder, start, flags)
 
 
@@ -191,10 +190,13 @@ def _overview(waiting: int, *, quiet: bool) -> LineOverview:
     return (LiveOverview if not quiet and has_cursor(sys.stderr) else LineOverview)(sys.stderr, waiting, quiet=quiet)
 
 
-def _print_plan(planned: Sequence[PlannedCell]) -> None:
+def _print_plan(planned: Sequence[PlannedCell], *, whole: bool) -> int:
+    """Print the cells; return 5, as the run would, where no cell of a whole matrix can run."""
     from ganbench.fleet.matrix.schedule import first_row
 
-    _print_rows([first_row(one) for one in planned])
+    rows = [first_row(one) for one in planned]
+    _print_rows(rows)
+    return 5 if whole and {row.state for row in rows} == {"unsupported"} else 0
 
 
 def _print_status(folder: Path) -> None:

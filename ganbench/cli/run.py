@@ -160,6 +160,9 @@ def _execute(
     plan: RunPlan, manager: PluginManager, execute: Callable[[Run], RunRecord], stop: StopSignal, flags: dict[str, Any], debug: bool
 ) -> int:
     """Build a run, execute it, print what came of it, and return the exit code."""
+    from ganbench.record.probes import refuse_missing_gpu
+
+    refuse_missing_gpu(plan.config.training.device)
     from ganbench.record.directory import run_directory_name
     from ganbench.record.events import ReporterContext
     from ganbench.report.live_run import make_screen

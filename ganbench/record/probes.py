@@ -10,8 +10,11 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from ganbench.errors import ConfigError
 
 _NVIDIA_SMI_SECONDS = 10.0
 _UNLIMITED_BYTES = 1 << 60
@@ -64,6 +67,24 @@ def size_class(num_bytes: int) -> int:
     gib = num_bytes / 2**30
     step = max(1.0, 2.0 ** math.floor(math.log2(max(gib, 1.0))) / 8)
     return max(1, int(round(gib / step) * step))
+
+
+_GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/nvmap", "/dev/kfd", "/dev/dxg")
+"""What a driver of a GPU that torch can use leaves on Linux: NVIDIA's, its embedded ones, AMD's, and Windows' for WSL."""
+
+
+def refuse_missing_gpu(device: str, files: Sequence[str] = _GPU_FILES) -> None:
+    """Refuse a GPU on a machine that has none, before seconds pass in which torch is imported; what cannot be seen so, torch says later.
+
+    Args:
+        device: as ``training.device`` has it.
+        files: of which there must be one.
+
+    Raises:
+        ConfigError: there is no driver.
+    """
+    if device.startswith("cuda") and sys.platform == "linux" and not any(map(os.path.exists, files)):
+        raise ConfigError(f"training.device is {device!r}, and this machine has no GPU", hint="use --device cpu or auto")
 
 
 def nvidia_driver(version: Path = Path("/proc/driver/nvidia/version")) -> str | None:

@@ -20,11 +20,14 @@ from ganbench import (
     Invocation,
     NumberRange,
     Place,
+    PluginManager,
     StatusLine,
     UsageError,
     complete_plugins,
     complete_words,
+    plan,
     print_document,
+    refuse_missing_gpu,
 )
 from ganbench_bench.names import DTYPES, LAYOUTS, OPS
 
@@ -75,6 +78,7 @@ def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, .
     ends it with what was measured by then.
     """
     _check_writable(shared["json_file"])
+    refuse_missing_gpu(shared["device"])
     from ganbench_bench.document import heading
     from ganbench_bench.kernel_table import kernel_document
     from ganbench_bench.kernels.bench import KernelSettings, measure_kernels
@@ -127,6 +131,10 @@ def step(invocation: Invocation, /, **flags: Any) -> int:
     Every loop has the published one's loss, optimizers and order of updates, starts from the same weights, and must give its first losses.
     """
     _check_writable(flags["json_file"])
+    refuse_missing_gpu(flags["device"])
+    given = {"dataset.name": flags["dataset"], "training.batch_size": flags["batch_size"]}
+    asked_for = {path: value for path, value in given.items() if value is not None}
+    plan(flags["plugin"], settings=asked_for, manager=PluginManager(off=invocation.off))  # a typing error, before torch is imported
     from ganbench_bench.document import heading
     from ganbench_bench.step.bench import StepSettings, measure_steps
     from ganbench_bench.step.entries import choose_entries
@@ -176,11 +184,12 @@ def _device(name: str) -> Any:
     Raises:
         UsageError: there is no such device.
     """
-    from ganbench import choose_device
-
     head, _, index = name.partition(":")
     if name not in ("auto", "cpu", "cuda") and not (head == "cuda" and index.isdecimal()):
         raise UsageError(f"--device must be auto, cpu, cuda or cuda:N (got {name!r})")
+    refuse_missing_gpu(name)
+    from ganbench import choose_device
+
     return choose_device(name)
 
 

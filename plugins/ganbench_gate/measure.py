@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganbench import Comparison, Difference, Finding, Launch, NotComparable, Policy, encode
+from ganbench import Comparison, Difference, Finding, Launch, NotComparable, Policy, encode, refuse_missing_gpu
 from ganbench_gate.changes import Resolved, differences, resolve_sides
 from ganbench_gate.failed_sides import failed_finding, is_new, new_finding, run_finding
 from ganbench_gate.findings import conclude_pairs, machine_of
@@ -100,6 +100,8 @@ class Measurement:
         """
         self.say("asking both sides what they would run")
         plan = self._plan
+        for side in (plan.base, plan.head):
+            refuse_missing_gpu(str(side.settings.get("training.device", "auto")))
         sides = {HEAD: plan.head} if plan.first else {BASE: plan.base, HEAD: plan.head}
         launches = {role: make_resolve_launch(role, side, off=plan.off, others=self._trees_but(side)) for role, side in sides.items()}
         answers = resolve_sides(launches, {role: side.tree for role, side in sides.items()})

@@ -94,8 +94,10 @@ def _kind(error: BaseException, manager: Any, job: dict[str, Any]) -> str:
     """Return whether the tree lacks the plugin, does not take what is asked, or is broken."""
     if getattr(error, "exit_code", None) != 2:
         return "broken"
-    if type(error).__name__ != "PluginError" or manager is None or "unknown architecture or recipe" not in str(error):
-        return "refused" if type(error).__name__ != "PluginError" or manager is None else "broken"
+    if manager is None or type(error).__name__ != "PluginError":
+        return "refused"
+    if not str(error).startswith("unknown architecture or recipe"):
+        return "refused" if str(error).startswith("unknown ") else "broken"
     failed = [status for status in manager.statuses if status.status == "failed"]
     return "broken" if any(_is_own(status, job["tree"]) for status in failed) else "unknown"
 

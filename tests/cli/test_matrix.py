@@ -30,6 +30,12 @@ def states(folder: Path) -> dict[str, str]:
     return {cell["name"]: cell["state"] for cell in json.loads((folder / "matrix.json").read_text())["cells"]}
 
 
+def test_a_dry_run_of_nothing_that_can_run_is_exit_code_5(workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """As the run would be: a misspelt loss is no plan."""
+    assert main(["matrix", "-a", "plugin=dcgan", "-a", "loss=hing", "--dry-run"]) == 5
+    assert "did you mean 'hinge'?" in capfd.readouterr().out
+
+
 def test_a_dry_run_lists_the_cells_and_makes_nothing(workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """With the reason of those that cannot run, and without importing torch."""
     assert main(["matrix", "-a", "plugin=dcgan,nope", "-a", "seed=0..1", "--dry-run"]) == 0

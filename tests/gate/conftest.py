@@ -207,6 +207,7 @@ def call_with_fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: dict[
 
         monkeypatch.setattr(measure, "make_launch", launch)
         monkeypatch.setattr(measure, "make_resolve_launch", resolve)
+        monkeypatch.setattr(measure, "refuse_missing_gpu", lambda device: None)  # nothing is run on it
         return main([command, *arguments, "--pairs", "2", "--pair-seconds", "0.001"])
 
     return invoke
