@@ -1,0 +1,45 @@
+"""The gate before a third party's repository, as ``benchmarks/gate`` makes it."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+GATE = Path(__file__).resolve().parents[2] / "benchmarks" / "gate"
+
+
+def branches_module() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("branches", GATE / "branches.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["branches"] = module  # where dataclasses look
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_branch_is_another_tree_and_every_file_can_be_read(tmp_path):
+    branches = branches_module()
+    branches.make_repository(tmp_path)
+    top = tmp_path / "tinygan"
+    trees = {}
+    for branch in branches.BRANCHES:
+        branches.git(top, "checkout", "-q", branch.name)
+        for path in (top / "src").rglob("*.py"):
+            compile(path.read_text(encoding="utf-8"), str(path), "exec")
+        trees[branch.name] = branches.git(top, "rev-parse", "HEAD^{tree}")
+    same_as_main = {name for name, tree in trees.items() if tree == trees["nothing"]}
+    assert same_as_main == {"nothing", "first-adoption"}
+    assert len(set(trees.values())) == len(trees) - 1
+
+
+def test_a_branch_that_was_squashed_has_none_of_its_own_commits(tmp_path):
+    branches = branches_module()
+    branches.make_repository(tmp_path)
+    top = tmp_path / "tinygan"
+    history = branches.git(top, "rev-list", "squash-merged-acceptance").split()
+    change = branches.git(top, "rev-parse", "squash-merged-acceptance-work~1")
+    assert change not in history
+    assert len(history) == 3
