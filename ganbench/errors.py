@@ -119,7 +119,8 @@ def did_you_mean(name: str, known: list[str]) -> str:
     """Return a hint with the closest known name, or with all of them when none is close."""
     import difflib
 
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    begun = [one for one in known if one.startswith((f"{name}_", f"{name}-"))]  # latent_dim for latent, and not latents
+    close = begun if len(begun) == 1 else difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known: {', '.join(sorted(known))}" if known else "none is available"

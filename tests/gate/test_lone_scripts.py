@@ -59,6 +59,7 @@ def test_what_would_be_run_is_said_without_torch() -> None:
         ({"settings": {"training.batch_size": "many"}}, "refused", "must be"),
         ({"settings": {"evaluation.metrics": "fdd5k_digits"}}, "refused", "fdd5k_digits"),
         ({"options": {"latentdim": "3"}}, "refused", "did you mean 'latent_dim'?"),
+        ({"options": {"latent": "3"}}, "refused", "did you mean 'latent_dim'?"),
         ({"off": ["nothing"]}, "refused", "nothing has this name"),
     ],
 )
