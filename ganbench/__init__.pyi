@@ -149,9 +149,6 @@ from ganbench.run.call import plan as plan
 from ganbench.run.call import resume as resume
 from ganbench.run.checkpoint import load_checkpoint as load_checkpoint
 from ganbench.run.checkpoint import save_checkpoint as save_checkpoint
-from ganbench.run.frozen import FrozenSamples as FrozenSamples
-from ganbench.run.frozen import FrozenScore as FrozenScore
-from ganbench.run.frozen import rescore as rescore
 from ganbench.run.lifecycle import Run as Run
 from ganbench.run.machine import choose_device as choose_device
 from ganbench.run.machine import keep_freed_memory as keep_freed_memory
@@ -174,6 +171,9 @@ from ganbench.spec import SpaceSpec as SpaceSpec
 from ganbench.spec import both_optimizers as both_optimizers
 from ganbench.tensor_bytes import tensors_from_bytes as tensors_from_bytes
 from ganbench.tensor_bytes import tensors_to_bytes as tensors_to_bytes
+from ganbench.testing.frozen import FrozenSamples as FrozenSamples
+from ganbench.testing.frozen import FrozenScore as FrozenScore
+from ganbench.testing.frozen import rescore as rescore
 from ganbench.text import clean as clean
 from ganbench.text import number as number
 from ganbench.training.adversarial import AdversarialAlgorithm as AdversarialAlgorithm

@@ -13,7 +13,7 @@ from ganbench import ExtractorContext, FrozenSamples, MetricSpec, MetricValue, N
 from ganbench.errors import GanbenchError
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.run.build import Materials
-from ganbench.run.frozen import rescore
+from ganbench.testing.frozen import rescore
 from ganbench.testing.promise import Broken, NotClaimed, Subject, promise
 from ganbench.testing.trial import Trial
 

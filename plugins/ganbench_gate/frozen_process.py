@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-_MODULES = ("ganbench.run.frozen", "ganbench.evaluation.frozen", "ganbench.metrics.frozen")
+_MODULES = ("ganbench.testing.frozen", "ganbench.run.frozen", "ganbench.evaluation.frozen", "ganbench.metrics.frozen")
 """Where a version of ganbench has them, the newest first."""
 
 

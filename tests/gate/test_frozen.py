@@ -98,10 +98,10 @@ def test_an_older_tree_without_frozen_samples_is_told(tmp_path: Path) -> None:
 
 def test_a_tree_that_breaks_is_a_failure(tmp_path: Path) -> None:
     """With its last words; the answer's channel is not mixed with what it prints."""
-    (tmp_path / "ganbench/run").mkdir(parents=True)
+    (tmp_path / "ganbench/testing").mkdir(parents=True)
     (tmp_path / "ganbench/__init__.py").write_text("print('hello')")
-    (tmp_path / "ganbench/run/__init__.py").touch()
-    (tmp_path / "ganbench/run/frozen.py").write_text("raise RuntimeError('broken on purpose')")
+    (tmp_path / "ganbench/testing/__init__.py").touch()
+    (tmp_path / "ganbench/testing/frozen.py").write_text("raise RuntimeError('broken on purpose')")
     with pytest.raises(WorkerFailed, match="ended with exit code 1") as caught:
         check_frozen_samples(Side(name="broken", plugin="dcgan", tree=tmp_path), Policy(), threads=1)
     assert caught.value.last_words[-1] == "RuntimeError: broken on purpose"

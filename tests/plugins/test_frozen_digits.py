@@ -12,7 +12,7 @@ import torch
 from ganbench import FrozenSamplesSpec, MetricSpec
 from ganbench.errors import PluginError, UsageError
 from ganbench.plugin.manager import PluginManager
-from ganbench.run.frozen import rescore
+from ganbench.testing.frozen import rescore
 from ganbench_extractors.freeze import FAMILIES, NUM_IMAGES, freeze, sample_run
 from ganbench_extractors.frozen import COLUMNS, FOLDER, read_mosaic, read_samples, write_mosaic
 

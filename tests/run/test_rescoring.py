@@ -9,7 +9,7 @@ import torch
 
 from ganbench.errors import PluginError
 from ganbench.plugin.manager import PluginManager
-from ganbench.run.frozen import FrozenSamples, FrozenScore, Rescored, rescore
+from ganbench.testing.frozen import FrozenSamples, FrozenScore, Rescored, rescore
 
 IMAGES = torch.arange(80, dtype=torch.uint8).view(80, 1, 1, 1).expand(80, 1, 16, 16).contiguous()
 
