@@ -31,8 +31,6 @@ from ganbench.data.source import Source
 from ganbench.errors import GanbenchError, PluginFailed, RunFailed
 from ganbench.plugin.blame import sentence
 
-__all__ = ["StreamingSampler", "default_workers"]
-
 _Piece = tuple[Tensor, "Tensor | None"]  # stored samples [n, ...], labels [n] int64
 
 

@@ -207,21 +207,6 @@ class FeatureStatistics:
         self._keep(batch.detach().to(self._device, copy=True))
         self._fold()
 
-    def merge(self, other: FeatureStatistics) -> None:
-        """Add everything that another one has seen; ``other`` is left as it is.
-
-        Raises:
-            ValueError: the numbers of dimensions differ.
-        """
-        if other.dims != self.dims:
-            raise ValueError(f"cannot merge features of {other.dims} dimensions into {self.dims}")
-        rows = list(other._rows)
-        if other._moments is not None:
-            self._absorb(other._moments.copy())
-        for part in rows:
-            self._keep(part.to(self._device))
-        self._fold()
-
     def _keep(self, rows: Tensor) -> None:
         if len(rows):
             self._rows.append(rows)

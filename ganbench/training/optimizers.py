@@ -204,11 +204,6 @@ class EMA:
         self._buffers = list(self.module.buffers())
         self._source_buffers = list(module.buffers())
 
-    @property
-    def active(self) -> bool:
-        """Whether it averages already; a captured update has this frozen in it."""
-        return self._active
-
     def _weight_of(self, halflife_kimg: float) -> float:
         return 1.0 - 0.5 ** (self._images_per_update / (halflife_kimg * 1000)) if halflife_kimg > 0 else 1.0
 
@@ -224,7 +219,7 @@ class EMA:
         self._active = samples_seen >= self._start_images
 
     def capture_key(self) -> tuple[bool, bool]:
-        """Return :attr:`active`, and whether the half-life follows a schedule."""
+        """Return whether it averages already, and whether the half-life follows a schedule: both are frozen in a captured update."""
         return self._active, bool(self._scheduled)
 
     @torch.no_grad()

@@ -67,33 +67,6 @@ def test_reading_in_mid_stream_changes_nothing():
     assert torch.equal(watched.covariance(), statistics_of(features).covariance())
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 1500), st.integers(0, 1500), st.sampled_from([1, 3, 900]))
-def test_merge_equals_one_stream(left, right, dims):
-    """Chan's merge: parts seen apart give the moments of all, on either side of the number of dimensions."""
-    if left + right < 2:
-        right += 2
-    generator = torch.Generator().manual_seed(left)
-    features = torch.randn(left + right, dims, generator=generator) + 3.0
-    first, second = statistics_of(features[:left]), statistics_of(features[left:])
-    first.merge(second)
-    assert first.count == left + right
-    wide = features.double()
-    torch.testing.assert_close(first.mean(), wide.mean(dim=0), rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(first.covariance(), torch.cov(wide.T).reshape(dims, dims), rtol=1e-12, atol=1e-12)
-
-
-def test_merge_leaves_the_other_as_it_was():
-    """The other part may be the cached reference."""
-    features = features_of(ABOVE_ONE_BLOCK, 4)
-    one, other = statistics_of(features), statistics_of(features[:700])
-    before = other.covariance()
-    for grows in (one, FeatureStatistics(4)):
-        grows.merge(other)
-        grows.update(features)
-    assert torch.equal(other.covariance(), before)
-
-
 def test_a_batch_is_copied():
     """An extractor may reuse its output buffer."""
     batch = features_of(4, 3)
@@ -171,14 +144,12 @@ def test_non_finite_features_are_named():
 
 
 def test_too_few_images_are_a_clear_error():
-    """No image has no mean, one image has no covariance, and other dimensions cannot be merged."""
+    """No image has no mean, and one image has no covariance."""
     statistics = FeatureStatistics(2)
     with pytest.raises(ConfigError, match=r"at least 1 sample \(got 0\)"):
         statistics.mean()
     statistics.update(torch.zeros(1, 2))
     with pytest.raises(ConfigError, match=r"at least 2 samples \(got 1\)"):
         statistics.covariance()
-    with pytest.raises(ValueError, match="3 dimensions into 2"):
-        statistics.merge(FeatureStatistics(3))
     with pytest.raises(ValueError, match=r"dims must be 1 or more \(got 0\)"):
         FeatureStatistics(0)
