@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import secrets
 import shutil
@@ -259,7 +260,7 @@ def default_base(folder: Path, environment: Mapping[str, str]) -> Base:
     if top is None:
         raise UsageError(f"{folder} is not in a git checkout, so that there is no commit to compare with", hint="give BASE and HEAD")
     target = environment.get(_TARGET_VARIABLE, "").strip()
-    return _merge_base(top, target) if target else _commit_before(top)
+    return _merge_base(top, target) if target else _before_push(top, environment) or _commit_before(top)
 
 
 def commits_between(folder: Path, base: str, head: str) -> tuple[str, ...]:
@@ -284,6 +285,19 @@ def _merge_base(top: Path, target: str) -> Base:
     if not commit:
         raise UsageError(f"HEAD and {branch} have no commit in common in {top}", hint=_DEEPER)
     return Base(commit=commit, why=f"merge base with {branch}")
+
+
+def _before_push(top: Path, environment: Mapping[str, str]) -> Base | None:
+    """Return what a push found there, however many commits it adds; None where nobody says it, or the checkout lacks it."""
+    if environment.get("GITHUB_EVENT_NAME") != "push":
+        return None
+    try:
+        event = json.loads(Path(environment.get("GITHUB_EVENT_PATH", "")).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    before = event.get("before") if isinstance(event, dict) else None
+    commit = _commit(top, before) if isinstance(before, str) and before.strip("0") else None
+    return Base(commit=commit, why="commit before the push") if commit and commit != _commit(top, "HEAD") else None
 
 
 def _commit_before(top: Path) -> Base:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,19 @@ def test_without_a_pull_request_it_is_the_commit_before(commit: Commit) -> None:
     commit("second")
     Path("deep").mkdir()
     assert default_base(Path("deep"), {}) == Base(commit=first, why="commit before HEAD")
+
+
+def test_a_push_of_several_commits_is_held_against_what_was_there_before_it(commit: Commit, tmp_path: Path) -> None:
+    """Not only its last commit; a new branch, a commit that is not there and a damaged event leave the commit before."""
+    first, second = commit("first"), commit("second")
+    commit("third")
+    event = tmp_path / "event.json"
+    environment = {"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": str(event)}
+    event.write_text(json.dumps({"before": first}))
+    assert default_base(Path(), environment) == Base(commit=first, why="commit before the push")
+    for text in (json.dumps({"before": "0" * 40}), json.dumps({"before": "ab" * 20}), "[]", "{"):
+        event.write_text(text)
+        assert default_base(Path(), environment) == Base(commit=second, why="commit before HEAD")
 
 
 @pytest.mark.parametrize("merged", [False, True])
