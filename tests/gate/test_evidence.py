@@ -73,7 +73,9 @@ def test_another_truncation_is_a_setting_of_the_evaluation() -> None:
 
 
 @pytest.mark.parametrize(
-    "head", [("sigmoid", {}), ("", {"generator_optimizer__learning_rate": 0.1})], ids=["sigmoid", "learning rate x100"]
+    "head",
+    [("sigmoid", {"training__force": True}), ("", {"generator_optimizer__learning_rate": 0.1})],
+    ids=["sigmoid", "learning rate x100"],
 )
 def test_other_steps_differ_from_the_first_ones_on(head: tuple[str, dict[str, Any]]) -> None:
     """Weights, averages and samples."""
