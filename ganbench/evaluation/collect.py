@@ -53,15 +53,25 @@ class DataModes:
         return tuple(replace(found, modes=modes, num_modes=self._num_modes) for found in self._extractor.extract(samples))
 
 
+_NOTHING = torch.zeros(0)
+
+
+def _put(rows: Tensor, kept: Tensor, at: int, count: int) -> Tensor:
+    """Put rows into what is kept of ``count`` of them; it is made once, for its parts and their whole would be twice as much."""
+    kept = kept if len(kept) else torch.empty(count, *rows.shape[1:], dtype=rows.dtype)
+    kept[at : at + len(rows)] = rows
+    return kept
+
+
 class _Filling:
     """What one network says of one set, while the pass goes on."""
 
-    def __init__(self, needs: Needs, dims: int, device: str | torch.device) -> None:
-        self._needs = needs
+    def __init__(self, needs: Needs, count: int, dims: int, device: str | torch.device) -> None:
+        self._needs, self._count = needs, count
         self._statistics = FeatureStatistics(dims, device=device)
         self._spread = FeatureSpread(dims, device=device) if needs.spread else None
-        self._features: list[Tensor] = []
-        self._logits: list[Tensor] = []
+        self._features = self._logits = _NOTHING
+        self._at = 0
         self._mode_counts: Tensor | None = None
 
     def add(self, found: Features, chosen: Tensor, labels: Tensor | None) -> None:
@@ -74,17 +84,18 @@ class _Filling:
         if not self._needs.statistics and self._spread is None:
             require_finite(features, "features")
         if self._needs.features:
-            self._features.append(features.cpu())
+            self._features = _put(features, self._features, self._at, self._count)
         if self._needs.logits and found.logits is not None:
-            self._logits.append(require_finite(_rows(found.logits, chosen), "logits").cpu())
+            self._logits = _put(require_finite(_rows(found.logits, chosen), "logits"), self._logits, self._at, self._count)
+        self._at += len(features)
         counts = _count_modes(found, chosen)
         self._mode_counts = counts if self._mode_counts is None or counts is None else self._mode_counts + counts
 
     def finish(self, samples: Tensor | None, labels: Tensor | None) -> SampleSet:
         return SampleSet(
             statistics=self._statistics,
-            features=torch.cat(self._features) if self._features else None,
-            logits=torch.cat(self._logits) if self._logits else None,
+            features=self._features if len(self._features) else None,
+            logits=self._logits if len(self._logits) else None,
             mode_counts=self._mode_counts,
             spread=self._spread,
             samples=samples,
@@ -97,8 +108,9 @@ class _Set:
 
     def __init__(self, wanted: Wanted, extractor: Extractor | None, device: str | torch.device, labels: Tensor | None) -> None:
         self._wanted = wanted
-        self._fillings = [_Filling(wanted.needs, extractor.dims, device) for _ in range(extractor.num_members)] if extractor else []
-        self._samples: list[Tensor] = []
+        self._count, self._samples = int(wanted.members.sum()), _NOTHING
+        members = range(extractor.num_members if extractor else 0)
+        self._fillings = [_Filling(wanted.needs, self._count, extractor.dims, device) for _ in members if extractor]
         assert labels is not None or not wanted.needs.labels, "a run without labels was let through"
         self._labels = labels if wanted.needs.labels else None
 
@@ -112,10 +124,10 @@ class _Set:
         for filling, features in zip(self._fillings, found, strict=True):
             filling.add(features, chosen, labels)
         if self._wanted.needs.samples:
-            self._samples.append(_rows(samples, chosen).cpu())
+            self._samples = _put(_rows(samples, chosen), self._samples, int(self._wanted.members[:start].sum()), self._count)
 
     def finish(self) -> tuple[SampleSet, ...]:
-        samples = torch.cat(self._samples) if self._samples else None
+        samples = self._samples if len(self._samples) else None
         labels = None if self._labels is None else self._labels[: len(self._wanted.members)][self._wanted.members]
         return tuple(filling.finish(samples, labels) for filling in self._fillings) or (SampleSet(samples=samples, labels=labels),)
 

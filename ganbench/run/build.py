@@ -23,7 +23,7 @@ from ganbench.plugin.factory import check_made, load_attribute
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.compatible import check_pair
 from ganbench.run.evaluation import build_evaluator
-from ganbench.run.machine import choose_device, keep_freed_memory, set_numerics
+from ganbench.run.machine import choose_device, keep_freed_memory, memory_given_back, set_numerics
 from ganbench.run.plan import RunPlan
 from ganbench.run.two_samples import Tried, try_augmentation, try_networks, try_objective, try_source
 from ganbench.spec import ArchitectureSpec, ExtractorSpec
@@ -101,7 +101,8 @@ def build(plan: RunPlan, manager: PluginManager) -> Materials:
             augment=_build_augmentation(plan, dataset),
         )
     )
-    evaluator = build_evaluator(plan, manager, extractors, dataset, networks, device) if plan.metrics else None
+    with memory_given_back(keeps_memory):
+        evaluator = build_evaluator(plan, manager, extractors, dataset, networks, device) if plan.metrics else None
     return Materials(
         plan=plan,
         device=device,

@@ -3,7 +3,8 @@
 Memory that a CPU step frees is kept for the next step.
 
 glibc gives large freed blocks back to the system, which hands out zeroed pages again at the next step: a DCGAN step at 16x16 spent a
-quarter of its time there. Raising three thresholds of ``mallopt(3)`` ends that; the process then holds its peak.
+quarter of its time there. Raising three thresholds of ``mallopt(3)`` ends that; the process then holds its peak. Only steps are alike: in
+an evaluation a large block seldom fits where another was, so there it is given back.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -71,21 +74,39 @@ def kernels_in_use(wanted: str, device: torch.device) -> str:
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _LARGEST_MMAP_THRESHOLD = 32 * 2**20
 """What glibc allows on 64-bit machines."""
-_TOP_PAD_BYTES = 64 * 2**20
+_PAD_BYTES = 64 * 2**20
 _NEVER_TRIM = 2**31 - 1
+_LARGE = 4 * 2**20
+"""What is given back as soon as it is freed, where freed memory is not kept."""
 
 
-def keep_freed_memory() -> bool:
-    """Tell the C library to keep what is freed; return whether it will.
+def keep_freed_memory(keep: bool = True) -> bool:
+    """Tell the C library to keep what is freed, or to give it back; return whether it will.
 
     Does nothing outside glibc, or where the user has set ``MALLOC_`` variables: then those hold.
     """
     if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in os.environ):
         return False
     try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        library = ctypes.CDLL("libc.so.6")
+        mallopt, malloc_trim = library.mallopt, library.malloc_trim
     except (OSError, AttributeError):
         return False
-    wanted = ((_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD), (_TRIM_THRESHOLD, _NEVER_TRIM), (_TOP_PAD, _TOP_PAD_BYTES))
+    mmap, trim = (_LARGEST_MMAP_THRESHOLD, _NEVER_TRIM) if keep else (_LARGE, _PAD_BYTES)
+    wanted = ((_MMAP_THRESHOLD, mmap), (_TRIM_THRESHOLD, trim), (_TOP_PAD, _PAD_BYTES if keep else _LARGE))
     accepted = [mallopt(option, value) == 1 for option, value in wanted]
+    if not keep:
+        malloc_trim(0)
     return all(accepted)
+
+
+@contextmanager
+def memory_given_back(kept: bool) -> Iterator[None]:
+    """Have freed memory given back to the system in the block, and kept again after it, where it is kept at all."""
+    if kept:
+        keep_freed_memory(False)
+    try:
+        yield
+    finally:
+        if kept:
+            keep_freed_memory()

@@ -25,6 +25,7 @@ from ganbench.run.build import Materials
 from ganbench.run.checkpoint import remove_superseded, save_checkpoint
 from ganbench.run.clock import Cadence, Clock, Counters
 from ganbench.run.evaluation import SAMPLES, scorers_of
+from ganbench.run.machine import memory_given_back
 from ganbench.run.recording import RunFacts, make_record, run_identity
 from ganbench.training.eager_runner import StepRunner
 from ganbench.training.inputs import SampleStream, grid_labels
@@ -229,7 +230,7 @@ class Trainer:
         seconds, samples = self._clock.snapshot(), self._evaluated
         labels = None if samples is None else samples.labels
         where = f"in the evaluation at {self.counters.samples_seen / 1000:.4g} kimg"
-        with self._clock.measure("evaluation"), during(where), self._aside():
+        with self._clock.measure("evaluation"), during(where), self._aside(), memory_given_back(self._materials.keeps_memory):
             values = evaluator.evaluate(samples, labels, scorers_of(self._algorithm, self._materials.dataset, self._materials.device))
             evaluation = Evaluation(
                 samples_seen=self.counters.samples_seen,

@@ -1,4 +1,7 @@
-"""Exact nearest neighbours between two sets of features, in blocks: memory is O(block x N), never O(N^2).
+"""Exact nearest neighbours between two sets of features, in blocks of :data:`BLOCK_ELEMENTS`: memory is never O(N^2).
+
+The large tensors of a block are made once and used again by the next. Made anew they cost more than their own size, for a C library that
+keeps freed memory puts small results, which stay, between them, and the next one no longer fits where the last one was.
 
 Squared Euclidean distances in float64. Nothing is centred, so distances between features with integer values are exact and so are ties.
 A product of matrices rounds one pair of points in several ways, by their places; whatever lies that near to a border is therefore computed
@@ -61,15 +64,22 @@ class _Distances:
         self._names = [_names(queries), _names(points)]
         largest = sum(float(norms.max()) if len(norms) else 0.0 for norms in self._norms)
         self._rounding = 2 * (points.shape[1] + 8) * _EPSILON * largest
+        shape = min(len(queries), max(1, BLOCK_ELEMENTS // max(1, len(points)))), len(points)
+        self._block, self._scratch = (self._points.new_empty(shape) for _ in range(2))
+        self._copies, self._flags = (torch.empty(shape, dtype=torch.bool, device=points.device) for _ in range(2))
 
     def blocks(self) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """Yield the index of each block's first query, ``[B, N]`` float64, 0 or more, and which pairs are a point and its copy."""
-        rows = max(1, BLOCK_ELEMENTS // max(1, len(self._points)))
-        for start in range(0, len(self._queries), rows):
-            part = slice(start, start + rows)
-            block = torch.addmm(self._norms[1], self._queries[part].double(), self._points.T, alpha=-2.0)
+        """Yield the index of each block's first query, ``[B, N]`` float64, 0 or more, and which pairs are a point and its copy.
+
+        Both tensors hold until the next block.
+        """
+        for start in range(0, len(self._queries), max(1, len(self._block))):
+            part = slice(start, start + len(self._block))
+            queries = self._queries[part].double()
+            block, copies = self._block[: len(queries)], self._copies[: len(queries)]
+            torch.addmm(self._norms[1], queries, self._points.T, alpha=-2.0, out=block)
             block.add_(self._norms[0][part, None]).clamp_(min=0.0)
-            copies = self._names[0][part, None] == self._names[1]
+            torch.eq(self._names[0][part, None], self._names[1], out=copies)
             yield start, block.masked_fill_(copies, 0.0), copies
 
     def exact(self, rows: Tensor, columns: Tensor) -> Tensor:
@@ -86,12 +96,14 @@ class _Distances:
             copies: of its pairs, which are left out: their distance is exact.
             borders: of each pair, ``[B, 1]`` or ``[N]``.
         """
-        rows, columns = ((block - borders).abs_() <= self._rounding).logical_and_(~copies).nonzero(as_tuple=True)
+        away, are_near = self._scratch[: len(block)], self._flags[: len(block)]
+        torch.le(torch.sub(block, borders, out=away).abs_(), self._rounding, out=are_near)
+        rows, columns = torch.gt(are_near, copies, out=are_near).nonzero(as_tuple=True)
         return rows, columns, self.exact(rows + start, columns)
 
     def certainly_below(self, block: Tensor, borders: Tensor) -> Tensor:
-        """Return which distances no rounding could have brought below a border."""
-        return block < borders - self._rounding
+        """Return which distances no rounding could have brought below a border; this holds until the next call."""
+        return torch.lt(block, borders - self._rounding, out=self._flags[: len(block)])
 
 
 def _names(points: Tensor) -> Tensor:
@@ -127,8 +139,10 @@ def squared_radii(points: Tensor, num_neighbours: int) -> Tensor:
             f"num_neighbours must be at most {len(points) - 1}, the other samples of the smaller side (got {num_neighbours})",
             hint="lower num_neighbours or evaluate more samples",
         )
-    distances = _Distances(points, points)
-    return torch.cat([_kth(distances, *block, num_neighbours) for block in distances.blocks()])
+    distances, radii = _Distances(points, points), torch.zeros(len(points), dtype=torch.float64, device=points.device)
+    for start, block, copies in distances.blocks():
+        radii[start : start + len(block)] = _kth(distances, start, block, copies, num_neighbours)
+    return radii
 
 
 def _kth(distances: _Distances, start: int, block: Tensor, copies: Tensor, k: int) -> Tensor:
@@ -147,7 +161,7 @@ def _kth(distances: _Distances, start: int, block: Tensor, copies: Tensor, k: in
 
 
 def within(queries: Tensor, centres: Tensor, radii: Tensor, *, border: bool) -> Iterator[Tensor]:
-    """Yield which queries lie in which balls, ``[B, N]`` bool, a block of queries at a time.
+    """Yield which queries lie in which balls, ``[B, N]`` bool, a block of queries at a time; it holds until the next block.
 
     Args:
         queries: ``[M, D]``.
@@ -157,16 +171,17 @@ def within(queries: Tensor, centres: Tensor, radii: Tensor, *, border: bool) -> 
     """
     distances, compare = _Distances(queries, centres), torch.le if border else torch.lt
     for start, block, copies in distances.blocks():
-        inside = compare(block, radii)
         rows, columns, exact = distances.near(start, block, copies, radii)
+        inside = compare(block, radii, out=copies)
         inside[rows, columns] = compare(exact, radii[columns])
         yield inside
 
 
 def nearest(queries: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
     """Return the squared distance from each query to its nearest point, ``[M]`` float64, and which that is, ``[M]``."""
-    distances = _Distances(queries, points)
-    which = torch.cat([block.argmin(dim=1) for _, block, _ in distances.blocks()])
+    distances, which = _Distances(queries, points), torch.zeros(len(queries), dtype=torch.int64, device=queries.device)
+    for start, block, _ in distances.blocks():
+        which[start : start + len(block)] = block.argmin(dim=1)
     return distances.exact(torch.arange(len(queries), device=which.device), which), which
 
 
