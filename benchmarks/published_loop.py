@@ -18,7 +18,8 @@ import torch
 from loader_feed import from_loader
 from training_cases import CASES
 
-from ganbench.run.calibration import available_cpus, candidate_counts
+from ganbench.record.probes import available_cpus
+from ganbench.run.calibration import candidate_counts
 from ganbench_bench.step.feeds import from_tensor
 from ganbench_bench.step.harness import Harness
 from ganbench_bench.step.published import Published

@@ -84,7 +84,7 @@ def _software(_: Invocation) -> Iterator[_Diagnosis]:
 def _devices(_: Invocation) -> Iterator[_Diagnosis]:
     import torch
 
-    from ganbench.run.calibration import available_cpus
+    from ganbench.record.probes import available_cpus
 
     yield _Diagnosis(check="cpu", state="ok", detail=f"{available_cpus()} CPUs may be used; the thread count is measured in each run")
     if not torch.cuda.is_available():

@@ -20,10 +20,8 @@ if TYPE_CHECKING:
     from ganbench.plugin.factory import Registered
     from ganbench.plugin.manager import PluginManager
     from ganbench.registration import PluginSpec
-    from ganbench.testing.promise import Outcome
 
 _COLUMNS = ("name", "kind", "distribution", "version", "status", "cause", "summary")
-_COLOURS_OF_PROMISES = {"kept": "green", "broken": "red", "not claimed": "bright_black"}
 _COLOURS = {"ok": "green", "failed": "red", "conflict": "yellow", "off": "bright_black"}
 
 _off = click.option("-p", "off", multiple=True, metavar="no:NAME", callback=switched_off, help="Switch a plugin off.")
@@ -100,7 +98,7 @@ def _check_command(
     from ganbench.config.values import read_pairs
     from ganbench.plugin.manager import PluginManager
     from ganbench.testing import find_subjects
-    from ganbench.testing.check import try_promises
+    from ganbench.testing.check import outcome_lines, try_promises
 
     manager = PluginManager(off=(*invocation.off, *off))
     given = {"settings": read_pairs("--set", settings), "options": read_pairs("-o", options)}
@@ -111,20 +109,11 @@ def _check_command(
         for outcome in try_promises(subject):
             outcomes.append(outcome)
             if not as_json:
-                _echo("\n".join(_outcome_lines(outcome)))
+                _echo("\n".join(outcome_lines(outcome)))
     if as_json:
         facts = [(o.promise.name, o.promise.says, o.state, o.what, o.remedy) for o in outcomes]
         _print_json([dict(zip(("promise", "says", "state", "what", "remedy"), one, strict=True)) for one in facts])
     return 1 if any(outcome.state == "broken" for outcome in outcomes) else 0
-
-
-def _outcome_lines(outcome: Outcome) -> list[str]:
-    """Return a promise with what became of it; one that is broken with its remedy."""
-    state = click.style(f"  {outcome.state:<12}", fg=_COLOURS_OF_PROMISES[outcome.state])
-    lines = [f"{state}{outcome.promise.says}"]
-    if outcome.what:
-        lines += [f"              {line}" for line in filter(None, (outcome.what, outcome.remedy))]
-    return lines
 
 
 @command.command("new")

@@ -13,7 +13,7 @@ from typing import Any
 from ganbench.fleet import LocalOptions
 from ganbench.fleet.executor import CellOutcome, CellProgress, CellTask, Ending, ExecutorContext
 from ganbench.fleet.worker import Launch, Printed, Worker, WorkerFailed, kill_group, launch_function, take_in
-from ganbench.record.probes import cpu_cores, cpu_quota
+from ganbench.record.probes import available_cpus
 from ganbench.record.serialise import encode
 
 _START_SECONDS = 300.0
@@ -58,7 +58,7 @@ class LocalExecutor:
 
     def __init__(self, slots: int, *, grace_seconds: float = 15.0) -> None:
         self.slots, self.machines, self._grace = slots, 1, grace_seconds
-        self.cpus = min(cpu_cores(), max(1, int(cpu_quota() or cpu_cores())))
+        self.cpus = available_cpus()
         self._running: list[_Attempt] = []
         self._idle: list[Worker] = []
 

@@ -50,6 +50,11 @@ def cpu_quota(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/pro
     return round(min(known), 2) if known else None
 
 
+def available_cpus() -> int:
+    """Return the CPUs that this process may use: its affinity, bounded by the container's quota."""
+    return max(1, min(cpu_cores(), int(cpu_quota() or cpu_cores())))
+
+
 def memory_gib(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> int | None:
     """Return the class of the memory that this process may use, in GiB; see :func:`size_class`."""
     limits = [_limit(folder) for folder in _cgroups(root, membership, ("memory", ""))]

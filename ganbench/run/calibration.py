@@ -17,7 +17,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from ganbench.record.probes import cpu_cores
+from ganbench.record.probes import available_cpus
 from ganbench.training.algorithm import Steps, execute
 from ganbench.training.rehearsal import undone
 
@@ -70,16 +70,6 @@ def choose_threads(algorithm: Steps, device: torch.device, wanted: int) -> Threa
     torch.set_num_threads(best)
     measured = ", ".join(f"{c}: {1e3 * s:.1f} ms" for c, s in seconds.items())
     return Threads(count=best, reason=f"fastest of {measured}")
-
-
-def available_cpus() -> int:
-    """Return the CPUs that this process may use: its affinity, bounded by the container's quota."""
-    cpus = cpu_cores()
-    try:
-        quota, period = open("/sys/fs/cgroup/cpu.max", encoding="ascii").read().split()  # noqa: PTH123, SIM115
-        return cpus if quota == "max" else max(1, min(cpus, int(quota) // int(period)))
-    except (OSError, ValueError):
-        return cpus
 
 
 def candidate_counts(cpus: int) -> list[int]:

@@ -6,9 +6,13 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import click
+
 from ganbench.errors import GanbenchError
 from ganbench.plugin.manager import PluginManager, is_file
 from ganbench.testing.promise import Broken, NotClaimed, Outcome, Promise, Subject, promises_of
+
+_COLOURS = {"kept": "green", "broken": "red", "not claimed": "bright_black"}
 
 
 def find_subjects(
@@ -64,6 +68,15 @@ def try_promises(subject: Subject) -> Iterator[Outcome]:
             continue
         yield (outcome := try_promise(one, subject))
         cannot = one.is_ground and outcome.state == "broken"
+
+
+def outcome_lines(outcome: Outcome) -> list[str]:
+    """Return a promise with what became of it; one that is broken with its remedy."""
+    state = click.style(f"  {outcome.state:<12}", fg=_COLOURS[outcome.state])
+    lines = [f"{state}{outcome.promise.says}"]
+    if outcome.what:
+        lines += [f"              {line}" for line in filter(None, (outcome.what, outcome.remedy))]
+    return lines
 
 
 def try_promise(one: Promise, subject: Subject) -> Outcome:

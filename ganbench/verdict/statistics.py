@@ -43,11 +43,6 @@ class Effect:
         """Return a number of this effect as a relative change."""
         return as_change(worsening) if self.scale is None else worsening + 0.0
 
-    @property
-    def changes(self) -> tuple[float, float, float]:
-        """Center, low and high as relative changes: ln 1.1 is 0.1."""
-        return as_change(self.center), as_change(self.low), as_change(self.high)
-
 
 def log_ratio(base: float, head: float) -> float:
     """Return ln(head / base), exactly opposite when the two are exchanged; infinite where one of them is 0.
@@ -112,7 +107,7 @@ def rank_effect(base: Sequence[float], head: Sequence[float], *, alpha: float) -
     """
     if not base or not head:
         return None
-    shifts = sorted(_shift(b, h) for b in base for h in head)
+    shifts = sorted(0.0 if b == h else h - b for b in base for h in head)  # equal ones may be infinite
     inside = _first_inside(len(base), len(head), alpha)
     return Effect(
         center=statistics.median(shifts),
@@ -146,10 +141,6 @@ def smallest_rank_p(num_base: int, num_head: int) -> float:
 def fewest_against(num_base: int, *, alpha: float) -> int:
     """Return how many values are the fewest against so many others that can be significant; 0 where none are enough."""
     return next((n for n in range(1, 201) if smallest_rank_p(num_base, n) < alpha), 0)
-
-
-def _shift(base: float, head: float) -> float:
-    return 0.0 if base == head else head - base
 
 
 def _first_inside(num_base: int, num_head: int, alpha: float) -> int | None:

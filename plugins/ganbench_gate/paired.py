@@ -157,7 +157,7 @@ def _null_ratio(pairs: Sequence[Pair], policy: Policy) -> NullRatio | None:
     effect = mean_effect(logs, alpha=policy.alpha) if len(logs) > 1 else None
     if effect is None:
         return None
-    change, low, high = effect.changes
+    change, low, high = map(effect.as_change, (effect.center, effect.low, effect.high))
     return NullRatio(change=change, low=low, high=high, num_pairs=len(logs), between_processes=between)
 
 
