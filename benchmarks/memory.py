@@ -1,6 +1,7 @@
 """What each metric takes of memory: ``python benchmarks/memory.py``, one process for each, and a table.
 
-A process makes two sets of 60,000 samples at random: 128 features (the extractor of fashion has 64), 10 logits, 32x32 grey images, labels. The metric measures them under the allocator of an evaluation in a run that keeps freed memory. What is printed is the
+A process makes two sets of 60,000 samples at random: 128 features (the extractor of fashion has 64), 10 logits, 32x32
+grey images, labels. The metric measures them under the allocator of an evaluation in a run that keeps freed memory. What is printed is the
 peak of the resident set meanwhile, above the resident set before; the sets themselves are told apart, as ``samples``. Nothing is trained
 and no extractor runs. Exit code 1: a metric passed its bound.
 
