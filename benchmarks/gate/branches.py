@@ -180,7 +180,7 @@ BRANCHES = (
             (GAN, "Generator(options.width", "Generator(options.units"),
             (GAN, "Discriminator(options.width", "Discriminator(options.units"),
         ),
-        arguments=("-o", "width=48"),
+        arguments=("--option", "width=48"),
         exit_code=1,
         says=("^broken", "width"),
     ),
@@ -190,7 +190,7 @@ BRANCHES = (
         says=("metrics|spread",),
     ),
     Branch(name="changed-requirements", edits=((PROJECT, '"torch>=2"', '"torch>=2.1"'),), says=("requirement|demand|torch", r"2\.1")),
-    Branch(name="first-adoption", base="before", says=("^new", "no such plugin")),
+    Branch(name="first-adoption", base="before", says=("^new", "no such plugin|nothing to compare")),
     Branch(name="squash-merged-acceptance", edits=WIDER, is_squashed=True, says=("^passed", "intended|width")),
 )
 

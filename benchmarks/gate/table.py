@@ -10,6 +10,7 @@ Ganbench's own extractors, and with them its frozen samples, are switched off: t
 from __future__ import annotations
 
 import argparse
+import html
 import json
 import os
 import re
@@ -91,7 +92,10 @@ def headline(out: Path, otherwise: str) -> str:
         lines = (out / "verdict.md").read_text(encoding="utf-8").splitlines()
     except OSError:
         return f"(no verdict) {(otherwise.splitlines() or ['nothing'])[-1]}"
-    return next((line.strip("#* ") for line in lines if line.strip("#* ")), "(an empty verdict)")
+    first = next((line.strip("#* ") for line in lines if line.strip("#* ")), "(an empty verdict)")
+    return html.unescape(re.sub(r"\\([^A-Za-z0-9\s])", r"\1", first)).replace(
+        f"{TREE}{os.sep}", ""
+    )  # as it was before Markdown needed its signs escaped
 
 
 def judge(branch: Branch, said: str, exit_code: int) -> str:

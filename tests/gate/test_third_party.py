@@ -1,13 +1,18 @@
-"""The gate before a third party's repository, as ``benchmarks/gate`` makes it."""
+"""The gate before a third party's repository, as ``benchmarks/gate`` makes it: its short branches; results/cpu/third_party.md has all."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 GATE = Path(__file__).resolve().parents[2] / "benchmarks" / "gate"
+SHORT = ("nothing", "wider", "broken-import", "ema-lost", "first-adoption")
 
 
 def branches_module() -> ModuleType:
@@ -43,3 +48,13 @@ def test_a_branch_that_was_squashed_has_none_of_its_own_commits(tmp_path):
     change = branches.git(top, "rev-parse", "squash-merged-acceptance-work~1")
     assert change not in history
     assert len(history) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHORT)
+def test_a_short_branch_gets_the_verdict_that_is_expected(name, tmp_path):
+    command = [sys.executable, GATE / "table.py", "--out", tmp_path / "table.json", "--only", name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    (row,) = json.loads((tmp_path / "table.json").read_text(encoding="utf-8"))
+    assert (done.returncode, row["right"]) == (0, "yes"), row
+    assert {"verdict.json", "verdict.md", "verdict.xml"} <= set(row["files"])
