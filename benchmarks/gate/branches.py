@@ -95,7 +95,7 @@ BRANCHES = (
         exit_code=1,
         says=("^failed", "operators|flop"),
     ),
-    Branch(name="sigmoid", edits=((GAN, "nn.Tanh()", "nn.Sigmoid()"),), says=(UNTESTED,)),
+    Branch(name="sigmoid", edits=((GAN, "nn.Tanh()", "nn.Sigmoid()"),), exit_code=1, says=("head", "sigmoid")),
     Branch(name="slope", edits=((GAN, "LeakyReLU(0.2)", "LeakyReLU(0.95)"),), says=(UNTESTED,)),
     Branch(name="learning-rate", edits=((INIT, "learning_rate=2e-4", "learning_rate=2e-2"),), says=("learning_rate", "not tested")),
     Branch(
