@@ -123,7 +123,8 @@ BRANCHES = (
             (GAN, D_SUPER, f"{D_SUPER}        self.seen = []\n"),
             (GAN, f"        {D_FORWARD}", f"        self.seen.append(samples.detach())\n        {D_FORWARD}"),
         ),
-        says=("grow|leak|memory",),
+        exit_code=1,
+        says=("grow|leak|leaves behind",),
     ),
     Branch(
         name="leak-of-a-graph",
@@ -132,7 +133,7 @@ BRANCHES = (
             (GAN, D_FORWARD, f"logits = {D_FORWARD[7:]}\n        self.mean = 0.9 * self.mean + 0.1 * logits.mean()\n        return logits"),
         ),
         exit_code=1,
-        says=("grow|leak|memory|operators",),
+        says=("grow|leak|leaves behind",),
     ),
     Branch(name="broken-import", edits=((GAN, "import Latents", "import Latent"),), exit_code=1, says=("^broken", "head", "Latent")),
     Branch(
