@@ -63,7 +63,7 @@ def _list_command(history: Path, as_json: bool) -> None:
         try:
             found.append(read_baseline(name, history))
         except UsageError as error:
-            _warn(str(error))
+            say(f"ganbench: {error}")
     if as_json:
         rows = [
             {"name": b.name, "created": b.created, "commit": b.commit, "runs": [r.run_id for r in b.records], "num_damaged": len(b.damaged)}
@@ -72,7 +72,7 @@ def _list_command(history: Path, as_json: bool) -> None:
         print_text(json.dumps(rows, indent=2) + "\n", sys.stdout)
         return
     if not found:
-        _warn(f"no baseline in {history}; `ganbench baseline set NAME RUN...` makes one")
+        say(f"ganbench: no baseline in {history}; `ganbench baseline set NAME RUN...` makes one")
     width = max((len(b.name) for b in found), default=0)
     for b in found:
         damaged = f", {len(b.damaged)} damaged" if b.damaged else ""
@@ -93,7 +93,7 @@ def _show_command(name: str, history: Path, as_json: bool) -> None:
 
     baseline = read_baseline(name, history)
     for reason in baseline.damaged:
-        _warn(reason)
+        say(f"ganbench: {reason}")
     if not baseline.records:
         raise UsageError(f"baseline {name} has no record that can be read", hint="set it again with `ganbench baseline set`")
     print_document(make_table(baseline.records), "json" if as_json else "terminal")
@@ -112,7 +112,3 @@ def _remove_command(name: str, history: Path) -> None:
 
 def _runs(count: int) -> str:
     return f"{count} run{'' if count == 1 else 's'}"
-
-
-def _warn(text: str) -> None:
-    say(f"ganbench: {' '.join(text.split())}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from ganbench.config.values import build_options, read_pairs
@@ -13,29 +12,24 @@ from ganbench.plugin.manager import PluginManager
 from ganbench.record.events import Listener, ReporterContext
 from ganbench.spec import ReporterSpec
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _ChosenReporter:
-    """A reporter that was asked for, with its options."""
-
-    registered: Registered[ReporterSpec]
-    options: object
-
-    def build(self, context: ReporterContext) -> Listener:
-        """Build it.
-
-        Raises:
-            PluginError: it cannot be built, or cannot be told anything.
-        """
-        listener: Listener = self.registered.build(self.options, context)
-        if not callable(listener):
-            raise PluginError(f"reporter {self.registered.spec.name!r} must return a function of events (got {type(listener).__name__})")
-        return listener
+Reporter = tuple[Registered[ReporterSpec], object]
+"""A reporter that was asked for, and its options."""
 
 
-def choose_reporters(
-    manager: PluginManager, names: Iterable[str], options: Iterable[str]
-) -> tuple[tuple[_ChosenReporter, ...], tuple[str, ...]]:
+def build_reporter(reporter: Reporter, context: ReporterContext) -> Listener:
+    """Build a reporter.
+
+    Raises:
+        PluginError: it cannot be built, or cannot be told anything.
+    """
+    registered, options = reporter
+    listener: Listener = registered.build(options, context)
+    if not callable(listener):
+        raise PluginError(f"reporter {registered.spec.name!r} must return a function of events (got {type(listener).__name__})")
+    return listener
+
+
+def choose_reporters(manager: PluginManager, names: Iterable[str], options: Iterable[str]) -> tuple[tuple[Reporter, ...], tuple[str, ...]]:
     """Return the reporters of a run, and the options that are of none of them: those of the plugins that the run is made of.
 
     Args:
@@ -55,7 +49,4 @@ def choose_reporters(
             own[section] |= read_pairs("-o", [pair])
         else:
             others.append(option)
-    chosen = [
-        _ChosenReporter(registered=one, options=build_options(one.spec.options, own[one.spec.name], one.spec.name)) for one in registered
-    ]
-    return tuple(chosen), tuple(others)
+    return tuple((one, build_options(one.spec.options, own[one.spec.name], one.spec.name)) for one in registered), tuple(others)

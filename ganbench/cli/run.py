@@ -163,12 +163,13 @@ def _execute(
     from ganbench.record.probes import refuse_missing_gpu
 
     refuse_missing_gpu(plan.config.training.device)
+    from ganbench.cli.reporters import build_reporter
     from ganbench.record.directory import run_directory_name
     from ganbench.record.events import ReporterContext
     from ganbench.report.live_run import make_screen
 
     screen, context = make_screen(quiet=flags["quiet"]), ReporterContext(quiet=flags["quiet"])
-    reporters = [one.build(context) for one in flags["reporters"]]
+    reporters = [build_reporter(one, context) for one in flags["reporters"]]
     with _logging(debug, screen), stop.listening():
         from ganbench.run.lifecycle import Run
 

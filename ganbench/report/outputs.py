@@ -119,13 +119,13 @@ def _junit(comparison: Comparison, wish: Wish) -> dict[str, str]:
 
 
 def _github_benchmark(comparison: Comparison, wish: Wish) -> dict[str, str]:
-    from ganbench.report.exchange.github_benchmark import render_bigger, render_smaller
+    from ganbench.report.exchange.benchmarks import render_github
 
-    return {"bigger": render_bigger(comparison), "smaller": render_smaller(comparison)}
+    return {"bigger": render_github(comparison, "higher"), "smaller": render_github(comparison, "lower")}
 
 
 def _pytest_benchmark(comparison: Comparison, wish: Wish) -> dict[str, str]:
-    from ganbench.report.exchange.pytest_benchmark import render_side
+    from ganbench.report.exchange.benchmarks import render_side
 
     return {side: render_side(comparison, side, created=wish.created) for side in ("base", "head")}
 

@@ -100,10 +100,8 @@ def try_networks(name: str, networks: Networks, context: BuildContext, dataset: 
         raise PluginError(
             f"the discriminator of {name!r} returns logits {list(judged.logits.shape)}; the first size must be the batch's, 2"
         )
-    sigmoid = None
-    if _last_operation(judged.logits) == "Sigmoid":
-        reason = f"{name!r}: all outputs of the discriminator lie between 0 and 1, and losses take logits"
-        sigmoid = Refusal(reason, "leave out the sigmoid at its end")
+    reason = f"{name!r}: all outputs of the discriminator lie between 0 and 1, and losses take logits"
+    sigmoid = Refusal(reason, "leave out the sigmoid at its end") if _last_operation(judged.logits) == "Sigmoid" else None
     return Tried(judged=judged, off_range=off_range, sigmoid=sigmoid)
 
 

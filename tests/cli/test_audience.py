@@ -224,6 +224,7 @@ def test_a_process_that_outlives_its_terminal_goes_on_doing_so() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         assert stop_signals() == (signal.SIGINT, signal.SIGTERM)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        assert stop_signals() == (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
-    assert stop_signals() == (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

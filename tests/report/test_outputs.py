@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ganbench.report.exchange.github_benchmark import render_bigger, render_smaller
+from ganbench.report.exchange.benchmarks import render_github
 from ganbench.report.outputs import KINDS, Wish, file_names, render
 from ganbench.verdict.findings import Comparison
 
@@ -38,7 +38,7 @@ def test_csv_keeps_a_finding_on_its_line(make_finding: Make, make_comparison: Ma
 
 def test_github_benchmark_has_a_list_for_each_direction(everything: Comparison) -> None:
     """Name, unit, value, range and extra of what head measured; what must be equal is in neither."""
-    bigger, smaller = json.loads(render_bigger(everything)), json.loads(render_smaller(everything))
+    bigger, smaller = (json.loads(render_github(everything, direction)) for direction in ("higher", "lower"))
     assert bigger == [
         {
             "name": "throughput of dcgan digits",
@@ -54,7 +54,7 @@ def test_github_benchmark_has_a_list_for_each_direction(everything: Comparison) 
 def test_github_benchmark_leaves_out_what_has_no_value(make_finding: Make, make_comparison: Make) -> None:
     """Its charts know neither NaN nor hashes."""
     found = [make_finding(head=head) for head in (None, "abc", math.nan, math.inf)]
-    assert json.loads(render_bigger(make_comparison(*found))) == []
+    assert json.loads(render_github(make_comparison(*found), "higher")) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

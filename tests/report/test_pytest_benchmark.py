@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ganbench.errors import UsageError
-from ganbench.report.exchange.pytest_benchmark import _statistics_of, render_side
+from ganbench.report.exchange.benchmarks import _statistics_of, render_side
 from ganbench.verdict.findings import Comparison
 from ganbench.verdict.policy import Policy
 from ganbench.verdict.pytest_benchmark import compare_benchmarks, is_benchmark_file, read_benchmarks

@@ -1,6 +1,8 @@
-"""A comparison's times as the JSON of pytest-benchmark, so that ``pytest-benchmark compare BASE HEAD`` reads them.
+"""A verdict's values as other tools draw them.
 
-Its unit is the second. A throughput becomes the time of one image; what is neither a time nor a throughput is left out.
+github-action-benchmark draws head's over commits: one file where bigger is better, one where smaller is (``customBiggerIsBetter`` and
+``customSmallerIsBetter``: lists of objects with name, unit, value, range and extra). ``pytest-benchmark compare BASE HEAD`` reads times in
+seconds; a throughput becomes the time of one image, and what is neither a time nor a throughput is left out.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from ganbench.report.words import full_name
-from ganbench.text import clean
+from ganbench.report.words import change_text, count_text, full_name, interval_text, state_name
+from ganbench.text import clean, number
 from ganbench.verdict.findings import Comparison, Finding
 
 _SECONDS = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}
@@ -94,3 +96,30 @@ def _benchmark(found: Finding, samples: Sequence[float]) -> dict[str, Any]:
         "options": {},
         "stats": _statistics_of(samples),
     }
+
+
+def render_github(comparison: Comparison, direction: str) -> str:
+    """Return the metrics of which more is better (``higher``), or less (``lower``)."""
+    entries = [_github_entry(found) for found in comparison.findings if found.direction == direction and _has_value(found)]
+    return json.dumps(entries, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _has_value(found: Finding) -> bool:
+    return isinstance(found.head, (int, float)) and math.isfinite(found.head)
+
+
+def _github_entry(found: Finding) -> dict[str, Any]:
+    said = " ".join(filter(None, (state_name(found.state), change_text(found), interval_text(found) and f"({interval_text(found)})")))
+    return {
+        "name": full_name(found),
+        "unit": clean(found.unit),
+        "value": found.head,
+        "range": _spread(found),
+        "extra": f"{said}, n {count_text(found)}, gate {found.gate}",
+    }
+
+
+def _spread(found: Finding) -> str:
+    """Return half of the range of head's values."""
+    finite = [value for value in found.head_values if math.isfinite(value)]
+    return f"± {number((max(finite) - min(finite)) / 2)}" if len(finite) > 1 else ""
