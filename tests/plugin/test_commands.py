@@ -108,7 +108,7 @@ def test_no_plugin_takes_a_command_of_ganbench(install: Install, capsys: pytest.
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("import no_such_thing", "ganbench: unknown command 'greet'; the plugin 'greet' of broken is failed: ModuleNotFoundError: "),
+        ("import no_such_thing", "ganbench: unknown command 'greet'; the plugin 'greet' of broken failed: ModuleNotFoundError: "),
         (greeting(factory="no_such_module:command"), "ganbench: command 'greet' of broken cannot be imported: ModuleNotFoundError: "),
         (greeting(factory="MODULE:absent"), "ganbench: command 'greet' of broken: module "),
     ],

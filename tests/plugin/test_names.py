@@ -135,7 +135,7 @@ def test_an_unknown_name_comes_with_a_suggestion(kind: type[PluginSpec], name: s
 def test_asking_for_a_plugin_that_failed_says_that_it_failed(name: str, install: Install) -> None:
     """The cause is at hand where it is looked for."""
     install("broken", "import no_such_module_at_all")
-    assert "the plugin 'broken' of broken is failed: ModuleNotFoundError" in error_of(PluginManager(), ModelSpec, name)
+    assert "the plugin 'broken' of broken failed: ModuleNotFoundError" in error_of(PluginManager(), ModelSpec, name)
 
 
 REGISTERS_A_FAULTY_ONE = "@hookimpl\ndef ganbench_register(): return [LossSpec(name='mine', summary='', factory='no_colon')]"
@@ -144,7 +144,7 @@ REGISTERS_A_FAULTY_ONE = "@hookimpl\ndef ganbench_register(): return [LossSpec(n
 def test_a_plugin_that_failed_is_named_where_one_of_its_names_is_used(install: Install) -> None:
     """Whatever its entry point is called: its cause tells of the name."""
     install("faulty", REGISTERS_A_FAULTY_ONE, entry="other-word")
-    cause = "the plugin 'other-word' of faulty is failed: ValueError: mine: factory must be 'module:attribute' (got 'no_colon')"
+    cause = "the plugin 'other-word' of faulty failed: ValueError: mine: factory must be 'module:attribute' (got 'no_colon')"
     assert error_of(PluginManager(), LossSpec, "mine") == f"unknown loss 'mine'; {cause}"
 
 

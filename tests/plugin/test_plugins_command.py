@@ -153,7 +153,7 @@ BAD = {
         "plugins",
         "show",
         "broken",
-    ): "ganbench: the plugin 'broken' of broken is failed: ModuleNotFoundError: No module named 'no_such_module_at_all'",
+    ): "ganbench: the plugin 'broken' of broken failed: ModuleNotFoundError: No module named 'no_such_module_at_all'",
     ("plugins", "show", "./none.py:MyGAN"): "ganbench: no such plugin file: none.py",
     ("plugins", "show"): "ganbench: Missing argument 'NAME'.",
     ("plugins", "lst"): "ganbench: No such command 'lst'",
