@@ -231,7 +231,8 @@ class PluginManager:
         for status in self.statuses:
             is_named = {distribution or bare, bare} & {status.entry, status.distribution}
             if status.status != "ok" and (is_named or (bare and re.search(rf": {re.escape(bare)}: ", status.cause))):
-                return f"the plugin {status.entry!r} of {status.distribution}{'' if status.status == 'failed' else ' is'} {status.status}: {status.cause}"
+                state = status.status if status.status == "failed" else f"is {status.status}"
+                return f"the plugin {status.entry!r} of {status.distribution} {state}: {status.cause}"
         return ""
 
     def implementations(self, hook: str) -> list[pluggy.HookImpl]:

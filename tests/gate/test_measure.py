@@ -298,7 +298,7 @@ def test_a_head_that_does_not_repeat_itself_fails(start: Start, monkeypatch: pyt
     comparison = fails.run()
     assert (comparison.outcome, states(comparison)["repeatability"]) == ("failed", "regressed")
     assert verdict_sentence(comparison).startswith(
-        "failed: repeatability: head's processes do not repeat themselves: with one seed their losses part at step 3; those of base agree"
+        "failed: dcgan: head's processes do not repeat themselves: with one seed their losses part at step 3; those of base agree"
     )
     for roles, state in ((("base", "head"), "unchanged"), (("base",), "improved"), ((), "unchanged")):
         measurement = start()
