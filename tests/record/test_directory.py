@@ -119,9 +119,9 @@ def test_the_lock_of_a_killed_process_is_free_although_its_child_lives(tmp_path)
     code = (
         "import os, sys, time; from pathlib import Path; from ganbench.record.directory import RunDirectory\n"
         "run = RunDirectory.create_at(Path(sys.argv[1])); run.config_path.touch()\n"
-        "child = os.fork()\n"
-        "if child == 0: time.sleep(60); os._exit(0)\n"
-        "print(child, flush=True); time.sleep(60)\n"
+        "reading, writing = os.pipe(); child = os.fork()\n"
+        "if child == 0: os.write(writing, b'.'); time.sleep(60); os._exit(0)\n"
+        "os.read(reading, 1); print(child, flush=True); time.sleep(60)\n"  # once the child has closed what it must not hold
     )
     path = tmp_path / "run"
     process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
