@@ -77,9 +77,9 @@ BRANCHES = (
     Branch(name="nothing", says=("^passed",), not_says=(r"\bchanged|not tested",)),
     Branch(
         name="refactor",
-        edits=((GAN, D_FORWARD, "hidden = self.hidden(samples.flatten(1))\n        return self.last(self.slope(hidden)).squeeze(1)"),),
-        says=("^passed",),
-        not_says=("configuration|not tested",),
+        edits=((GAN, D_FORWARD, "hidden = self.hidden(samples.flatten(1))\n        return self.last(self.slope(hidden))[:, 0]"),),
+        says=("^passed",),  # its metric lies in the same package, so that what it measures cannot be told to be the same
+        not_says=("configuration",),
     ),
     Branch(
         name="slower",
@@ -161,6 +161,7 @@ BRANCHES = (
     Branch(
         name="nondeterminism-by-hash-seed",
         edits=((GAN, "        self.squash = nn.Tanh()\n", f"        self.squash = nn.Tanh()\n{SHUFFLED}"),),
+        exit_code=1,
         says=("determin|repeat|agree",),
     ),
     Branch(
@@ -188,6 +189,7 @@ BRANCHES = (
     Branch(
         name="dropped-metric",
         edits=((INIT, ', "spread200")', ",)"), (INIT, "[GAN, SPREAD]", "[GAN]")),
+        exit_code=1,
         says=("metrics|spread",),
     ),
     Branch(name="changed-requirements", edits=((PROJECT, '"torch>=2"', '"torch>=2.1"'),), says=("requirement|demand|torch", r"2\.1")),
