@@ -335,15 +335,15 @@ def _packages_below(folders: list[str], but: list[str]) -> list[str]:
     """Return the top-level packages and modules that were imported from below some folders, and not from an environment in them.
 
     An editable installation fills in submodules that an older tree lacks, for plugins of the other tree that nobody uses; whose package
-    it is, the package itself says.
+    it is, the package itself says. What lies beside this file measures, and is not what is measured.
     """
-    found = set()
+    found, own = set(), Path(__file__).resolve().parent
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if "." in name or not isinstance(file, str) or not Path(file).is_absolute() or name.startswith("__"):
             continue
         path = Path(file).resolve()
-        if "site-packages" in path.parts or any(path.is_relative_to(folder) for folder in but):
+        if "site-packages" in path.parts or path.parent == own or any(path.is_relative_to(folder) for folder in but):
             continue
         if any(path.is_relative_to(folder) for folder in folders):
             found.add(name)

@@ -94,3 +94,10 @@ def test_a_tree_without_the_plugin_is_new_and_one_whose_plugin_fails_is_broken(t
     code = f"import runpy; main = runpy.run_path({resolve_process.__file__!r}); print(main['_answer']({job!r})['refusal'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path, env=environment)
     assert done.stdout.strip() == kind
+
+
+def test_what_measures_is_not_what_is_measured() -> None:
+    """The files beside the script come from this checkout, whichever tree a side runs, and no verdict speaks of them."""
+    module = side_process._beside("side_memory")
+    assert module.__name__ in sys.modules
+    assert module.__name__ not in side_process._packages_below([str(Path(side_process.__file__).parents[2])], [])
