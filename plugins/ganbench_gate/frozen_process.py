@@ -5,42 +5,24 @@ The job comes in as one line of JSON, and one line goes out. What the code under
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import os
-from collections.abc import Callable
+import runpy
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 _MODULES = ("ganbench.testing.frozen", "ganbench.run.frozen", "ganbench.evaluation.frozen", "ganbench.metrics.frozen")
 """Where a version of ganbench has them, the newest first."""
 
 
-Say = Callable[[dict[str, Any]], None]
+private_streams = runpy.run_path(str(Path(__file__).with_name("streams.py")))["private_streams"]
 
 
 def main() -> None:
     """Take the job and answer it."""
     orders, say = private_streams()
     say({"scores": _score_all(json.loads(orders.readline()))})
-
-
-def private_streams() -> tuple[TextIO, Say]:
-    """Return the orders and what says an answer; whatever else reads or prints in this process gets nothing, and stderr."""
-    orders = os.fdopen(os.dup(0), "r", encoding="utf-8")
-    answers = os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(2, 1)
-
-    def say(answer: dict[str, Any]) -> None:
-        line = memoryview(json.dumps(answer).encode() + b"\n")
-        with contextlib.suppress(OSError):  # whom it works for has gone
-            while line:
-                line = line[os.write(answers, line) :]
-
-    return orders, say
 
 
 def _score_all(job: dict[str, Any]) -> list[dict[str, Any]] | None:

@@ -8,7 +8,6 @@ stderr and cannot be mistaken for an answer.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import hashlib
 import importlib
@@ -17,13 +16,14 @@ import io
 import json
 import os
 import resource
+import runpy
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-Say = Callable[[dict[str, Any]], None]
+private_streams = runpy.run_path(str(Path(__file__).with_name("streams.py")))["private_streams"]
 
 
 def main() -> None:
@@ -50,23 +50,6 @@ def main() -> None:
             say({"fingerprint": training.fingerprint(job, order["fingerprint"])})
         else:
             say({"facts": training.facts(order["first_steps"], order["counts"])})
-
-
-def private_streams() -> tuple[TextIO, Say]:
-    """Return the orders and what says an answer; whatever else reads or prints in this process gets nothing, and stderr."""
-    orders = os.fdopen(os.dup(0), "r", encoding="utf-8")
-    answers = os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(2, 1)
-
-    def say(answer: dict[str, Any]) -> None:
-        line = memoryview(json.dumps(answer).encode() + b"\n")
-        with contextlib.suppress(OSError):  # whom it works for has gone
-            while line:
-                line = line[os.write(answers, line) :]
-
-    return orders, say
 
 
 def _first_of(*names: str) -> Any:

@@ -1,4 +1,4 @@
-"""The scripts that run by their path in a tree of any version: they speak the protocol of workers from copies of their own."""
+"""The scripts that run by their path in a tree of any version: they speak the protocol of workers from one copy of it."""
 
 from __future__ import annotations
 
