@@ -319,11 +319,14 @@ def lose(made: Yard, dice: random.Random, index: int, disk: Path | None) -> dict
     finally:
         stage.close()
     line = {"of": loss, "hits": 1, "configuration": configuration, "moment": round(moment, 3), "code": code}
-    flaws = [] if code in ((0, 130) if loss in STOPPING else (0,)) else [f"exit code {code}"]
     run = made.folder / name
+    right = (0, 130) if loss in STOPPING else (0,)
+    if loss in STOPPING and (not run.exists() or (run / "record.json").exists()):
+        right = (*right, -signal.SIGHUP)  # a program that has not begun, or has done its work, dies of it as any other does
+    flaws = [] if code in right else [f"exit code {code}"]
     if code == 130 and run.exists() and not list(run.glob("checkpoints/*.pt")):
         flaws.append("stopped without a checkpoint")
-    if code != 0 and not flaws:
+    if code != 0 and not flaws and not (run / "record.json").exists():
         made.finish(*(("run", "--resume", name, "--quiet") if run.exists() else (*arguments_of(configuration), "--out", name)))
     if not flaws:
         flaws = [one for one in made.flaws(name, configuration) if one != "lost: log.txt" or loss != "log.txt is removed"]
@@ -358,7 +361,7 @@ def main() -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     path = chosen.out / f"{chosen.what}.jsonl"
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-    until = time.monotonic() + 60 * chosen.minutes
+    until, measured = time.monotonic() + 60 * chosen.minutes, commit()  # now: the results that it writes are changes too
     with yard() as made, small_disk(made.folder / "disk") as disk:
         while (hits := sum(line["hits"] for line in lines)) < chosen.count and time.monotonic() < until:
             index = next(number for number in itertools.count() if number not in {line["index"] for line in lines})
@@ -366,7 +369,7 @@ def main() -> None:
             line = (
                 kill(made, dice, index, min(MOST_KILLS, chosen.count - hits)) if chosen.what == "kills" else lose(made, dice, index, disk)
             )
-            lines.append({"index": index, "commit": commit(), **line})
+            lines.append({"index": index, "commit": measured, **line})
             with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(lines[-1], separators=(",", ":")) + "\n")
             print(f"{time.strftime('%H:%M:%S')} {hits + line['hits']} {line['of']}: {'; '.join(line['flaws']) or 'same'}", flush=True)
@@ -384,7 +387,7 @@ def table(what: str, lines: list[dict[str, Any]]) -> str:
         for flaw in line["flaws"]:
             (lost if flaw.startswith("lost") else stale if flaw.startswith("stale") else other)[line["of"]] += 1
         codes[f"{line['of']} {line.get('code')}"] += 1
-    with_codes, ended = what == "audience", " completed at once | stopped with a checkpoint |"
+    with_codes, ended = what == "audience", " completed at once | stopped with a checkpoint | died with no work under way |"
     facts = dict(hardware_key("cpu").fields)
     text = [
         f"# {title}",
@@ -394,10 +397,10 @@ def table(what: str, lines: list[dict[str, Any]]) -> str:
         f"Measured on {facts['cpu']}, {facts['cpu_cores']} cores, at commit {', '.join(dict.fromkeys(line['commit'] for line in lines))}.",
         "",
         f"| {column} | runs | {noun} |{ended if with_codes else ''} lost | stale | wrong endings |",
-        f"| --- |{' ---: |' * (7 if with_codes else 5)}",
+        f"| --- |{' ---: |' * (8 if with_codes else 5)}",
     ]
     for of in hits:
-        endings = f" {codes[f'{of} 0']} | {codes[f'{of} 130']} |" if with_codes else ""
+        endings = f" {codes[f'{of} 0']} | {codes[f'{of} 130']} | {codes[f'{of} -1']} |" if with_codes else ""
         text.append(f"| {of} | {runs[of]} | {hits[of]} |{endings} {lost[of]} | {stale[of]} | {other[of]} |")
     return "\n".join(text) + "\n"
 

@@ -1,9 +1,9 @@
 """What each metric takes of memory: ``python benchmarks/memory.py``, one process for each, and a table.
 
-A process makes two sets of 60,000 samples at random: 128 features (the extractor of fashion has 64), 10 logits, 32x32
-grey images, labels. The metric measures them under the allocator of an evaluation in a run that keeps freed memory. What is printed is the
-peak of the resident set meanwhile, above the resident set before; the sets themselves are told apart, as ``samples``. Nothing is trained
-and no extractor runs. Exit code 1: a metric passed its bound.
+A process makes two sets of 60,000 samples at random: 128 features (the extractor of fashion has 64; ``--dims 2048`` is Inception's), 10
+logits, 32x32 grey images, labels. The metric measures them under the allocator of an evaluation in a run that keeps freed memory. What is
+printed is the peak of the resident set meanwhile, above the resident set before; the sets themselves are told apart, as ``samples``.
+Nothing is trained and no extractor runs. Exit code 1: a metric passed its bound.
 
 ``--seconds`` ends a metric early: those of neighbours take minutes, for their time grows with the square of the samples. Their blocks are
 alike, so that what they hold is seen at once; a stopped metric is marked. ``--out`` keeps the table as JSON.
@@ -22,11 +22,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-SAMPLES, DIMS, CLASSES, SIZE = 60_000, 128, 10, 32
+SAMPLES, CLASSES, SIZE = 60_000, 10, 32
 BOUND_MIB = 1024
 """Above training; what a run may take is 2 GiB, of which the other half is for its extractor and its samples."""
 WITHOUT = ("targets", "scores", "layers")
-"""What is looked at by metrics that are left out: their samples are few, or their features depend on the size of the images."""
+"""What is looked at by metrics that are left out: their samples are few, or their features depend on the size of the images. So are
+metrics of other spaces than images, whose samples are numbers of another meaning."""
 
 
 class _Stopped(Exception):
@@ -49,10 +50,11 @@ def metrics() -> dict[str, Any]:
     from ganbench.plugin.manager import PluginManager
 
     specs = [one.spec for one in PluginManager().specs(MetricSpec)]
-    return {one.name: one for one in specs if one.looks_at not in WITHOUT and one.name != "target_accuracy"}  # it is for two domains
+    of_images = [one for one in specs if not one.spaces or "images" in one.spaces]
+    return {one.name: one for one in of_images if one.looks_at not in WITHOUT and one.name != "target_accuracy"}  # it is for two domains
 
 
-def measure(name: str, seconds: int) -> dict[str, Any]:
+def measure(name: str, seconds: int, dims: int) -> dict[str, Any]:
     """Return what one metric takes, measured in this process."""
     import torch
 
@@ -68,8 +70,8 @@ def measure(name: str, seconds: int) -> dict[str, Any]:
     start = resident_mib("VmRSS")
 
     def samples() -> Any:
-        needs, statistics = metric.needs, FeatureStatistics(DIMS)
-        features = torch.randn(SAMPLES, DIMS, generator=random)
+        needs, statistics = metric.needs, FeatureStatistics(dims)
+        features = torch.randn(SAMPLES, dims, generator=random)
         labels = torch.arange(SAMPLES) % CLASSES
         logits = torch.randn(SAMPLES, CLASSES, generator=random) + 10 * torch.nn.functional.one_hot(labels, CLASSES)  # right ones
         if needs.statistics:
@@ -104,17 +106,18 @@ def main() -> int:
     """Measure each metric in a process of its own and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=0, help="of the processor for each metric; 0 lets it end (default)")
+    parser.add_argument("--dims", type=int, default=128, help="of the features (default 128)")
     parser.add_argument("--only", default="", help="names, with commas")
     parser.add_argument("--out", type=Path, help="a JSON file")
     parser.add_argument("--here", metavar="NAME", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.here:
-        print(json.dumps(measure(chosen.here, chosen.seconds)))
+        print(json.dumps(measure(chosen.here, chosen.seconds, chosen.dims)))
         return 0
     rows = []
     print(f"{'metric':<16} {'samples':>9} {'peak':>9}  (MiB; bound of the peak {BOUND_MIB})")
     for name in chosen.only.split(",") if chosen.only else metrics():
-        command = [sys.executable, __file__, "--here", name, "--seconds", str(chosen.seconds)]
+        command = [sys.executable, __file__, "--here", name, "--seconds", str(chosen.seconds), "--dims", str(chosen.dims)]
         done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True, check=True)
         row = json.loads(done.stdout)
         rows.append(row)
@@ -127,7 +130,7 @@ def main() -> int:
             "machine": machine,
             "commit": commit.stdout.strip(),
             "num_samples": SAMPLES,
-            "dims": DIMS,
+            "dims": chosen.dims,
             "bound_mib": BOUND_MIB,
             "rows": rows,
         }

@@ -49,7 +49,7 @@ def main(root: Path, num_images: int, batches: int) -> None:
     from ganbench_datasets.folder import build
     from ganbench_datasets.options import FolderOptions
 
-    data = build(FolderOptions(path=str(root), resolution=32), DataContext(resident_limit_mib=0.1))
+    data = build(FolderOptions(path=str(root), resolution=64), DataContext(resident_limit_mib=0.1))
     assert not data.train.is_resident
     assert data.train.num_samples == num_images
     peaks = {}

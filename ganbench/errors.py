@@ -127,6 +127,8 @@ def did_you_mean(name: str, known: list[str]) -> str:
 
 
 _DOING = "_ganbench_doing"
+NOTHING_CHANGED = "_ganbench_nothing_changed"
+"""An attribute of an error that was raised in a step before anything that a checkpoint holds was changed."""
 
 
 def remember(error: BaseException, doing: str) -> None:

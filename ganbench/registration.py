@@ -42,6 +42,8 @@ class PluginSpec:
     """Whether a spec must name a factory."""
     option_parts: ClassVar[tuple[str, ...]] = ()
     """What its options may be part of, besides what the plugin is."""
+    kit: ClassVar[str] = ""
+    """For a kind from outside: a module whose import declares what the kind promises; its templates lie in ``templates/KIND`` beside it."""
 
     name: str
     """Lower case, digits and hyphens; what the user types."""
@@ -107,6 +109,7 @@ def _is_of(value: Any, hint: Any) -> bool:
     return not isinstance(hint, type) or isinstance(value, hint)
 
 
+@functools.cache
 def _check_options(name: str, options: Any) -> None:
     """Refuse options that can be changed during a run, or that neither a flag nor a configuration file can give.
 
@@ -126,6 +129,9 @@ def _check_options(name: str, options: Any) -> None:
             kind = getattr(annotation, "__name__", annotation) if isinstance(annotation, type) and not get_args(annotation) else annotation
             what = f"{name}: the option {field.name} has the type {kind}, which a flag cannot give"
             raise ValueError(f"{what}; use bool, int, float, str, Literal, X | None or a flat tuple of those")
+        words = [default, *(choice for member in get_args(annotation) for choice in get_args(member))]
+        if type(None) in get_args(annotation) and any(isinstance(word, str) and word.lower() == "none" for word in words):
+            raise ValueError(f"{name}: in the option {field.name} the text none says that it is unset; call that value by another word")
         values = default if isinstance(default, tuple) else (default,)
         if default is not MISSING and not all(value is None or isinstance(value, _SCALARS) for value in values):
             raise ValueError(f"{name}: the default of the option {field.name} is a {type(default).__name__}, which a flag cannot give")

@@ -41,12 +41,12 @@ def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
         ValueError: a dtype that the format has no name for.
     """
     header: dict[str, Any] = {}
-    parts: list[bytes] = []
+    parts: list[Any] = []  # no copies: features of a dataset may be large
     end = 0
     for name, tensor in sorted(tensors.items(), key=lambda item: (-item[1].element_size(), item[0])):  # the widest first: all aligned
         if tensor.dtype not in _NAMES:
             raise ValueError(f"tensor {name!r} must be of one of {', '.join(map(str, _NAMES))} (got {tensor.dtype})")
-        parts.append(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        parts.append(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
         begin, end = end, end + len(parts[-1])
         header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
     text = json.dumps(header, separators=(",", ":")).encode()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import gc
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from ganbench.record.probes import cpu_cores, cpu_quota
@@ -21,6 +24,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the t
 MOST_WORKERS = 8
 """Each of them imports torch."""
 
+hypothesis.settings.register_profile("any-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("any-machine")
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
@@ -29,6 +35,33 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     workers = min(cpu_cores(), int(cpu_quota() or MOST_WORKERS), MOST_WORKERS)
     if untold and workers > 1 and any(Path(argument).is_dir() for argument in config.args):
         config.option.numprocesses, config.option.dist, config.option.loadscopereorder = workers, "loadfile", False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the first so many cases of a test marked ``slow(keep=2)`` to everyday work."""
+    kept: Counter[str] = Counter()
+    for item in items:
+        for mark in [one for one in item.own_markers if one.name == "slow" and "keep" in one.kwargs]:
+            name = item.nodeid.partition("[")[0]
+            kept[name] += 1
+            if kept[name] <= mark.kwargs["keep"]:
+                item.own_markers.remove(mark)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave what was imported so far out of the search for garbage: a twentieth of the time."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_wait_for_the_disk() -> Iterator[None]:
+    """What tests write need not survive a failure of the machine; their processes write as any user's do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

@@ -112,6 +112,7 @@ def test_what_cannot_run_without_a_gpu_is_a_row_with_its_reason(tmp_path: Path, 
     assert outcome(3) == 1
 
 
+@pytest.mark.slow
 def test_a_test_file_is_counted_and_its_failures_are_named(tmp_path: Path) -> None:
     """Passed, failed and skipped with reasons, and what a test measured."""
     (tmp_path / "test_some.py").write_text(
@@ -129,6 +130,7 @@ def test_a_test_file_is_counted_and_its_failures_are_named(tmp_path: Path) -> No
     assert one["measured"] == {"test_good": {"mib": "3"}}
 
 
+@pytest.mark.slow
 def test_a_test_file_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
     """It has no exit code, and the others keep theirs."""
     (tmp_path / "test_slow.py").write_text("import threading\ndef test_slow(): threading.Event().wait()\n")

@@ -38,6 +38,7 @@ def entry_points(archive: zipfile.ZipFile, names: list[str]) -> str:
     return archive.read(next(n for n in names if n.endswith("entry_points.txt"))).decode()
 
 
+@pytest.mark.slow
 def test_the_wheel_has_exactly_our_top_level_names(tmp_path: Path) -> None:
     """A top-level ``tests``, ``plugins`` or ``kernels`` would overwrite another package's; the example is a distribution of its own."""
     with wheel(ROOT, tmp_path) as archive:
@@ -47,12 +48,15 @@ def test_the_wheel_has_exactly_our_top_level_names(tmp_path: Path) -> None:
         weights = [n for n in names if n.startswith("ganbench_extractors/weights/")]
         shipped = [p.name for p in (ROOT / "plugins/ganbench_extractors/weights").iterdir()]
         assert sorted(Path(n).name for n in weights) == sorted(shipped)
+        assets = [path for path in (ROOT / "plugins/ganbench_report/assets").rglob("*") if path.is_file()]
+        assert {str(path.relative_to(ROOT / "plugins")) for path in assets} <= set(names)
         ours = (path for path in (ROOT / "ganbench").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
         assert {str(path.relative_to(ROOT)) for path in ours} <= set(names)  # schemas and templates too
         text = entry_points(archive, names)
         assert all(f"= {plugin}\n" in text + "\n" for plugin in PLUGINS)
 
 
+@pytest.mark.slow
 def test_the_examples_wheel_is_one_package_with_one_entry_point(tmp_path: Path) -> None:
     """What a third party would publish."""
     with wheel(ROOT / "plugins" / "ganbench-example", tmp_path) as archive:

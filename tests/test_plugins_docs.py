@@ -212,6 +212,7 @@ def installed(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 SHORT = ["--kimg", "0.2", "--device", "cpu", "--threads", "1", "--quiet", "-o", "dataset.num_samples=64"]
 
 
+@pytest.mark.slow
 def test_the_one_file_runs_by_its_two_commands(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its options have their help, and the width is heeded."""
     show, run = (line.split()[1:] for line in blocks("")[0].splitlines())
@@ -250,6 +251,7 @@ def test_the_registered_architecture_is_found_by_its_name(installed: Path) -> No
     assert made["generator"](torch.randn(2, 32), None).shape == (2, 3, 8, 8)
 
 
+@pytest.mark.slow
 def test_a_run_goes_through_every_example_of_a_runs_plugins(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Recipe, architecture, loss, augmentation, dataset, space, metric, extractor, reporter and hooks; then the command is asked."""
     chosen = ["--dataset", "sines", "--loss", "my-hinge", "--augment", "my-loudness", "--reporter", "diary"]
@@ -285,6 +287,7 @@ def test_the_algorithm_trains_without_a_discriminator(installed: Path) -> None:
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_the_executor_runs_a_matrix(installed: Path, tiny_sines: list[str]) -> None:
     """In the threads of this process."""
     axes = ["-a", "plugin=my-gan", "-a", "seed=0", "--executor", "my-threads", "--out", "m"]
@@ -315,13 +318,30 @@ def test_the_frozen_samples_have_their_score(installed: Path) -> None:
     assert one.values[0].value == pytest.approx(one.stored.values["fd500_digits"], rel=1e-3)
 
 
+@pytest.mark.slow
+def test_the_command_that_measures_measures(installed: Path) -> None:
+    """The real samples themselves are nearer to the data than their mirror images are, and both values have one key."""
+    manager = PluginManager()
+    options = manager.find(ganbench.DatasetSpec, "digits").spec.options()
+    digits = manager.find(ganbench.DatasetSpec, "digits").build(options, ganbench.DataContext())
+    measure = importlib.import_module("my_measure").measure
+
+    def real(start: int, count: int) -> torch.Tensor:
+        return digits.train.read(torch.arange(start, start + count))
+
+    near, key = measure(manager, digits, real, "fd500_digits")
+    far, same = measure(manager, digits, lambda start, count: real(start, count).flip(-1), "fd500_digits")
+    assert near < far / 4
+    assert key == same
+
+
 @pytest.mark.parametrize("name", ["my-gan-narrow", "power", "waves", "seconds", "coins"])
 def test_examples_keep_the_promises_of_their_kinds(name: str, installed: Path) -> None:
     """As the kit says them; the other kinds are tried whole above, or in the kit's own tests."""
     light = {"my-gan-narrow": ("options", "deviations")}.get(name)
     settings = {"dataset.name": "sines"} if name in ("power", "my-gan-narrow") else {}
     for subject in find_subjects(name, settings=settings):
-        for one in promises_of(subject.spec.kind):
+        for one in promises_of(subject.spec):
             if light is None or any(word in one.name for word in light):
                 with contextlib.suppress(NotClaimed):
                     one.keep(subject)

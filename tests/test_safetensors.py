@@ -97,6 +97,7 @@ def test_what_is_not_of_the_format_is_a_value_error(data: bytes) -> None:
         ours.tensors_from_bytes(data)
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_a_changed_byte_is_read_or_is_a_value_error(data: st.DataObject) -> None:
     """Damage never ends in another kind of error."""

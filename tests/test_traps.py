@@ -89,6 +89,7 @@ def materials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Calla
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 def test_the_reference_is_the_whole_train_split_unmirrored(materials: Callable[..., Materials]) -> None:
     """Trap 7: the key names the split and the count; mirrored training images leave reference, floor and value alone."""
     pixels = torch.randint(0, 256, (200, 1, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -104,6 +105,7 @@ def test_the_reference_is_the_whole_train_split_unmirrored(materials: Callable[.
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_another_count_is_another_metric(materials: Callable[..., Materials]) -> None:
     """Trap 9: a Frechet distance falls with the count of images, so that the count is in the name and in the key."""
     made = materials(evaluation__metrics=("fd100_digits", "fd200_digits"))
@@ -116,6 +118,7 @@ def test_another_count_is_another_metric(materials: Callable[..., Materials]) ->
     assert small.digest != large.digest
 
 
+@pytest.mark.slow
 def test_the_distance_does_fall_with_the_count(materials: Callable[..., Materials]) -> None:
     """Why trap 9 is one: real digits against real digits, nearer with each doubling."""
     made = materials(evaluation__metrics=("fd100_digits", "fd200_digits", "fd400_digits"))

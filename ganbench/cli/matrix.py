@@ -79,7 +79,7 @@ def command(invocation: Invocation, /, **flags: Any) -> int | None:
     stated_threads()  # an error of the call, before anything is planned
     folder = _folder(definition, flags["out"])
     start = _executor_named(flags["executor"], flags["executor_options"], off)
-    planned = _plan(definition, folder, flags["shard"], off)
+    planned = _plan(definition, folder, flags["shard"], off, runs_here=flags["executor"] == "local" and not flags["dry_run"])
     if flags["dry_run"]:
         return _print_plan(planned, whole=flags["shard"] is None)
     return _run(planned, folder, start, flags)
@@ -104,14 +104,15 @@ def _folder(definition: Definition | None, out: Path | None) -> Path:
     return DEFAULT_RUNS / definition.name
 
 
-def _plan(definition: Definition, folder: Path, part: str | None, off: tuple[str, ...]) -> tuple[PlannedCell, ...]:
+def _plan(definition: Definition, folder: Path, part: str | None, off: tuple[str, ...], *, runs_here: bool) -> tuple[PlannedCell, ...]:
     from ganbench.fleet.matrix.plan import plan_cells
     from ganbench.fleet.matrix.wanted import expand, read_shard, shard
+    from ganbench.record.probes import refuse_missing_gpu
 
     cells = expand(definition)
-    if part is not None:
-        cells = shard(cells, *read_shard(part))
-    return plan_cells(cells, folder, off)
+    if runs_here:  # and "auto" and "cpu" sort before "cuda", so that one cell without a GPU will do
+        refuse_missing_gpu(min(str(dict(cell.settings).get("training.device", "auto")) for cell in cells))
+    return plan_cells(cells if part is None else shard(cells, *read_shard(part)), folder, off)
 
 
 def _executor_named(name: str, options: Sequence[str], off: tuple[str, ...]) -> Callable[[ExecutorContext], Executor]:
@@ -133,11 +134,10 @@ def _run(planned: Sequence[PlannedCell], folder: Path, start: Callable[[Executor
     from ganbench.fleet.matrix.ledger import MatrixLedger
 
     ledger = MatrixLedger(folder)
-    waiting = sum(one.directory is not None and not one.is_finished for one in planned)
     with (
         started_executor(start, folder, jobs=flags["jobs"], part=flags["shard"] or "") as executor,
         _StopRequests().listening() as stop,
-        _overview(waiting, quiet=flags["quiet"]) as listener,
+        _overview(sum(one.directory is not None and not one.is_finished for one in planned), quiet=flags["quiet"]) as listener,
     ):
         result = run_cells(
             planned,
@@ -158,9 +158,8 @@ def _run(planned: Sequence[PlannedCell], folder: Path, start: Callable[[Executor
 def _exit_code(rows: Sequence[CellRow], *, whole: bool) -> int:
     """Return 3 where a cell failed or diverged; 5 where a whole matrix has no run at all; else 0."""
     states = {row.state for row in rows}
-    if states & {"failed", "diverged", "waiting", "running", "interrupted"}:
-        return 3
-    return 5 if whole and states == {"unsupported"} else 0
+    open_or_failed = states & {"failed", "diverged", "waiting", "running", "interrupted"}
+    return 3 if open_or_failed else 5 if whole and states == {"unsupported"} else 0
 
 
 class _StopRequests:

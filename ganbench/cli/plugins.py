@@ -123,8 +123,8 @@ def _check_command(
 def _new_command(kind: str, name: str, into: Path) -> None:
     """Write a whole distribution for a new plugin, with its tests and a README.
 
-    KIND is architecture, recipe, loss, augmentation, dataset, space, metric, extractor, frozen, reporter, executor or command. What is
-    written keeps every promise as it is: install it, check it, and then change it step by step.
+    KIND is architecture, recipe, loss, augmentation, dataset, space, metric, extractor, frozen, reporter, executor, command, or a plugin's
+    kind that has a template. What is written keeps every promise as it is: install it, check it, and then change it step by step.
     """
     from ganbench.testing.new import write_plugin
 
@@ -246,7 +246,7 @@ def _entry(key: str, value: Any) -> list[str]:
     label = f"  {key.replace('_', ' '):<16}"
     if isinstance(value, dict):
         width = max(map(len, value))
-        return [label.rstrip(), *(f"    {k:<{width}}  {_setting(v)}" for k, v in value.items())]
+        return [label.rstrip(), *(f"    {k:<{width}}  {str(v).lower() if isinstance(v, bool) else _text(v)}" for k, v in value.items())]
     if isinstance(value, list) and any(isinstance(v, dict) or " " in str(v) for v in value):
         return [label.rstrip(), *(f"    {_text(v)}" for v in value)]
     return [f"{label}{_text(value)}"]
@@ -258,11 +258,6 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_text, value))
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def _setting(value: Any) -> str:
-    """Write a value as a flag takes it."""
-    return str(value).lower() if isinstance(value, bool) else _text(value)
 
 
 def _options_table(options: list[dict[str, str]]) -> list[str]:

@@ -182,7 +182,7 @@ def _execute(
         except Exception as error:
             logging.getLogger("ganbench").debug("the run failed", exc_info=True)
             if stop.has_checkpoint and stop.directory is not None and "--resume" not in str(error):
-                say(f"ganbench: what was trained is saved; go on with: {resume_command(Path(run_directory_name(stop.directory)))}")
+                say(f"ganbench: a checkpoint is saved; go on with: {resume_command(Path(run_directory_name(stop.directory)))}")
             raise
     assert stop.directory is not None
     _print_result(record, stop.directory, as_json=flags["as_json"], quiet=flags["quiet"])
@@ -190,14 +190,10 @@ def _execute(
 
 
 class StopSignal:
-    """Ctrl-C, SIGTERM or SIGHUP: before training it ends the program; in training the first asks for a checkpoint, the second kills.
-
-    SIGHUP never kills: a terminal that goes may send it more than once, and nobody has lost patience.
-    """
+    """Ctrl-C, SIGTERM or SIGHUP: before training it ends the program; in training the first asks for a checkpoint, the second kills."""
 
     def __init__(self) -> None:
-        self.training = self.has_checkpoint = False
-        self.requested = False
+        self.training = self.has_checkpoint = self.requested = False
         self.directory: Path | None = None
 
     def __call__(self) -> bool:
@@ -226,8 +222,7 @@ class StopSignal:
 
         for each in stop_signals():
             signal.signal(each, signal.SIG_IGN if each.name == "SIGHUP" else signal.SIG_DFL)
-        # Past Python's buffers, which the signal may have caught in the middle of a write; a live line hides the cursor, and the second
-        # signal leaves no time to show it again.
+        # Past Python's buffers, which may be in the middle of a write; a live line hides the cursor, and a second signal would leave it so.
         show_cursor = "\x1b[?25h\r\n" if os.isatty(2) else ""
         with contextlib.suppress(OSError):
             os.write(2, f"{show_cursor}ganbench: stopping after this step and saving; Ctrl-C again kills\n".encode())
@@ -235,15 +230,21 @@ class StopSignal:
 
 @contextlib.contextmanager
 def handled_signals(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Let a function have what asks the process to stop, inside the block."""
+    """Let a function have what asks the process to stop, inside the block; a terminal that goes is heard once, however often it tells."""
     from ganbench.fleet.worker import stop_signals  # late, as above: --help starts nothing
 
-    before = {number: signal.signal(number, handle) for number in stop_signals()}
+    def hear(number: int, frame: FrameType | None) -> None:
+        if signal.Signals(number).name == "SIGHUP":
+            signal.signal(number, signal.SIG_IGN)  # another one kills nothing: nobody has lost patience
+        handle(number, frame)
+
+    before = {number: signal.signal(number, hear) for number in stop_signals()}
     try:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -25,8 +25,8 @@ _FORMATS = ("terminal", "markdown", "csv", "json", "html", "latex")
     help="Best first by a column: fd5k_digits, fd5k_digits.best, images/s.",
 )
 @add_options(COLUMN_OPTIONS)
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file instead.")
-def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | None, output: Path | None, **shape: Any) -> None:
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to a file instead.")
+def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | None, out: Path | None, **shape: Any) -> None:
     """Compare runs in one table: mean and 95 % interval over seeds.
 
     RUNS are run folders, folders of runs, globs, record files or run ids (their beginning is enough); all below ./results/runs where
@@ -46,10 +46,10 @@ def command(runs: tuple[str, ...], form: str | None, each: bool, column: str | N
     from ganbench.report.stream import print_document, stream_width
 
     document = shaped(table(*runs, each=each, sort=column), shape)
-    form = form or (SUFFIXES.get(output.suffix.lower(), "terminal") if output else "terminal")
-    if output is None:
+    form = form or (SUFFIXES.get(out.suffix.lower(), "terminal") if out else "terminal")
+    if out is None:
         print_document(document, form)
     else:
         from ganbench.record.files import write_output
 
-        write_output(output, render(document, form, width=stream_width()), f"-o {output}")
+        write_output(out, render(document, form, width=stream_width()), f"-o {out}")

@@ -38,7 +38,7 @@ class PluginChoice:
 class TrainingConfig(Settings):
     """How long, how fast, and with which numerics."""
 
-    total_kimg: float = setting(100.0, above=0, below=math.inf)
+    total_kimg: float = setting(100.0, above=0, most=1e9)
     """Budget: how many real samples are shown to the discriminator."""
     batch_size: int = setting(64, least=1, unit="samples")
     """Real samples in one discriminator step."""

@@ -111,7 +111,7 @@ def resolve(manager: PluginManager, name: str, layers: Iterable[Layer], bare_opt
 def _plugin_names(manager: PluginManager, name: str, recipe: Registered[RecipeSpec] | None, user: list[Layer]) -> dict[str, str]:
     """Return the name of each section's plugin; nothing where it is none.
 
-    It is the user's last word, else the recipe's, else for the loss the architecture's, else the default.
+    It is the user's last word, else the recipe's, else for the loss and the dataset the architecture's, else the default.
     """
     said, _ = _merge(user)
     names = {"architecture.name": name, **DEFAULTS}
@@ -125,14 +125,10 @@ def _plugin_names(manager: PluginManager, name: str, recipe: Registered[RecipeSp
     for section in PLUGIN_SECTIONS:
         path = f"{section}.name"
         chosen[section] = str(said[path]) if path in said else _unambiguous(manager, section, names[path], home[path])
-        if section == "architecture" and "loss.name" not in own:
-            names["loss.name"] = _own_loss(manager.find(ArchitectureSpec, chosen[section]).spec)
+        if section == "architecture":
+            defaults = manager.find(ArchitectureSpec, chosen[section]).spec.defaults
+            names |= {p: str(value) for p, value in defaults if p in ("loss.name", "dataset.name") and p not in own}
     return {section: one for section, one in chosen.items() if one != NO_PLUGIN or section not in ("loss", "augmentation")}
-
-
-def _own_loss(architecture: ArchitectureSpec) -> str:
-    """Return the loss that an architecture is trained with where nobody names one."""
-    return str(dict(architecture.defaults).get("loss.name", DEFAULTS["loss.name"]))
 
 
 def _unambiguous(manager: PluginManager, section: str, name: str, home: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from ganbench.errors import ConfigError
 from ganbench.plugin.plugin_file import check_stored_name
 from ganbench.reading import read_file
+from ganbench.text import clean
 
 _DEEPEST = 50
 """Lists and tables inside each other, within one value."""
@@ -91,12 +92,13 @@ def by_path(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def dump_settings(settings: Mapping[str, Any], comment: str = "") -> str:
+def dump_settings(settings: Mapping[str, Any], comment: str = "", origins: Mapping[str, str] | None = None) -> str:
     """Write settings by path as TOML text. None, which TOML does not have, is written as ``"none"``, which reads back as None.
 
     Args:
         settings: bool, int, float, str, None, and tuples or lists of them; ``training.seed`` goes into the table ``training``.
         comment: lines for the head of the text.
+        origins: where values came from, by path, to stand behind each; None for no such comments.
 
     Raises:
         TypeError: a value of another type.
@@ -104,7 +106,8 @@ def dump_settings(settings: Mapping[str, Any], comment: str = "") -> str:
     tables: dict[tuple[str, ...], list[str]] = {}
     for path, value in settings.items():
         *parents, leaf = path.split(".")
-        tables.setdefault(tuple(parents), []).append(f"{_key(leaf)} = {_value(value)}\n")
+        origin = "" if origins is None else f" # {clean(origins.get(path, 'default'))}"
+        tables.setdefault(tuple(parents), []).append(f"{f'{_key(leaf)} = {_value(value)}':<{44 if origin else 0}}{origin}\n")
     head = "".join(f"# {line}\n" for line in comment.splitlines())
     top = "".join(tables.pop((), []))  # what has no table must come before the first one
     parts = [f"[{'.'.join(map(_key, table))}]\n{''.join(lines)}" for table, lines in tables.items()]

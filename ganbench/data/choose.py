@@ -52,11 +52,5 @@ def make_sampler(
     if isinstance(source, ArraySource):
         return ResidentSampler(source, stream, device=device, channels_last=channels_last, position=position)
     return StreamingSampler(
-        source,
-        stream,
-        batch_size=batch_size,
-        device=device,
-        channels_last=channels_last,
-        workers=workers,
-        position=position,
+        source, stream, batch_size=batch_size, device=device, channels_last=channels_last, workers=workers, position=position
     )

@@ -165,6 +165,14 @@ class Dataset:
         return self.train.read(torch.arange(min(count, self.train.num_samples)))
 
 
+def hash_content(source: Source, piece: int = 64) -> str:
+    """Return the content hash of a source that streams; reads all of it, so many samples at a time."""
+    hasher = ContentHasher(source.space)
+    for start in range(0, source.num_samples, piece):
+        hasher.update(source.read(torch.arange(start, min(start + piece, source.num_samples))))
+    return hasher.finish(source.labels)
+
+
 _HEADER = "ganbench-content-1 {dtype} {size}\n"
 _TRAILER = "\n{num_samples} {labels}\n"
 _LITTLE_ENDIAN_INT64 = "<i8"

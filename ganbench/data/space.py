@@ -6,7 +6,7 @@ Shapes: N samples stored or on the device, n of a batch; ``size`` is of one samp
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -126,8 +126,16 @@ class Space(ABC):
             real: ``real(n)`` returns the first n stored samples of the train split, or fewer where it is smaller.
         """
 
+    def files(self, samples: Tensor) -> Iterable[tuple[str, bytes]]:
+        """Return ``[n, *stored_size]`` as files for other programs, each with its path: ``sounds/000000.wav``, ``samples.csv``."""
+        return ()
+
     def strip(self, pictures: Sequence[tuple[str, Path]]) -> bytes | None:
         """Return one PNG that shows training, from the pictures of its moments, each with a label; None for none."""
+        return None
+
+    def film(self, pictures: Sequence[tuple[str, Path]]) -> bytes | None:
+        """Return one WebP that moves through training, of what :meth:`strip` takes; None for none."""
         return None
 
 
@@ -146,11 +154,7 @@ class BuildContext:
 
 
 def require_finite(values: Tensor, what: str) -> Tensor:
-    """Return values that can be measured.
-
-    Args:
-        values: any shape, floating point.
-        what: for the message: ``features``.
+    """Return floating-point values of any shape, which can be measured; ``what`` they are goes into the message: ``features``.
 
     Raises:
         Diverged: one is NaN or Inf.

@@ -303,12 +303,12 @@ def _shortage_told() -> Iterator[None]:
     """Say what a machine is short of where workers fail."""
     try:
         yield
-    except OSError as error:
-        raise RunFailed(f"data worker processes cannot be used: {error.strerror or error}", hint=_SHORT) from error
-    except RuntimeError as error:
-        if "worker" not in str(error):
+    except (ConnectionError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "worker" not in str(error):
             raise
         raise RunFailed("a data worker process was killed", hint=_SHORT) from error
+    except OSError as error:
+        raise RunFailed(f"data worker processes cannot be used: {error.strerror or error}", hint=_SHORT) from error
 
 
 def _loader(read: Callable[[Tensor], Any], chunks: Iterable[Chunk], *, workers: int, pin_memory: bool) -> DataLoader[Any]:
@@ -319,15 +319,11 @@ def _loader(read: Callable[[Tensor], Any], chunks: Iterable[Chunk], *, workers: 
         num_workers=workers,
         prefetch_factor=_BATCHES_AHEAD if workers else None,
         pin_memory=pin_memory,
-        collate_fn=_as_it_is,
+        collate_fn=lambda result: result,
         worker_init_fn=_begin_worker,
         multiprocessing_context="fork" if workers else None,
         generator=torch.Generator(),  # or the loader would draw its base seed from the global one
     )
-
-
-def _as_it_is(result: Any) -> Any:
-    return result
 
 
 def _begin_worker(_: int) -> None:

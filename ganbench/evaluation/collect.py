@@ -53,10 +53,11 @@ class DataModes:
         return tuple(replace(found, modes=modes, num_modes=self._num_modes) for found in self._extractor.extract(samples))
 
 
-_NOTHING = torch.zeros(0)
+NOTHING = torch.zeros(0)
+"""What is kept of no rows."""
 
 
-def _put(rows: Tensor, kept: Tensor, at: int, count: int) -> Tensor:
+def put_rows(rows: Tensor, kept: Tensor, at: int, count: int) -> Tensor:
     """Put rows into what is kept of ``count`` of them; it is made once, for its parts and their whole would be twice as much."""
     kept = kept if len(kept) else torch.empty(count, *rows.shape[1:], dtype=rows.dtype)
     kept[at : at + len(rows)] = rows
@@ -70,7 +71,7 @@ class _Filling:
         self._needs, self._count = needs, count
         self._statistics = FeatureStatistics(dims, device=device)
         self._spread = FeatureSpread(dims, device=device) if needs.spread else None
-        self._features = self._logits = _NOTHING
+        self._features = self._logits = NOTHING
         self._at = 0
         self._mode_counts: Tensor | None = None
 
@@ -84,9 +85,9 @@ class _Filling:
         if not self._needs.statistics and self._spread is None:
             require_finite(features, "features")
         if self._needs.features:
-            self._features = _put(features, self._features, self._at, self._count)
+            self._features = put_rows(features, self._features, self._at, self._count)
         if self._needs.logits and found.logits is not None:
-            self._logits = _put(require_finite(_rows(found.logits, chosen), "logits"), self._logits, self._at, self._count)
+            self._logits = put_rows(require_finite(_rows(found.logits, chosen), "logits"), self._logits, self._at, self._count)
         self._at += len(features)
         counts = _count_modes(found, chosen)
         self._mode_counts = counts if self._mode_counts is None or counts is None else self._mode_counts + counts
@@ -108,7 +109,7 @@ class _Set:
 
     def __init__(self, wanted: Wanted, extractor: Extractor | None, device: str | torch.device, labels: Tensor | None) -> None:
         self._wanted = wanted
-        self._count, self._samples = int(wanted.members.sum()), _NOTHING
+        self._count, self._samples = int(wanted.members.sum()), NOTHING
         members = range(extractor.num_members if extractor else 0)
         self._fillings = [_Filling(wanted.needs, self._count, extractor.dims, device) for _ in members if extractor]
         assert labels is not None or not wanted.needs.labels, "a run without labels was let through"
@@ -124,7 +125,7 @@ class _Set:
         for filling, features in zip(self._fillings, found, strict=True):
             filling.add(features, chosen, labels)
         if self._wanted.needs.samples:
-            self._samples = _put(_rows(samples, chosen), self._samples, int(self._wanted.members[:start].sum()), self._count)
+            self._samples = put_rows(_rows(samples, chosen), self._samples, int(self._wanted.members[:start].sum()), self._count)
 
     def finish(self) -> tuple[SampleSet, ...]:
         samples = self._samples if len(self._samples) else None
@@ -164,7 +165,7 @@ def collect(
         count = min(batch_size, total - start)
         samples = samples_at(start, count)
         with during(f"in extractor {extractor.extractor_id!r}" if extractor else ""):
-            found = _checked(extractor, extractor.extract(samples), count) if extractor else ()
+            found = checked(extractor, extractor.extract(samples), count) if extractor else ()
         for one in sets.values():
             one.add(start, samples, found)
     return {name: one.finish() for name, one in sets.items()}
@@ -183,7 +184,7 @@ def _rows(rows: Tensor, chosen: Tensor) -> Tensor:
     return rows if bool(chosen.all()) else rows[chosen.to(rows.device)]
 
 
-def _checked(extractor: Extractor, found: tuple[Features, ...], count: int) -> tuple[Features, ...]:
+def checked(extractor: Extractor, found: tuple[Features, ...], count: int) -> tuple[Features, ...]:
     """Make sure that an extractor keeps its word.
 
     Raises:

@@ -32,11 +32,7 @@ def extractor_fields(extractor: Extractor | None) -> dict[str, Scalar]:
     """Return what features depend on, besides the samples; without an extractor a metric looks at the samples as they are."""
     if extractor is None:
         return {"extractor": "none", "weights_hash": "", "preprocessing": "none"}
-    return {
-        "extractor": extractor.extractor_id,
-        "weights_hash": extractor.weights_hash,
-        "preprocessing": extractor.preprocessing_id,
-    }
+    return {"extractor": extractor.extractor_id, "weights_hash": extractor.weights_hash, "preprocessing": extractor.preprocessing_id}
 
 
 def reference_fields(real: Source, split: str) -> dict[str, Scalar]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -21,13 +21,7 @@ from ganbench.data.source import Dataset, Source, Targets
 from ganbench.data.space import require_finite
 from ganbench.errors import ConfigError
 from ganbench.evaluation.collect import DataModes, Wanted, collect
-from ganbench.evaluation.evaluation_key import (
-    HELD_OUT_SPLIT,
-    evaluation_key,
-    extractor_fields,
-    generated_fields,
-    reference_fields,
-)
+from ganbench.evaluation.evaluation_key import HELD_OUT_SPLIT, evaluation_key, extractor_fields, generated_fields, reference_fields
 from ganbench.evaluation.naming import PlannedMetric
 from ganbench.evaluation.protocol import Extractor, Metric, Needs, SampleSet
 from ganbench.evaluation.reference import Floor, Reference, Sets, compute, reference_of
@@ -204,7 +198,13 @@ class Evaluator:
         for planned in self._planned:
             if planned.spec.looks_at == "targets":
                 assert self._targets is not None, "a run without targets was let through"
-                self._references[planned.name] = (SampleSet(targets=self._targets[: planned.num_generated]),)
+                metric, space, count = self._metrics[planned.name], self._dataset.space, planned.num_generated
+                self._references[planned.name] = (SampleSet(targets=self._targets[:count]),)
+                tried = self._targets[: count if self._with_floors else metric.least_samples]  # one that they do not suit says so now
+                values = compute(planned, metric, SampleSet(targets=tried, space=space), SampleSet(samples=space.to_stored(tried.samples)))
+                if self._with_floors:
+                    of = f"targets in the place of generated {space.unit}"
+                    self._floors[planned.name] = Floor(count=count, of=of, splits=tuple((value,) for value in values))
 
     def evaluate(
         self, generate: _Generate | None, labels: Tensor | None = None, scorers: Mapping[str, Scorer] | None = None
@@ -272,7 +272,8 @@ class Evaluator:
 
     def _measure(self, planned: PlannedMetric, fakes: Sets) -> list[MetricValue]:
         metric, reals = self._metrics[planned.name], self._references[planned.name]
-        by_member = [compute(planned, metric, real, fake) for real, fake in zip(reals, fakes, strict=True)]
+        space = self._dataset.space
+        by_member = [compute(planned, metric, replace(real, space=space), fake) for real, fake in zip(reals, fakes, strict=True)]
         floor = self._floors.get(planned.name, Floor())
         values = []
         for index, (quantity, members) in enumerate(zip(planned.quantities, zip(*by_member, strict=True), strict=True)):

@@ -17,6 +17,7 @@ from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics
 
 if TYPE_CHECKING:
     from ganbench.data.source import Targets
+    from ganbench.data.space import Space
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +93,8 @@ class SampleSet:
     """What each generated sample should have been, in the same order; on the real side of a metric that looks at targets."""
     scores: Mapping[str, Tensor] | None = None
     """By a scorer's name what it says of each held-out sample, ``[N]`` float64 on the CPU; on the real side of a metric on scores."""
+    space: Space | None = None
+    """What one of the samples is; on the real side."""
 
 
 def logits_of(side: SampleSet, metric: str) -> Tensor:

@@ -3,9 +3,10 @@
 The reference is the whole train split, or the held-out samples for a metric that asks for them. *Real against real*, a metric's floor, is
 its value for real samples in the place of the generated ones: what a perfect generator would have, whether more is better or less. It is
 the mean over :data:`SPLITS` splits of the real samples into two parts with the same shares of each class, or, where held-out samples have a
-part in the metric, of these and the train split. In the place of the generated samples stand as many as are generated, drawn one by one
-from their part where it holds fewer. A metric that compares generated samples with each other is shown each real one only once, and no more
-others than :data:`_MOST_COMPARED` or as many as those: its time grows with the square. Every other metric is shown all the others.
+part in the metric, of these and the train split; of a metric that looks at targets, its value for the targets themselves. In the place of
+the generated samples stand as many as are generated, drawn one by one from their part where it holds fewer. A metric that compares
+generated samples with each other is shown each real one only once, and no more others than :data:`_MOST_COMPARED` or as many as those: its
+time grows with the square. Every other metric is shown all the others.
 
 All that is missing of a split of the dataset is filled in one pass, and the features of that pass serve every split into parts.
 
@@ -17,13 +18,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ganbench.data.source import Dataset, Source
 from ganbench.errors import ConfigError, PluginError, UnsuitableError, during
-from ganbench.evaluation.collect import Wanted, collect
+from ganbench.evaluation.collect import NOTHING, Wanted, checked, collect, put_rows
 from ganbench.evaluation.evaluation_key import HELD_OUT_SPLIT, REFERENCE_SPLIT, extractor_fields, reference_fields
 from ganbench.evaluation.naming import PlannedMetric
 from ganbench.evaluation.protocol import Extractor, Features, Metric, Needs, SampleSet
@@ -75,21 +77,13 @@ class _StandIn:
         return self._answer(samples)
 
 
+_SAID = ("features", "logits", "modes")
+
+
 def _rows(found: Features, rows: Tensor) -> Features:
     """Return what is said of some samples, on the CPU."""
-    features, logits, modes = (None if kept is None else kept[rows.to(kept.device)].cpu() for kept in _kept(found))
-    assert features is not None
-    return Features(features=features, logits=logits, modes=modes, num_modes=found.num_modes)
-
-
-def _joined(parts: Sequence[Features]) -> Features:
-    features, logits, modes = (None if kept[0] is None else torch.cat(kept) for kept in zip(*map(_kept, parts), strict=True))
-    assert features is not None
-    return Features(features=features, logits=logits, modes=modes, num_modes=parts[0].num_modes)
-
-
-def _kept(found: Features) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    return found.features, found.logits, found.modes
+    kept = {name: tensor[rows.to(tensor.device)].cpu() for name in _SAID if (tensor := getattr(found, name)) is not None}
+    return replace(found, **kept)
 
 
 class _RealSamples:
@@ -127,19 +121,37 @@ class _RealSamples:
             self.whole = self._collect(order, missing, None) if missing is not None else ()
             return
         if len(order):
-            extractor, said, chosen = self._extractor, list[tuple[Features, ...]](), torch.split(remembered[order], self._batch_size)
-            logger.info("extracting %s features of %d real samples", extractor.extractor_id, len(order))
-
-            def listen(samples: Tensor) -> tuple[Features, ...]:
-                found, rows = extractor.extract(samples), chosen[len(said)]
-                said.append(tuple(_rows(one, rows) for one in found))
-                return found
-
-            made = self._collect(order, missing or Needs(statistics=False), _StandIn(extractor, listen))
-            self._said, self._places = tuple(_joined(parts) for parts in zip(*said, strict=True)), remembered.cumsum(0) - 1
+            made = self._remember(order, missing or Needs(statistics=False), remembered)
             if missing is not None:
                 self.whole = made
                 self._store(missing, made)
+
+    def _remember(self, order: Tensor, needs: Needs, remembered: Tensor) -> Sets:
+        """Fill a set with some samples, remember what is said of some of these, and return the set; what it keeps is not held twice."""
+        extractor, at = self._extractor, 0
+        assert extractor is not None, "nothing is said of samples as they are"
+        shared = needs.features and bool(remembered.any())  # the set holds the features of all
+        own = [name for name in _SAID if not (shared and getattr(needs, name, False))]
+        remembered = torch.ones_like(remembered) if shared else remembered
+        count, chosen = int(remembered.sum()), iter(torch.split(remembered[order], self._batch_size))
+        said: list[dict[str, Any]] = [{} for _ in range(extractor.num_members)]
+        logger.info("extracting %s features of %d real samples", extractor.extractor_id, len(order))
+
+        def listen(samples: Tensor) -> tuple[Features, ...]:
+            nonlocal at
+            found, rows = checked(extractor, extractor.extract(samples), len(samples)), next(chosen)
+            for one, kept in zip(found, said, strict=True):
+                kept["num_modes"] = one.num_modes
+                for name in own:
+                    if (tensor := getattr(one, name)) is not None:
+                        kept[name] = put_rows(tensor[rows.to(tensor.device)].cpu(), kept.get(name, NOTHING), at, count)
+            at += int(rows.sum())
+            return found
+
+        made = self._collect(order, needs, _StandIn(extractor, listen))
+        others = [{name: getattr(one, name) for name in ("features", "logits") if name not in own} for one in made]
+        self._said, self._places = tuple(Features(**a, **b) for a, b in zip(said, others, strict=True)), remembered.cumsum(0) - 1
+        return made
 
     def sets(self, order: Tensor, needs: Needs) -> Sets:
         """Return the set of a sequence of remembered samples, which may hold one several times.
@@ -188,7 +200,7 @@ class _RealSamples:
     def _key(self, needs: Needs, member: int) -> Key:
         kept = f"{'statistics' * needs.statistics}{'+features' * needs.features}{'+logits' * needs.logits}"
         fields = {**extractor_fields(self._extractor), **reference_fields(self.source, self._split)}
-        return Key.of(**fields, member=member, kept=kept)
+        return Key.of(**fields, member=member, kept=kept, code=self._cache.code_of(self._extractor) if self._cache else "")
 
 
 def _is_kept(needs: Needs) -> bool:
@@ -391,7 +403,7 @@ class Reference:
         fakes, reals = samples.sets(part, metric.needs), self._sets[planned.name]
         if metric.needs.reference and not parts.whole:
             reals = samples.sets(others, metric.needs)
-        return [compute(planned, metric, real, fake) for real, fake in zip(reals, fakes, strict=True)]
+        return [compute(planned, metric, replace(real, space=samples.source.space), fake) for real, fake in zip(reals, fakes, strict=True)]
 
     def _load_floor(self, planned: PlannedMetric, metric: Metric, parts: _FloorParts) -> bool:
         """Take a floor from the cache; return whether it was there."""
@@ -409,6 +421,7 @@ class Reference:
             **fields,
             **parameters,
             implementation=metric.implementation,
+            code=" ".join(self._cache.code_of(one) for one in (self._extractor, metric) if one) if self._cache else "",
             floor=_FLOOR_VERSION,
             floor_splits=parts.num_splits,
             floor_count=parts.count,

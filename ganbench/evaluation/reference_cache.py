@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -33,10 +34,11 @@ class ReferenceCache:
 
     Args:
         directory: the cache's folder; entries lie in ``references`` below it. It need not exist, nor be writable.
+        code_of: returns a hash of the sources of an extractor or a metric, so that what other code computed is not believed.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory / "references"
+    def __init__(self, directory: Path, code_of: Callable[[object], str] = lambda one: "") -> None:
+        self._directory, self.code_of = directory / "references", code_of
         self._writable = True
 
     def load(self, key: Key) -> dict[str, Tensor] | None:

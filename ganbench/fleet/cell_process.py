@@ -26,7 +26,8 @@ from types import FrameType
 
 import torch
 
-from ganbench.config.resolve import Layer
+from ganbench.config.model import part_of
+from ganbench.config.resolve import Layer, flatten
 from ganbench.errors import ConfigError, Interrupted, PluginError, PluginFailed, StorageError, UsageError
 from ganbench.fleet.executor import CellOutcome, CellProgress, CellRequest, CellTask, Ending
 from ganbench.fleet.worker import Say, die_with_parent, kill_group, stop_signals
@@ -49,8 +50,6 @@ _OOM_SCORE = "600"
 _USED_BY_MOST = (
     "ganbench.record.curves",
     "matplotlib.backends.backend_agg",
-    "matplotlib.pyplot",
-    "sklearn.datasets",
     "torchvision.datasets",
 )
 """Imported before the forks because nearly every run needs them; a library that is broken is the run's affair."""
@@ -96,13 +95,7 @@ def run_cell(
 
 
 class _CellListener:
-    """Tells how far a cell is, and keeps the run's log.
-
-    Args:
-        name: of the cell.
-        tell: told of progress.
-        training: told that the run has a directory.
-    """
+    """Tells how far a cell is, and that its run has a directory, and keeps the run's log."""
 
     def __init__(self, name: str, tell: Callable[[CellProgress], None], training: Callable[[], None]) -> None:
         self._name, self._tell, self._training = name, tell, training
@@ -151,18 +144,19 @@ def _is_unsupported(error: UsageError) -> bool:
 def _run(task: CellTask, listener: _CellListener, stop: Callable[[], bool]) -> RunRecord:
     manager = PluginManager(off=task.request.off)
     path = task.directory
+    layers = [Layer(origin="matrix", settings=task.request.settings)]
+    layers.append(Layer(origin="matrix", settings={"training.threads": task.threads}))
+    plan = plan_run(manager, task.request.plugin, layers, task.request.options)
     if os.path.isfile(path / "config.toml"):
         directory = RunDirectory.resume(path)
         with contextlib.closing(directory):
-            plan = plan_again(manager, directory.config_path)
+            places = {name: value for name, value in flatten(plan.config).items() if part_of(name, plan.config) == "place"}
+            plan = plan_again(manager, directory.config_path, settings=places)
             try:
                 return _build(plan, manager, listener, stop).resume(directory)
             except UsageError as error:
                 hint = f"remove {path} to run the cell from its start, or force it with `{resume_command(path, '--force')}`"
                 raise UsageError(f"it cannot be resumed: {error.what}", hint=hint) from error
-    layers = [Layer(origin="matrix", settings=task.request.settings)]
-    layers.append(Layer(origin="matrix", settings={"training.threads": task.threads}))
-    plan = plan_run(manager, task.request.plugin, layers, task.request.options)
     return _build(plan, manager, listener, stop).start(lambda _: RunDirectory.create_at(path))
 
 
@@ -230,7 +224,7 @@ def _carry_out(task: CellTask, say: Say) -> None:
         stop = Stop()
         stop.listen()
         say({"started": os.getpid()})
-        outcome = run_cell(task, tell=lambda progress: _say_progress(say, progress), stop=stop, training=stop.begin_training)
+        outcome = run_cell(task, tell=lambda progress: say({"progress": asdict(progress)}), stop=stop, training=stop.begin_training)
         reason = outcome.reason.encode("ascii", "backslashreplace").decode()[:_LONGEST_REASON]
         say({"end": {"state": outcome.state, "reason": reason}})
         code = 0
@@ -241,10 +235,6 @@ def _carry_out(task: CellTask, say: Say) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
-
-
-def _say_progress(say: Say, progress: CellProgress) -> None:
-    say({"progress": asdict(progress)})
 
 
 class Stop:

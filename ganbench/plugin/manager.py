@@ -159,7 +159,7 @@ class PluginManager:
 
     def conflicts(self, one: Registered[PluginSpec]) -> list[Registered[PluginSpec]]:
         """Return the plugins of other distributions that have a name which would mean either."""
-        return [r for r in self.registered if r is not one and (r.key[0], r.key[2]) == (one.key[0], one.key[2])]
+        return [r for r in self.registered if r.spec.name == one.spec.name and r is not one and r.key[0] == one.key[0]]
 
     def find(self, kind: type[Kind], name: str, *, others: Iterable[str] = ()) -> Registered[Kind]:
         """Return the plugin that a user's ``NAME``, ``distribution:NAME`` or ``./file.py:Name`` means.

@@ -93,7 +93,9 @@ def names_of(cells: Iterable[CellRuns]) -> dict[str, str]:
     for digest, cell in unique.items():
         siblings = [dict(other.settings) for other in unique.values() if other.family == cell.family]
         own = dict(cell.settings)
-        telling = [f"{_short(path)}={own[path]}" for path in own if any(other.get(path) != own[path] for other in siblings)]
+        telling = [
+            f"{path.removeprefix('training.')}={own[path]}" for path in own if any(other.get(path) != own[path] for other in siblings)
+        ]
         names[digest] = " ".join((*map(str, cell.family), *telling))
     return names
 
@@ -156,11 +158,6 @@ def _differences(base: CellRuns, head: CellRuns) -> tuple[Difference, ...]:
     ours, theirs = dict(base.settings), dict(head.settings)
     fields = [field for field in sorted(ours | theirs) if ours.get(field) != theirs.get(field)]
     return tuple(Difference(key="work", field=field, base=ours.get(field), head=theirs.get(field)) for field in fields)
-
-
-def _short(path: str) -> str:
-    """Return ``batch_size`` for ``training.batch_size``."""
-    return path.removeprefix("training.")
 
 
 _STATUSES: tuple[Status, ...] = ("complete", "diverged", "failed", "interrupted", "running")
@@ -249,7 +246,8 @@ def group_replicates(records: Iterable[RunRecord]) -> tuple[Replicates, ...]:
 
 def tell_apart(rows: Sequence[Replicates]) -> tuple[str, ...]:
     """Return for each row the settings that tell it from others of the same name, data and loss; empty for one without such."""
-    return tuple(_telling(row.example, [other.example for other in rows]) for row in rows)
+    settings = {id(row.example): _settings_that_tell(row.example) for row in rows}
+    return tuple(_telling(row.example, [other.example for other in rows], settings) for row in rows)
 
 
 def short_names(runs: Sequence[RunRecord]) -> tuple[str, ...]:
@@ -258,23 +256,21 @@ def short_names(runs: Sequence[RunRecord]) -> tuple[str, ...]:
     That is its data, its loss (``dcgan hinge``), and the settings in which it is not as most are; of runs that differ in nothing else the
     seed, and a number.
     """
-    named: list[str] = [_short_name(run, runs) for run in runs]
-    named = [f"{name} seed {run.seed}" if len(_seeds(name, named, runs)) > 1 else name for name, run in zip(named, runs, strict=True)]
+    settings = {id(run): _settings_that_tell(run) for run in runs}
+    named: list[str] = [_short_name(run, runs, settings) for run in runs]
+    seeds = {name: {run.seed for other, run in zip(named, runs, strict=True) if other == name} for name in named}
+    named = [f"{name} seed {run.seed}" if len(seeds[name]) > 1 else name for name, run in zip(named, runs, strict=True)]
     return tuple(f"{name} ({named[:i].count(name) + 1})" if named.count(name) > 1 else name for i, name in enumerate(named))
 
 
-def _seeds(name: str, names: Sequence[str], runs: Sequence[RunRecord]) -> set[int]:
-    return {run.seed for other, run in zip(names, runs, strict=True) if other == name}
-
-
-def _short_name(run: RunRecord, runs: Sequence[RunRecord]) -> str:
+def _short_name(run: RunRecord, runs: Sequence[RunRecord], settings: dict[int, dict[str, Scalar]]) -> str:
     like, words = [other for other in runs if other.name == run.name], [run.name]
     for own in (lambda one: one.dataset, _loss):
         if len({own(other) for other in like}) > 1:
             words.append(str(own(run)))
         like = [other for other in like if own(other) == own(run)]
-    settings, others = _settings_that_tell(run), [_settings_that_tell(other) for other in like]
-    return " ".join((*words, *(_word(field, settings[field]) for field in _deviations(settings, others))))
+    own_settings, others = settings[id(run)], [settings[id(other)] for other in like]
+    return " ".join((*words, *(_word(field, own_settings[field]) for field in _deviations(own_settings, others))))
 
 
 def _deviations(own: dict[str, Scalar], others: Sequence[dict[str, Scalar]]) -> list[str]:
@@ -315,9 +311,9 @@ def finite(values: Iterable[float]) -> list[float]:
     return [value for value in values if math.isfinite(value)]
 
 
-def _telling(run: RunRecord, others: Iterable[RunRecord]) -> str:
-    own, name = _settings_that_tell(run), _family(run)
-    siblings = [_settings_that_tell(other) for other in others if _family(other) == name]
+def _telling(run: RunRecord, others: Iterable[RunRecord], settings: dict[int, dict[str, Scalar]]) -> str:
+    own, name = settings[id(run)], _family(run)
+    siblings = [settings[id(other)] for other in others if _family(other) == name]
     fields = [field for field in own if any(other.get(field) != own[field] for other in siblings)]
     return ", ".join(f"{_name(field)}={_short_value(field, own[field])}" for field in fields)
 

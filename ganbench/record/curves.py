@@ -51,11 +51,14 @@ def save_curves(directory: RunDirectory, record: RunRecord) -> None:
     num_panels = max(1, bool(losses) + len(record.metric_names))
     columns = 1 if num_panels <= _PANELS_IN_ONE_COLUMN else 2
     rows = math.ceil(num_panels / columns)
-    figure = Figure(figsize=(_PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * rows + 0.4), layout="constrained", facecolor="white")
+    width, height = _PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * rows + 0.4
+    figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
+    # Margins in inches, as fractions: a layout that matplotlib finds itself takes as long as the rest of the picture.
+    figure.subplots_adjust(0.9 / width, 0.5 / height, 1 - 0.15 / width, 1 - 0.45 / height, 0.18, 0.16)
     axes = [figure.add_subplot(rows, columns, i + 1) for i in range(num_panels)]
     title = clean(f"{record.name} on {record.dataset}, seed {record.seed} ({record.status})").replace("$", r"\$")
-    figure.suptitle(title, fontsize=11, color=_INK)
+    figure.suptitle(title, y=1 - 0.1 / height, fontsize=11, color=_INK)
     for i, axis in enumerate(axes):
         _style(axis, right=record.work.samples_seen / 1000)
         if i >= num_panels - columns:
@@ -70,11 +73,7 @@ def save_curves(directory: RunDirectory, record: RunRecord) -> None:
 
 
 def _loss_history(events: Iterable[Any]) -> dict[str, list[tuple[float, float]]]:
-    """Return (kimg, value) of each loss in ``progress`` events, values that are not finite left out.
-
-    Args:
-        events: mappings with ``samples_seen`` and fields whose names end in ``loss``.
-    """
+    """Return (kimg, value) of each field of ``progress`` events whose name ends in ``loss``, values that are not finite left out."""
     history: dict[str, list[tuple[float, float]]] = {}
     for event in events:
         for name, value in event.items():
@@ -108,15 +107,8 @@ def _draw_metric(axis: Axes, record: RunRecord, metric: str, colour: str) -> Non
         smallest = min(values) / 2 if logarithmic else -math.inf
         axis.fill_between(at, [max(x, smallest) for x in low], high, color=colour, alpha=0.18, linewidth=0)
     best = record.best(metric)
-    axis.plot(
-        [x for x, v in history if v is best],
-        [best.value],
-        "o",
-        color=colour,
-        markersize=9,
-        fillstyle="none",
-        label=f"best {best.value:.4g}",
-    )
+    at_best = [x for x, v in history if v is best]
+    axis.plot(at_best, [best.value], "o", color=colour, markersize=9, fillstyle="none", label=f"best {best.value:.4g}")
     if floor is not None and math.isfinite(floor):
         axis.axhline(floor, color=_INK, linestyle="--", linewidth=1, label=f"real against real {floor:.4g}")
         if splits := record.final(metric).floor_splits:

@@ -7,7 +7,7 @@
         record.json           the record; it exists if and only if the run came to its end (complete or diverged)
         partial_record.json   the record so far of a run that did not
         events.jsonl          every measured number, as it was measured
-        log.txt  samples/  checkpoints/  curves.png  progress.png  .lock
+        log.txt  samples/  checkpoints/  curves.png  progress.png  progress.webp  .lock
 
 One process at a time works on a run directory.
 

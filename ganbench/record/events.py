@@ -118,11 +118,16 @@ class Listeners:
     def __init__(self, listeners: Iterable[Listener]) -> None:
         self._listeners = list(listeners)
 
-    def tell(self, event: Event) -> None:
-        """Tell everybody."""
+    def follow_steps(self) -> bool:
+        """Tell whether a listener has a method ``after_step``."""
+        return any(hasattr(listener, "after_step") for listener in self._listeners)
+
+    def tell(self, event: object, method: str = "__call__") -> None:
+        """Tell everybody who has the method: of an event, or with ``after_step`` the trainer."""
         for listener in tuple(self._listeners):
             try:
-                listener(event)
+                if (tell := getattr(listener, method, None)) is not None:
+                    tell(event)
             except (Exception, SystemExit) as error:
                 self._listeners.remove(listener)
                 name = getattr(listener, "__qualname__", type(listener).__qualname__)
@@ -239,13 +244,9 @@ def read_events(path: Path, event: str = "") -> Iterator[Mapping[str, Any]]:
     with path.open("rb") as file:
         for line in file:
             with contextlib.suppress(ValueError):
-                data = json.loads(line, object_hook=_number)
+                data = json.loads(line, object_hook=lambda one: float(one["$float"]) if set(one) == {"$float"} else one)
                 if isinstance(data, dict) and event in ("", data.get("event")):
                     yield data
-
-
-def _number(data: dict[str, Any]) -> Any:
-    return float(data["$float"]) if set(data) == {"$float"} else data
 
 
 def _end_of_last_line(path: Path) -> int:

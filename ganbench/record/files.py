@@ -62,10 +62,7 @@ def write_output(path: Path, text: str, option: str) -> None:
 
 @contextlib.contextmanager
 def _open_atomic(path: Path) -> Iterator[BinaryIO]:
-    """Yield a binary file that takes the place of ``path`` when the block ends without an error.
-
-    Args:
-        path: the file to write; its folder must exist.
+    """Yield a binary file that takes the place of ``path``, whose folder must exist, when the block ends without an error.
 
     Raises:
         StorageError: the disk is full or not writable; the old file is untouched and nothing is left behind.

@@ -52,24 +52,24 @@ def save_picture(space: Space, samples: Tensor, path: Path, *, columns: int, rea
 
 
 def save_strip(directory: RunDirectory, space: Space) -> Path | None:
-    """Write ``progress.png`` of a run from the pictures of at most 12 moments, evenly chosen with the first and the last.
+    """Write ``progress.png`` of a run and ``progress.webp``, which moves, of at most 12 moments, evenly chosen with the first and the last.
 
     Returns:
-        Its path, or None where there are no pictures that the space makes a strip of.
+        The path of the PNG, or None where there are no pictures that the space makes a strip of.
 
     Raises:
         StorageError: the disk is full or not writable.
     """
     pictures = sorted(path for path in directory.samples_path.glob(f"*{space.picture_suffix}") if path.stem.isdigit())
-    strip = space.strip([(f"{int(path.stem) / 1000:.4g} kimg", path) for path in _evenly(pictures, _STRIP_MOMENTS)])
-    if strip is None:
-        return None
-    write_bytes(directory.progress_path, strip)
-    return directory.progress_path
+    moments = [(f"{int(path.stem) / 1000:.4g} kimg", path) for path in _evenly(pictures, _STRIP_MOMENTS)]
+    film, strip = space.film(moments), space.strip(moments)
+    for suffix, content in ((".webp", film), (".png", strip)):
+        if content is not None:
+            write_bytes(directory.progress_path.with_suffix(suffix), content)
+    return None if strip is None else directory.progress_path
 
 
 def _evenly(paths: Sequence[Path], count: int) -> list[Path]:
     """Return at most ``count`` of them, evenly spread, the first and the last among them."""
-    if len(paths) <= count:
-        return list(paths)
-    return [paths[round(i * (len(paths) - 1) / (count - 1))] for i in range(count)]
+    count = min(count, len(paths))
+    return [paths[round(i * (len(paths) - 1) / max(count - 1, 1))] for i in range(count)]

@@ -173,6 +173,8 @@ class RunRecord:
     """Name of the machine, for finding it again; never part of a key."""
     load: float | None = None
     """Processes that wanted a CPU of the machine, this run's too, over the minute before the record was written; None: not told."""
+    kind: Literal["run", "evaluation"] = "run"
+    """``evaluation`` where something that existed was measured: nothing was trained, and nothing of it is a speed."""
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the row of this run in the table of runs."""
@@ -260,9 +262,10 @@ def has_collapsed(evaluations: Sequence[Evaluation]) -> bool:
     if not evaluations or not evaluations[-1].values:
         return False
     final = evaluations[-1].values[0]
-    best = best_of([(e.samples_seen, v) for e in evaluations for v in e.values if v.name == final.name])
+    history = [(e.samples_seen, v) for e in evaluations for v in e.values if v.name == final.name]
+    best = best_of(history)
     if math.isnan(final.value):
-        return True
+        return not all(math.isnan(value.value) for _, value in history)  # a metric that never had a value says nothing
     if final.higher_is_better:
         return best.value > 0 and final.value < best.value / 2 and best.value - final.value > final.spread
     reached = max(best.value, 0.0 if final.floor is None else abs(final.floor) + final.floor_spread)

@@ -43,7 +43,7 @@ def from_json(text: str | bytes, source: str = "record.json") -> RunRecord:
         raise UsageError(f"{source} is not a run record: expected an object (got {type(data).__name__})", hint=_RESTORE)
     _check_version(data.get("schema_version"), source)
     try:
-        return decode(RunRecord, _up_to_date(data), "record")
+        return decode(RunRecord, _from_schema_1(data) if data["schema_version"] == 1 else data, "record")
     except (ValueError, OverflowError) as error:
         raise UsageError(f"{source} is damaged: {error}", hint=_RESTORE) from None
 
@@ -56,11 +56,6 @@ def _check_version(version: object, source: str) -> None:
         raise UsageError(f"{source} is not a run record: schema_version must be 1 or more (got {version!r})", hint=_RESTORE)
     if version > SCHEMA_VERSION:
         raise LaterVersion(source, version, SCHEMA_VERSION)
-
-
-def _up_to_date(data: dict[str, Any]) -> dict[str, Any]:
-    """Return a record of any schema in the words of the latest one; what is damaged is left for :func:`decode` to find."""
-    return _from_schema_1(data) if data["schema_version"] == 1 else data
 
 
 _SCHEMA_1_NAMES = {"images_seen": "samples_seen", "images_per_second": "samples_per_second"}

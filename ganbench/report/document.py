@@ -247,13 +247,9 @@ def _width(section: Section, index: int, measure: Callable[[str], int]) -> int:
 
 def _value_width(section: Section, index: int, measure: Callable[[str], int]) -> int:
     most, cells = section.columns[index].width, [row.cells[index] for row in section.rows]
-    widest = max((measure(line) + _marks(cell) for cell in cells for line in cell.text.split("\n")), default=1)
+    # the numbers of a cell's notes, up to 99, take three characters each but for a comma
+    widest = max((measure(line) + max(3 * len(cell.notes) - 1, 0) for cell in cells for line in cell.text.split("\n")), default=1)
     return min(widest, most) if most else widest
-
-
-def _marks(cell: Cell) -> int:
-    """Return how many characters the numbers of a cell's notes take at most, up to 99."""
-    return max(3 * len(cell.notes) - 1, 0)
 
 
 def _is_constant(column: Column, cells: Sequence[Cell]) -> bool:

@@ -92,7 +92,8 @@ class LiveOverview(LineOverview):
         """Add a bar."""
         self._remove(row.name)
         again = f"attempt {row.attempts}" if row.attempts > 1 else "starting"
-        self._cells[row.name] = self._bars.add_task(_escaped(row.name), total=None, status=again)
+        name = clean(row.name).replace("[", "\\[")  # neither the terminal nor rich obeys it
+        self._cells[row.name] = self._bars.add_task(name, total=None, status=again)
 
     def progressed(self, progress: CellProgress) -> None:
         """Move the cell's bar."""
@@ -121,11 +122,6 @@ def _make_bars(stream: TextIO) -> Bars:
 
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[status]}"), TimeElapsedColumn())
     return Progress(*columns, console=Console(file=stream), transient=True, refresh_per_second=4)
-
-
-def _escaped(text: str) -> str:
-    """Return text that neither the terminal nor rich obeys."""
-    return clean(text).replace("[", "\\[")
 
 
 def summary(rows: Sequence[CellRow], skipped: int = 0) -> str:

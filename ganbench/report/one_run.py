@@ -23,14 +23,16 @@ def run_document(record: RunRecord, directory: Path) -> Document:
         record: the run's.
         directory: where its files are.
     """
+    headings = (f"{name} {'↑' if record.final(name).higher_is_better else '↓'}" for name in record.metric_names)
+    plugins = ((p.kind, p.name, p.distribution, p.version, p.source_hash[:_HASH_DIGITS]) for p in record.plugins)
     sections = (
         _section("run", _run(record)),
-        _section("quality", _quality(record), ("kimg", "training", *_metric_headings(record))),
-        _section("speed", _speed(record)),
-        _section("time", _time(record)),
-        _section("work", _work(record)),
+        _section("quality", _quality(record), ("kimg", "training", *headings)),
+        _section("speed", _speed(record) if record.kind == "run" else ()),
+        _section("time", _time(record) if record.kind == "run" else ()),
+        _section("work", _work(record) if record.kind == "run" else ()),
         _section("machine", _machine(record)),
-        _section("plugins", _plugins(record), ("kind", "name", "distribution", "version", "source")),
+        _section("plugins", plugins, ("kind", "name", "distribution", "version", "source")),
         _section("configuration", ((path, _say(value)) for path, value in record.config.items())),
         _section("notes", ((note,) for note in record.notes)),
         _section(f"files in {directory}", _files(directory)),
@@ -81,10 +83,6 @@ def _run(record: RunRecord) -> tuple[tuple[str, str], ...]:
     return tuple(rows)
 
 
-def _metric_headings(record: RunRecord) -> tuple[str, ...]:
-    return tuple(f"{name} {'↑' if record.final(name).higher_is_better else '↓'}" for name in record.metric_names)
-
-
 def _quality(record: RunRecord) -> Iterator[tuple[str, ...]]:
     """Yield a row for each evaluation, best values marked with a star, and one for real against real."""
     names = record.metric_names
@@ -92,7 +90,8 @@ def _quality(record: RunRecord) -> Iterator[tuple[str, ...]]:
     for evaluation in record.evaluations if names else ():
         values = {value.name: value for value in evaluation.values}
         cells = (_value(values[name], best[name]) if name in values else "-" for name in names)
-        yield formats.plain(evaluation.samples_seen / 1000), formats.seconds(evaluation.training_seconds), *cells
+        is_run, seen = record.kind == "run", evaluation.samples_seen / 1000
+        yield formats.plain(seen) if is_run or seen else "-", formats.seconds(evaluation.training_seconds) if is_run else "-", *cells
     finals = [record.final(name) for name in names]
     if any(final.floor is not None for final in finals):
         yield "real against real", "", *("-" if v.floor is None else formats.with_spread(v.floor, v.floor_spread) for v in finals)
@@ -153,10 +152,6 @@ def _machine(record: RunRecord) -> tuple[tuple[str, str], ...]:
     rows += [("software", f"{_fields(keys.software)} [{keys.software.digest}]"), ("work key", keys.work.digest)]
     rows += [("evaluation key", f"{_fields(key)} [{key.digest}]") for key in keys.evaluation]
     return tuple(rows)
-
-
-def _plugins(record: RunRecord) -> tuple[tuple[str, ...], ...]:
-    return tuple((p.kind, p.name, p.distribution, p.version, p.source_hash[:_HASH_DIGITS]) for p in record.plugins)
 
 
 def _fields(key: Key) -> str:

@@ -53,14 +53,8 @@ _VALUES: dict[str, tuple[Callable[[RunRecord], Scalar], Callable[[RunRecord], st
     "dataset": (lambda r: r.dataset, lambda r: r.dataset),
     "seed": (lambda r: r.seed, lambda r: str(r.seed)),
     "status": (lambda r: r.status, lambda r: "collapsed" if r.status == "complete" and r.collapsed else r.status),
-    "samples_per_second": (
-        lambda r: r.throughput.samples_per_second,
-        lambda r: _measured(r.throughput.samples_per_second),
-    ),
-    "seconds_per_kimg": (
-        lambda r: r.throughput.seconds_per_kimg,
-        lambda r: _measured(r.throughput.seconds_per_kimg),
-    ),
+    "samples_per_second": (lambda r: r.throughput.samples_per_second, lambda r: _measured(r.throughput.samples_per_second)),
+    "seconds_per_kimg": (lambda r: r.throughput.seconds_per_kimg, lambda r: _measured(r.throughput.seconds_per_kimg)),
     "kimg": (lambda r: r.work.samples_seen / 1000, lambda r: formats.plain(r.work.samples_seen / 1000)),
     "peak_memory_mib": (lambda r: r.throughput.peak_memory_mib, lambda r: formats.mib(r.throughput.peak_memory_mib)),
     "reason": (lambda r: r.status_detail, lambda r: r.status_detail),
@@ -75,6 +69,8 @@ _VALUES: dict[str, tuple[Callable[[RunRecord], Scalar], Callable[[RunRecord], st
 
 
 _PARAMETERS = "_parameters"
+_OF_TRAINING = ("samples_per_second", "seconds_per_kimg", "peak_memory_mib", "flops_per_iteration")
+"""Columns that are empty where nothing was trained."""
 
 
 def common_unit(records: Sequence[RunRecord]) -> str:
@@ -108,6 +104,8 @@ def plain_cell(column: Column, record: RunRecord, name: str, software: tuple[str
     """
     if column.kind == "name":
         return _label(name)
+    if record.kind == "evaluation" and (column.id in _OF_TRAINING or (column.id == "kimg" and not record.work.samples_seen)):
+        return Cell()
     if column.id.endswith(_PARAMETERS):
         count = record.work.parameters.get(column.id.removesuffix(_PARAMETERS))
         return Cell() if count is None else Cell(formats.count(count), value=count)
@@ -297,11 +295,7 @@ def _mean_of(values: Sequence[float]) -> _Mean:
 
 @functools.lru_cache(maxsize=64)
 def _t_quantile(freedom: int) -> float:
-    """Return the t that Student's variable exceeds on neither side with a probability of :data:`_CONFIDENCE`.
-
-    Args:
-        freedom: degrees of freedom, 1 or more.
-    """
+    """Return the t that Student's variable, of 1 degree of freedom or more, exceeds on neither side with :data:`_CONFIDENCE`."""
     low, high = 0.0, math.pi / 2  # of the angle, atan(t / sqrt(freedom)), which is finite
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2

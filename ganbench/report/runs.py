@@ -172,7 +172,7 @@ def _machine(hardware: Key, columns: tuple[Column, ...], rows: Iterable[Row]) ->
 def _rows(columns: Sequence[Column], records: Sequence[RunRecord], metrics: MetricColumns) -> Iterable[Row]:
     usual = _usual_software(records)
     for record, name in zip(records, short_names(records), strict=True):
-        software = _software_note(record.keys.software, usual)
+        software = _software_note(record, usual)
         yield Row((*(plain_cell(column, record, name, software) for column in columns), *metrics.cells(record)))
 
 
@@ -180,21 +180,21 @@ def _mean_rows(columns: Sequence[Column], records: Sequence[RunRecord], metrics:
     usual, replicates = _usual_software(records), group_replicates(records)
     names = short_names([one.example for one in replicates])
     for one, name, setting in zip(replicates, names, tell_apart(replicates), strict=True):
-        software = _software_note(one.example.keys.software, usual)
+        software = _software_note(one.example, usual)
         runs = Cell(value=tuple(formats.clean(run.run_id) for run in one.runs))
         yield Row((*average_cells(columns, one, name, setting, software), *metrics.mean_cells(one), runs))
 
 
 def _usual_software(records: Sequence[RunRecord]) -> Key:
-    """Return the software key of most runs; among equals the first."""
-    counts = Counter(record.keys.software for record in records)
+    """Return the software key of most runs that have a speed; among equals the first."""
+    counts = Counter(record.keys.software for record in [one for one in records if one.kind == "run"] or records)
     return counts.most_common(1)[0][0]
 
 
-def _software_note(software: Key, usual: Key) -> tuple[str, ...]:
-    differences = [f"{name} {describe_difference(ours, theirs)}" for name, ours, theirs in software.differences(usual)]
+def _software_note(record: RunRecord, usual: Key) -> tuple[str, ...]:
+    differences = [f"{name} {describe_difference(ours, theirs)}" for name, ours, theirs in record.keys.software.differences(usual)]
     text = f"speed under other software, not comparable with the rest: {', '.join(differences)}"
-    return (formats.clean(text),) if differences else ()
+    return (formats.clean(text),) if differences and record.kind == "run" else ()
 
 
 def _unreadable(items: Iterable[Unreadable], columns: tuple[Column, ...]) -> Section:

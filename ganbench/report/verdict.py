@@ -108,12 +108,7 @@ def findings_document(comparison: Comparison) -> Document:
 
 
 def _groups_of(comparison: Comparison, *, show_all: bool) -> tuple[Group, ...]:
-    """Return the groups of a comparison, the worst first.
-
-    Args:
-        comparison: the verdict.
-        show_all: whether unchanged findings are among them.
-    """
+    """Return the groups of a comparison, the worst first; those of unchanged findings only if all are to be shown."""
     shown = [state for state in words.ORDER if show_all or state != "unchanged"]
     return tuple(group for state in shown for group in _of_state(state, [f for f in comparison.findings if f.state == state]))
 

@@ -153,9 +153,11 @@ def _with_classes_counted(dataset: Dataset) -> Dataset:
     """Check the labels of each split, and note every class that has no sample in it.
 
     Raises:
-        PluginError: a label is none of the classes.
+        PluginError: a label is none of the classes, or not every class has a name.
     """
-    notes = []
+    notes, names = [], dataset.class_names or tuple(map(str, range(dataset.num_classes)))
+    if len(names) != dataset.num_classes:
+        raise PluginError(f"{dataset.name} must have one name for each of its {dataset.num_classes} classes (got {len(names)})")
     for split, source in (("train", dataset.train), ("test", dataset.test)):
         if source is None or source.labels is None or not dataset.num_classes:
             continue
@@ -164,7 +166,6 @@ def _with_classes_counted(dataset: Dataset) -> Dataset:
             where = f"the {split} labels of {dataset.name} must be from 0 to {dataset.num_classes - 1}"
             raise PluginError(f"{where}, one less than its classes (got {low if low < 0 else high})")
         counts = torch.bincount(source.labels, minlength=dataset.num_classes).tolist()
-        names = dataset.class_names or tuple(map(str, range(dataset.num_classes)))
         if empty := [name for name, count in zip(names, counts, strict=True) if not count]:
             more = f" and {len(empty) - _EXAMPLES} more" if len(empty) > _EXAMPLES else ""
             there = f"{len(empty)} of {dataset.num_classes} classes have no {dataset.space.unit} in the {split} split"

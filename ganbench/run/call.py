@@ -118,7 +118,7 @@ def run(
 
     from ganbench.run.lifecycle import Run
 
-    with _process_settings_kept():
+    with process_settings_kept():
         record = Run(planned, manager, listeners=() if on_event is None else (on_event,)).start(choose_directory)
     return StoredRun(record, folder or DEFAULT_RUNS / record.run_id)
 
@@ -149,7 +149,7 @@ def resume(
     from ganbench.run.lifecycle import Run
 
     manager = PluginManager()
-    with RunDirectory.resume(run) as directory, _process_settings_kept():
+    with RunDirectory.resume(run) as directory, process_settings_kept():
         planned = plan_again(manager, directory.config_path, trust_files=trust_files, settings=settings, options=options)
         record = Run(planned, manager, listeners=() if on_event is None else (on_event,)).resume(directory, force=force)
     return StoredRun(record, directory.path)
@@ -169,7 +169,7 @@ def load(run: str | Path) -> StoredRun:
 
 
 @contextlib.contextmanager
-def _process_settings_kept() -> Iterator[None]:
+def process_settings_kept() -> Iterator[None]:
     """Put back what a run sets for its whole process: torch's threads and numerics, and the implementation of the fused ops."""
     import torch
 

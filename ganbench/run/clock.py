@@ -29,8 +29,8 @@ class Clock:
         self._since = 0.0
 
     @contextmanager
-    def measure(self, part: str) -> Iterator[None]:
-        """Charge a block to a part; what was running is suspended meanwhile."""
+    def measure(self, part: str | None) -> Iterator[None]:
+        """Charge a block to a part, or to none; what was running is suspended meanwhile."""
         outer = self._part
         self._switch(part)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from ganbench.errors import ConfigError
 from ganbench.evaluation.evaluator import Evaluator, Scorer
 from ganbench.evaluation.protocol import Extractor, Metric
 from ganbench.evaluation.reference_cache import ReferenceCache
-from ganbench.plugin.factory import check_made
+from ganbench.plugin.factory import check_made, source_hash
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.plan import RunPlan
 from ganbench.spec import MetricSpec
@@ -26,13 +27,13 @@ SAMPLES = "evaluation"
 """The purpose of the stream that the samples which are measured are drawn from."""
 
 
+def reference_cache() -> ReferenceCache:
+    """Return the cache of references of this user; what other code of an extractor or a metric computed is not taken from it."""
+    return ReferenceCache(cache_directory(), lambda one: source_hash(type(one).__module__))
+
+
 def build_evaluator(
-    plan: RunPlan,
-    manager: PluginManager,
-    extractors: Mapping[str, Extractor],
-    dataset: Dataset,
-    networks: Networks,
-    device: torch.device,
+    plan: RunPlan, manager: PluginManager, extractors: Mapping[str, Extractor], dataset: Dataset, networks: Networks, device: torch.device
 ) -> Evaluator:
     """Build the metrics, and make or load what they are measured against.
 
@@ -58,7 +59,7 @@ def build_evaluator(
         inputs.reference(dataset),
         device=str(device),
         batch_size=config.evaluation.batch_size,
-        cache=ReferenceCache(cache_directory()),
+        cache=reference_cache(),
         conditional=inputs.labels,
         source=dataset,
         targets=_targets(plan, dataset, networks),
@@ -90,10 +91,7 @@ def _targets(plan: RunPlan, dataset: Dataset, networks: Networks) -> Targets | N
 def scorers_of(algorithm: Algorithm, dataset: Dataset, device: torch.device) -> dict[str, Scorer]:
     """Return what the networks say of stored samples, by name, with their modules as they are evaluated."""
 
-    def scorer(name: str) -> Scorer:
-        def score(stored: Tensor) -> Tensor:
-            return algorithm.score(name, dataset.space.to_network(dataset.space.arrange(stored).to(device)))
+    def score(name: str, stored: Tensor) -> Tensor:
+        return algorithm.score(name, dataset.space.to_network(dataset.space.arrange(stored).to(device)))
 
-        return score
-
-    return {name: scorer(name) for name in algorithm.networks.scorers}
+    return {name: partial(score, name) for name in algorithm.networks.scorers}

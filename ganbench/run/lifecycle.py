@@ -58,12 +58,7 @@ class Run:
     """
 
     def __init__(
-        self,
-        plan: RunPlan,
-        manager: PluginManager,
-        *,
-        listeners: Iterable[Listener] = (),
-        should_stop: Callable[[], bool] = lambda: False,
+        self, plan: RunPlan, manager: PluginManager, *, listeners: Iterable[Listener] = (), should_stop: Callable[[], bool] = lambda: False
     ) -> None:
         self.plan, self._manager, self._should_stop = plan, manager, should_stop
         self._listeners = Listeners([*listeners, _hooks(manager)])
@@ -115,7 +110,7 @@ class Run:
             Exception: it is damaged.
         """
         algorithm, device = self.materials.algorithm, self.materials.device
-        check_state(state, self.plan.config.training.total_kimg, algorithm.samples_shown)
+        check_state(state, self.plan.config.training.total_kimg, algorithm)
         check_same_run(self.materials, self.plugins, state, force=force)
         with undone(algorithm, device):
             algorithm.load_state_dict(state["algorithm"])
@@ -123,7 +118,7 @@ class Run:
 
     def _keep_config(self, directory: RunDirectory) -> None:
         comment = f"ganbench run --config {directory.config_path.name} repeats this run"
-        write_text(directory.config_path, dump_settings(flatten(self.plan.config), comment))
+        write_text(directory.config_path, dump_settings(flatten(self.plan.config), comment, self.plan.origins))
 
     @contextlib.contextmanager
     def trainer(self, directory: RunDirectory, state: dict[str, Any] | None = None) -> Iterator[Trainer]:
@@ -169,7 +164,8 @@ class Run:
                 log.write_event(event)  # first, and unguarded: a number that is not written down ends the run
                 self._listeners.tell(event)
 
-            after_step = self._after_step if self._manager.implementations("ganbench_after_step") else None
+            is_followed = self._listeners.follow_steps() or self._manager.implementations("ganbench_after_step")
+            after_step = self._after_step if is_followed else None
             trainer = Trainer(materials, chosen.runner, directory, log, clock, facts, tell, self._should_stop, after_step)
             with self._ended(trainer, directory, keep=state is None):
                 if state is not None:
@@ -191,10 +187,7 @@ class Run:
     def _ended(self, trainer: Trainer, directory: RunDirectory, *, keep: bool = True) -> Iterator[None]:
         """Leave a record, and tell everybody, where a run ends early inside the block; a plugin that ended it is named.
 
-        Args:
-            trainer: of the run.
-            directory: of the run.
-            keep: whether the record is written; one that could not go on has that of its last time.
+        One that could not go on has the record of its last time, which it is to keep.
         """
         took_part = ", ".join(f"{one.kind} {one.name!r}" for one in self.plugins if one.kind in _OF_A_STEP)
         try:
@@ -282,9 +275,11 @@ class Run:
         kernels = kernels_in_use(self.plan.config.training.kernels, device)
         return f"{device}, {threads}, runner {runner} ({facts.runner_reason}), kernels {kernels}"
 
-    def _after_step(self, samples_seen: int, generator_steps: int) -> None:
-        for _ in self._manager.call("ganbench_after_step", samples_seen=samples_seen, generator_steps=generator_steps):
+    def _after_step(self, trainer: Trainer) -> None:
+        at = trainer.counters
+        for _ in self._manager.call("ganbench_after_step", samples_seen=at.samples_seen, generator_steps=at.generator_steps):
             pass
+        self._listeners.tell(trainer, "after_step")
 
 
 def _hooks(manager: PluginManager) -> Listener:

@@ -37,14 +37,8 @@ class RunPlan(Resolved):
 
     def describe(self) -> str:
         """Return the configuration as TOML lines with the origin of each value behind it."""
-        lines, section = [f"# metrics: {', '.join(one.name for one in self.metrics) or 'none'}"], ""
-        for path, value in flatten(self.config).items():
-            parent, _, leaf = path.rpartition(".")
-            if parent != section:
-                section = parent
-                lines += ["", f"[{section}]"]
-            lines.append(f"{_toml(leaf, value):<44} # {self.origins.get(path, 'default')}")
-        return "\n".join(lines)
+        metrics = f"metrics: {', '.join(one.name for one in self.metrics) or 'none'}"
+        return dump_settings(flatten(self.config), metrics, self.origins).rstrip()
 
 
 def plan_run(manager: PluginManager, name: str, layers: Iterable[Layer] = (), options: Mapping[str, str] | None = None) -> RunPlan:
@@ -119,7 +113,3 @@ def _metrics(resolved: Resolved, manager: PluginManager) -> tuple[PlannedMetric,
     metrics = {r.spec.name: r.spec for r in manager.specs(MetricSpec)}
     extractors = {r.spec.name: r.spec for r in manager.specs(ExtractorSpec)}
     return plan_metrics(names, metrics, extractors, spec.extractor)
-
-
-def _toml(leaf: str, value: object) -> str:
-    return dump_settings({leaf: value}).strip().replace("\n", " ") if value is not None else f"# {leaf} is unset"

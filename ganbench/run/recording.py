@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -63,6 +63,17 @@ class RunFacts:
     """What the machine is called."""
     environment: tuple[Mapping[str, str], ...]
     """What plugins said of the machine or the job."""
+    interventions: tuple[tuple[int, str, float], ...] = ()
+    """From how many samples on somebody let an optimizer have another learning rate."""
+
+    @property
+    def keys_now(self) -> Keys:
+        """The keys, with each setting that somebody has changed as it was in this run and in no other."""
+        fields = dict(self.keys.work.fields)
+        for seen, name, rate in self.interventions:
+            path = f"{'discriminator' if name == 'discriminator' else 'generator'}_optimizer.learning_rate"
+            fields[path] = f"{fields[path]}, {rate:g} of {name} from {seen / 1000:g} kimg in {self.run_id}"
+        return replace(self.keys, work=Key.of(**fields))
 
 
 def config_values(flat: Mapping[str, object]) -> dict[str, Scalar | list[str]]:
@@ -101,11 +112,6 @@ def peak_memory_mib(device: torch.device) -> float:
         return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-
-
-def _count_parameters(module: torch.nn.Module) -> int:
-    """Return the number of trainable numbers."""
-    return sum(p.numel() for p in module.parameters())
 
 
 def make_record(
@@ -147,7 +153,7 @@ def make_record(
         dataset_hash=made.dataset.train.content_hash,
         space=made.dataset.space.name,
         unit=made.dataset.space.unit,
-        keys=facts.keys,
+        keys=facts.keys_now,
         timing=Timing(**{f"{part}_seconds": round(s, 4) for part, s in seconds.items()}),
         throughput=Throughput(
             samples_per_second=speed,
@@ -156,7 +162,7 @@ def make_record(
             peak_memory_mib=peak_memory_mib(made.device),
         ),
         work=Work(
-            parameters={name: _count_parameters(module) for name, module in made.networks.modules.items()},
+            parameters={name: sum(p.numel() for p in module.parameters()) for name, module in made.networks.modules.items()},
             flops_per_iteration=facts.flops_per_iteration,
             generator_steps=counters.generator_steps,
             samples_seen=seen,
@@ -185,6 +191,7 @@ def _run_notes(facts: RunFacts, made: Materials, runner: StepRunner) -> tuple[st
     notes += made.dataset.notes
     if facts.machines_mixed:
         notes.append(MIXED_MACHINES)
+    notes += [f"intervention at {seen / 1000:g} kimg: learning rate {rate:g} of {name}" for seen, name, rate in facts.interventions]
     for told in facts.environment:
         notes += [f"{name}: {value}" for name, value in told.items()]
     return tuple(notes)

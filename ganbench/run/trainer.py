@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import torch
 
-from ganbench.errors import Diverged, Interrupted, during
+from ganbench.errors import NOTHING_CHANGED, ConfigError, Diverged, Interrupted, during
 from ganbench.record.directory import RunDirectory
-from ganbench.record.events import Evaluated, Event, EventLog, Progressed, Saved
+from ganbench.record.events import Evaluated, Event, EventLog, Message, Progressed, Saved
 from ganbench.record.pictures import save_picture
 from ganbench.record.record import Evaluation, RunRecord, Status
 from ganbench.record.serialise import decode, encode
@@ -27,6 +27,7 @@ from ganbench.run.clock import Cadence, Clock, Counters
 from ganbench.run.evaluation import SAMPLES, scorers_of
 from ganbench.run.machine import memory_given_back
 from ganbench.run.recording import RunFacts, make_record, run_identity
+from ganbench.training.algorithm import Algorithm
 from ganbench.training.eager_runner import StepRunner
 from ganbench.training.inputs import SampleStream, grid_labels
 from ganbench.training.seeding import global_state, own_randomness, set_global_state
@@ -52,7 +53,7 @@ class Trainer:
         facts: what was settled about the run before its first step.
         tell: hears of every event.
         should_stop: asked after each iteration; True stops the run with a checkpoint.
-        after_step: called after each iteration with the samples seen and the generator's steps, or None.
+        after_step: called with the trainer after each iteration, between two steps, or None.
     """
 
     def __init__(
@@ -65,16 +66,16 @@ class Trainer:
         facts: RunFacts,
         tell: Callable[[Event], None],
         should_stop: Callable[[], bool],
-        after_step: Callable[[int, int], None] | None,
+        after_step: Callable[[Trainer], None] | None,
     ) -> None:
         self._materials, self._runner, self._directory, self._log = materials, runner, directory, log
-        self._clock, self._facts, self._tell, self._should_stop, self._after_step = clock, facts, tell, should_stop, after_step
-        self._algorithm = materials.algorithm
+        self._clock, self._facts, self.tell, self.should_stop, self._after_step = clock, facts, tell, should_stop, after_step
+        self.algorithm = materials.algorithm
         config = materials.config
         self.total_samples = max(round(config.training.total_kimg * 1000), 1)
         self.counters = Counters()
         self.evaluations: list[Evaluation] = []
-        self._saved_at = -1
+        self._saved_at, self._kept_at = -1, 0
         evaluation_every = config.evaluation.every_kimg * 1000 or self.total_samples / _EVALUATIONS
         distances = {
             "progress": self.total_samples / _REPORTS,
@@ -97,7 +98,7 @@ class Trainer:
 
         def build(purpose: str, count: int, labels: torch.Tensor | None = None) -> SampleStream:
             return SampleStream(
-                self._algorithm.sample,
+                self.algorithm.sample,
                 made.networks.inputs,
                 count=count,
                 seed=training.seed,
@@ -139,18 +140,24 @@ class Trainer:
         """Take one iteration; the host does not wait for the device."""
         at = self.counters
         self._is_between_steps = False
-        self._algorithm.set_progress(at.samples_seen)
-        self._runner.run(at.iteration)
-        images = at.samples_seen + self._algorithm.samples_shown(at.iteration)
+        self.algorithm.set_progress(at.samples_seen)
+        try:
+            self._runner.run(at.iteration)
+        except Exception as error:
+            self._is_between_steps = getattr(error, NOTHING_CHANGED, False)
+            if self._is_between_steps:
+                self._stop_if_asked()  # whoever asks a whole job to stop asks its data workers too
+            raise
+        images = at.samples_seen + self.algorithm.samples_shown(at.iteration)
         self.counters = replace(at, samples_seen=images, generator_steps=at.generator_steps + 1, iteration=at.iteration + 1)
-        if self._after_step is not None:
-            self._after_step(images, self.counters.generator_steps)
 
     def _between_steps(self, before: int) -> None:
         """Do whatever is due after an iteration."""
         now = self.counters.samples_seen
         self._due = [what for what, cadence in self._cadences.items() if cadence.is_due(before, now)]
         self._is_between_steps = True
+        if self._after_step is not None:
+            self._after_step(self)
         self._do_what_is_due()
         if now < self.total_samples:
             self._stop_if_asked()
@@ -168,9 +175,13 @@ class Trainer:
         self._before = None
 
     def save_what_is_sound(self) -> None:
-        """Write a checkpoint after an error, where no step was under way: half a step is no state that a run can go on from."""
+        """Write a checkpoint after an error, or, where half a step was taken, which is no state to go on from, say what is lost."""
         if self._is_between_steps:
             self.save()
+        elif self._kept_at < self.counters.samples_seen:
+            since = f"the checkpoint at {self._kept_at / 1000:.1f} kimg" if self._kept_at else "its start: there is no checkpoint yet"
+            where = f"the step at {self.counters.samples_seen / 1000:.1f} kimg"
+            self.tell(Message(text=f"{where} was not finished, and half a step is no state to go on from; the run goes on from {since}"))
 
     def _stop_if_asked(self) -> None:
         """End here, between two steps, with a checkpoint.
@@ -178,19 +189,19 @@ class Trainer:
         Raises:
             Interrupted: ``should_stop`` says so.
         """
-        if self._should_stop():
+        if self.should_stop():
             self.save()
             raise Interrupted(f"interrupted at {self.counters.samples_seen / 1000:.1f} of {self.total_samples / 1000:.1f} kimg")
 
     def _tell_progress(self) -> None:
         """Read the statistics, tell them, and check them."""
         self._is_between_steps = False  # what is read is read once: untold, it would be missing from the log for ever
-        statistics = self._algorithm.read_statistics()
+        statistics = self.algorithm.read_statistics()
         seconds = self._clock.snapshot()["training"]
         seen = self.counters.samples_seen
         speed = seen / seconds if seconds > 0 else 0.0
         left = (self.total_samples - seen) / speed if speed > 0 else math.inf
-        self._tell(
+        self.tell(
             Progressed(
                 samples_seen=seen,
                 total_samples=self.total_samples,
@@ -230,31 +241,46 @@ class Trainer:
         seconds, samples = self._clock.snapshot(), self._evaluated
         labels = None if samples is None else samples.labels
         where = f"in the evaluation at {self.counters.samples_seen / 1000:.4g} kimg"
-        with self._clock.measure("evaluation"), during(where), self._aside(), memory_given_back(self._materials.keeps_memory):
-            values = evaluator.evaluate(samples, labels, scorers_of(self._algorithm, self._materials.dataset, self._materials.device))
+        with self.aside("evaluation"), during(where), memory_given_back(self._materials.keeps_memory):
+            values = evaluator.evaluate(samples, labels, scorers_of(self.algorithm, self._materials.dataset, self._materials.device))
             evaluation = Evaluation(
                 samples_seen=self.counters.samples_seen,
                 training_seconds=seconds["training"],
                 values=tuple(values),
                 diversity=None if samples is None else evaluator.diversity(samples),
             )
-            self._tell(Evaluated(evaluation=evaluation))
+            self.tell(Evaluated(evaluation=evaluation))
             self.evaluations.append(evaluation)
 
     def _sample(self) -> None:
         """Write the grid of the fixed latents."""
         where = f"in sampling at {self.counters.samples_seen / 1000:.4g} kimg"
-        with self._clock.measure("sampling"), during(where), self._aside():
+        with self.aside("sampling"), during(where):
             samples = torch.cat([self._grid(start, 64) for start in range(0, self._grid.count, 64)])
             dataset, columns = self._materials.dataset, self._materials.config.evaluation.grid_size
             place = self._directory.samples_path / f"{self.counters.samples_seen:09d}"
             path = save_picture(self._grid.space, samples, place, columns=columns, real=dataset.first)
             if path is not None:
-                self._tell(Saved(what="samples", path=path, samples_seen=self.counters.samples_seen))
+                self.tell(Saved(what="samples", path=path, samples_seen=self.counters.samples_seen))
 
-    def _aside(self) -> AbstractContextManager[None]:
-        """Keep random numbers that the networks draw by themselves apart from those of training, whatever is measured and when."""
-        return own_randomness(self._materials.config.training.seed, self._materials.device)
+    @contextmanager
+    def aside(self, part: str | None = None) -> Iterator[None]:
+        """Charge a block to a part of the clock, or to none, and keep random numbers that the networks draw by themselves apart."""
+        with self._clock.measure(part), own_randomness(self._materials.config.training.seed, self._materials.device):
+            yield
+
+    def set_learning_rate(self, name: str, learning_rate: float) -> None:
+        """Let the schedule of an optimizer have another learning rate from here on: an intervention, after which nothing is compared.
+
+        Raises:
+            ConfigError: it is none, or there is no such optimizer.
+        """
+        seen = self.counters.samples_seen
+        if name not in self.algorithm.schedules:
+            raise ConfigError(f"there is no optimizer {name!r} (there are {', '.join(self.algorithm.schedules) or 'none'})")
+        self.algorithm.schedules[name].change(learning_rate, seen)
+        self._facts = replace(self._facts, interventions=(*self._facts.interventions, (seen, name, learning_rate)))
+        self._log.write("intervention", samples_seen=seen, optimizer=name, learning_rate=learning_rate)
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -269,8 +295,8 @@ class Trainer:
                 samples_seen=self.counters.samples_seen,
                 keep=self._materials.config.checkpoint.keep,
             )
-            self._tell(Saved(what="checkpoint", path=path, samples_seen=self.counters.samples_seen))
-        self._saved_at = self.counters.samples_seen
+            self.tell(Saved(what="checkpoint", path=path, samples_seen=self.counters.samples_seen))
+        self._saved_at = self._kept_at = self.counters.samples_seen
 
     def record(self, status: Status, detail: str = "") -> RunRecord:
         """Return the record of the run as it stands now."""
@@ -292,7 +318,7 @@ class Trainer:
         at, facts = self.counters, self._facts
         random, events_bytes = self._before or (global_state(self._materials.device), self._log.offset)
         return {
-            "algorithm": self._algorithm.state_dict(),
+            "algorithm": self.algorithm.state_dict(),
             "rng": random,
             "due": list(self._due),
             "counters": [at.samples_seen, at.generator_steps, at.iteration, at.num_resumes],
@@ -303,32 +329,39 @@ class Trainer:
             "created": facts.created,
             "threads": [facts.threads.count, facts.threads.reason],
             "machines_mixed": facts.machines_mixed,
+            "interventions": list(map(list, facts.interventions)),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to a checkpoint and forget the events after it; one more resume is counted."""
-        self._algorithm.load_state_dict(state["algorithm"])
+        self.algorithm.load_state_dict(state["algorithm"])
         set_global_state(state["rng"], self._materials.device)
-        samples_seen, generator_steps, iteration, num_resumes = state["counters"]
-        self.counters = Counters(samples_seen, generator_steps, iteration, num_resumes + 1)
+        self.counters = at = replace(Counters(*state["counters"]), num_resumes=state["counters"][-1] + 1)
         self.evaluations = _evaluations(state)
-        self._due = list(state.get("due", self._due if iteration == 0 else ()))
-        self._saved_at = -1 if self._due else samples_seen
+        self._facts = replace(self._facts, interventions=_interventions(state))
+        for _, name, learning_rate in self._facts.interventions:
+            self.algorithm.schedules[name].change(learning_rate, at.samples_seen)
+        self._due = list(state.get("due", self._due if at.iteration == 0 else ()))
+        self._saved_at, self._kept_at = -1 if self._due else at.samples_seen, at.samples_seen
         self._log.truncate(state["events_bytes"])  # last: nothing of the directory is touched before all else is loaded
-        remove_superseded(self._directory.checkpoints_path, samples_seen, self._materials.config.checkpoint.keep)
+        remove_superseded(self._directory.checkpoints_path, at.samples_seen, self._materials.config.checkpoint.keep)
 
 
 def _evaluations(state: dict[str, Any]) -> list[Evaluation]:
     return [decode(Evaluation, e, f"evaluations[{i}]") for i, e in enumerate(json.loads(state["evaluations"]))]
 
 
-def check_state(state: dict[str, Any], total_kimg: float, samples_shown: Callable[[int], int]) -> None:
+def _interventions(state: dict[str, Any]) -> tuple[tuple[int, str, float], ...]:
+    return tuple((int(seen), str(name), float(rate)) for seen, name, rate in state.get("interventions", ()))
+
+
+def check_state(state: dict[str, Any], total_kimg: float, algorithm: Algorithm) -> None:
     """Refuse a checkpoint that no run has written, whatever its hash says: crafted ones must end as damaged ones do.
 
     Args:
         state: of :meth:`Trainer.state_dict`.
         total_kimg: of the run.
-        samples_shown: how many an iteration shows.
+        algorithm: which is to go on.
 
     Raises:
         Exception: of any type; a field is missing, of another type, or impossible.
@@ -336,7 +369,7 @@ def check_state(state: dict[str, Any], total_kimg: float, samples_shown: Callabl
     seen, steps, iteration, resumes = state["counters"]
     threads, _ = state["threads"]
     counts = (seen, steps, iteration, resumes, state["events_bytes"], threads)
-    least_after = max(round(total_kimg * 1000), 1) + (samples_shown(iteration - 1) if iteration else 1)
+    least_after = max(round(total_kimg * 1000), 1) + (algorithm.samples_shown(iteration - 1) if iteration else 1)
     if any(type(count) is not int or count < 0 for count in counts) or steps != iteration or not iteration <= seen < least_after:
         raise ValueError(f"no run has the counters {counts}")
     if not 1 <= threads <= _MOST_THREADS:
@@ -350,5 +383,6 @@ def check_state(state: dict[str, Any], total_kimg: float, samples_shown: Callabl
         raise ValueError(f"{unknown} cannot be due")
     if not isinstance(state["machines_mixed"], bool):
         raise ValueError("machines_mixed is neither true nor false")
-    _evaluations(state)
-    json.loads(state["config"]).keys()
+    if any(name not in algorithm.schedules or not 0.0 < rate < math.inf for _, name, rate in _interventions(state)):
+        raise ValueError("nobody can have intervened so")
+    _evaluations(state), json.loads(state["config"]).keys()

@@ -64,6 +64,10 @@ def try_source(source: object, whose: str) -> None:
         source.space.check(read)
     except ValueError as error:
         raise PluginError(f"{whose} reads what its space is not: {error}") from error
+    labels, wanted = source.labels, (source.num_samples,)
+    if labels is not None and not (isinstance(labels, Tensor) and labels.dtype == torch.int64 and labels.shape == wanted):
+        got = f"{labels.dtype} {list(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
+        raise PluginError(f"the labels of {whose} must be int64 {list(wanted)}, one for each sample (got {got})")
 
 
 @torch.no_grad()

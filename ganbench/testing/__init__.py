@@ -13,7 +13,7 @@ without a file. :func:`check` returns the outcomes as values.
 from __future__ import annotations
 
 from ganbench.testing.check import check, find_subjects, promises
-from ganbench.testing.promise import Broken, NotClaimed, Outcome, Promise, Subject, promises_of
+from ganbench.testing.promise import Broken, NotClaimed, Outcome, Promise, Subject, promise, promises_of
 from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench.testing.trial import Trial
 
@@ -27,6 +27,7 @@ __all__ = [
     "Trial",
     "check",
     "find_subjects",
+    "promise",
     "promises",
     "promises_of",
 ]

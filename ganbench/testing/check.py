@@ -62,7 +62,7 @@ def check(target: str, **how: Any) -> list[Outcome]:
 def try_promises(subject: Subject) -> Iterator[Outcome]:
     """Yield what becomes of each promise; of a plugin that cannot be built, only why it cannot."""
     cannot = False
-    for one in promises_of(subject.spec.kind):
+    for one in promises_of(subject.spec):
         if cannot:
             yield Outcome(promise=one, state="not claimed", what="it cannot be built")
             continue
@@ -112,7 +112,7 @@ def promises(target: str, **how: Any) -> Callable[..., None]:
     cases = [
         pytest.param(one, subject, id=f"{subject.spec.kind}-{one.name}")
         for subject in find_subjects(target, **how)
-        for one in promises_of(subject.spec.kind)
+        for one in promises_of(subject.spec)
     ]
 
     @pytest.mark.filterwarnings("ignore")

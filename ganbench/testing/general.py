@@ -128,7 +128,7 @@ def its_factory_can_be_called(subject: Subject) -> None:
 def _num_arguments(subject: Subject) -> int | None:
     """Return how many arguments the factory of a kind is given; None where the kind says it differently."""
     one, two = (
-        ("loss", "metric", "frozen", "reproduction", "space"),
+        ("loss", "metric", "frozen", "space"),
         ("architecture", "augmentation", "dataset", "extractor", "reporter", "executor"),
     )
     return 1 if subject.spec.kind in one else 2 if subject.spec.kind in two else None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from pathlib import Path
 from string import Template
 
 from ganbench.errors import UsageError, did_you_mean
+from ganbench.plugin.manager import PluginManager
 
 TEMPLATES = Path(__file__).with_name("templates")
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
@@ -15,7 +17,16 @@ _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 
 def kinds() -> list[str]:
     """Return the kinds that there are templates for."""
-    return sorted(path.name for path in TEMPLATES.iterdir() if os.path.isdir(path))
+    return sorted(_templates())
+
+
+def _templates() -> dict[str, Path]:
+    """Return the folder of each kind's templates: ours, and those beside the kit of a kind from outside."""
+    kits = {one.spec.kind: one.spec.kit for one in PluginManager().registered if one.spec.kit}
+    outside = {kind: spec.origin for kind, kit in kits.items() if (spec := importlib.util.find_spec(kit)) and spec.origin}
+    folders = {kind: Path(origin).with_name("templates") / kind for kind, origin in outside.items()}
+    ours = {path.name: path for path in TEMPLATES.iterdir()}
+    return {kind: path for kind, path in {**folders, **ours}.items() if os.path.isdir(path)}
 
 
 def write_plugin(kind: str, name: str, folder: Path) -> list[Path]:
@@ -32,11 +43,12 @@ def write_plugin(kind: str, name: str, folder: Path) -> list[Path]:
     Raises:
         UsageError: an unknown kind, a name that no plugin may have, or a folder that is there already.
     """
-    if kind not in kinds():
-        raise UsageError(f"unknown kind {kind!r}", hint=did_you_mean(kind, kinds()))
+    templates = _templates()
+    if kind not in templates:
+        raise UsageError(f"unknown kind {kind!r}", hint=did_you_mean(kind, sorted(templates)))
     if not _NAME.fullmatch(name):
         raise UsageError(f"a plugin's name is lower case letters, digits and hyphens (got {name!r})", hint="for instance my-gan")
-    words = _words(kind, name)
+    words = _words(kind, name, templates[kind])
     target = folder / words["distribution"]
     if os.path.exists(target):
         raise UsageError(f"{target} exists", hint="choose another name, or another folder with --into")
@@ -44,7 +56,7 @@ def write_plugin(kind: str, name: str, folder: Path) -> list[Path]:
         "pyproject.toml": TEMPLATES / "pyproject.toml.txt",
         "README.md": TEMPLATES / "README.md.txt",
         f"tests/test_{words['identifier']}.py": TEMPLATES / "tests.py.txt",
-        **{f"{words['package']}/{path.name.removesuffix('.txt')}": path for path in sorted((TEMPLATES / kind).glob("*.txt"))},
+        **{f"{words['package']}/{path.name.removesuffix('.txt')}": path for path in sorted(templates[kind].glob("*.txt"))},
     }
     written = []
     for place, template in sorted(files.items()):
@@ -55,10 +67,10 @@ def write_plugin(kind: str, name: str, folder: Path) -> list[Path]:
     return written
 
 
-def _words(kind: str, name: str) -> dict[str, str]:
+def _words(kind: str, name: str, templates: Path) -> dict[str, str]:
     """Return what the templates leave open."""
     identifier = name.replace("-", "_")
-    modules = [path.name.partition(".")[0] for path in (TEMPLATES / kind).glob("*.py.txt") if path.name != "__init__.py.txt"]
+    modules = [path.name.partition(".")[0] for path in templates.glob("*.py.txt") if path.name != "__init__.py.txt"]
     return {
         "kind": kind,
         "name": name,
@@ -67,7 +79,7 @@ def _words(kind: str, name: str) -> dict[str, str]:
         "package": identifier if identifier.startswith("ganbench_") else f"ganbench_{identifier}",
         "module": modules[0],
         "group": "ganbench.commands" if kind == "command" else "ganbench",
-        "use": _USES[kind].format(name),
+        "use": _USES.get(kind, "ganbench plugins show {}").format(name),
     }
 
 

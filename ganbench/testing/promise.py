@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -111,8 +112,10 @@ def promise(*kinds: str, is_ground: bool = False) -> Callable[[Keep], Keep]:
     return declare
 
 
-def promises_of(kind: str) -> list[Promise]:
-    """Return the promises that plugins of a kind make."""
+def promises_of(spec: PluginSpec) -> list[Promise]:
+    """Return the promises that a plugin makes: those of its kind, and those of all."""
     from ganbench.testing import data, general, losses, measuring, networks, outside  # noqa: F401
 
-    return [one for one in PROMISES if not one.kinds or kind in one.kinds]
+    if spec.kit:
+        importlib.import_module(spec.kit)
+    return [one for one in PROMISES if not one.kinds or spec.kind in one.kinds]

@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     """Add a test for each promise."""
     for target in config.getoption("--promises"):
         for subject in find_subjects(target):
-            items += [PromiseItem.of(session, one, subject) for one in promises_of(subject.spec.kind)]
+            items += [PromiseItem.of(session, one, subject) for one in promises_of(subject.spec)]
 
 
 class PromiseItem(pytest.Item):

@@ -24,8 +24,8 @@ from ganbench.training.seeding import stream
 class AdversarialAlgorithm(Algorithm):
     """Alternating updates of one discriminator and one generator; enough for every plain, conditional or penalised GAN."""
 
-    runners = ("eager", "cuda_graph", "compile")
-    functions = ("generate", "discriminator_loss", "generator_loss", "penalty")
+    runners: tuple[str, ...] = ("eager", "cuda_graph", "compile")
+    functions: tuple[str, ...] = ("generate", "discriminator_loss", "generator_loss", "penalty")
 
     def __init__(self, context: AlgorithmContext) -> None:
         training, networks = context.config.training, context.networks

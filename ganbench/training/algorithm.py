@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from ganbench.config.model import OptimizerConfig, RunConfig
 from ganbench.data.sampler import Batch, Sampler
 from ganbench.data.source import Dataset
-from ganbench.errors import remember
+from ganbench.errors import NOTHING_CHANGED, ConfigError, remember
 from ganbench.training.ledger import Statistics
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Objective
@@ -60,6 +60,19 @@ class AlgorithmContext:
     """What the sampler draws from, for an algorithm that needs samplers of its own."""
     augment: Augmentation | None = None
     """What happens to all that the discriminator sees."""
+
+    def require(self, *, as_they_are: str = "", **training: object) -> None:
+        """Refuse settings that an algorithm cannot heed: ``context.require(d_steps=1, as_they_are="trains on rows")`` and no augmentation.
+
+        Raises:
+            ConfigError: the setting of ``training``, its value and the one that is allowed; or what takes samples as they are.
+        """
+        name = self.config.architecture.name
+        for field, wanted in training.items():
+            if (value := getattr(self.config.training, field)) != wanted:
+                raise ConfigError(f"training.{field} must be {str(wanted).lower()} for {name} (got {str(value).lower()})")
+        if as_they_are and self.augment is not None:
+            raise ConfigError(f"{name} {as_they_are} as they are, without an augmentation", hint="use --augment none")
 
 
 class Steps(ABC):
@@ -364,6 +377,7 @@ def play(steps: Steps, iteration: int, phases: Mapping[str, Phase], timer: Phase
         phases: by name, as they are written or as they were captured.
         timer: told of each phase.
     """
+    untouched = True
     for name in steps.plan(iteration):
         if timer is not None:
             timer.begin(iteration)
@@ -371,8 +385,11 @@ def play(steps: Steps, iteration: int, phases: Mapping[str, Phase], timer: Phase
         try:
             if phase.stage is not None:
                 phase.stage()
+            untouched = False
             phase.run()
         except (Exception, SystemExit) as error:
+            of_one_sampler = phase.stage == getattr(steps, "stage_real", None)  # which gives its batch or stays where it was
+            setattr(error, NOTHING_CHANGED, untouched and of_one_sampler)
             remember(error, f"in phase {name!r} of iteration {iteration}")
             raise
         if timer is not None:

@@ -112,7 +112,7 @@ class GraphRunner:
         """
         expected = rehearse(self._algorithm, self._device, lambda i: execute(self._algorithm, i))
         self._capture_all()
-        require_repetition(rehearse(self._algorithm, self._device, self._replay), expected, "captured")
+        require_repetition(rehearse(self._algorithm, self._device, lambda i: play(self._algorithm, i, self._replays)), expected, "captured")
 
     def run(self, iteration: int) -> None:
         """Replay the phases of this iteration in order."""
@@ -127,9 +127,6 @@ class GraphRunner:
     def notes(self) -> tuple[str, ...]:
         """Return nothing: every phase is captured."""
         return ()
-
-    def _replay(self, iteration: int) -> None:
-        play(self._algorithm, iteration, self._replays)
 
     def _capture_all(self) -> None:
         """Capture every phase anew.

@@ -15,6 +15,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -163,6 +164,15 @@ class LearningRate:
         done = min(max((samples_seen - self._start_images) / length, 0.0), 1.0)
         factor = 1.0 - done if config.schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
         return config.learning_rate * factor
+
+    def change(self, learning_rate: float, samples_seen: int) -> None:
+        """Begin with another learning rate, as if it had been so from the start.
+
+        Raises:
+            ConfigError: it is none.
+        """
+        self._config = replace(self._config, learning_rate=learning_rate)
+        self._optimizer.param_groups[0]["lr"].fill_(self.value(samples_seen))
 
     def momentum(self, samples_seen: int) -> float:
         """Return SGD's momentum at this point of training."""

@@ -269,12 +269,12 @@ def compare_hashes(rule: MetricRule, base: Mapping[str, str], head: Mapping[str,
     if not common:
         return None
     unlike = [name for name in common if base[name] != head[name]]
-    shown = (unlike or common)[0]
+    shown, more = (unlike or common)[0], f" and {len(unlike) - _SHOWN} more" if len(unlike) > _SHOWN else ""
     state: State = "unchanged" if not unlike else "regressed" if rule.gate == "fail" else "inconclusive"
     return plain_finding(
         rule,
         state,
-        f"differs for {_some(unlike)}" if unlike else "",
+        f"differs for {', '.join(unlike[:_SHOWN])}{more}" if unlike else "",
         base=base[shown][:_HASH_DIGITS],
         head=head[shown][:_HASH_DIGITS],
         counts=(len(common), len(common)),
@@ -283,7 +283,3 @@ def compare_hashes(rule: MetricRule, base: Mapping[str, str], head: Mapping[str,
 
 def _measured(values: Sequence[float]) -> list[float]:
     return [value for value in values if math.isfinite(value)]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -17,7 +17,7 @@ from ganbench.record.record import Key, Scalar
 from ganbench.verdict.decide import conclude, plain_finding
 from ganbench.verdict.findings import Comparison, Finding
 from ganbench.verdict.policy import MetricRule, Policy, stored_rule, time_rule
-from ganbench.verdict.unpaired import NamedKeys, agree, compare_groups
+from ganbench.verdict.unpaired import agree, compare_groups
 
 _METRIC = "seconds_per_round"
 _MARKS = ("benchmarks", "machine_info")
@@ -79,11 +79,11 @@ def compare_benchmarks(
         head_name: what head is called.
     """
     ours, theirs = _by_name(base), _by_name(head)
-    findings = [_named(_finding(ours[name], theirs.get(name, []), policy), name) for name in ours] if theirs else []
+    findings = {name: _finding(ours[name], theirs.get(name, []), policy) for name in ours} if theirs else {}
     machines = dict.fromkeys(describe_machine(one.hardware) for one in (*base, *head))
     return conclude(
         "stored",
-        findings,
+        [dataclasses.replace(found, cell=name, cell_id=Key.of(benchmark=name).digest) for name, found in findings.items()],
         policy,
         base=base_name,
         head=head_name,
@@ -97,7 +97,7 @@ def _finding(base: Sequence[Timed], head: Sequence[Timed], policy: Policy) -> Fi
     counts = len(base), len(head)
     if not head:
         return plain_finding(rule, "missing", "head has no such benchmark", counts=counts)
-    agreed = agree(base, head, _keys)
+    agreed = agree(base, head, lambda timed: (("hardware", timed.hardware), ("software", timed.software)))
     if agreed.differences:
         return plain_finding(rule, "not-comparable", "measured under other keys", counts=counts, differences=agreed.differences)
     ours, theirs = ([one.seconds for one in side if math.isfinite(one.seconds)] for side in (agreed.base, agreed.head))
@@ -111,14 +111,6 @@ def _finding(base: Sequence[Timed], head: Sequence[Timed], policy: Policy) -> Fi
 def _rule(timed: Sequence[Timed]) -> MetricRule:
     on_gpu = bool(dict(timed[0].hardware.fields).get("gpu"))
     return stored_rule(time_rule(_METRIC, "time per round"), on_gpu=on_gpu)
-
-
-def _named(found: Finding, name: str) -> Finding:
-    return dataclasses.replace(found, cell=name, cell_id=Key.of(benchmark=name).digest)
-
-
-def _keys(timed: Timed) -> NamedKeys:
-    return ("hardware", timed.hardware), ("software", timed.software)
 
 
 def _by_name(timed: Sequence[Timed]) -> dict[str, list[Timed]]:

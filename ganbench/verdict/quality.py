@@ -152,13 +152,9 @@ def compare_time_to_quality(base: Sequence[RunRecord], head: Sequence[RunRecord]
 
 
 def _time_to(target: float, record: RunRecord, metric: str, read: Callable[[Evaluation], float]) -> float:
-    """Return when a run reached a target, by linear interpolation from the evaluation before; infinite where it never did.
+    """Return when a run reached a target of a metric, by linear interpolation from the evaluation before; infinite where it never did.
 
-    Args:
-        target: of the metric's own values.
-        record: a run.
-        metric: its full name; whether more is better is the metric's.
-        read: images or seconds of an evaluation.
+    When is what ``read`` says of an evaluation: images or seconds.
     """
     before: tuple[float, float] | None = None
     for evaluation in record.evaluations:
@@ -208,11 +204,8 @@ def _never(*sides: Sequence[RunRecord]) -> tuple[Sequence[float], Sequence[float
 
 def _followed(records: Sequence[RunRecord], metric: str) -> list[RunRecord]:
     """Return the complete runs of one machine whose quality was measured on the way."""
-    return [r for r in records if r.status == "complete" and not r.is_mixed and _is_followed(r, metric)]
-
-
-def _is_followed(record: RunRecord, metric: str) -> bool:
-    return len(_finite(record, metric)) >= _FEWEST_EVALUATIONS and bool(_finite(record, metric, until=_SHARE))
+    sound = [r for r in records if r.status == "complete" and not r.is_mixed]
+    return [r for r in sound if len(_finite(r, metric)) >= _FEWEST_EVALUATIONS and _finite(r, metric, until=_SHARE)]
 
 
 def _finite(record: RunRecord, metric: str, *, until: float = 1.0) -> list[float]:

@@ -122,7 +122,7 @@ def rank_effect(base: Sequence[float], head: Sequence[float], *, alpha: float) -
 
 def _rank_p(base: Sequence[float], head: Sequence[float]) -> float:
     """Return the two-sided p of the Mann-Whitney test; exact, also with ties, up to 50 values."""
-    doubled = _ranks(base, head)
+    doubled = tuple(int(2 * rank) for rank in stats.rankdata([*base, *head]))  # twice the rank, so that the mean of ties is whole
     if len(base) + len(head) > _MOST_EXACT:
         if len({*base, *head}) == 1:
             return 1.0
@@ -153,11 +153,6 @@ def _first_inside(num_base: int, num_head: int, alpha: float) -> int | None:
     tails = 2 * counts.cumsum() / counts.sum()
     rejected = int((tails < alpha).sum())
     return rejected - 1 if rejected > 0 else None
-
-
-def _ranks(base: Sequence[float], head: Sequence[float]) -> tuple[int, ...]:
-    """Return twice the rank of each value among all, so that the mean rank of ties is whole."""
-    return tuple(int(2 * rank) for rank in stats.rankdata([*base, *head]))
 
 
 @functools.lru_cache(maxsize=64)

@@ -25,12 +25,7 @@ _HASH_DIGITS = 8
 
 
 def _remarks_on(match: Match, name: str) -> Iterator[str]:
-    """Yield one line for each thing about a cell.
-
-    Args:
-        match: the cell on both sides.
-        name: what it is called.
-    """
+    """Yield one line for each thing about a cell, which is called by a name, on both sides."""
     for side, cell in (("base", match.base), ("head", match.head)):
         if cell is not None:
             yield from (f"{name}: {side} {text}" for text in _of_side(cell.runs))
@@ -58,7 +53,8 @@ def _of_both(base: CellRuns, head: CellRuns) -> Iterator[str]:
     ours, theirs = _sources(base.runs), _sources(head.runs)
     for plugin in ours:
         if plugin in theirs and not set(ours[plugin]) & set(theirs[plugin]) and _versions(ours[plugin]) & _versions(theirs[plugin]):
-            yield f"{plugin} says the same version on both sides and has other sources, so a tree was edited: {_say(ours, theirs, plugin)}"
+            both = " / ".join(", ".join(side[plugin]) for side in (ours, theirs))
+            yield f"{plugin} says the same version on both sides and has other sources, so a tree was edited: {both}"
     for path, side in [(p, "base") for p in _only_in(base, head)] + [(p, "head") for p in _only_in(head, base)]:
         yield f"only {side} has the setting {path}; the other side is older and takes what it did then"
 
@@ -77,10 +73,6 @@ def _sources(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
 
 def _versions(sources: Sequence[str]) -> set[tuple[str, ...]]:
     return {tuple(source.split()[:2]) for source in sources}
-
-
-def _say(ours: dict[str, list[str]], theirs: dict[str, list[str]], plugin: str) -> str:
-    return f"{', '.join(ours[plugin])} / {', '.join(theirs[plugin])}"
 
 
 def _only_in(one: CellRuns, other: CellRuns) -> list[str]:
@@ -133,9 +125,10 @@ def _findings(match: Match, policy: Policy) -> Iterator[Finding]:
     base, head = _complete(match.base.runs), _complete(match.head.runs)
     if base and head:
         seeds, other_seeds = _newest(base), _newest(head)
-        yield from _compare_counts(seeds, other_seeds, policy)
-        yield from _compare_memory(base, head, policy)
-        yield from _compare_throughput(base, head, policy, said=_same_code(seeds, other_seeds))
+        if base[0].kind == "run":  # of an evaluation nothing was trained
+            yield from _compare_counts(seeds, other_seeds, policy)
+            yield from _compare_memory(base, head, policy)
+            yield from _compare_throughput(base, head, policy, said=_same_code(seeds, other_seeds))
         finished = _newest(_finished(match.base.runs)), _newest(_finished(match.head.runs))
         yield from compare_quality(*finished, policy)
         yield from compare_time_to_quality(*finished, policy)
@@ -188,13 +181,7 @@ _Measure = Callable[[RunRecord], float]
 
 
 def _compare_memory(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Iterator[Finding]:
-    """Yield the finding of the peak memory, on the same model of device.
-
-    Args:
-        base: complete runs of one cell, repeated seeds too.
-        head: the same.
-        policy: threshold and gate.
-    """
+    """Yield the finding of the peak memory of a cell's complete runs, repeated seeds too, on the same model of device."""
     rule = policy.applied(RULES["peak_memory_mib"])
     agreed = _agreed(rule, base, head, device_and_software)
     if isinstance(agreed, Finding):
@@ -208,11 +195,7 @@ def _compare_memory(base: Sequence[RunRecord], head: Sequence[RunRecord], policy
 def _compare_throughput(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy, *, said: str) -> Iterator[Finding]:
     """Yield the findings of the throughput and of the times of phases and start-up, on the same machine and software.
 
-    Args:
-        base: complete runs of one cell, repeated seeds too: each is a replicate.
-        head: the same.
-        policy: thresholds, gates and alpha.
-        said: of the code of both sides.
+    The runs are the complete ones of a cell, repeated seeds too: each is a replicate. Something may be said of the code of both sides.
     """
     agreed = _agreed(policy.applied(_throughput(base)), base, head, machine_and_software)
     if isinstance(agreed, Finding):
@@ -284,13 +267,7 @@ _COUNTS: dict[str, Callable[[RunRecord], float]] = {
 
 
 def _compare_counts(base: Sequence[RunRecord], head: Sequence[RunRecord], policy: Policy) -> Iterator[Finding]:
-    """Yield the findings of what is the same on every machine.
-
-    Args:
-        base: complete runs of one cell, one for each seed.
-        head: the same.
-        policy: thresholds and gates.
-    """
+    """Yield the findings of what is the same on every machine, of a cell's complete runs, one for each seed."""
     for rule, count in _counted(base, head):
         if found := compare_values(policy.applied(rule), [count(r) for r in base], [count(r) for r in head]):
             yield found

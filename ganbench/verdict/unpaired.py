@@ -21,13 +21,7 @@ _SOME, _MANY = 3, 100
 
 
 def compare_groups(
-    rule: MetricRule,
-    base: Sequence[float],
-    head: Sequence[float],
-    policy: Policy,
-    *,
-    reasons: Iterable[str] = (),
-    least_scale: float = 0.0,
+    rule: MetricRule, base: Sequence[float], head: Sequence[float], policy: Policy, *, reasons: Iterable[str] = (), least_scale: float = 0.0
 ) -> Finding:
     """Return the finding of two groups of runs.
 

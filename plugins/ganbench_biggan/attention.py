@@ -46,6 +46,6 @@ class SelfAttention(nn.Module):
         value = halve(self.value(x)).flatten(2)  # [N, C/2, HW/4]
         # Written out: the fused attention of torch cannot be differentiated twice, and gradient penalties need that.
         weights = torch.softmax(query.transpose(1, 2) @ key, dim=-1)  # [N, HW, HW/4]
-        attended = (value @ weights.transpose(1, 2)).reshape(len(x), -1, *x.shape[2:])  # [N, C/2, H, W]
+        attended = (value @ weights.transpose(1, 2)).reshape(x.shape[0], -1, *x.shape[2:])  # [N, C/2, H, W]
         result: Tensor = x + self.gamma * self.out(attended)
         return result

@@ -65,7 +65,7 @@ class Generator(nn.Module):
         """Return images."""
         first, *rest = latents.chunk(self.parts, dim=1)
         conditions = self._conditions(rest, labels)
-        x = self.linear(first).reshape(len(latents), -1, 4, 4)
+        x = self.linear(first).reshape(latents.shape[0], -1, 4, 4)  # len would fix the size of a batch in an exported program
         for block, attention, condition in zip(self.blocks, self.attention, conditions, strict=True):
             x = attention(block(x, condition))
         return torch.tanh(self.conv(self.norm(x)))

@@ -34,6 +34,13 @@ def _offline() -> list[DatasetSpec]:
             extractor="stacked-digits",
         ),
         DatasetSpec(
+            name="photographs",
+            summary="squares of 96x96 from eight photographs that scikit-image and scikit-learn ship, or from a folder; always offline",
+            factory="ganbench_datasets.photographs:build",
+            options=options.PhotographsOptions,
+            metrics=("fid10k",),
+        ),
+        DatasetSpec(
             name="synthetic",
             summary="seeded noise of any shape, for throughput",
             factory="ganbench_datasets.synthetic:build",

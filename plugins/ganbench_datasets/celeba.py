@@ -5,13 +5,15 @@ Images are cut to the central 178x178 and resized, as pytorch/examples' DCGAN do
 
 from __future__ import annotations
 
+import logging
 import os
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torchvision.datasets import CelebA
-from torchvision.datasets.utils import extract_archive
 
 from ganbench import DataContext, DataError, Dataset
 from ganbench_datasets.decode import Decoder
@@ -22,6 +24,7 @@ from ganbench_datasets.options import CelebaOptions
 
 _IMAGES = "img_align_celeba"
 _UNPACK_AGAIN = f"unpack {_IMAGES}.zip again"
+_log = logging.getLogger(__name__)
 
 
 def build(options: CelebaOptions, context: DataContext) -> Dataset:
@@ -34,7 +37,15 @@ def build(options: CelebaOptions, context: DataContext) -> Dataset:
         names = [CelebA(root, split=split).filename for split in ("train", "test")]
     except (ValueError, RuntimeError, OSError, IndexError) as error:
         raise DataError(f"{folder} does not hold CelebA ({one_line(error)})", hint="delete it, then get it again") from error
-    files, splits = _files(folder / _IMAGES, names)
+    archive = folder / f"{_IMAGES}.zip"
+    try:
+        files, splits = _files(folder / _IMAGES, names)
+    except DataError as error:
+        if not os.path.isfile(archive):
+            raise
+        _log.warning("%s, which was half unpacked: unpacking %s again", error.what, archive)
+        _unpack(archive)
+        files, splits = _files(folder / _IMAGES, names)
     builder = SplitBuilder(
         files,
         Decoder(height=options.resolution, width=options.resolution, channels=3),
@@ -72,9 +83,14 @@ def _find(context: DataContext) -> Path:
 
 
 def _unpack(archive: Path) -> None:
+    """Unpack the images beside the archive, each of them whole or not at all: a process may end on the way."""
     require_checksum(archive, next(md5 for _, md5, file in CelebA.file_list if file == archive.name))
     try:
-        extract_archive(str(archive))
+        with zipfile.ZipFile(archive) as packed, tempfile.TemporaryDirectory(prefix=".unpacking-", dir=archive.parent) as scratch:
+            packed.extractall(scratch)
+            (archive.parent / _IMAGES).mkdir(exist_ok=True)
+            for path in (Path(scratch) / _IMAGES).iterdir():
+                path.replace(archive.parent / _IMAGES / path.name)
     except Exception as error:  # zipfile, zlib and the file system each have their own
         where = f"copy {archive.parent} to {download_folder('celeba')}, or unpack it by hand"
         raise DataError(f"{archive} cannot be unpacked where it lies ({one_line(error)})", hint=where) from error

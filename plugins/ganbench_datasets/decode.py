@@ -7,6 +7,8 @@ Shapes: C channels, H, W height and width.
 from __future__ import annotations
 
 import io
+import os
+import stat
 import warnings
 from dataclasses import dataclass
 
@@ -145,19 +147,25 @@ def _eight_bit(image: Image.Image, file_format: str | None) -> Image.Image:
 
 
 def _read(path: bytes) -> bytes:
-    """Return a file's content.
+    """Return a file's content. A pipe or a device, whose content may never come or never end, is not waited for.
 
     Raises:
-        UndecodableError: it cannot be read now, or there is nothing in it.
+        UndecodableError: it cannot be read now, there is nothing in it, or it is no file.
     """
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - a bytes path, which may not be text
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UndecodableError("a pipe or a device")
             data = file.read()
     except OSError as error:
         raise UndecodableError((error.strerror or str(error)).lower(), passing=True) from error
     if not data:
         raise UndecodableError("empty file")
     return data
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _reason(error: Exception) -> str:

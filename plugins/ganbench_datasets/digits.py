@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import functools
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,12 +28,11 @@ CLASS_NAMES = tuple("0123456789")
 
 def build(options: DigitsOptions, context: DataContext) -> Dataset:
     """Return the digits at the resolution that is asked for."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    images = enlarge(torch.from_numpy(bunch.images).double() / _LEVELS, options.resolution)
-    labels = torch.from_numpy(bunch.target.astype(np.int64))
-    train, test = (torch.from_numpy(part) for part in stratified_split(bunch.target, NUM_TEST, SPLIT_SEED))
+    table = _shipped()
+    images = enlarge(torch.from_numpy(table[:, :-1]).reshape(-1, 8, 8) / _LEVELS, options.resolution)
+    target = table[:, -1].astype(np.int64)
+    labels = torch.from_numpy(target)
+    train, test = (torch.from_numpy(part) for part in stratified_split(target, NUM_TEST, SPLIT_SEED))
     return Dataset(
         name="digits",
         train=image_source(images[train], labels[train]),
@@ -36,6 +40,19 @@ def build(options: DigitsOptions, context: DataContext) -> Dataset:
         num_classes=10,
         class_names=CLASS_NAMES,
     )
+
+
+@functools.cache
+def _shipped() -> NDArray[np.float64]:
+    """Return ``[1797, 65]``: pixels and class; from scikit-learn's file, but not by it: its import takes longer than a short run."""
+    found = find_spec("sklearn")
+    path = Path(found.origin if found and found.origin else "sklearn").parent / "datasets" / "data" / "digits.csv.gz"
+    if os.path.isfile(path):
+        return np.loadtxt(path, delimiter=",")
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return np.hstack([bunch.data, bunch.target[:, None]])
 
 
 def enlarge(images: Tensor, resolution: int) -> Tensor:

@@ -88,11 +88,12 @@ class Listing:
 
     files: FileList
     not_images: LeftOut = field(default_factory=lambda: LeftOut("not images by their names"))
+    not_files: LeftOut = field(default_factory=lambda: LeftOut("pipes and devices"))
     unreachable: LeftOut = field(default_factory=lambda: LeftOut("links that lead nowhere, links back to a folder above, or no permission"))
 
     def notes(self) -> list[str]:
         """Return one line for each kind of file that was left out."""
-        return [kind.note() for kind in (self.not_images, self.unreachable) if kind.count]
+        return [kind.note() for kind in (self.not_images, self.not_files, self.unreachable) if kind.count]
 
 
 def list_images(root: Path) -> Listing:
@@ -133,3 +134,5 @@ def _walk(listing: Listing, folder: bytes, above: frozenset[tuple[int, int]]) ->
                 listing.unreachable.add(name)
             else:
                 yield from _walk(listing, name, above | {here})
+        else:
+            listing.not_files.add(name)

@@ -6,6 +6,7 @@ Nothing here knows a format; the modules of the datasets say which files belong 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -81,6 +82,8 @@ def require_checksum(path: Path, md5: str) -> None:
         DataError: missing, unreadable or different.
     """
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise OSError(errno.EINVAL, "it is a folder, a pipe or a device, and a file is wanted")
         with path.open("rb") as file:
             found = _md5(file.fileno())
     except OSError as error:

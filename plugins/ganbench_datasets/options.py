@@ -170,3 +170,19 @@ class ArrayOptions(Settings):
         Settings.__post_init__(self)
         if not self.path:
             raise ValueError("path must name a .npy or .npz file (got ''); give it with -o path=FILE")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhotographsOptions(Settings):
+    """Options of ``photographs``."""
+
+    path: str = setting("", part="place")
+    """A directory of photographs; every folder below it is searched. Unset: eight that scikit-image and scikit-learn ship."""
+    resolution: int = setting(96, least=1)
+    """Height and width of the squares in pixels; they are cut out, and never made smaller or larger."""
+    stride: int | None = setting(None, least=1)
+    """Pixels from one square of a train photograph to the next; unset: half of a square."""
+    channels: Literal["3", "1"] = "3"
+    """3 for colour, 1 for grey; photographs of the other kind are converted."""
+    test_fraction: float = setting(0.25, least=0, below=1)
+    """Part of a folder's photographs that is held out, whole, chosen by a fixed seed; four of the eight are."""

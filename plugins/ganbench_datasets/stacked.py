@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ganbench import ArraySource, ContentHasher, DataContext, Dataset, Source
+from ganbench import ArraySource, DataContext, Dataset, Source, hash_content
 from ganbench_datasets.digits import build as build_digits
 from ganbench_datasets.options import DigitsOptions, StackedDigitsOptions
 from ganbench_spaces.images import ImageSpace, image_source
@@ -56,10 +56,7 @@ class StackedSource:
     def content_hash(self) -> str:
         """sha256 as of a resident split; stacks every image once."""
         if not self._content_hash:
-            hasher = ContentHasher(self.space)
-            for start in range(0, self.num_samples, _HASH_BLOCK):
-                hasher.update(self.read(torch.arange(start, min(start + _HASH_BLOCK, self.num_samples))))
-            self._content_hash = hasher.finish()
+            self._content_hash = hash_content(self, _HASH_BLOCK)
         return self._content_hash
 
     def read(self, indices: Tensor) -> Tensor:

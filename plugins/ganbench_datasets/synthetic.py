@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganbench import ContentHasher, DataContext, Dataset, Source
+from ganbench import DataContext, Dataset, Source, hash_content
 from ganbench_datasets.options import SyntheticOptions
 from ganbench_spaces.images import ImageSpace, image_source
 
@@ -41,10 +41,7 @@ class SyntheticSource:
     def content_hash(self) -> str:
         """sha256 as of a resident split; makes every image once."""
         if not self._content_hash:
-            hasher = ContentHasher(self.space)
-            for start in range(0, self.num_samples, _HASH_BLOCK):
-                hasher.update(self.read(torch.arange(start, min(start + _HASH_BLOCK, self.num_samples))))
-            self._content_hash = hasher.finish(self.labels)
+            self._content_hash = hash_content(self, _HASH_BLOCK)
         return self._content_hash
 
     def read(self, indices: Tensor) -> Tensor:

@@ -8,19 +8,17 @@ Shapes: N images, C channels, H x W pixels, D = 64 features, K = 10 classes.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ganbench import ExtractorContext, Features, WeightsError, tensors_from_bytes
+from ganbench import ExtractorContext, Features
 from ganbench_extractors.network import SmallClassifier
 from ganbench_extractors.numerics import full_float32
 from ganbench_extractors.preprocess import preprocessing_id, to_grey_input
 from ganbench_extractors.recipes import RECIPES, ClassifierRecipe
+from ganbench_extractors.shipped import load_states
 
 WEIGHTS = Path(__file__).parent / "weights"
 VERSION = 1
@@ -100,34 +98,10 @@ def load_networks(recipe: ClassifierRecipe, directory: Path = WEIGHTS) -> tuple[
     Raises:
         WeightsError: a file is missing, or is not the one that the manifest names.
     """
-    members = _read_manifest(directory / f"{recipe.name}.json")
+    states, weights_hash = load_states(recipe.name, directory)
     networks = []
-    for member in members:
+    for state in states:
         network = SmallClassifier(recipe.resolution, recipe.widths, recipe.dims, recipe.num_classes)
-        network.load_state_dict(tensors_from_bytes(_read_verified(directory / str(member["file"]), str(member["sha256"]))))
+        network.load_state_dict(state)
         networks.append(network.eval().requires_grad_(False))
-    return networks, hashlib.sha256("".join(str(member["sha256"]) for member in members).encode()).hexdigest()
-
-
-def _read_manifest(path: Path) -> list[dict[str, Any]]:
-    try:
-        members: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["members"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"cannot read the extractor's manifest {path}: {error}", hint="install ganbench again") from error
-    return members
-
-
-def _read_verified(path: Path, sha256: str) -> bytes:
-    """Return a file's content.
-
-    Raises:
-        WeightsError: it cannot be read, or its checksum is another.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"cannot read extractor weights {path}: {error.strerror}", hint="install ganbench again") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
-        raise WeightsError(f"extractor weights {path} are damaged: sha256 must be {sha256} (got {found})", hint="install ganbench again")
-    return data
+    return networks, weights_hash

@@ -15,9 +15,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ganbench import ExtractorContext, Features, WeightsError
-from ganbench_extractors.inception_weights import find_weights, sha256_of
+from ganbench import ExtractorContext, Features
+from ganbench_extractors.inception_weights import find_weights
 from ganbench_extractors.numerics import full_float32
+from ganbench_extractors.published import fitting, sha256_of
 from ganbench_extractors.quiet_fidelity import import_fidelity
 from ganbench_extractors.resize import resize_antialiased, to_colour
 from ganbench_extractors.state_dict import read_state_dict
@@ -124,9 +125,6 @@ def load_network(path: Path) -> nn.Module:
     """
     read_state_dict(path, FORMAT_HINT)  # torch-fidelity reads it again, with a loader that would run code found in it
     fidelity = import_fidelity("feature_extractor_inceptionv3")
-    try:
+    with fitting(path, "the 2015 Inception network", FORMAT_HINT):
         network: nn.Module = fidelity.FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=str(path))
-    except RuntimeError as error:
-        first = " ".join(str(error).split(":", 1)[-1].split())[:120]
-        raise WeightsError(f"{path} does not fit the 2015 Inception network: {first}", hint=FORMAT_HINT) from error
     return network.eval().requires_grad_(False)

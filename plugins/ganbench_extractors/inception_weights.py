@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import http.client
 import logging
-import os
 import urllib.request
 from pathlib import Path
 
-from ganbench import ExtractorContext, WeightsError, cache_directory, keep_in_cache
+from ganbench import ExtractorContext, WeightsError, keep_in_cache
+from ganbench_extractors.published import PublishedWeights
 
 logger = logging.getLogger("ganbench.download")
 
 URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 FILE = "weights-inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+PUBLISHED = PublishedWeights(FILE, URL, SHA256)
 TIMEOUT_SECONDS = 30
 
 
@@ -29,62 +30,12 @@ def find_weights(context: ExtractorContext) -> Path:
     Raises:
         WeightsError: there is none; says where to get and put it.
     """
-    if context.weights is not None:
-        return _named(context.weights)
-    for path in (cached_path(), _hub_path()):
-        if os.path.isfile(path):
-            return require_published(path, SHA256)
+    path = PUBLISHED.find(context, PUBLISHED.cached, PUBLISHED.in_hub)  # torch-fidelity itself puts it into the hub's folder
+    if path is not None:
+        return path
     if context.download:
         return _download()
-    raise WeightsError("the Inception weights are not there and downloading is off", hint=_where_to_put())
-
-
-def cached_path() -> Path:
-    """Return where the published file belongs."""
-    return cache_directory() / "weights" / FILE
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file of weights in hexadecimal.
-
-    Raises:
-        WeightsError: it cannot be read.
-    """
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    except OSError as error:
-        raise WeightsError(f"cannot read the weights {path}: {error.strerror}") from error
-    return digest.hexdigest()
-
-
-def _named(path: Path) -> Path:
-    file = path / FILE if os.path.isdir(path) else path
-    if not os.path.isfile(file):
-        raise WeightsError(f"no such weights file: {file}", hint=f"get it from {URL}")
-    return file
-
-
-def _hub_path() -> Path:
-    """Return where torch-fidelity itself would have put the file."""
-    import torch
-
-    return Path(torch.hub.get_dir()) / "checkpoints" / FILE
-
-
-def require_published(path: Path, sha256: str) -> Path:
-    """Return a file that is the published one.
-
-    Raises:
-        WeightsError: it is not.
-    """
-    found = sha256_of(path)
-    if found != sha256:
-        hint = "delete the file to get it again, or name another with --extractor-weights"
-        raise WeightsError(f"the weights {path} are damaged or others: sha256 must be {sha256} (got {found})", hint=hint)
-    return path
+    raise WeightsError("the Inception weights are not there and downloading is off", hint=PUBLISHED.where_to_put)
 
 
 def _download() -> Path:
@@ -93,23 +44,20 @@ def _download() -> Path:
     Raises:
         WeightsError: the network or the disk refused, or something else arrived.
     """
-    path = cached_path()
-    logger.info("downloading the Inception weights (91 MiB) from %s", URL)
+    path = PUBLISHED.cached
+    logger.info("downloading the Inception weights (91 MiB) from %s", PUBLISHED.url)
     try:
-        with urllib.request.urlopen(URL, timeout=TIMEOUT_SECONDS) as response:
+        with urllib.request.urlopen(PUBLISHED.url, timeout=TIMEOUT_SECONDS) as response:
             data = response.read()
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise WeightsError(f"the Inception weights cannot be downloaded ({reason})", hint=_where_to_put()) from error
+        raise WeightsError(f"the Inception weights cannot be downloaded ({reason})", hint=PUBLISHED.where_to_put) from error
     found = hashlib.sha256(data).hexdigest()
-    if found != SHA256:
-        raise WeightsError(f"the download of the Inception weights is damaged: sha256 must be {SHA256} (got {found})", hint=_where_to_put())
+    if found != PUBLISHED.sha256:
+        damage = f"sha256 must be {PUBLISHED.sha256} (got {found})"
+        raise WeightsError(f"the download of the Inception weights is damaged: {damage}", hint=PUBLISHED.where_to_put)
     try:
         keep_in_cache(path, data)
     except OSError as error:
         raise WeightsError(f"the Inception weights cannot be kept in {path.parent}: {error.strerror}", hint="set GANBENCH_CACHE") from error
     return path
-
-
-def _where_to_put() -> str:
-    return f"get {URL} and put it at {cached_path()} or name it with --extractor-weights"

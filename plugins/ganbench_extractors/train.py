@@ -8,24 +8,21 @@ Shapes: N images, H = W = resolution.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import click
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganbench import DataContext, Dataset, DatasetSpec, RunFailed, Source, tensors_to_bytes
+from ganbench import DataContext, Dataset, DatasetSpec, RunFailed, Source
 from ganbench_extractors.augmentation import augment
 from ganbench_extractors.network import SmallClassifier
 from ganbench_extractors.preprocess import to_grey_input
 from ganbench_extractors.recipes import RECIPES, SEEDS, ClassifierRecipe
+from ganbench_extractors.shipped import save_manifest, save_member
 
 logger = logging.getLogger(__name__)
 
@@ -100,14 +97,6 @@ def accuracy(recipe: ClassifierRecipe, network: nn.Module, source: Source) -> fl
     return float((predicted == labels).double().mean())
 
 
-def save_member(recipe: ClassifierRecipe, network: nn.Module, seed: int, correct: float, out: Path) -> dict[str, Any]:
-    """Write one network as safetensors and return its line of the manifest."""
-    payload = tensors_to_bytes(network.state_dict())
-    file = f"{recipe.name}-{seed}.safetensors"
-    (out / file).write_bytes(payload)
-    return {"file": file, "seed": seed, "sha256": sha256(payload).hexdigest(), "test_accuracy": round(correct, 4)}
-
-
 def train_all(recipe: ClassifierRecipe, dataset: Dataset, out: Path, seeds: tuple[int, ...] = SEEDS) -> Path:
     """Train one network for each seed and write them with their manifest.
 
@@ -127,11 +116,8 @@ def train_all(recipe: ClassifierRecipe, dataset: Dataset, out: Path, seeds: tupl
         logger.info("%s seed %d: test accuracy %.4f", recipe.name, seed, correct)
         if correct < recipe.least_accuracy:
             raise RunFailed(f"{recipe.name} seed {seed}: test accuracy must be {recipe.least_accuracy} or more (got {correct:.4f})")
-        members.append(save_member(recipe, network, seed, correct, out))
-    manifest = {"recipe": asdict(recipe), "train_hash": dataset.train.content_hash, "torch": torch.__version__, "members": members}
-    path = out / f"{recipe.name}.json"
-    path.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    return path
+        members.append(save_member(recipe.name, network, seed, {"test_accuracy": round(correct, 4)}, out))
+    return save_manifest(recipe, members, out, train_hash=dataset.train.content_hash)
 
 
 def load_dataset(recipe: ClassifierRecipe, data_root: Path | None) -> Dataset:

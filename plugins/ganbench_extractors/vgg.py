@@ -9,22 +9,21 @@ Shapes: N images, C channels, H x W pixels, D = 499,712 features.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ganbench import ExtractorContext, Features, WeightsError, cache_directory
-from ganbench_extractors.inception_weights import require_published, sha256_of
+from ganbench import ExtractorContext, Features, WeightsError
 from ganbench_extractors.layers import join_layers
 from ganbench_extractors.numerics import full_float32
+from ganbench_extractors.published import PublishedWeights, fitting, sha256_of
 from ganbench_extractors.resize import resize_antialiased, to_colour
 from ganbench_extractors.state_dict import read_state_dict
 
 FILE = "vgg16-397923af.pth"
 SHA256 = "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"
-URL = f"https://download.pytorch.org/models/{FILE}"
+PUBLISHED = PublishedWeights(FILE, f"https://download.pytorch.org/models/{FILE}", SHA256)
 RESOLUTION = 64
 LAYERS = (3, 8, 15, 22, 29)
 """Where the five layers stand in torchvision's ``vgg16().features``."""
@@ -95,16 +94,10 @@ def find_weights(context: ExtractorContext) -> Path:
     Raises:
         WeightsError: there is none, or what lies in the cache is another; says where to get and put it.
     """
-    if context.weights is not None:
-        file = context.weights / FILE if os.path.isdir(context.weights) else context.weights
-        if not os.path.isfile(file):
-            raise WeightsError(f"no such weights file: {file}", hint=f"get it from {URL}")
-        return file
-    cached = cache_directory() / "weights" / FILE
-    for path in (cached, Path(torch.hub.get_dir()) / "checkpoints" / FILE):
-        if os.path.isfile(path):
-            return require_published(path, SHA256)
-    raise WeightsError("the VGG16 weights are not there", hint=f"get {URL} and put it at {cached} or name it with --extractor-weights")
+    path = PUBLISHED.find(context, PUBLISHED.cached, PUBLISHED.in_hub)
+    if path is None:
+        raise WeightsError("the VGG16 weights are not there", hint=PUBLISHED.where_to_put)
+    return path
 
 
 def load_convolutions(path: Path) -> nn.Sequential:
@@ -122,9 +115,6 @@ def load_convolutions(path: Path) -> nn.Sequential:
     with torch.device("meta"):  # the fully connected layers, 90 % of the network, are never made
         convolutions: nn.Sequential = vgg16(weights=None).features
     own = {name.removeprefix("features."): tensor for name, tensor in state.items() if name.startswith("features.")}
-    try:
+    with fitting(path, "torchvision's VGG16", _FORMAT_HINT):
         convolutions.load_state_dict(own, assign=True)
-    except RuntimeError as error:
-        first = " ".join(str(error).split(":", 1)[-1].split())[:120]
-        raise WeightsError(f"{path} does not fit torchvision's VGG16: {first}", hint=_FORMAT_HINT) from error
     return convolutions.float().eval().requires_grad_(False)

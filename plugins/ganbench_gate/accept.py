@@ -1,31 +1,42 @@
-"""Reviewed changes: steps of a series that are intended, each with its reason, in a file of the repository.
+"""Reviewed changes that are intended, each with its reason, in a file of the repository.
 
 ::
 
     [[accept]]
-    metric = "samples_per_second"
-    cell = "dcgan digits"              # the name or the id that `ganbench trend` prints
-    commit = "3f2a9c1"                 # or a run id where the commit is unknown
-    reason = "larger batches of the discriminator, see #41"
+    metric = "generator_parameters"    # or the path of a setting that differs, as architecture.options.width
+    cell = "dcgan digits"              # the name that the verdict prints; for `ganbench trend` the id too
+    from = 17856
+    to = 26656
+    also = ["flops_per_iteration"]     # what changes with it; may be left out
+    reason = "wider networks"
+    where = "#41"                      # the pull request or the path of the change; may be left out
 
-A JSON file holds the same: ``{"accept": [{"metric": ..., ...}]}``.
+A change is known by what it is and not by its commit, so that an entry holds after a merge, a squash and a rebase; once base has the new
+value there is nothing left that it would excuse. A JSON file holds the same: ``{"accept": [{"metric": ..., ...}]}``.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ganbench import UsageError, read_file
-from ganbench_gate.history import DIRTY, UNKNOWN
 
-_ACCEPT_FILE = "accept.toml"
+ACCEPT_FILE = "accept.toml"
 """What is read from the directory of a history where no file is named."""
-_FEWEST_DIGITS = 7
+_TEXTS = ("metric", "cell", "reason")
+_VALUES = ("from", "to")
+_FIELDS = ("metric", "cell", "from", "to", "reason", "also", "where")
+ABSENT = "none"
+"""How an entry writes a value that one side does not have."""
+_ROUNDING = 1e-9
+
+Value = bool | int | float | str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,23 +44,46 @@ class Accept:
     """One intended change."""
 
     metric: str
+    """Its name, or the path of a setting."""
     cell: str
     """Name or id."""
-    commit: str
-    """7 hex digits or more; or a whole run id."""
+    before: Value
+    """``from`` in the file."""
+    after: Value
+    """``to`` in the file."""
     reason: str
+    also: tuple[str, ...] = ()
+    """Metrics that change with it."""
+    where: str = ""
+    """The pull request or the path of the change."""
 
-    def covers(self, metric: str, cells: Collection[str], commits: Iterable[str], runs: Collection[str]) -> bool:
-        """Tell whether it means a step.
+    def is_change(self, before: object, after: object, *, tolerance: float = 0.0) -> bool:
+        """Tell whether it means a change from one value to another.
 
         Args:
-            metric: of the step's series.
-            cells: name and id of its cell.
-            commits: at the step.
-            runs: ids of the runs at the step.
+            before: None where there is none.
+            after: likewise.
+            tolerance: relative, of numbers that have noise.
         """
-        known = self.commit in runs or any(_same(self.commit, commit) for commit in commits if commit != UNKNOWN)
-        return self.metric == metric and self.cell in cells and known
+        return _agree(self.before, before, tolerance) and _agree(self.after, after, tolerance)
+
+    def is_of(self, cells: Collection[str]) -> bool:
+        """Tell whether it is about a cell that has some names."""
+        return self.cell in cells
+
+    @property
+    def why(self) -> str:
+        """The reason, with the place where there is one."""
+        return f"{self.reason} ({self.where})" if self.where else self.reason
+
+
+def _agree(written: Value, value: object, tolerance: float) -> bool:
+    if value is None:
+        return written == ABSENT
+    numbers = [one for one in (written, value) if isinstance(one, (int, float)) and not isinstance(one, bool)]
+    if len(numbers) == 2:
+        return math.isclose(*numbers, rel_tol=max(tolerance, _ROUNDING))
+    return type(written) is type(value) and written == value
 
 
 def accepts_of(history: Path) -> tuple[Accept, ...]:
@@ -58,7 +92,7 @@ def accepts_of(history: Path) -> tuple[Accept, ...]:
     Raises:
         UsageError: the file cannot be read.
     """
-    path = history / _ACCEPT_FILE
+    path = history / ACCEPT_FILE
     return read_accepts(path) if os.path.isfile(path) else ()
 
 
@@ -78,23 +112,21 @@ def read_accepts(path: Path) -> tuple[Accept, ...]:
 
 
 def _entry(entry: object, place: str) -> Accept:
-    names = [field.name for field in fields(Accept)]
     if not isinstance(entry, dict):
-        raise UsageError(f"{place} must have the fields {', '.join(names)} (got {entry!r})")
-    for name in names:
+        raise UsageError(f"{place} must have the fields {', '.join(_FIELDS[:-2])} (got {entry!r})")
+    if unknown := sorted(set(entry) - set(_FIELDS)):
+        raise UsageError(f"{place} has the unknown field {unknown[0]!r}", hint=f"known: {', '.join(_FIELDS)}")
+    for name in (*_TEXTS, *(["where"] if "where" in entry else [])):
         if not isinstance(entry.get(name), str) or not entry[name].strip():
             raise UsageError(f"{place}: {name} must be a text that is not empty (got {entry.get(name)!r})")
-    if unknown := sorted(set(entry) - set(names)):
-        raise UsageError(f"{place} has the unknown field {unknown[0]!r}", hint=f"known: {', '.join(names)}")
-    if len(entry["commit"]) < _FEWEST_DIGITS:
-        raise UsageError(f"{place}: commit must have 7 digits or more (got {entry['commit']!r})")
-    return Accept(**entry)
-
-
-def _same(written: str, known: str) -> bool:
-    """Tell whether two commits agree as far as both are written out."""
-    written, known = written.lower().removesuffix(DIRTY), known.lower().removesuffix(DIRTY)
-    return written.startswith(known) or known.startswith(written)
+    for name in _VALUES:
+        if not isinstance(entry.get(name), (bool, int, float, str)):
+            raise UsageError(f"{place}: {name} must be a number or a text (got {entry.get(name)!r})", hint="the verdict prints both values")
+    also = entry.get("also", [])
+    if not isinstance(also, list) or not all(isinstance(name, str) and name for name in also):
+        raise UsageError(f"{place}: also must be a list of names of metrics (got {also!r})")
+    texts = {name: entry[name] for name in _TEXTS}
+    return Accept(**texts, before=entry["from"], after=entry["to"], also=tuple(also), where=entry.get("where", ""))
 
 
 def _json(path: Path) -> dict[str, Any]:

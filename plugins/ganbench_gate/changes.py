@@ -19,6 +19,8 @@ else:
     import tomli as tomllib
 
 _TIMEOUT_SECONDS = 120.0
+_OPTION = ".options."
+"""Between the section of a plugin and the name of its option."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +65,7 @@ def _answer_of(worker: Worker, tree: Path | None, beside: Collection[Worker]) ->
     except WorkerFailed as error:
         return Refusal(kind="broken", message=error.what, last_words=error.last_words)
     if "refusal" in answer:
-        return Refusal(kind=answer["refusal"], message=answer["message"])
+        return Refusal(kind=answer["refusal"], message=answer["message"], options=tuple(answer.get("options", ())))
     tables = {name: answer.get(name, {}) for name in ("configuration", "origins", "plugins", "versions")}
     metrics, borrowed = (tuple(answer.get(name, ())) for name in ("metrics", "borrowed"))
     return Resolved(**tables, metrics=metrics, borrowed=borrowed, requirements=requirements_of(tree) if tree else {})
@@ -88,6 +90,15 @@ def differences(base: Resolved, head: Resolved) -> tuple[Difference, ...]:
         *_unlike("requirement", base.requirements, head.requirements),
         *_unlike("version", base.versions, head.versions),
     )
+
+
+def renamed_option(base: Resolved, head: Refusal) -> str:
+    """Return which options of base head has no longer, and which it has instead; empty where that is not why it refuses."""
+    before, after = ({path for path in paths if _OPTION in path} for paths in (base.configuration, head.options))
+    if not after or not before - after:
+        return ""
+    gone, come = (", ".join(path.partition(_OPTION)[2] for path in sorted(paths)) for paths in (before - after, after - before))
+    return f"it no longer has the option {gone}{f', and has {come} instead' if come else ''}"
 
 
 def _unlike(key: str, base: Mapping[str, Any], head: Mapping[str, Any]) -> Iterator[Difference]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import re
 from pathlib import Path
@@ -12,11 +13,13 @@ import click
 
 from ganbench import Invocation, NothingToCompare, UsageError, WorkerFailed, add_options, deliver, outputs_of, policy_of
 from ganbench_gate.ab import CHECKED, measure, plan_of
+from ganbench_gate.accept import ACCEPT_FILE, accepts_of
 from ganbench_gate.known_names import refuse_unknown_names
 from ganbench_gate.options import CI_GROUPS, CiCommand
 from ganbench_gate.several import together
 
 if TYPE_CHECKING:
+    from ganbench import Comparison
     from ganbench_gate.measure import AbPlan, Measurement
 
 _SECONDS = 200.0
@@ -25,6 +28,7 @@ FILES = {"json": "verdict.json", "markdown": "verdict.md", "junit": "verdict.xml
 """Kinds of output and the files that hold them; ``benchmark.json`` becomes ``benchmark-bigger.json`` and ``benchmark-smaller.json``."""
 SAMPLES = "samples.json"
 """Every block of every process; ``samples-PLUGIN.json`` of each where there are several plugins."""
+_COMMIT_DIGITS = 9
 _ENDED = 130
 """The exit code of a call that was ended from outside: no further plugin is begun."""
 
@@ -44,6 +48,7 @@ def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> 
     ganbench ci main --plugin dcgan --plugin wgan-gp --gpu
     ganbench ci --plugin dcgan --baseline baseline:main --runs results/head
     ganbench ci . . --plugin dcgan --gate throughput=fail --inject-slowdown 25%
+    ganbench ci v1.0 main --plugin dcgan --each
 
     \b
     What is compared                                         fails   with --gpu
@@ -53,18 +58,58 @@ def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> 
     peak memory (to 5 %)                                     told    yes
     quality of --runs against --baseline (to 10 %)           yes     yes
 
-    A change that is intended is an entry [[accept]] of DIR/accept.toml with metric, cell, commit and reason, as ganbench trend has it; it
-    holds while that commit is between BASE and HEAD.
+    A change that is intended is an entry [[accept]] of DIR/accept.toml with metric, cell, from, to and reason, as ganbench trend has it; it
+    holds wherever exactly this change is found, so after a squash or a rebase too.
+
+    With --each every commit after BASE, up to that of HEAD, is held against the one before it: a verdict each, in a folder of its own below
+    that of --out, and in the end a table of all. Of a merge that is what it brought in.
 
     The folder of --out gets verdict.json, verdict.md, verdict.xml (JUnit), benchmark-bigger.json and benchmark-smaller.json (for
-    github-action-benchmark) and samples.json (every measurement). On GitHub the verdict is added to the step's summary.
+    github-action-benchmark), samples.json (every measurement) and, where exact values failed, accept.toml: the entries that would accept
+    them. On GitHub the verdict is added to the step's summary.
 
     Exit codes: 0 nothing that is gated regressed, or base has nothing to compare with yet; 1 something did, or head cannot be run; 2 usage;
     3 base cannot be run; 4 base does not take what head takes; 5 there are no runs; 130 interrupted. The files are written all the same.
     """
-    out: Path = flags["out"]
     off = (*invocation.off, *flags["off"])
-    plugins = dict.fromkeys(flags.pop("plugins") or (None,))
+    if flags.pop("each"):
+        return _walk(sides, flags, off)
+    return _gate(sides, flags, off).exit_code
+
+
+def _walk(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -> int:
+    """Gate each commit against the one before it, print a table of all, and return the exit code of the worst.
+
+    Raises:
+        UsageError: a flag is of one verdict only, or a side is no commit.
+        NothingToCompare: there is no commit between the sides.
+    """
+    from ganbench import print_document
+    from ganbench_gate.each import CommitVerdict, each_document, worst_exit_code
+    from ganbench_gate.trees import commit_subject, commits_between, default_base
+
+    if taken := [name for name, value in (("-o", flags["outputs"]), ("--json", flags["as_json"]), ("--runs", flags["runs"])) if value]:
+        raise UsageError(f"{taken[0]} is of one verdict, and --each gives several", hint="each commit has its own folder below --out")
+    _check(sides, flags)
+    base = sides[0] if sides else default_base(Path.cwd(), os.environ).commit
+    commits = commits_between(Path.cwd(), base, sides[1] if len(sides) > 1 else "WORKTREE")[::-1]
+    if not commits:
+        raise NothingToCompare(f"there is no commit after {base}", hint="--each takes git refs of the checkout in the current folder")
+    rows = []
+    names = [commit[:_COMMIT_DIGITS] for commit in commits]
+    for before, commit in itertools.pairwise((f"{names[0]}^", *names)):
+        comparison = _gate((before, commit), {**flags, "out": flags["out"] / commit}, off)
+        rows.append(CommitVerdict(commit=commit, subject=commit_subject(Path.cwd(), commit), comparison=comparison))
+        if comparison.exit_code == _ENDED:
+            break
+    print_document(each_document(rows, num_commits=len(commits)))
+    return worst_exit_code(rows)
+
+
+def _gate(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -> Comparison:
+    """Gate one change in all plugins that are asked for, and write its files."""
+    out: Path = flags["out"]
+    plugins = dict.fromkeys(flags["plugins"] or (None,))
     plans = [_plan(sides, {**flags, "plugin": plugin}, off) for plugin in plugins]
     _make_folder(out)
     written = {**flags, "outputs": (*(f"{kind}={out / name}" for kind, name in FILES.items()), *flags["outputs"])}
@@ -77,7 +122,29 @@ def command(invocation: Invocation, /, sides: tuple[str, ...], **flags: Any) -> 
         comparisons.append(measure(plan, samples, further))
         if comparisons[-1].exit_code == _ENDED:
             break
-    return deliver(together(comparisons, [plan.policy for plan in plans], [plan.head.plugin for plan in plans]), {**written, **CHECKED})
+    whole = together(comparisons, [plan.policy for plan in plans], [plan.head.plugin for plan in plans])
+    whole = _with_proposal(whole, out / ACCEPT_FILE, flags["history"] / ACCEPT_FILE)
+    deliver(whole, {**written, **CHECKED})
+    return whole
+
+
+def _with_proposal(comparison: Comparison, path: Path, accepted: Path) -> Comparison:
+    """Write the entries that would accept what failed, and say where they are; what an earlier verdict proposed goes.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    from ganbench import storage_errors
+    from ganbench_gate.intended import proposed_entries
+
+    entries = proposed_entries(comparison.findings)
+    with storage_errors(path):
+        if not entries:
+            path.unlink(missing_ok=True)
+            return comparison
+        path.write_text(entries, encoding="utf-8")
+    note = f"if this is intended: give the entry in {path} its reason, and put it into {accepted}"
+    return dataclasses.replace(comparison, notes=(*comparison.notes, note))
 
 
 def _file_name(plugin: str) -> str:
@@ -91,9 +158,7 @@ def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -
     Raises:
         UsageError: a flag, a ref or a file is wrong.
     """
-    from ganbench_gate.accept import accepts_of
-    from ganbench_gate.intended import intended_changes
-    from ganbench_gate.trees import commits_between, default_base
+    from ganbench_gate.trees import default_base
 
     _check(sides, flags)
     base, first = None, ""
@@ -102,21 +167,18 @@ def _plan(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -
     except NothingToCompare as error:
         first = error.what
     sides = (base.commit,) if base else sides or ("WORKTREE",)
-    head = sides[1] if len(sides) > 1 else "WORKTREE"
     accepts = accepts_of(flags["history"])
-    intended = intended_changes(accepts, commits_between(Path.cwd(), sides[0], head), flags["plugin"] or "")
     timed = "fail" if flags["gpu"] else "warn"  # a hosted runner measures time beside unknown neighbours
-    gates = [f"throughput={timed}", f"memory={timed}", *(f"{one.metric}=warn" for one in intended), *flags["gates"]]
+    gates = [f"throughput={timed}", f"memory={timed}", *flags["gates"]]
     given = {"gates": tuple(gates), "base_settings": (), "head_settings": ()}
     device = {"device": flags["device"] or ("cuda" if flags["gpu"] else None)}
     plan = plan_of(sides, {**flags, **given, **device}, off)
-    notes = tuple(f"intended: {one.metric} may change: {one.reason}" for one in intended)
     name = f"{base.why} ({base.commit[:9]})" if base else "nothing yet" if first else plan.base.name
     return dataclasses.replace(
         plan,
         first=first,
+        accepts=accepts,
         base=dataclasses.replace(plan.base, name=name),
-        head=dataclasses.replace(plan.head, notes=(*plan.head.notes, *notes)),
     )
 
 

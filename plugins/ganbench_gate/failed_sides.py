@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 
 from ganbench import Finding, MetricRule, Policy, State, UsageError, plain_finding, rule_of
@@ -69,7 +70,7 @@ def run_finding(state: State, reason: str, policy: Policy) -> Finding:
 def _broken(role: str, refusal: Refusal, lacks: str = "") -> str:
     said = refusal.message if refusal.message.startswith(role) else f"{role} {lacks or 'cannot be run: '}{_said(refusal)}"
     last = refusal.last_words[-1:]
-    return "; it said last: ".join((said, *last))
+    return _ABSOLUTE.sub("", "; it said last: ".join((said, *last)))
 
 
 def _said(refusal: Refusal) -> str:
@@ -79,6 +80,10 @@ def _said(refusal: Refusal) -> str:
 
 
 _OWN_ERRORS = ("PluginError", "ConfigError", "UnsuitableError", "DataError", "WeightsError", "UsageError")
+
+
+_ABSOLUTE = re.compile(r"(?<![\w:/.])/(?:[^\s/:'\"(),]+/)+(?=[^\s/:'\"(),]+/[^\s/:'\"(),]+)")
+"""The beginning of a path from the root, up to its last two parts: where a tree lies is nothing that a reader of a verdict knows."""
 
 
 def _kinds(refusals: Mapping[str, Refusal]) -> tuple[str, str]:

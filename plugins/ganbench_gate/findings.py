@@ -118,8 +118,13 @@ def _unlike_schedules(base: Mapping[str, Mapping[str, Any]], head: Mapping[str, 
         ours, theirs = base.get(name, {}), head.get(name, {})
         first = next((kimg for kimg in {**ours, **theirs} if ours.get(kimg) != theirs.get(kimg)), None)
         if first is not None:
-            values = (str(side[first]) if first in side else None for side in (ours, theirs))
+            values = (_short(side.get(first)) for side in (ours, theirs))
             yield from _unlike("schedule", f"{name} from {first} kimg on", *values)
+
+
+def _short(value: Any) -> Any:
+    """Return a number with as many digits as a reader needs to see a schedule move."""
+    return f"{value:.4g}" if isinstance(value, float) else value
 
 
 def _first_difference(pairs: Sequence[PairResult], name: str) -> int | None:

@@ -22,7 +22,7 @@ from ganbench_gate.paired import mean_effect
 
 OBJECTS = MetricRule(
     name="object_growth",
-    label="tensors and graph nodes that a step leaves behind",
+    label="tensors and graph nodes left behind by each step",
     unit="",
     tier="deterministic",
     direction="lower",

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ganbench import Comparison, Difference, Finding, Launch, NotComparable, Policy, encode, refuse_missing_gpu
-from ganbench_gate.changes import Resolved, differences, resolve_sides
+from ganbench_gate.accept import Accept
+from ganbench_gate.changes import Resolved, differences, renamed_option, resolve_sides
 from ganbench_gate.failed_sides import failed_finding, is_new, new_finding, run_finding
 from ganbench_gate.findings import conclude_pairs, machine_of
+from ganbench_gate.intended import excused, intended_changes, notes_of
 from ganbench_gate.known_names import refuse_names, unknown_names
 from ganbench_gate.lockstep import BASE, HEAD, NULL, PairPlan, PairResult, SideResult, run_alone, run_pair
 from ganbench_gate.paired import next_look
@@ -47,6 +49,8 @@ class AbPlan:
     """Decides who is started first, and whose block comes first."""
     others: tuple[Finding, ...] = ()
     """Findings of something else than the pairs, which are decided with theirs."""
+    accepts: tuple[Accept, ...] = ()
+    """Changes that are intended, of any cell."""
     first: str = ""
     """Why there is no base at all; base is then never run."""
     seeds: SeedPlan | None = None
@@ -110,6 +114,8 @@ class Measurement:
         for role, one in resolved.items():
             if one.borrowed:
                 refusals[role] = Refusal(kind="unknown", message=f"its tree has no {', '.join(one.borrowed)} of its own")
+        if HEAD in refusals and BASE in resolved and (renamed := renamed_option(resolved[BASE], refusals[HEAD])):
+            refusals[HEAD] = Refusal(kind="refused", message=renamed)
         if plan.first:
             refusals[BASE] = Refusal(kind="unknown", message=plan.first)
         if refusals:
@@ -171,35 +177,54 @@ class Measurement:
         return self.conclude()
 
     def conclude(self) -> Comparison:
-        """Return the verdict of the pairs so far."""
-        plan = self._plan
-        notes = [*dict.fromkeys((*plan.base.notes, *plan.head.notes, *self._notes))]
-        if plan.head.slowdown:
-            notes.append(f"head was slowed down by {plan.head.slowdown:.0%} on purpose")
-        if self.pairs and not self._failed and len(self.pairs) < plan.policy.looks[0]:
-            notes.append(f"the time was over after {len(self.pairs)} of {plan.policy.looks[0]} pairs")
-        comparison = conclude_pairs(
-            self.pairs,
-            plan.policy,
-            base=plan.base.name,
-            head=plan.head.name,
-            machine=self.machine,
-            notes=notes,
-            others=(*self._failed, *self._further, *plan.others),
-            changes=self._changes,
-        )
-        unheeded = unknown_names(plan.policy, [found.metric for found in comparison.findings]) if self.is_whole else []
+        """Return the verdict of the pairs so far, in which a change that is intended does not fail."""
+        policy = self._plan.policy
+        comparison = self._conclude(policy, ())
+        accepts = [one for one in self._plan.accepts if self._is_own(one)]
+        intended = intended_changes(accepts, comparison.findings, comparison.changes)
+        if notes := tuple(notes_of(intended, accepts, comparison.findings)):
+            comparison = self._conclude(excused(policy, intended), notes)
+        unheeded = unknown_names(policy, [found.metric for found in comparison.findings]) if self.is_whole else []
         return dataclasses.replace(
             comparison,
             findings=tuple(self._named(found) for found in comparison.findings),
             notes=(*comparison.notes, *(f"nothing that was compared is called {name}" for name in unheeded)),
         )
 
+    def _conclude(self, policy: Policy, further_notes: tuple[str, ...]) -> Comparison:
+        plan = self._plan
+        notes = [*dict.fromkeys((*plan.base.notes, *plan.head.notes, *self._notes)), *further_notes]
+        if plan.head.slowdown:
+            notes.append(f"head was slowed down by {plan.head.slowdown:.0%} on purpose")
+        if self.pairs and not self._failed and len(self.pairs) < policy.looks[0]:
+            notes.append(f"the time was over after {len(self.pairs)} of {policy.looks[0]} pairs")
+        # Findings that were made elsewhere have their gates already.
+        others = [dataclasses.replace(found, gate=policy.gates.get(found.metric, found.gate)) for found in (*self._further, *plan.others)]
+        return conclude_pairs(
+            self.pairs,
+            policy,
+            base=plan.base.name,
+            head=plan.head.name,
+            machine=self.machine,
+            notes=notes,
+            others=(*self._failed, *others),
+            changes=self._changes,
+        )
+
+    def _is_own(self, accept: Accept) -> bool:
+        """Tell whether an entry is about this plugin and this dataset, where that is known."""
+        own = self._cell.split()
+        return accept.cell.split()[: len(own)] == own
+
+    @property
+    def _cell(self) -> str:
+        return " ".join(filter(None, (self._plan.head.plugin, self._dataset)))
+
     def _named(self, found: Finding) -> Finding:
         """Return a finding with plugin and dataset, so that files of several plugins do not mix; frozen samples are of neither."""
         if found.cell or found.metric.startswith(_FROZEN):
             return found
-        return dataclasses.replace(found, cell=" ".join(filter(None, (self._plan.head.plugin, self._dataset))))
+        return dataclasses.replace(found, cell=self._cell)
 
     @property
     def machine(self) -> str:

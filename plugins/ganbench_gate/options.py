@@ -73,7 +73,10 @@ CI_GROUPS: dict[str, tuple[_Decorator, ...]] = {
         option("--gpu", is_flag=True, help="A GPU of one's own: a regression of speed or memory fails too."),
         *POLICY_OPTIONS,
     ),
-    "How it is measured": MEASURING_OPTIONS,
+    "How it is measured": (
+        *MEASURING_OPTIONS,
+        option("--each", is_flag=True, help="Each commit between BASE and HEAD against the one before it; a verdict each."),
+    ),
     "Quality": (
         option("--baseline", metavar="RUNS", help="Finished runs, or baseline:NAME, that head's quality is held against."),
         option("--runs", metavar="RUNS", help="Finished runs of head, as ganbench matrix makes them; commas between several."),

@@ -47,12 +47,12 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
         manager = PluginManager(off=tuple(job["off"]))
         found = _resolve(manager, job)
     except BaseException as error:  # SystemExit of a plugin too
-        return {"refusal": _kind(error, manager, job), "message": f"{type(error).__name__}: {error}"}
+        return {"refusal": _kind(error, manager, job), "message": f"{type(error).__name__}: {error}", "options": _options(manager, job)}
     from ganbench.config.resolve import flatten
 
     used = [one for name in ("recipe", "architecture", "loss", "dataset", "augmentation") if (one := getattr(found, name, None))]
     return {
-        "configuration": {path: _plain(value) for path, value in flatten(found.config).items()},
+        "configuration": {path: _within(_plain(value), job["tree"]) for path, value in flatten(found.config).items()},
         "origins": dict(found.origins),
         "metrics": [one.name for one in getattr(found, "metrics", ())],
         "plugins": {f"{one.spec.kind} {one.spec.name}": _plugin(one) for one in used},
@@ -71,6 +71,17 @@ def _resolve(manager: Any, job: dict[str, Any]) -> Any:
     except ImportError:
         return resolve(manager, job["plugin"], layers, job["options"])
     return plan_run(manager, job["plugin"], layers, job["options"])
+
+
+def _options(manager: Any, job: dict[str, Any]) -> list[str]:
+    """Return the paths of all options where the tree takes everything but those that were given; none else."""
+    if manager is not None and job["options"]:
+        with contextlib.suppress(Exception):
+            from ganbench.config.resolve import flatten
+
+            found = _resolve(manager, {**job, "options": {}})
+            return [path for path in flatten(found.config) if ".options." in path]
+    return []
 
 
 def _kind(error: BaseException, manager: Any, job: dict[str, Any]) -> str:
@@ -104,6 +115,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return ", ".join(map(str, value))
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _within(value: Any, tree: str) -> Any:
+    """Return a path of the tree as one from it: where a tree was unpacked is no difference."""
+    return value.removeprefix(f"{tree}{os.sep}") if isinstance(value, str) and tree else value
 
 
 def _plugin(one: Any) -> dict[str, str]:

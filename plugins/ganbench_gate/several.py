@@ -17,7 +17,7 @@ def together(comparisons: Sequence[Comparison], policies: Sequence[Policy], plug
 
     Args:
         comparisons: one for each plugin that was measured.
-        policies: of each; they differ in what is intended only, which the findings already hold.
+        policies: of each; what is intended the findings already hold.
         plugins: the name of each, and of those that were not begun.
     """
     from ganbench import conclude

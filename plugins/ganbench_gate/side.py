@@ -48,6 +48,8 @@ class Refusal:
     message: str
     last_words: tuple[str, ...] = ()
     """What its process printed last."""
+    options: tuple[str, ...] = ()
+    """Paths of the options that it has instead, where it was an option that it does not take."""
 
 
 class SidesFailed(RunFailed):

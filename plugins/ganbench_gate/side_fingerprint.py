@@ -6,11 +6,16 @@ truncated. So a side is taken to five points of its budget, trains some steps at
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import hashlib
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+_CALLED = {"lr": "learning rate"}
+"""What users call a number of an optimizer."""
 POINTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the budget."""
 _MOMENTS = 65
@@ -47,25 +52,29 @@ def fingerprint_of(made: Any, plan: Any, identities: Any, *, steps: int, samples
     return found
 
 
-def schedules_of(made: Any) -> dict[str, dict[str, list[Any]]]:
-    """Return the numbers of whatever follows a schedule, by its name and by the moment in kimg, all over the budget."""
+def schedules_of(made: Any) -> dict[str, dict[str, Any]]:
+    """Return each number that follows a schedule, by its name and by the moment in kimg, all over the budget."""
     budget = made.config.training.total_kimg
-    found: dict[str, dict[str, list[Any]]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for moment in range(_MOMENTS):
         kimg = budget * moment / (_MOMENTS - 1)
         made.algorithm.set_progress(round(1000 * kimg))
         for name, thing in getattr(made.algorithm, "_tracked", {}).items():
-            if numbers := _numbers_of(thing):
-                found.setdefault(name, {})[f"{kimg:g}"] = numbers
+            for what, number in _numbers_of(thing):
+                found.setdefault(f"{what} of {name}", {})[f"{kimg:g}"] = number
     return {name: moments for name, moments in found.items() if len({str(one) for one in moments.values()}) > 1}
 
 
-def _numbers_of(thing: Any) -> list[Any]:
-    """Return the numbers of something that is tracked: of an optimizer those of its groups."""
+def _numbers_of(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the numbers of something that is tracked with what they are called: of an optimizer those of its groups."""
     groups = getattr(thing, "param_groups", None) or ([] if hasattr(thing, "parameters") else [getattr(thing, "__dict__", {})])
-    values = [value for group in groups for value in group.values()]
-    numbers = [value for value in values if isinstance(value, (bool, int, float))]
-    return numbers + [float(value) for value in values if hasattr(value, "numel") and value.numel() == 1]
+    for position, group in enumerate(groups):
+        for name, value in group.items():
+            called = f"{_CALLED.get(name, name)}{f' {position + 1}' if len(groups) > 1 else ''}"
+            if isinstance(value, (bool, int, float)):
+                yield called, value
+            elif hasattr(value, "numel") and value.numel() == 1:
+                yield called, float(value)
 
 
 def _before(made: Any, plan: Any, identities: Any) -> dict[str, str]:
@@ -74,7 +83,8 @@ def _before(made: Any, plan: Any, identities: Any) -> dict[str, str]:
 
     home = Path(ganbench.__file__).parent
     files = sorted(path for folder in _EVALUATING for path in (home / folder).rglob("*.py"))
-    measuring = sorted(repr(one) for one in identities if one.kind in ("metric", "extractor"))
+    factories = {one.spec.name: one.spec.factory for one in plan.metrics if not getattr(one.spec, "sources", ())}
+    measuring = sorted(str(_code_of(one, factories)) for one in identities if one.kind in ("metric", "extractor"))
     return {
         "budget": digest(made.config.training.total_kimg),
         "seed": digest(made.config.training.seed),
@@ -83,6 +93,41 @@ def _before(made: Any, plan: Any, identities: Any) -> dict[str, str]:
         "code of the metrics": digest(measuring),
         "ganbench's code of the evaluation": digest([path.read_bytes() for path in files]),
     }
+
+
+def _code_of(identity: Any, factories: dict[str, str]) -> Any:
+    """Return what tells the code of a metric or an extractor from another.
+
+    A package may hold a metric and networks, and what is changed in the networks does not change how they are measured. So of a metric it
+    is the factory's module with those of its package that it imports; where they cannot be read, and of an extractor, the whole package.
+    """
+    factory = factories.get(identity.name, "") if identity.kind == "metric" else ""
+    modules = dict(_modules(factory.partition(":")[0]))
+    return (identity.kind, identity.name, sorted(modules.items())) if modules else identity
+
+
+def _modules(first: str) -> Iterator[tuple[str, str]]:
+    """Yield a module and those of its package that it imports, anywhere in it, each with the digest of its source."""
+    package, waiting, seen = first.partition(".")[0], [first], set()
+    while waiting:
+        name = waiting.pop()
+        spec = None
+        if name and name not in seen and name.partition(".")[0] == package:
+            with contextlib.suppress(ImportError, ValueError):
+                spec = importlib.util.find_spec(name)
+        seen.add(name)
+        if spec is None or spec.origin is None:
+            continue  # a name in a module, or another package
+        source = Path(spec.origin).read_bytes()
+        yield name, digest(source)
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                waiting += [one.name for one in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                above = (
+                    importlib.util.resolve_name("." * node.level + (node.module or ""), spec.parent) if node.level else node.module or ""
+                )
+                waiting += [above, *(f"{above}.{one.name}" for one in node.names)]
 
 
 def _state_digests(algorithm: Any) -> Iterator[tuple[str, str]]:

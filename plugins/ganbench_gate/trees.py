@@ -264,7 +264,7 @@ def default_base(folder: Path, environment: Mapping[str, str]) -> Base:
 
 
 def commits_between(folder: Path, base: str, head: str) -> tuple[str, ...]:
-    """Return the commits that head has and base has not, the newest first; none where one of them is no commit.
+    """Return the commits by which head came from base, the newest first, of a merge only itself; none where one of them is no commit.
 
     Args:
         folder: somewhere in the checkout.
@@ -274,7 +274,12 @@ def commits_between(folder: Path, base: str, head: str) -> tuple[str, ...]:
     ends = ["HEAD" if text in _WORKING_TREE else text for text in (base, head)]
     if any(text.startswith(("-", "/", "~", ".")) for text in ends):
         return ()
-    return tuple((_git(folder, "rev-list", f"{ends[0]}..{ends[1]}", "--") or "").split())
+    return tuple((_git(folder, "rev-list", "--first-parent", f"{ends[0]}..{ends[1]}", "--") or "").split())
+
+
+def commit_subject(folder: Path, commit: str) -> str:
+    """Return the first line of a commit's message."""
+    return _git(folder, "show", "--no-patch", "--format=%s", commit, "--") or ""
 
 
 def _merge_base(top: Path, target: str) -> Base:

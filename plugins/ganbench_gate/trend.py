@@ -16,6 +16,7 @@ from typing import Literal
 
 from ganbench import Difference, MetricRule, NothingToCompare, describe_machine
 from ganbench_gate.accept import Accept
+from ganbench_gate.history import UNKNOWN
 from ganbench_gate.series import Point, Series
 from ganbench_gate.steps import MIN_POINTS, MIN_SIDE, Step, find_changes, find_steps
 
@@ -115,9 +116,10 @@ def follow(
         metrics: names of those that are wanted; empty for all.
     """
     used: set[Accept] = set()
-    series = tuple(_follow(one, accepts, newest, used) for one in all_series if not metrics or one.rule.name in metrics)
+    anchors = [(one, step) for one in all_series for step in _found(one)]
+    series = tuple(_follow(one, accepts, newest, used, anchors) for one in all_series if not metrics or one.rule.name in metrics)
     unused = [a for a in accepts if a not in used and (not metrics or a.metric in metrics)]
-    notes = [f"an accepted change fits no step: {a.metric} of {a.cell} at {a.commit}" for a in unused]
+    notes = [f"an accepted change fits no step: {a.metric} of {a.cell} from {a.before} to {a.after}" for a in unused]
     return Trend(
         history=history,
         newest=newest,
@@ -134,11 +136,20 @@ def _exit_code(series: Iterable[TrendSeries]) -> int:
     return int(any(step.fails for one in looked_at for step in one.steps))
 
 
-def _follow(series: Series, accepts: Sequence[Accept], newest: int, used: set[Accept]) -> TrendSeries:
+_Anchors = Sequence[tuple[Series, Step]]
+"""Every step of every series, which may be what an entry means where it excuses a step of another one."""
+
+
+def _found(series: Series) -> tuple[Step, ...]:
+    """Return the steps of a series; none where none can be looked for."""
+    values = [series.worsening(point.value) for point in series.points]
+    return () if _why_not(series.rule, values) else _steps(series, values)
+
+
+def _follow(series: Series, accepts: Sequence[Accept], newest: int, used: set[Accept], anchors: _Anchors) -> TrendSeries:
     rule, values = series.rule, [series.worsening(point.value) for point in series.points]
-    reason = _why_not(rule, values)
-    steps = () if reason else _steps(series, values)
-    reasons = [_reason(step, series, accepts, used) for step in steps]
+    reason, steps = _why_not(rule, values), tuple(step for one, step in anchors if one is series)
+    reasons = [_reason(step, series, accepts, used, anchors) for step in steps]
     return TrendSeries(
         machine=describe_machine(series.hardware),
         hardware_key=series.hardware.digest,
@@ -204,14 +215,29 @@ def _is_undone(number: int, steps: Sequence[Step], reasons: Sequence[str], serie
     return before == now or now - before <= series.rule.limit(series.scale)
 
 
-def _reason(step: Step, series: Series, accepts: Sequence[Accept], used: set[Accept]) -> str:
-    """Return why a step is intended. The place of a step in noise is uncertain, so its neighbours' commits mean it too."""
-    around = 0 if _is_exact(series.rule) else MIN_SIDE
-    near = series.points[max(0, step.index - around) : step.index + around + 1]
-    commits, runs = [point.commit for point in near], [record.run_id for point in near for record in point.records]
-    fitting = [a for a in accepts if a.covers(series.rule.name, (series.cell, series.cell_id), commits, runs)]
+def _reason(step: Step, series: Series, accepts: Sequence[Accept], used: set[Accept], anchors: _Anchors) -> str:
+    """Return why a step is intended: an entry says its two values, or those of another metric at the same commit, which it comes with."""
+    here = [one for one in accepts if one.is_of((series.cell, series.cell_id))]
+    fitting = [one for one in here if _is_meant(one, step, series)]
+    beside = [(its, other) for other, its in anchors if other.cell_id == series.cell_id and _meet(step, series, its, other)]
+    fitting += [one for one in here if series.rule.name in one.also and any(_is_meant(one, *other) for other in beside)]
     used.update(fitting)
-    return fitting[0].reason if fitting else ""
+    return fitting[0].why if fitting else ""
+
+
+def _is_meant(accept: Accept, step: Step, series: Series) -> bool:
+    values = [_own(level, series) for level in (step.before, step.after)]
+    return accept.metric == series.rule.name and accept.is_change(*values, tolerance=series.rule.threshold)
+
+
+def _meet(step: Step, series: Series, other_step: Step, other: Series) -> bool:
+    """Tell whether two steps are one change: where values have noise the place of a step is uncertain, so its neighbours mean it too."""
+    return bool(_commits_at(step, series) & _commits_at(other_step, other) - {UNKNOWN})
+
+
+def _commits_at(step: Step, series: Series) -> set[str]:
+    around = 0 if _is_exact(series.rule) else MIN_SIDE
+    return {point.commit for point in series.points[max(0, step.index - around) : step.index + around + 1]}
 
 
 def _own(level: float, series: Series) -> float:

@@ -28,13 +28,13 @@ def trend_document(trend: Trend) -> Document:
     cells = dict.fromkeys((one.hardware_key, one.cell_id) for one in trend.series)
     return Document(
         title="ganbench trend",
-        heading=(_verdict(trend),),
+        heading=(verdict_of(trend),),
         sections=tuple(_section([one for one in trend.series if (one.hardware_key, one.cell_id) == cell]) for cell in cells),
         legend=tuple(map(clean, trend.notes)),
     )
 
 
-def _verdict(trend: Trend) -> str:
+def verdict_of(trend: Trend) -> str:
     """Return in one sentence what came out."""
     failures, commits = trend.failures, f"the newest {trend.newest} commits"
     if not any(not series.reason for series in trend.series):
@@ -67,7 +67,7 @@ def _row(series: TrendSeries, siblings: Sequence[TrendSeries]) -> Row:
         (
             Cell(
                 name,
-                notes=tuple(map(_step_sentence, series.steps)),
+                notes=tuple(map(step_sentence, series.steps)),
                 tone="bad" if "fails" in states else "doubtful" if "worse" in states else "good" if states else "",
             ),
             Cell(_sparkline(values)),
@@ -77,7 +77,8 @@ def _row(series: TrendSeries, siblings: Sequence[TrendSeries]) -> Row:
     )
 
 
-def _step_sentence(step: TrendStep) -> str:
+def step_sentence(step: TrendStep) -> str:
+    """Return what a step is, when it came, why it does or does not fail, and what changed with it."""
     size = f" by {abs(100 * step.change):.3g}%" if math.isfinite(step.change) else ""
     probability = f", p {step.p_value:.2g}" if step.p_value else ""
     what = f"{step.state}{size}: {number(step.before)} to {number(step.after)}"

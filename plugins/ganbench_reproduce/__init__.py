@@ -12,6 +12,7 @@ class ReproductionSpec(PluginSpec):
 
     __slots__ = ()
     kind: ClassVar[str] = "reproduction"
+    kit: ClassVar[str] = "ganbench_reproduce.kit"
 
     def use(self, name: str) -> str:
         """Return the command that runs it."""

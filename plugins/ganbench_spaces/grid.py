@@ -25,6 +25,8 @@ _BACKGROUND = 24
 _LAYOUT = "ganbench-grid"
 _STRIP_COLUMNS = 8
 _LABEL_POINTS = 14
+_MOMENT_MILLISECONDS, _LAST_MILLISECONDS = 500, 2000
+_FILM_QUALITY = 80
 
 
 def draw_grid(images: Tensor, *, columns: int = 8) -> bytes:
@@ -44,6 +46,12 @@ def draw_grid(images: Tensor, *, columns: int = 8) -> bytes:
     information = PngImagePlugin.PngInfo()
     information.add_text(_LAYOUT, json.dumps(layout))
     return _png(Image.fromarray(_assemble(images, min(columns, count), scale)), information)
+
+
+def draw_image(image: Tensor) -> bytes:
+    """Return one image ``[C, H, W]`` uint8, C of 1 or 3, as a PNG of its own size."""
+    pixels = image.permute(1, 2, 0).numpy()
+    return _png(Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels), None)
 
 
 def read_grid(path: Path) -> Tensor:
@@ -83,6 +91,41 @@ def draw_strip(grids: Sequence[tuple[str, Path]]) -> bytes | None:
         with contextlib.suppress(ValueError):
             rows.append((label, read_grid(path)[:_STRIP_COLUMNS]))
     return draw_labelled_rows([row for row in rows if row[1].shape == rows[-1][1].shape]) if rows else None
+
+
+def draw_film(grids: Sequence[tuple[str, Path]]) -> bytes | None:
+    """Return the grids as one WebP that moves through training, half a second each and two seconds for the last, again and again.
+
+    Args:
+        grids: label and PNG of each moment; pictures that are no grids, or of another size than the last, are left out.
+
+    Returns:
+        None where there are not two of them, which would not move.
+    """
+    frames: list[tuple[str, Image.Image]] = []
+    for label, path in grids:
+        with contextlib.suppress(ValueError):
+            read_grid(path)
+            with Image.open(path) as picture:
+                frames.append((label, picture.convert("RGB")))
+    labelled = [_with_label(picture, label) for label, picture in frames if picture.size == frames[-1][1].size]
+    if len(labelled) < 2:
+        return None
+    times = [_MOMENT_MILLISECONDS] * (len(labelled) - 1) + [_LAST_MILLISECONDS]
+    buffer = io.BytesIO()
+    labelled[0].save(
+        buffer, format="WEBP", save_all=True, append_images=labelled[1:], duration=times, loop=0, quality=_FILM_QUALITY, method=2
+    )
+    return buffer.getvalue()
+
+
+def _with_label(picture: Image.Image, label: str) -> Image.Image:
+    """Return a picture with a label below it."""
+    whole = Image.new("RGB", (picture.width, picture.height + 2 * _LABEL_POINTS), (_BACKGROUND,) * 3)
+    whole.paste(picture)
+    font = ImageFont.load_default(_LABEL_POINTS)
+    ImageDraw.Draw(whole).text((whole.width - _LABEL_POINTS, whole.height - _LABEL_POINTS), label, fill="white", font=font, anchor="rm")
+    return whole
 
 
 def draw_labelled_rows(rows: Sequence[tuple[str, Tensor]]) -> bytes:

@@ -5,7 +5,7 @@ Shapes: N images, n of a batch, C channels, H, W height and width.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 import ganbench_kernels
-from ganbench import ArraySource, Space
+from ganbench import ArraySource, Source, Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +85,25 @@ class ImageSpace(Space):
             samples = samples.flatten(0, 1)[:, None]
         return draw_grid(samples, columns=columns)
 
+    def files(self, samples: Tensor) -> Iterator[tuple[str, bytes]]:
+        """Yield a PNG of each image, which keeps every level, in the order of their names; none of what is neither grey nor colour."""
+        from ganbench_spaces.grid import draw_image
+
+        digits = max(6, len(str(len(samples) - 1)))
+        for index, image in enumerate(samples if samples.shape[1] in (1, 3) else ()):
+            yield f"images/{index:0{digits}d}.png", draw_image(image)
+
     def strip(self, pictures: Sequence[tuple[str, Path]]) -> bytes | None:
         """Return one row of each grid."""
         from ganbench_spaces.grid import draw_strip
 
         return draw_strip(pictures)
+
+    def film(self, pictures: Sequence[tuple[str, Path]]) -> bytes | None:
+        """Return the grids one after the other."""
+        from ganbench_spaces.grid import draw_film
+
+        return draw_film(pictures)
 
 
 def images_of(space: Space) -> ImageSpace:
@@ -127,3 +141,19 @@ def image_source(stored: Tensor, labels: Tensor | None = None) -> ArraySource:
     """
     sizes = stored.shape[1:] if stored.ndim == 4 else (0, 0, 0)
     return ArraySource(stored, labels, space=ImageSpace(*sizes))
+
+
+def draw_images(source: Source, count: int, random: torch.Generator) -> Tensor:
+    """Return images in a random order, each again only after all the others.
+
+    Args:
+        source: where they come from.
+        count: how many.
+        random: the stream of the order.
+
+    Returns:
+        ``[count, C, H, W]`` float32 in [-1, 1].
+    """
+    order = torch.randperm(source.num_samples, generator=random)[:count]
+    repeated = torch.arange(count) % len(order)
+    return source.space.to_network(source.space.arrange(source.read(order)), repeated)

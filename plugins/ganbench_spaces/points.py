@@ -5,7 +5,7 @@ Shapes: N points, n of a batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -71,11 +71,21 @@ class PointSpace(Space):
 
         return draw_scatter(real(NUM_POINTS), samples)
 
+    def files(self, samples: Tensor) -> Iterator[tuple[str, bytes]]:
+        """Yield one CSV with a line for each point; nine digits are a float32 to the last bit."""
+        yield "samples.csv", "".join(f"{x:.9g},{y:.9g}\n" for x, y in samples.flatten(1).tolist()).encode()
+
     def strip(self, pictures: Sequence[tuple[str, Path]]) -> bytes | None:
         """Return the plots one below the other."""
         from ganbench_spaces.grid import draw_strip
 
         return draw_strip(pictures)
+
+    def film(self, pictures: Sequence[tuple[str, Path]]) -> bytes | None:
+        """Return the plots one after the other."""
+        from ganbench_spaces.grid import draw_film
+
+        return draw_film(pictures)
 
 
 def point_source(stored: Tensor, labels: Tensor | None = None) -> ArraySource:

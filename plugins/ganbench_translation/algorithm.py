@@ -84,15 +84,11 @@ def check_settings(context: AlgorithmContext) -> None:
     Raises:
         ConfigError: the setting, its value and the one that is allowed.
     """
-    training, objective = context.config.training, context.objective
+    objective = context.objective
     name = context.config.architecture.name
-    for field, wanted in (("d_steps", 1), ("d_steps_boost", 0), ("generator_batch_factor", 1), ("dequantise", False)):
-        value = getattr(training, field)
-        if value != wanted:
-            raise ConfigError(f"training.{field} must be {str(wanted).lower()} for {name} (got {str(value).lower()})")
+    as_they_are = "shows its discriminators images"
+    context.require(d_steps=1, d_steps_boost=0, generator_batch_factor=1, dequantise=False, as_they_are=as_they_are)
     assert objective is not None
-    if context.augment is not None:
-        raise ConfigError(f"{name} shows its discriminators images as they are, without an augmentation", hint="use --augment none")
     extra = (objective.penalties, objective.terms, objective.weight_terms, objective.weight_clip, objective.paired_generator_loss)
     if any(extra):
         raise ConfigError(f"{name} takes a loss without penalties, terms and clipping", hint="leave the loss's options at their defaults")

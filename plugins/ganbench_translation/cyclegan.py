@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ganbench import BuildContext, FromData, Networks
-from ganbench_spaces.images import square_images
+from ganbench_spaces.images import draw_images, square_images
 from ganbench_translation.cyclegan_options import CycleGANOptions
-from ganbench_translation.domains import dataset_of_class, draw_images, held_out
+from ganbench_translation.domains import dataset_of_class, held_out
 from ganbench_translation.layers import initialise
 from ganbench_translation.patch import PatchDiscriminator, least_resolution
 from ganbench_translation.resnet import ResNetGenerator

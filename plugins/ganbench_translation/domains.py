@@ -1,14 +1,8 @@
-"""Two classes of one dataset as the two domains of a translation: their images, their order, and what a translation is evaluated on.
-
-Shapes: N images of a split, n of one class, C channels, H, W height and width.
-"""
+"""Two classes of one dataset as the two domains of a translation: their images, their order, and what a translation is evaluated on."""
 
 from __future__ import annotations
 
 import dataclasses
-
-import torch
-from torch import Tensor
 
 from ganbench import ConfigError, Dataset, Source
 from ganbench_translation.subsets import part_of
@@ -38,22 +32,6 @@ def held_out(dataset: Dataset, label: int) -> Source:
     """Return the test images of one class, or the train images where there are none."""
     found = None if dataset.test is None else images_of_class(dataset.test, label)
     return domain(dataset, label) if found is None else found
-
-
-def draw_images(source: Source, count: int, random: torch.Generator) -> Tensor:
-    """Return images in a random order, each again only after all the others.
-
-    Args:
-        source: where they come from.
-        count: how many.
-        random: the stream of the order.
-
-    Returns:
-        ``[count, C, H, W]`` float32 in [-1, 1].
-    """
-    order = torch.randperm(source.num_samples, generator=random)[:count]
-    repeated = torch.arange(count) % len(order)
-    return source.space.to_network(source.space.arrange(source.read(order)), repeated)
 
 
 def dataset_of_class(dataset: Dataset, label: int) -> Dataset:

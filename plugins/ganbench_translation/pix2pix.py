@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from ganbench import BuildContext, Dataset, FromData, Networks, Targets
-from ganbench_spaces.images import square_images
-from ganbench_translation.domains import draw_images
+from ganbench_spaces.images import draw_images, square_images
 from ganbench_translation.layers import initialise
 from ganbench_translation.patch import MultiScaleDiscriminator, least_resolution
 from ganbench_translation.pix2pix_options import Pix2PixOptions

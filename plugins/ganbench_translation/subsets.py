@@ -5,15 +5,12 @@ Shapes: N images of the part, C channels, H, W height and width.
 
 from __future__ import annotations
 
-import dataclasses
-
 import torch
 from torch import Tensor
 
-from ganbench import ArraySource, ContentHasher, Source, Space
+from ganbench import ArraySource, Source, Space, hash_content
 from ganbench_spaces.images import ImageSpace, images_of
 
-_PIECE = 64
 _ALL = slice(None)
 
 
@@ -44,10 +41,7 @@ class PartSource:
     def content_hash(self) -> str:
         """sha256 over shape, pixels and labels; reads all of them, once."""
         if not self._content_hash:
-            hasher = ContentHasher(self.space)
-            for start in range(0, self.num_samples, _PIECE):
-                hasher.update(self.read(torch.arange(start, min(start + _PIECE, self.num_samples))))
-            self._content_hash = hasher.finish(self.labels)
+            self._content_hash = hash_content(self)
         return self._content_hash
 
     def read(self, indices: Tensor) -> Tensor:
@@ -66,4 +60,4 @@ def part_of(source: Source, *, ids: Tensor | None = None, channels: slice = _ALL
 
 def _some_channels(space: Space, channels: slice) -> ImageSpace:
     images = images_of(space)
-    return dataclasses.replace(images, channels=len(range(images.channels)[channels]))
+    return images if channels == _ALL else ImageSpace(len(range(images.channels)[channels]), images.height, images.width)

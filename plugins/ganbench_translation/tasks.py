@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ganbench import Space
 from ganbench_spaces.images import square_images
+from ganbench_spaces.pairs import PairedImages
 from ganbench_translation.pix2pix_options import Pix2PixOptions
 
 Uniform = Callable[[int], Tensor]
@@ -94,6 +95,8 @@ class Pairs:
     half_channels: int
     backward: bool
     """Whether the second half is the input."""
+    pairs: PairedImages | None = None
+    """The space, where it says which pixels are asked for; None where every pixel is."""
 
     @property
     def input_channels(self) -> int:
@@ -111,8 +114,10 @@ class Pairs:
         return (second, first) if self.backward else (first, second)
 
     def guess(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the inputs as they are, and 1 for every pixel."""
-        return inputs, torch.ones_like(inputs[:, :1])
+        """Return the inputs as they are, and 1 for every pixel that is asked for."""
+        asked = None if self.pairs is None else self.pairs.asked_for()
+        every = torch.ones_like(inputs[:, :1])
+        return inputs, every if asked is None else every * asked
 
 
 def make_task(options: Pix2PixOptions, space: Space) -> Task:
@@ -127,4 +132,6 @@ def make_task(options: Pix2PixOptions, space: Space) -> Task:
         return Inpainting(image_channels=images.channels, resolution=images.resolution, side=side, random=options.hole == "random")
     if images.channels % 2:
         raise ValueError(f"task=pairs needs images of an even number of channels, input and target (got {images.channels})")
-    return Pairs(half_channels=images.channels // 2, backward=options.direction == "backward")
+    backward = options.direction == "backward"
+    pairs = images if isinstance(images, PairedImages) and not backward else None
+    return Pairs(half_channels=images.channels // 2, backward=backward, pairs=pairs)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ganbench_bench.interval import Interval
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0.1, 10), min_size=1, max_size=12))
 def test_the_median_lies_in_its_interval_and_that_among_the_values(values: list[float]) -> None:
     """Whatever the values are."""

@@ -56,6 +56,7 @@ def test_plain_networks_compute_the_same_with_torch_s_own_layers() -> None:
     assert sum(int(b) for name, b in made.named_buffers() if name.endswith("num_batches_tracked")) == 4
 
 
+@pytest.mark.slow
 def test_the_published_loop_has_no_layer_of_ours(harness: Harness) -> None:
     """Nor has the loop by hand: they are what ours is measured against."""
     for network in harness.networks():
@@ -63,6 +64,7 @@ def test_the_published_loop_has_no_layer_of_ours(harness: Harness) -> None:
         assert all(p.is_contiguous() for p in network.parameters())
 
 
+@pytest.mark.slow
 def test_all_loops_train_alike(harness: Harness) -> None:
     """In float64 to nine digits, the harness in float32 to rounding."""
     check_arithmetic(harness)
@@ -157,6 +159,7 @@ def measure(**changes: object):
     return measure_steps(StepSettings(**{**fields, **changes}))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_every_loop_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """With figures or with a reason; the published loop's speed-up over itself is 1. The clock of the limit stands still."""
     monkeypatch.setattr(bench, "_too_late", lambda began, seconds: "")
@@ -174,6 +177,7 @@ def test_every_loop_has_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert report.trained == {"plugin": "dcgan", "dataset": "digits", "batch_size": 16}
 
 
+@pytest.mark.slow
 def test_a_loop_with_other_losses_is_wrong_and_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here a harness whose losses are twice what they should be."""
     monkeypatch.setattr(bench, "_too_late", lambda began, seconds: "")
@@ -191,6 +195,7 @@ def test_a_loop_that_comes_too_late_says_so() -> None:
     assert report.rows[0].reason == "no time was left to make it ready (--seconds 1e-09)"
 
 
+@pytest.mark.slow
 def test_a_runner_that_fails_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that does not exist stands for one that cannot start."""
     monkeypatch.setattr(bench, "_too_late", lambda began, seconds: "")

@@ -111,6 +111,7 @@ def test_steps_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert content["trained"]["batch_size"] == 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["bench", "--help"], ["bench", "kernels", "--help"], ["bench", "step", "--help"]])
 def test_help_needs_no_torch(arguments: list[str]) -> None:
     """Nor rich nor numpy: help is quick."""

@@ -44,11 +44,13 @@ def test_a_run_names_its_directory_first_and_its_result_last(workplace: Path, ca
         "events.jsonl",
         "log.txt",
         "progress.png",
+        "progress.webp",
         "record.json",
         "samples",
     ]
 
 
+@pytest.mark.slow
 def test_a_run_is_repeated_from_its_own_configuration(workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """config.toml alone gives the same losses, and --json is the record and nothing else."""
     assert main([*RUN, *SMALL, "--seed", "5", "--json", "--out", "first"]) == 0
@@ -60,6 +62,7 @@ def test_a_run_is_repeated_from_its_own_configuration(workplace: Path, capfd: py
     assert first["keys"]["work"] == second["keys"]["work"]
 
 
+@pytest.mark.slow
 def test_a_metric_takes_its_options_by_family(capfd: pytest.CaptureFixture[str]) -> None:
     """They reach the arithmetic, the evaluation key and config.toml, and are no part of the work."""
     small = ["run", "--plugin", "dcgan", "--kimg", "0.2", "--threads", "1", *SMALL, "--metric", "kd300_digits", "--json"]
@@ -97,6 +100,7 @@ def test_a_recipe_is_the_origin_of_what_it_fixes(capfd: pytest.CaptureFixture[st
     assert [line.split()[2] for line in printed.splitlines() if line.startswith("resolution") and "recipe dcgan-32" in line] == ["32"]
 
 
+@pytest.mark.slow
 def test_quiet_says_nothing_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     """Only the result is printed."""
     assert main([*RUN, *SMALL, "--quiet"]) == 0
@@ -109,6 +113,7 @@ def test_quiet_says_nothing_on_stderr(capfd: pytest.CaptureFixture[str]) -> None
     assert json.loads(out)["status"] == "complete"
 
 
+@pytest.mark.slow
 def test_a_run_without_metrics_has_a_speed(capfd: pytest.CaptureFixture[str]) -> None:
     """--no-eval leaves out the quality and keeps the rest."""
     assert main(["run", "--plugin", "dcgan", "--kimg", "0.5", "--threads", "1", *SMALL, "--no-eval", "--json"]) == 0
@@ -153,6 +158,7 @@ def test_the_completion_script_names_the_program(capfd: pytest.CaptureFixture[st
         assert "_GANBENCH_COMPLETE" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_doctor_finds_nothing_wrong_here(capfd: pytest.CaptureFixture[str]) -> None:
     """Each finding has a state; a missing GPU or weights file is a note."""
     assert main(["doctor", "--json"]) == 0
@@ -162,6 +168,7 @@ def test_the_doctor_finds_nothing_wrong_here(capfd: pytest.CaptureFixture[str]) 
     assert {f["state"] for f in findings.values()} <= {"ok", "note"}
 
 
+@pytest.mark.slow
 def test_the_doctor_reports_what_must_be_mended(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

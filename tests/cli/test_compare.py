@@ -342,6 +342,7 @@ def test_a_summary_that_cannot_be_written_changes_no_verdict(
     assert err == "ganbench: the step summary was not written: No such file or directory\n"
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_no_error(sides: tuple[str, str]) -> None:
     """``| head -1``: the reader has gone before the first byte; the exit code is the verdict's."""
     read, write = os.pipe()
@@ -351,6 +352,7 @@ def test_a_closed_pipe_is_no_error(sides: tuple[str, str]) -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.slow
 def test_an_old_terminal_gets_ascii(sides: tuple[str, str]) -> None:
     """A stream that cannot hold a superscript or a rule is no error."""
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}

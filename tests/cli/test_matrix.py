@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from ganbench.cli.main import main
+from ganbench.record import probes
 
 TINY = (
     *("--set=dataset.options.resolution=8", "--set=kimg=0.24", "--set=batch_size=24", "--set=device=cpu", "--set=evaluation.grid_size=2"),
@@ -30,12 +33,14 @@ def states(folder: Path) -> dict[str, str]:
     return {cell["name"]: cell["state"] for cell in json.loads((folder / "matrix.json").read_text())["cells"]}
 
 
+@pytest.mark.slow
 def test_a_dry_run_of_nothing_that_can_run_is_exit_code_5(workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """As the run would be: a misspelt loss is no plan."""
     assert main(["matrix", "-a", "plugin=dcgan", "-a", "loss=hing", "--dry-run"]) == 5
     assert "did you mean 'hinge'?" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_dry_run_lists_the_cells_and_makes_nothing(workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """With the reason of those that cannot run, and without importing torch."""
     assert main(["matrix", "-a", "plugin=dcgan,nope", "-a", "seed=0..1", "--dry-run"]) == 0
@@ -69,11 +74,26 @@ def test_a_call_that_means_nothing_is_one_line(
     assert list(workplace.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_matrix_in_which_nothing_can_run_has_nothing_to_show(workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Exit code 5: it must not look like success."""
     assert main(["matrix", "-a", "plugin=nope", "-a", "seed=0..1", "--out", "m"]) == 5
     assert capfd.readouterr().out.splitlines()[-1] == "2 cells: 0 done, 0 failed, 2 unsupported, 0 skipped; everything is in m"
     assert states(Path("m")) == {"nope seed=0": "unsupported", "nope seed=1": "unsupported"}
+
+
+@pytest.mark.slow
+def test_a_matrix_for_a_gpu_that_is_not_there_is_refused(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is planned or made; a plan may be of another machine, and one cell for the processor is enough to begin."""
+    monkeypatch.setattr(probes, "refuse_missing_gpu", functools.partial(probes.refuse_missing_gpu, files=()))
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert main(["matrix", "-a", "plugin=dcgan", "-a", "device=cuda,cuda:1", "--out", "m"]) == 2
+    assert "training.device is 'cuda', and this machine has no GPU" in capfd.readouterr().err
+    assert list(workplace.iterdir()) == []
+    assert main(["matrix", "-a", "plugin=dcgan", "-a", "device=cuda", "--dry-run"]) in (0, 5)
+    assert main(["matrix", "-a", "plugin=nope", "-a", "device=cuda,cpu", "--out", "m"]) == 5
 
 
 def test_the_status_of_no_matrix_is_nothing_to_compare(capfd: pytest.CaptureFixture[str]) -> None:
@@ -82,6 +102,7 @@ def test_the_status_of_no_matrix_is_nothing_to_compare(capfd: pytest.CaptureFixt
     assert "no matrix in m" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_matrix_runs_its_cells_once_and_prints_them(workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Runs where ``ganbench table`` finds them, a row for what cannot run, and a second call that has nothing to do."""
     Path("sizes.toml").write_text('[axes]\nplugin = ["dcgan", "nope"]\nseed = "0..1"\n[[exclude]]\nplugin = "nope"\nseed = 1\n')

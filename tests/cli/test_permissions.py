@@ -34,6 +34,7 @@ def runs(tmp_path: Path, make_record: Callable[..., Any]) -> Iterator[Path]:
         path.chmod(0o700)
 
 
+@pytest.mark.slow
 def test_a_private_run_is_a_row_with_the_reason(runs: Path, as_ordinary_user: Call) -> None:
     """The table shows whatever can be read, and says of the rest that it cannot."""
     done = as_ordinary_user("table", "--format", "csv", cwd=runs)
@@ -42,6 +43,7 @@ def test_a_private_run_is_a_row_with_the_reason(runs: Path, as_ordinary_user: Ca
     assert done.stdout.count("Permission denied") == 2
 
 
+@pytest.mark.slow(keep=3)
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
@@ -108,6 +110,13 @@ def test_a_name_that_no_file_can_have_is_one_line(
         ("matrix", "FILE"),
         ("matrix", "--status", "--out", "run"),
         ("trend", "--history", "run"),
+        ("report", "run", "--out", "page.html"),
+        ("runs", "rm", "run", "--yes"),
+        ("evaluate", "run"),
+        ("evaluate", "FILE.npz", "--dataset", "digits"),
+        ("evaluate", "FILE.py:X", "--dataset", "digits"),
+        ("sample", "run", "--out", "shown"),
+        ("run", "--plugin", "ctgan", "--dataset", "table", "-o", "dataset.path=FILE.npz", "--no-eval"),
     ],
 )
 def test_a_pipe_or_a_device_in_the_place_of_a_file_blocks_nothing(

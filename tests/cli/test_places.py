@@ -7,16 +7,22 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from installed import installed
 from PIL import Image
 
 import ganbench
 from ganbench.cli.main import main
 from ganbench.record.cells import cells_of, group_replicates
 from ganbench.record.record import RunRecord
+from ganbench.testing.new import write_plugin
+
+pytestmark = pytest.mark.slow
 
 FEW = ("--kimg", "0.02", "--batch-size", "4", "--threads", "1", "--no-eval", "--quiet")
 NAME = os.fsdecode(b"donn\xe9es")
@@ -81,7 +87,7 @@ def test_a_path_of_any_bytes_is_a_path(case: str, here: Path, capfd: pytest.Capt
     assert (again.config, again.work) == (first.config, first.work)
     for form in ("terminal", "markdown", "csv", "html", "latex", "json"):
         assert main(["table", "run", "again", "--format", form]) == 0
-        assert main(["table", "run", "--format", form, "--output", f"table.{form}"]) == 0
+        assert main(["table", "run", "--format", form, "--out", f"table.{form}"]) == 0
     assert main(["show", "run"]) == 0
     assert list(csv.reader(io.StringIO((here / "table.csv").read_text(encoding="utf-8"))))
     capfd.readouterr()
@@ -184,3 +190,22 @@ def test_labels_are_a_key_whatever_lies_here(here: Path) -> None:
     given = ("--plugin", "mlp", "--dataset", "array", "-o", f"path=data/{NAME}.npz", "-o", "labels=y")
     assert main(["run", *given, *FEW, "--out", "run"]) == 0
     assert "class-conditional, 3 classes" in ganbench.load("run").record.notes
+
+
+def test_an_edited_extractor_is_not_answered_from_the_cache(here: Path) -> None:
+    """Its version is the old one, as authors leave it; what counts is its code."""
+    folder = write_plugin("extractor", "cells", here)[0].parent
+    source = folder / "ganbench_cells" / "cells.py"
+    with installed(folder):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *filter(None, sys.path)])}
+
+    def floor() -> float:
+        call = [sys.executable, "-m", "ganbench", "run", "--plugin", "mlp", "--metric", "fd100_cells", "--json", *FEW]
+        call.remove("--no-eval")
+        done = subprocess.run(call, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        value: float = json.loads(done.stdout)["evaluations"][-1]["values"][0]["floor"]
+        return value
+
+    before = floor()
+    source.write_text(source.read_text(encoding="utf-8").replace("/ 255", "/ 100"), encoding="utf-8")
+    assert floor() == pytest.approx(before * 2.55**2, rel=1e-3)

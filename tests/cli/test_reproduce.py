@@ -49,6 +49,7 @@ def numbers(record: dict[str, Any]) -> list[Any]:
     return [(cell["name"], score["column"], score["values"]) for cell in record["cells"] for score in cell["scores"]]
 
 
+@pytest.mark.slow
 def test_the_table_goes_to_stdout_and_to_the_folder(workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """And again at once where it is finished, as JSON too."""
     assert main([*TABLE, "--budget", "0.5"]) == 0

@@ -163,6 +163,7 @@ def unfinished(ran: Path, capfd: pytest.CaptureFixture[str]) -> Path:
     return run
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("name", [".lock", "events.jsonl", "log.txt", "samples", "checkpoints"])
 def test_a_link_in_a_run_directory_is_refused_and_what_it_leads_to_stays(
     name: str, unfinished: Path, capfd: pytest.CaptureFixture[str]
@@ -180,7 +181,8 @@ def test_a_link_in_a_run_directory_is_refused_and_what_it_leads_to_stays(
     assert {path: path.read_bytes() for path in sorted(unfinished.rglob("*")) if path.is_file() and path.name != name} == before
 
 
-@pytest.mark.parametrize("name", ["config.toml", "record.json", "partial_record.json", "curves.png", "progress.png"])
+@pytest.mark.slow(keep=1)
+@pytest.mark.parametrize("name", ["config.toml", "record.json", "partial_record.json", "curves.png", "progress.png", "progress.webp"])
 def test_a_file_that_is_replaced_as_a_whole_replaces_the_link(name: str, unfinished: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """What the link leads to is left as it was."""
     outside = Path("outside/file")
@@ -195,6 +197,7 @@ def test_a_file_that_is_replaced_as_a_whole_replaces_the_link(name: str, unfinis
     assert (outside.read_bytes() if outside.exists() else b"") == before
 
 
+@pytest.mark.slow
 def test_a_pipe_for_a_lock_blocks_nobody(unfinished: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Neither who resumes the run nor who lists it waits for a writer."""
     (unfinished / ".lock").unlink()

@@ -154,6 +154,7 @@ def test_a_reader_that_stops_is_no_error(runs):
     assert (process.wait(), errors) == (0, b"")
 
 
+@pytest.mark.slow
 def test_a_stream_without_unicode_gets_ascii(runs):
     """Under an ASCII locale the table is still complete."""
     out, err = _start(["table"], PYTHONIOENCODING="ascii").communicate()
@@ -170,6 +171,7 @@ def test_help_imports_nothing_heavy(arguments):
     assert done.stdout.rstrip().endswith("set()")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["table", "show"])
 def test_showing_needs_no_torch(runs, command):
     """A table of a hundred runs does not wait for torch."""

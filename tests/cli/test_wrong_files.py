@@ -189,6 +189,7 @@ def test_a_wrong_file_or_flag_is_one_line(arguments: str, words: str, workplace:
     assert words in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [

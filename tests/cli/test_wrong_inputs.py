@@ -322,6 +322,7 @@ def test_a_data_root_in_the_environment_that_is_not_there_is_named(
     assert value in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_unwritable_cache_costs_nothing_but_time(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,6 +79,20 @@ def test_plugin_defaults_lie_below_the_recipe_and_the_user() -> None:
     assert [resolved.origins[f"training.{n}"] for n in ("total_kimg", "batch_size", "seed")] == ["dataset data", "recipe mine", "user"]
 
 
+def test_an_architecture_may_name_its_loss_and_its_dataset_below_a_recipe_and_the_user() -> None:
+    """A model of other samples than digits runs without a word."""
+    defaults = (("dataset.name", "data"), ("loss.name", "none"))
+    data = registered(DatasetSpec(name="data", summary="", factory="a:b"))
+    model = registered(ArchitectureSpec(name="model", summary="", factory="a:b", defaults=defaults))
+    recipe = registered(RecipeSpec(name="mine", summary="", architecture="model", settings=(("dataset.name", "digits"),)))
+    manager = with_plugins(data, model, recipe)
+    alone = resolve(manager, "model", []).config
+    assert (alone.dataset.name, alone.loss) == ("data", None)
+    assert resolve(manager, "mine", []).config.dataset.name == "digits"
+    said = resolve(manager, "model", [Layer(origin="user", settings={"dataset.name": "synthetic"})])
+    assert said.config.dataset.name == "synthetic"
+
+
 def test_a_recipe_brings_its_settings_and_its_resolution() -> None:
     """dcgan-32 on digits: pytorch-gan-collections' numbers at 32x32."""
     config = run("dcgan-32").config
@@ -210,7 +224,7 @@ def test_a_wrong_option_is_one_line(options: dict[str, str], message: str) -> No
 
 
 OUT_OF_RANGE: dict[str, tuple[Any, str]] = {
-    "training.total_kimg": (0, "above 0 (got 0.0)"),
+    "training.total_kimg": (0, "above 0 and at most 1e+09 (got 0.0)"),
     "training.batch_size": (0, "1 or more (got 0)"),
     "training.generator_batch_factor": (0, "1 or more (got 0)"),
     "training.d_steps": (0, "1 or more (got 0)"),

@@ -35,6 +35,8 @@ GOOD: list[tuple[Any, Any, Any]] = [
     ("batch", Literal["batch", "none"], "batch"),
     ("none", Literal["batch", "none"], "none"),
     ("none", float | None, None),
+    ("None", str | None, None),
+    ("nothing", str | None, "nothing"),
     ("None", Optional[int], None),  # noqa: UP045
     ("", Union[float, None], None),  # noqa: UP007
     (None, float | None, None),

@@ -89,7 +89,7 @@ def test_an_error_between_two_steps_leaves_a_checkpoint(
     assert state is not None
     assert state["counters"][0] == record["work"]["samples_seen"]
     assert record["status"] == "failed"
-    assert "ganbench: what was trained is saved; go on with: ganbench run --resume run" in child.stderr.splitlines()
+    assert "ganbench: a checkpoint is saved; go on with: ganbench run --resume run" in child.stderr.splitlines()
     again = call("run", "--resume", "run", "--quiet")
     assert again.code == 0, again.stderr
     assert differences(tmp_path / "run", tmp_path / "whole") == []

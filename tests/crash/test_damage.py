@@ -152,7 +152,7 @@ def test_settings_that_change_no_bit_may_change(
 ) -> None:
     """Saving more often, for instance."""
     config = run / "config.toml"
-    config.write_text(re.sub(r"(?m)^keep = 2$", "keep = 3", config.read_text()))
+    config.write_text(re.sub(r"(?m)^keep = 2\b", "keep = 3", config.read_text()))
     child = call("run", "--resume", "run", "--quiet")
     assert child.code == 0, child.stderr
     assert len(_list_checkpoints(run / "checkpoints")) == 3

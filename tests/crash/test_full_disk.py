@@ -44,10 +44,12 @@ def test_a_file_that_cannot_grow_ends_the_run(
     call: Callable[..., Any], tiny: tuple[str, ...], whole: Path, differences: Callable[[Path, Path], Any], place: str, share: float
 ) -> None:
     """A quota that the second checkpoint, the log of events or even the configuration does not fit into."""
+    config, events = ((whole / name).stat().st_size for name in ("config.toml", "events.jsonl"))
+    assert config < events
     largest = {
         "checkpoints": max(p.stat().st_size for p in _list_checkpoints(whole / "checkpoints")),
-        "events": (whole / "events.jsonl").stat().st_size,
-        "config": (whole / "config.toml").stat().st_size,
+        "events": config + events,  # half of it lies between the two
+        "config": config,
     }[place]
     child = call(*tiny, "--out", "run", limit=int(largest * share))
     run = whole.with_name("run")

@@ -19,6 +19,7 @@ def test_each_epoch_shows_each_image_once_in_another_order() -> None:
     assert first != IndexStream(100, seed=4).draw(0, 100)[0].tolist()
 
 
+@pytest.mark.slow
 @given(num_samples=st.integers(1, 9), position=st.integers(0, 50), counts=st.lists(st.integers(1, 20), max_size=5))
 def test_the_stream_is_a_pure_function_of_the_position(num_samples: int, position: int, counts: list[int]) -> None:
     """However the draws are cut and wherever they begin, position p has the same image and the same flip."""

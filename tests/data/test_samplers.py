@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -68,6 +70,7 @@ def test_streaming_gives_the_resident_batches(workers: int, channels_last: bool)
     _assert_equal(resident, streamed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [image_source(IMAGES, LABELS), Streamed()], ids=["resident", "streamed"])
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_resumed_sampler_goes_on_in_mid_epoch(source: Source, workers: int) -> None:
@@ -94,6 +97,7 @@ def test_counts_may_differ_from_the_batch_size() -> None:
     _assert_equal(resident, streamed)
 
 
+@pytest.mark.slow
 def test_images_are_normalised_exactly() -> None:
     """Every level lands in [-1, 1], both ends exactly, and the quantiser of the metrics takes it back to itself."""
     levels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
@@ -104,6 +108,7 @@ def test_images_are_normalised_exactly() -> None:
     assert torch.equal((images * 127.5 + 128).clamp(0, 255).to(torch.uint8), levels)
 
 
+@pytest.mark.slow
 def test_a_flip_mirrors_left_and_right() -> None:
     """A mirrored draw has its columns reversed and its rows in place; both kinds occur."""
     picture = torch.tensor([[0, 255], [0, 0]], dtype=torch.uint8).reshape(1, 1, 2, 2)
@@ -126,14 +131,63 @@ def test_a_worker_error_is_one_line_that_names_the_file(workers: int) -> None:
     sampler.close()
 
 
-def test_a_killed_worker_ends_the_run_with_one_line() -> None:
-    """A worker that the kernel kills is named as such, with what to do."""
-    sampler = make_sampler(Streamed(lambda: os.kill(os.getpid(), signal.SIGKILL)), batch_size=BATCH, seed=0, workers=1)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGBUS], ids=lambda number: number.name)
+def test_a_killed_worker_ends_the_run_with_one_line(number: signal.Signals) -> None:
+    """A worker that the kernel, or anybody, kills by any signal is named as such, with what to do."""
+    sampler = make_sampler(Streamed(lambda: os.kill(os.getpid(), number)), batch_size=BATCH, seed=0, workers=1)
     with pytest.raises(RunFailed, match="a data worker process was killed; memory, file descriptors or /dev/shm may be short"):
         sampler.next(BATCH)
     sampler.close()
 
 
+SHORT = """
+import subprocess, sys, torch
+from ganbench.data.choose import make_sampler
+from ganbench.errors import RunFailed
+from ganbench_spaces.images import image_source
+
+class Streamed:
+    is_resident, content_hash, num_samples, labels = False, "", 16, None
+    images = torch.zeros(16, 3, 64, 64, dtype=torch.uint8)
+    space = image_source(images).space
+
+    def read(self, indices):
+        return self.images[indices]
+
+for change in ("mount -t tmpfs -o size=4k none /dev/shm", "mount -o remount,size=32k /dev/shm", "mount -t tmpfs none /dev; touch /dev/shm"):
+    subprocess.run(change, shell=True, check=True)
+    for workers in (2, 0):
+        sampler = make_sampler(Streamed(), batch_size=8, seed=0, workers=workers)
+        try:
+            print(len(sampler.next(8).samples))
+        except RunFailed as error:
+            print(f"{error.exit_code} {error.hint}")
+        sampler.close()
+"""
+
+
+@pytest.mark.slow
+def test_short_shared_memory_is_told_as_such() -> None:
+    """4 KiB, 32 KiB, and no folder at all: one line with what to do, no other text, and in one process it works."""
+    alone = next((way for way in (["unshare", "-m"], ["unshare", "-Urm"]) if _can(*way)), None)
+    if alone is None:
+        pytest.skip("this user may not mount anything")
+    done = subprocess.run([*alone, sys.executable, "-c", SHORT], capture_output=True, text=True, timeout=300, check=False)
+    hint = "memory, file descriptors or /dev/shm may be short: --set training.workers=0 decodes in one process"
+    assert done.stdout.splitlines() == [f"3 {hint}", "8"] * 3, done.stderr
+    assert done.stderr == ""
+
+
+def _can(*command: str) -> bool:
+    """Tell whether this user may have mounts of its own."""
+    try:
+        return subprocess.run([*command, "mount", "-t", "tmpfs", "none", "/dev/shm"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
 def test_closing_ends_the_workers() -> None:
     """No process is left behind."""
     before = set(multiprocessing.active_children())

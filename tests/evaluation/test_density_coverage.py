@@ -46,6 +46,7 @@ def test_equal_distributions_have_density_one():
     assert coverage == pytest.approx(1 - 2**-5, abs=0.02)
 
 
+@pytest.mark.slow(keep=3)
 @pytest.mark.parametrize("count", [50, 333, 700])
 @pytest.mark.parametrize("dims", [3, 64, 128])
 def test_the_real_images_themselves_have_density_one(count, dims):

@@ -28,7 +28,7 @@ from ganbench_metrics import (
     PrecisionRecallOptions,
 )
 from ganbench_metrics.classifier_score import build_classifier_score
-from ganbench_metrics.frechet import build_frechet, frechet_distance
+from ganbench_metrics.frechet import FrechetMetric, build_frechet, frechet_distance
 from ganbench_metrics.kernel_distance import build_kernel_distance
 from ganbench_metrics.precision_recall import build_precision_recall
 from ganbench_spaces.images import image_source
@@ -115,6 +115,7 @@ def test_a_smaller_count_sees_the_first_samples_of_one_pass():
     assert values["fd120_sums"] == pytest.approx(statistics.fmean(distances(REAL, FAKE)), rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 7, 120, 500])
 def test_the_batch_size_changes_nothing(batch_size):
     """Same bits for any batch size, for every metric at once."""
@@ -147,6 +148,7 @@ def test_real_against_real_is_the_metric_between_disjoint_parts_of_the_real_imag
         assert value.floor_spread == pytest.approx(statistics.stdev(expected), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_metric_that_compares_generated_images_with_each_other_sees_each_real_one_once(monkeypatch):
     """Copies would be neighbours; and no more others than are compared at most, because the time grows with the square."""
     (precision, *_) = make(["pr120"]).evaluate(generate)
@@ -217,6 +219,7 @@ def test_a_metric_that_does_not_suit_the_extractor_is_refused_before_anything_is
         make(["cs90"], extractor=WithoutClasses()).prepare()
 
 
+@pytest.mark.slow
 def test_a_second_run_takes_references_and_floors_from_the_cache(tmp_path):
     """No real image is looked at again, and the values have the same bits."""
     names = ["fd120", "pr60"]
@@ -228,6 +231,7 @@ def test_a_second_run_takes_references_and_floors_from_the_cache(tmp_path):
     assert again.evaluate(generate) == first == make(names).evaluate(generate)
 
 
+@pytest.mark.slow
 def test_each_real_image_is_extracted_once_for_the_reference_and_every_split(tmp_path, monkeypatch):
     """In one pass; a new floor beside a cached reference reads only the images of its parts."""
     extractor = Sums()
@@ -248,6 +252,16 @@ def test_damaged_entries_are_computed_again(tmp_path):
     extractor = Sums()
     assert make(["fd120"], extractor=extractor, cache=ReferenceCache(tmp_path)).evaluate(generate) == first
     assert extractor.samples_seen == 150 + 120
+
+
+@pytest.mark.parametrize("changed", [Sums, FrechetMetric])
+def test_what_other_code_computed_is_not_believed(tmp_path, changed):
+    """An author edits an extractor or a metric and forgets its version: what it computed before is not taken for what it computes now."""
+    make(["fd120"], cache=ReferenceCache(tmp_path)).prepare()
+    extractor = Sums()
+    cache = ReferenceCache(tmp_path, lambda one: "edited" if isinstance(one, changed) else "")
+    make(["fd120"], extractor=extractor, cache=cache).prepare()
+    assert extractor.samples_seen == 150
 
 
 @pytest.mark.parametrize("attribute", ["extractor_id", "weights_hash", "preprocessing_id"])

@@ -245,3 +245,46 @@ def test_too_few_held_out_images_are_refused() -> None:
     dataset = Dataset(name="noise", train=TRAIN, test=TEST, num_classes=3)
     with pytest.raises(ConfigError, match=r"needs at least 15 real images \(got 12"):
         Evaluator(planned, {"spy20": spy}, {}, dataset, device="cpu")
+
+
+class Wordy(Mean):
+    """Says more: classes, and a mode for each sample."""
+
+    def __init__(self, *, modes: bool) -> None:
+        super().__init__()
+        self.modes = modes
+
+    def extract(self, images: torch.Tensor) -> tuple[Features, ...]:
+        (found,) = super().extract(images)
+        logits = torch.nn.functional.one_hot(images[:, 0, 0, 0].long() % 4, 4).float()
+        modes = images[:, 0, 0, 1].long() % 5 - 1
+        return (Features(features=found.features, logits=logits, modes=modes if self.modes else None, num_modes=5 * self.modes),)
+
+
+@pytest.mark.parametrize("modes", [False, True])
+@pytest.mark.parametrize(
+    "whole", [None, Needs(), Needs(statistics=False, features=True), Needs(features=True, logits=True), Needs(logits=True)]
+)
+@pytest.mark.parametrize("remembered", [torch.ones(40, dtype=torch.bool), torch.arange(40) % 3 == 0, torch.zeros(40, dtype=torch.bool)])
+def test_what_is_remembered_is_what_was_said_and_is_not_held_twice(whole: Needs | None, modes: bool, remembered: torch.Tensor) -> None:
+    """Each sample is shown once; a set that keeps the features of all lends them to the splits."""
+    extractor = Wordy(modes=modes)
+    samples = reference._RealSamples(TRAIN, "train", extractor, batch_size=7, device="cpu", cache=None)
+    samples.fill(whole, remembered)
+    assert extractor.samples_seen == (40 if whole is not None else int(remembered.sum()))
+    order = remembered.nonzero().squeeze(1).flip(0).repeat(2)  # backwards, and each twice
+    if not len(order):
+        return
+    (shown,) = samples.sets(order, Needs(features=True, logits=True, labels=True))
+    (said,) = Wordy(modes=modes).extract(TRAIN.read(order))
+    assert shown.features is not None
+    assert torch.equal(shown.features, said.features)
+    assert shown.logits is not None
+    assert said.logits is not None
+    assert torch.equal(shown.logits, said.logits)
+    modes_of = said.modes if said.modes is not None else said.logits.argmax(dim=1)
+    assert shown.mode_counts is not None
+    assert shown.mode_counts.tolist() == torch.bincount(modes_of + 1, minlength=6 if modes else 5).tolist()
+    if whole is not None and whole.features:
+        assert samples._said[0].features is samples.whole[0].features
+        assert (samples._said[0].logits is samples.whole[0].logits) is whole.logits

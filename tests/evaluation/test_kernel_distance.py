@@ -44,9 +44,20 @@ def test_it_equals_the_definition(n, m, dims):
 @pytest.mark.parametrize(("n", "m", "dims"), [(1500, 2100, 5), (1024, 1025, 40), (10, 2500, 3)])
 def test_moments_and_blocks_of_pairs_agree(n, m, dims):
     """The two ways to sum over pairs are equal to rounding, so the choice by cost changes no value."""
-    x = kernel_distance._augmented(features_of(n, dims, 3))
-    y = kernel_distance._augmented(features_of(m, dims, 4, shift=0.2))
+    x, y = features_of(n, dims, 3), features_of(m, dims, 4, shift=0.2)
     assert kernel_distance._sums_by_moments(x, y) == pytest.approx(kernel_distance._sums_by_pairs(x, y), rel=1e-12)
+
+
+def test_no_more_than_a_block_of_either_side_is_in_float64(monkeypatch):
+    """However many there are; blocks of any size have the value of one block."""
+    x, y = features_of(40, 64, 3), features_of(53, 64, 4, shift=0.2)
+    whole = unbiased_mmd2(x, y)
+    monkeypatch.setattr(kernel_distance, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(kernel_distance, "BLOCK_COLUMNS", 11)
+    sizes, augmented = [], kernel_distance._augmented
+    monkeypatch.setattr(kernel_distance, "_augmented", lambda features: sizes.append(len(features)) or augmented(features))
+    assert unbiased_mmd2(x, y) == pytest.approx(whole, rel=1e-12)
+    assert max(sizes) == 11
 
 
 @pytest.mark.parametrize("dims", [8, 64])

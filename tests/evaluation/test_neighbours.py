@@ -61,6 +61,7 @@ def test_duplicates_count_as_neighbours():
     assert squared_radii(points, 3).tolist() == [4, 4, 4, 9 - 5, 25]
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("elements", [400, 2**22])
 @pytest.mark.parametrize("dims", [1, 3, 64, 500])
 def test_a_copy_lies_on_the_border_on_which_its_original_lies(monkeypatch, elements, dims):

@@ -11,6 +11,7 @@ from torch import Tensor
 from ganbench import ExtractorSpec, MetricSpec, Targets
 from ganbench.config.resolve import Layer
 from ganbench.errors import ConfigError
+from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import PlannedMetric, plan_metrics
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.build import Materials, build
@@ -94,3 +95,36 @@ def test_a_network_without_targets_is_refused() -> None:
     """Before anything is trained."""
     with pytest.raises(ConfigError, match="'mse50' compares samples with their targets, and dcgan has none; it is for"):
         made_of("mse50", plugin="dcgan", training__device="cpu")
+
+
+def test_real_against_real_is_what_the_targets_themselves_have() -> None:
+    """What a perfect generator would have: nothing but the rounding to levels, and the guess as it is; the whole count is looked at."""
+    made = made_of("mse50", architecture__options__hole="random")
+    assert made.evaluator is not None
+    pixels = torch.zeros(50, 1, 8, 8, dtype=torch.uint8)
+    mse, guess = made.evaluator.evaluate(lambda start, count: pixels[start : start + count])
+    assert mse.floor is not None
+    assert 0 <= mse.floor <= (0.5 / 255) ** 2
+    assert mse.value > 100 * mse.floor
+    assert guess.floor == pytest.approx(guess.value, rel=1e-12)
+    assert (mse.floor_count, mse.floor_splits, mse.floor_spread) == (50, (mse.floor,), 0.0)
+    assert mse.floor_of == "targets in the place of generated images"
+
+
+def test_no_floor_tries_no_more_targets_than_a_metric_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that they do not suit is still refused before the run."""
+    whole = made_of("mse50").evaluator
+    assert whole is not None
+    metric, tried = whole._metrics["mse50"], list[int]()
+    compute = type(metric).compute
+
+    def watched(metric: Any, real: Any, fake: Any) -> tuple[float, ...]:
+        tried.append(len(fake.samples))
+        return compute(metric, real, fake)
+
+    monkeypatch.setattr(type(metric), "compute", watched)
+    evaluator = Evaluator(whole._planned, whole._metrics, {}, whole._dataset, device="cpu", targets=whole._targets, floors=False)
+    pixels = torch.zeros(50, 1, 8, 8, dtype=torch.uint8)
+    values = evaluator.evaluate(lambda start, count: pixels[start : start + count])
+    assert tried == [1, 50]
+    assert [value.floor for value in values] == [None, None]

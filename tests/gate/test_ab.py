@@ -20,12 +20,14 @@ def call(call_with_fakes: Call) -> Call:
     return functools.partial(call_with_fakes, "ab")
 
 
+@pytest.mark.slow
 def test_identical_sides_pass(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 0, and the first line is the verdict."""
     assert call("./a", "./b", "--plugin", "dcgan") == 0
     assert "unchanged" in capsys.readouterr().out.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_an_injected_slowdown_fails_the_gate(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     """The gate's own test: regressed, exit code 1, and a note that it was on purpose."""
     assert call("./a", "./a", "--plugin", "dcgan", "--inject-slowdown", "10%") == 1
@@ -34,6 +36,7 @@ def test_an_injected_slowdown_fails_the_gate(call: Call, capsys: pytest.CaptureF
     assert "head was slowed down by 10% on purpose" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["die@block", "garbage@block", "kill@finish", "fail"])
 def test_a_head_that_fails_is_broken(call: Call, capsys: pytest.CaptureFixture[str], mode: str) -> None:
     """The verdict says so, with what it said last, and is written as any other."""
@@ -44,6 +47,7 @@ def test_a_head_that_fails_is_broken(call: Call, capsys: pytest.CaptureFixture[s
     assert 'errors="1"' in Path("verdict.xml").read_text()
 
 
+@pytest.mark.slow
 def test_a_base_that_lacks_a_setting_is_exit_code_4(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     """The message says which side, and what it says."""
     assert call("./a", "./b", "--plugin", "dcgan", base={"mode": "refuse"}) == 4
@@ -80,6 +84,7 @@ def test_wrong_input_is_one_line(call: Call, capsys: pytest.CaptureFixture[str],
     assert len(err.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_samples_and_outputs_are_kept(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
     """Every block of every process as JSON, and the verdict as JSON on stdout and JUnit in a file."""
     assert call("./a", "./b", "--plugin", "dcgan", "--samples", "samples.json", "-o", "junit=verdict.xml", "--json") == 0
@@ -90,6 +95,7 @@ def test_samples_and_outputs_are_kept(call: Call, capsys: pytest.CaptureFixture[
     assert Path("verdict.xml").read_text().startswith("<?xml")
 
 
+@pytest.mark.slow
 def test_two_configurations_differ_by_their_own_settings(call: Call, seen: dict[str, Side], capsys: pytest.CaptureFixture[str]) -> None:
     """No trees: the code that runs here, with a setting of each side; what has no noise is told and not gated."""
     arguments = ("--plugin", "dcgan", "--batch-size", "8", "--set", "training.tf32=true", "--head-set", "training.batch_size=16")
@@ -100,6 +106,7 @@ def test_two_configurations_differ_by_their_own_settings(call: Call, seen: dict[
     assert "head: training.batch_size=16" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_two_files_are_two_configurations(call: Call, seen: dict[str, Side], tmp_path: Path) -> None:
     """Each TOML file names its plugin and settings."""
     for name, batch in (("one", 8), ("two", 16)):
@@ -108,6 +115,7 @@ def test_two_files_are_two_configurations(call: Call, seen: dict[str, Side], tmp
     assert seen["head"] == Side(name="two.toml", plugin="dcgan", settings={"training.batch_size": 16, "training.seed": 3})
 
 
+@pytest.mark.slow
 def test_head_is_the_working_tree_by_default(call: Call, seen: dict[str, Side], tmp_path: Path) -> None:
     """``ganbench ab main`` compares main with what lies here."""
     assert call("./a", "--plugin", "dcgan", "--option", "latent_dim=8") == 0

@@ -97,6 +97,7 @@ def test_on_a_hosted_runner_speed_and_memory_only_warn(call: Call) -> None:
     )
 
 
+@pytest.mark.slow
 def test_on_a_gpu_of_ones_own_speed_and_memory_fail(call: Call, seen: dict[str, Side]) -> None:
     """The device is the GPU, unless another one is named."""
     assert call("./a", "./b", "--gpu", "--inject-slowdown", "10%") == 1
@@ -122,6 +123,7 @@ def test_a_metric_that_drifted_fails_everywhere(call: Call, frozen_value: Callab
     assert "<failure" in Path("ganbench-ci/verdict.xml").read_text()
 
 
+@pytest.mark.slow
 def test_the_users_gates_are_the_strongest(call: Call, frozen_value: Callable[[float], None]) -> None:
     """Above the preset's: a metric or a tier can be made to fail, or not to."""
     frozen_value(20.5)
@@ -129,6 +131,7 @@ def test_the_users_gates_are_the_strongest(call: Call, frozen_value: Callable[[f
     assert call("./a", "./b", "--gate", "frozen.fd500_digits=off", "--gate", "throughput=fail", "--inject-slowdown", "25%") == 1
 
 
+@pytest.mark.slow
 def test_base_is_the_commit_before_and_head_the_checkout(repository: list[str], call: Call, seen: dict[str, Side]) -> None:
     """Called twice, the first call's folder does not make the checkout a changed one."""
     for _ in range(2):
@@ -153,20 +156,68 @@ def test_in_a_pull_request_base_is_the_merge_base(
     assert "working tree differs from its commit in 1 file" in verdict()["notes"]
 
 
+@pytest.mark.slow
 def test_an_accepted_change_is_told_and_does_not_fail(repository: list[str], call: Call) -> None:
-    """While its commit is part of the change; a reviewer has read the reason."""
+    """Wherever exactly this change is found, whatever its commit is called; a reviewer has read the reason."""
     Path(".ganbench").mkdir()
-    entry = f'[[accept]]\nmetric = "op_count"\ncell = "dcgan digits"\ncommit = "{repository[1][:12]}"\nreason = "a larger kernel"\n'
-    Path(".ganbench/accept.toml").write_text(entry)
-    more = {"facts": {"op_count": 300}}
+    entry = '[[accept]]\nmetric = "op_count"\ncell = "dcgan digits"\nfrom = 205\nto = 300\nreason = "a larger kernel"\n'
+    Path(".ganbench/accept.toml").write_text(entry + 'also = ["checkpoint_bytes"]\n')
+    more = {"facts": {"op_count": 300, "checkpoint_bytes": 9000}}
     assert call(repository[0], head=more) == 0
-    assert states()["op_count"] == ("regressed", "warn")
-    assert "intended: op_count may change: a larger kernel" in verdict()["notes"]
+    assert states()["op_count"] == states()["checkpoint_bytes"] == ("regressed", "warn")
+    assert "intended: op_count from 205 to 300 and with it checkpoint_bytes: a larger kernel" in verdict()["notes"]
     assert call(repository[0], "--gate", "op_count=fail", head=more) == 1
-    assert call(repository[1], head=more) == 1
+    assert call(repository[0], head={"facts": {"op_count": 301}}) == 1
+    assert "not as accepted: op_count was to go from 205 to 300, and goes to 301.0" in verdict()["notes"]
     assert call(repository[0], head={"generator_parameters": 2000}) == 1
 
 
+def test_what_would_accept_a_change_is_written_and_lacks_only_its_reason(repository: list[str], call: Call) -> None:
+    """An exact value, and what failed with it; of a verdict without failures nothing is left there."""
+    proposed, accepted = Path("ganbench-ci/accept.toml"), Path(".ganbench/accept.toml")
+    more = {"facts": {"op_count": 300, "checkpoint_bytes": 9000}}
+    assert call(repository[0], head=more) == 1
+    assert f"if this is intended: give the entry in {proposed} its reason, and put it into {accepted}" in verdict()["notes"]
+    accepted.parent.mkdir()
+    accepted.write_text(proposed.read_text())
+    assert call(repository[0], head=more) == 2  # nobody has said why
+    accepted.write_text(proposed.read_text().replace('reason = ""', 'reason = "a larger kernel"'))
+    assert call(repository[0], head=more) == 0
+    assert not proposed.exists()
+
+
+@pytest.mark.slow
+def test_each_commit_is_held_against_the_one_before_it(
+    repository: list[str], call: Call, seen: dict[str, Side], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A verdict each in a folder of its own, a table, and the exit code of the worst."""
+    for number in (3, 4):
+        Path("code.py").write_text(f"number = {number}\n")
+        git("commit", "--quiet", "--all", "-m", f"number {number}")
+    commits = git("rev-list", "--reverse", f"{repository[0]}..HEAD").split()
+    assert call(repository[0], "--each") == 0
+    assert sorted(path.name for path in Path("ganbench-ci").iterdir()) == sorted(commit[:9] for commit in commits)
+    assert sorted(path.name for path in Path("ganbench-ci", commits[0][:9]).iterdir() if path.name != ".gitignore") == FILES
+    assert seen["base"].tree is not None
+    assert (seen["base"].tree / "code.py").read_text() == "number = 3\n"
+    said = capsys.readouterr().out
+    table = said.partition("no commit of 3 failed")[2]
+    assert table.count("number ") == 3
+    assert table.index(commits[0][:9]) < table.index(commits[1][:9]) < table.index(commits[2][:9])
+    assert call(repository[0], "--each", head={"generator_parameters": 1001}) == 1
+    assert "3 of 3 commits did not pass" in capsys.readouterr().out
+
+
+def test_what_cannot_be_walked_is_refused(repository: list[str], call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is made."""
+    assert call("HEAD", "--each") == 5
+    assert call(repository[0], "--each", "--json") == 2
+    assert call(repository[0], "--each", "-o", "csv=a.csv") == 2
+    assert "-o is of one verdict, and --each gives several" in capsys.readouterr().err
+    assert not Path("ganbench-ci").exists()
+
+
+@pytest.mark.slow
 def test_quality_is_that_of_the_runs_against_a_baseline(
     call: Call, make_record: Callable[..., RunRecord], make_value: Callable[..., Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -338,6 +389,7 @@ def test_a_metric_that_cannot_be_scored_is_a_finding(call: Call, monkeypatch: py
     assert states()["op_count"][0] == "unchanged"
 
 
+@pytest.mark.slow
 def test_several_plugins_are_one_verdict_and_every_name_holds_plugin_and_dataset(
     call_with_fakes: Call, frozen_value: Callable[[float], None]
 ) -> None:

@@ -42,6 +42,7 @@ def collected(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_shares_follow_from_the_pairs(script: ModuleType, collected: Path) -> None:
     """Identical code is unchanged, a tenth slower is regressed, and what was not collected is made; a cut-off line is left out."""
     rows = {(row.slowdown, row.drawn): row for row in script.tabulate(script.read(collected), 50, 0)}
@@ -55,6 +56,7 @@ def test_shares_follow_from_the_pairs(script: ModuleType, collected: Path) -> No
     assert rows[0.0, "anywhere"].pairs_used == pytest.approx(5.0, abs=0.5)
 
 
+@pytest.mark.slow
 def test_a_promise_that_is_not_held_is_told(script: ModuleType, collected: Path) -> None:
     """The sentences are about what was collected, and turn with it."""
     rows = list(script.tabulate(script.read(collected), 50, 0))
@@ -71,6 +73,7 @@ def test_every_estimator_finds_the_slowdown(script: ModuleType, collected: Path)
     assert found[0].name.endswith("(used)")
 
 
+@pytest.mark.slow
 def test_the_tables_are_markdown(
     script: ModuleType, collected: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +40,7 @@ def reason(head: dict[str, Any]) -> str:
     return found.reason.removeprefix("quality was not tested").lstrip(";: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["", "refactored"])
 def test_the_same_mathematics_are_the_same_quality(version: str) -> None:
     """Identical code, built anew, and code that only looks different."""
@@ -72,6 +74,7 @@ def test_another_truncation_is_a_setting_of_the_evaluation() -> None:
     assert said.startswith("different before the first step: settings of the evaluation; different at 0 % of the budget: evaluated samples")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "head",
     [("sigmoid", {"training__force": True}), ("", {"generator_optimizer__learning_rate": 0.1})],
@@ -127,3 +130,23 @@ def test_what_no_other_comparison_saw_is_told_with_its_moment() -> None:
     assert changed(fingerprint("late")) == (("losses", "and weights at 50 % of the budget"),)
     assert changed(fingerprint(training__total_kimg=40.0)) == (("evaluation", "budget before the first step"),)
     assert changed(fingerprint()) == changed({"error": "none"}) == ()
+
+
+def test_the_code_of_a_metric_is_what_it_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package may hold networks too: what is changed in them does not change how they are measured."""
+    files = {
+        "__init__": "",
+        "networks": "WIDTH = 1",
+        "metric": "from . import helper\nfrom twofold.deeper import DEPTH",
+        "helper": "",
+        "deeper": "DEPTH = 1",
+    }
+    (tmp_path / "twofold").mkdir()
+    for name, source in files.items():
+        (tmp_path / "twofold" / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    before = dict(side_fingerprint._modules("twofold.metric"))
+    assert sorted(before) == ["twofold", "twofold.deeper", "twofold.helper", "twofold.metric"]
+    for name, is_other in (("networks", False), ("deeper", True)):
+        (tmp_path / "twofold" / f"{name}.py").write_text("DEPTH = WIDTH = 2")
+        assert (dict(side_fingerprint._modules("twofold.metric")) != before) is is_other

@@ -44,6 +44,7 @@ def call(call_with_fakes: Call, monkeypatch: pytest.MonkeyPatch, make_record: Ca
     return invoke
 
 
+@pytest.mark.slow(keep=8)
 @pytest.mark.parametrize(
     ("code", "command", "arguments", "given"),
     [
@@ -89,3 +90,27 @@ def test_the_exit_code_says_what_happened(
         assert out == ""
         assert err.splitlines()[-1].startswith("ganbench: ")
     assert "Traceback" not in out + err
+
+
+def test_an_option_that_head_calls_otherwise_is_named(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """The one that went and the one that came, and none of the others."""
+    base = {"configuration": {"architecture.options.width": 48, "architecture.options.depth": 2}}
+    head = {
+        "refusal": "refused",
+        "message": "ConfigError: -o width: no plugin of this run has this option; known: depth, drift, units",
+        "options": ["architecture.options.units", "architecture.options.depth"],
+    }
+    assert call("ci", "./a", "./b", "--option", "width=48", base={"resolved": base}, head={"resolved": head}) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("broken: head cannot be run: it no longer has the option width, and has units instead (1 broken)")
+
+
+def test_a_verdict_names_no_folder_of_this_machine(call: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    """The end of a path says which file it is."""
+    head = {
+        "refusal": "broken",
+        "message": "ImportError: no name 'x' (/home/me/cache/trees/12ab/src/tinygan/gan.py), see https://a.b/c/d/e",
+    }
+    assert call("ci", "./a", "./b", head={"resolved": head}) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "no name 'x' (tinygan/gan.py), see https://a.b/c/d/e" in said

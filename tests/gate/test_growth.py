@@ -52,6 +52,7 @@ def judged(base: dict[str, Any], head: dict[str, Any]) -> Finding:
     return found
 
 
+@pytest.mark.slow
 def test_a_list_of_losses_is_a_tensor_for_each_step(base: dict[str, Any]) -> None:
     """It fails, with the shape and the type of what is kept."""
     found = judged(base, facts("list"))
@@ -59,6 +60,7 @@ def test_a_list_of_losses_is_a_tensor_for_each_step(base: dict[str, Any]) -> Non
     assert found.reason == "each step of head leaves behind 1 tensor float32[] (0.00391 KiB)"
 
 
+@pytest.mark.slow
 def test_a_chain_of_graphs_is_named_by_its_nodes(base: dict[str, Any]) -> None:
     """One tensor is alive at any time, and behind it the graphs of all steps."""
     found = judged(base, facts("graph"))
@@ -68,6 +70,7 @@ def test_a_chain_of_graphs_is_named_by_its_nodes(base: dict[str, Any]) -> None:
     assert "graph node MulBackward0" in found.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["", "pool"])
 def test_what_does_not_grow_is_unchanged(base: dict[str, Any], version: str) -> None:
     """Identical code, and a list that is full after 20 steps."""
@@ -80,6 +83,7 @@ def test_the_same_leak_on_both_sides_is_no_change() -> None:
     assert judged(facts("list"), facts("list")).state == "unchanged"
 
 
+@pytest.mark.slow
 def test_memory_that_is_no_tensor_shows_in_the_slope(base: dict[str, Any]) -> None:
     """256 KiB of bytes for each step are 250 MiB in 1,000 steps; what is named is no tensor, so nothing is."""
     leaking = facts("array")

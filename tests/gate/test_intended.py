@@ -1,26 +1,43 @@
-"""Which entries of the accept file count in a pull request."""
+"""Which entries of the accept file hold in a comparison."""
 
 from __future__ import annotations
 
+import dataclasses
+
+import pytest
+
+from ganbench import Difference, Finding, Policy, plain_finding, rule_of
 from ganbench_gate.accept import Accept
-from ganbench_gate.intended import Intended, intended_changes
+from ganbench_gate.intended import excused, intended_changes, notes_of
 
-COMMITS = ("3f2a9c1" + "0" * 33, "77aa88b" + "1" * 33)
-
-
-def entry(**changes: str) -> Accept:
-    """Return an entry, with some of its fields replaced."""
-    return Accept(**{"metric": "op_count", "cell": "dcgan digits", "commit": "3f2a9c1", "reason": "fused, see #41", **changes})
+ENTRY = Accept(metric="op_count", cell="dcgan digits", before=205, after=300, reason="fused", where="#41")
+WIDTH = Accept(metric="architecture.options.width", cell="dcgan digits", before=64, after=96, reason="wider", also=("op_count",))
+CHANGES = (Difference(key="setting", field="architecture.options.width", base=64, head=96),)
 
 
-def test_an_entry_holds_while_its_commit_is_part_of_the_change() -> None:
-    """With the reason that a reviewer has read; the first entry of a metric counts."""
-    found = intended_changes([entry(), entry(reason="again"), entry(metric="checkpoint_bytes")], COMMITS, "dcgan")
-    assert found == (Intended(metric="op_count", reason="fused, see #41"), Intended(metric="checkpoint_bytes", reason="fused, see #41"))
+def count(base: float, head: float) -> Finding:
+    """Return what is found of the number of operators."""
+    return dataclasses.replace(plain_finding(rule_of("op_count"), "regressed", ""), base=base, head=head)
 
 
-def test_an_entry_of_another_commit_or_cell_does_not_hold() -> None:
-    """After the merge the commit is below the merge base, and the metric is gated again."""
-    assert intended_changes([entry()], COMMITS[1:], "dcgan") == ()
-    assert intended_changes([entry(cell="dcgan-64 synthetic")], COMMITS, "dcgan") == ()
-    assert intended_changes([entry()], (), "dcgan") == ()
+@pytest.mark.parametrize(("base", "head", "held"), [(205, 300, (ENTRY,)), (205, 301, ()), (300, 300, ()), (300, 205, ())])
+def test_an_entry_holds_where_both_values_are_found(base: float, head: float, held: tuple[Accept, ...]) -> None:
+    """Before and after a squash alike; once base has the new value nothing is excused any more."""
+    assert intended_changes([ENTRY], [count(base, head)], ()) == held
+
+
+def test_one_entry_of_a_setting_excuses_what_follows_from_it() -> None:
+    """And no metric that it does not name; the user's own gate is the strongest."""
+    assert intended_changes([WIDTH], [count(205, 301)], CHANGES) == (WIDTH,)
+    assert intended_changes([WIDTH], [count(205, 301)], ()) == ()
+    policy = excused(Policy(), [WIDTH])
+    assert policy.applied(rule_of("op_count")).gate == "warn"
+    assert policy.applied(rule_of("flops_per_iteration")).gate == "fail"
+    assert excused(Policy(gates={"op_count": "fail"}), [WIDTH]).applied(rule_of("op_count")).gate == "fail"
+
+
+def test_the_reader_is_told_what_holds_and_what_went_elsewhere() -> None:
+    """An entry that was written for 300 operators says nothing for 301."""
+    assert list(notes_of([ENTRY], [ENTRY], [count(205, 300)])) == ["intended: op_count from 205 to 300: fused (#41)"]
+    (note,) = notes_of([], [ENTRY], [count(205, 310)])
+    assert note == "not as accepted: op_count was to go from 205 to 300, and goes to 310"

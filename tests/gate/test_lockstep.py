@@ -42,6 +42,7 @@ def test_blocks_alternate_as_abba(fake: Fake, log: Log, quick_plan: PairPlan, se
     assert [len(side.samples_per_second) for side in pair.sides.values()] == [6, 6]
 
 
+@pytest.mark.slow
 def test_who_is_started_first_and_who_begins_are_drawn(fake: Fake, quick_plan: PairPlan) -> None:
     """Both orders occur, and the same seed gives the same ones."""
     launches = {"base": fake("base"), "head": fake("head")}

@@ -50,6 +50,21 @@ def test_what_would_be_run_is_said_without_torch() -> None:
     assert ("torch" in sys.modules) == had_torch
 
 
+def test_where_a_tree_lies_is_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin file of two trees is called alike, and told by its content."""
+    configurations = []
+    for name in ("base", "head"):
+        tree = tmp_path / name
+        tree.mkdir()
+        (tree / "my_gan.py").write_text("def build(options, context):\n    raise NotImplementedError\n")
+        monkeypatch.chdir(tree)
+        said = resolve_process._answer({**JOB, "plugin": "./my_gan.py:build", "tree": str(tree)})
+        assert "refusal" not in said, said
+        configurations.append(said["configuration"])
+    assert configurations[0] == configurations[1]
+    assert configurations[0]["architecture.name"] == "my_gan.py:build"
+
+
 @pytest.mark.parametrize(
     ("changes", "kind", "message"),
     [
@@ -70,6 +85,7 @@ def test_what_is_not_taken_is_told_from_what_is_not_there(changes: dict[str, Any
     assert message in said["message"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "kind"),
     [

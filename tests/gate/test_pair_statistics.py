@@ -53,6 +53,7 @@ def test_equal_ratios_have_an_interval_without_length(log: float, p_value: float
     assert (effect.low, effect.center, effect.high, effect.p_value) == (log, log, log, p_value)
 
 
+@pytest.mark.slow(keep=3)
 @pytest.mark.parametrize("kind", ["normal", "student", "outliers"])
 @pytest.mark.parametrize("count", [5, 8, 12])
 def test_the_interval_misses_the_truth_no_more_often_than_it_says(kind: str, count: int) -> None:
@@ -68,6 +69,7 @@ def test_the_interval_misses_the_truth_no_more_often_than_it_says(kind: str, cou
     assert missed <= 30  # 16.7 are expected, and more than 30 of 1000 happen by chance once in a thousand times
 
 
+@pytest.mark.slow
 def test_the_smallest_visible_change_is_seen_with_a_probability_of_80_percent() -> None:
     """Shift normal values by what a sample of that spread calls visible, and count."""
     rng = np.random.default_rng(3)
@@ -87,6 +89,7 @@ def test_the_shift_is_the_median_of_all_ratios() -> None:
 SAMPLES = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=9)
 
 
+@pytest.mark.slow
 @given(SAMPLES, SAMPLES, st.integers(-20, 20))
 def test_the_shift_mirrors_and_knows_no_unit(base: list[float], head: list[float], power: int) -> None:
     """Exchanging the sides reverses its sign to the last bit, and a factor of 2 on both changes no bit."""

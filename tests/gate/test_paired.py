@@ -177,6 +177,7 @@ def test_the_looks_stop_at_the_first_verdict() -> None:
     assert compare_in_looks([metric([0.2, -0.2, 0.3])], Policy())[1] == 3
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("tails", ["normal", "heavy"])
 @pytest.mark.parametrize(("slowdown", "states", "low", "high"), [(1.0, ("regressed", "improved"), 0, 0.01), (1.1, ("regressed",), 0.95, 1)])
 def test_error_rates_at_the_spread_of_a_shared_machine(
@@ -193,6 +194,7 @@ def test_error_rates_at_the_spread_of_a_shared_machine(
 LOGS = st.lists(st.floats(-0.3, 0.3), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @given(LOGS)
 def test_exchanging_base_and_head_mirrors_the_verdict(logs: list[float]) -> None:
     """Better becomes worse, and the interval turns around."""
@@ -205,6 +207,7 @@ def test_exchanging_base_and_head_mirrors_the_verdict(logs: list[float]) -> None
     assert back.change == pytest.approx(1 / (1 + there.change) - 1)
 
 
+@pytest.mark.slow
 @given(LOGS, st.integers(-20, 20))
 def test_scaling_both_sides_changes_nothing(logs: list[float], power: int) -> None:
     """Seconds or milliseconds."""
@@ -214,6 +217,7 @@ def test_scaling_both_sides_changes_nothing(logs: list[float], power: int) -> No
     assert (plain.state, plain.change, plain.low, plain.high) == (scaled.state, scaled.change, scaled.low, scaled.high)
 
 
+@pytest.mark.slow
 @given(LOGS, st.randoms())
 def test_the_order_of_the_pairs_changes_nothing(logs: list[float], random: Any) -> None:
     """A pair is a pair."""
@@ -223,6 +227,7 @@ def test_the_order_of_the_pairs_changes_nothing(logs: list[float], random: Any) 
     assert (first.state, first.change, first.low, first.p_value) == (second.state, second.change, second.low, second.p_value)
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(-0.02, 0.02), min_size=5, max_size=12), st.floats(0, 0.2))
 def test_a_slower_head_never_gets_a_better_verdict(logs: list[float], slower: float) -> None:
     """The same on every pair; what becomes uncertain in between is neither."""

@@ -124,6 +124,7 @@ def test_a_run_that_dies_breaks_its_side(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert caught.value.refusals[HEAD].last_words == ("last words",)
 
 
+@pytest.mark.slow
 def test_a_seed_is_trained_and_measured_by_the_first_metric(tmp_path: Path) -> None:
     """In a process of its own, to the end of the given budget."""
     settings = {"dataset.name": "ring8", "training.device": "cpu"}

@@ -19,6 +19,7 @@ def noise(count: int, seed: int, spread: float = 0.03) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, spread, count)
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("threshold", [0.0, LIMIT])
 @pytest.mark.parametrize("count", [MIN_POINTS, 40])
 def test_noise_has_a_step_no_more_often_than_stated(threshold: float, count: int) -> None:
@@ -27,6 +28,7 @@ def test_noise_has_a_step_no_more_often_than_stated(threshold: float, count: int
     assert found <= (0 if threshold else 200 * ALPHA + 4 * math.sqrt(200 * ALPHA))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heavy", [True, False])
 def test_the_rate_does_not_depend_on_the_distribution(heavy: bool) -> None:
     """Ranks know no outliers: Student's t with 2 degrees of freedom, or a few large values among equal ones."""
@@ -45,6 +47,7 @@ def test_a_step_is_found_where_it_is(sign: int) -> None:
     assert step.p_value <= ALPHA
 
 
+@pytest.mark.slow
 def test_five_points_after_a_step_are_enough() -> None:
     """20 percent after 20 quiet commits is told in nine of ten histories when five commits have followed."""
     values = [noise(25, seed) + np.where(np.arange(25) >= 20, math.log(1.2), 0.0) for seed in range(40)]

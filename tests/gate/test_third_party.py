@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 GATE = Path(__file__).resolve().parents[2] / "benchmarks" / "gate"
-SHORT = ("nothing", "wider", "broken-import", "ema-lost", "first-adoption")
+SHORT = ("broken-import", "ema-lost", "first-adoption")
 
 
 def branches_module() -> ModuleType:
@@ -25,27 +25,33 @@ def branches_module() -> ModuleType:
     return module
 
 
-def test_every_branch_is_another_tree_and_every_file_can_be_read(tmp_path):
-    branches = branches_module()
-    branches.make_repository(tmp_path)
-    top = tmp_path / "tinygan"
+@pytest.fixture(scope="module")
+def branches(tmp_path_factory):
+    """Return the module of the branches, and its repository."""
+    module, folder = branches_module(), tmp_path_factory.mktemp("repository")
+    module.make_repository(folder)
+    return module, folder / "tinygan"
+
+
+@pytest.mark.slow
+def test_every_branch_is_another_tree_and_every_file_can_be_read(branches):
+    module, top = branches
     trees = {}
-    for branch in branches.BRANCHES:
-        branches.git(top, "checkout", "-q", branch.name)
+    for branch in module.BRANCHES:
+        module.git(top, "checkout", "-q", branch.name)
         for path in (top / "src").rglob("*.py"):
             compile(path.read_text(encoding="utf-8"), str(path), "exec")
-        trees[branch.name] = branches.git(top, "rev-parse", "HEAD^{tree}")
+        trees[branch.name] = module.git(top, "rev-parse", "HEAD^{tree}")
     same_as_main = {name for name, tree in trees.items() if tree == trees["nothing"]}
     assert same_as_main == {"nothing", "first-adoption"}
     assert len(set(trees.values())) == len(trees) - 1
 
 
-def test_a_branch_that_was_squashed_has_none_of_its_own_commits(tmp_path):
-    branches = branches_module()
-    branches.make_repository(tmp_path)
-    top = tmp_path / "tinygan"
-    history = branches.git(top, "rev-list", "squash-merged-acceptance").split()
-    change = branches.git(top, "rev-parse", "squash-merged-acceptance-work~1")
+@pytest.mark.slow
+def test_a_branch_that_was_squashed_has_none_of_its_own_commits(branches):
+    module, top = branches
+    history = module.git(top, "rev-list", "squash-merged-acceptance").split()
+    change = module.git(top, "rev-parse", "squash-merged-acceptance-work~1")
     assert change not in history
     assert len(history) == 3
 

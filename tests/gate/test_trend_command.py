@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
+import html
 import json
+import re
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
@@ -60,7 +64,7 @@ def test_a_slowdown_is_shown_and_fails(history, capsys):
 
 def test_an_accepted_change_passes(history, capsys):
     """From accept.toml in the history, or from the file that is named."""
-    entry = {"metric": "samples_per_second", "cell": "dcgan digits", "commit": "0000014abc", "reason": "larger batches"}
+    entry = {"metric": "samples_per_second", "cell": "dcgan digits", "from": 1000, "to": 800, "reason": "larger batches"}
     Path("other.json").write_text(json.dumps({"accept": [entry]}))
     assert main(["trend", "h", "--accept", "other.json"]) == 0
     (history / "accept.toml").write_text("[[accept]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in entry.items()))
@@ -68,6 +72,32 @@ def test_an_accepted_change_passes(history, capsys):
     out = capsys.readouterr().out
     assert "accepted: larger batches" in out
     assert "no step for the worse in the newest 20 commits that is not accepted" in out
+
+
+def test_the_page_is_one_file_that_loads_nothing(history, capsys):
+    """Every commit is a point, the step is marked and told, and text from outside is text."""
+    (history / "accept.toml").write_text(
+        '[[accept]]\nmetric = "samples_per_second"\ncell = "dcgan digits"\nfrom = 1000\nto = 800\nreason = "<script>alert(1)</script>"\n'
+    )
+    assert main(["trend", "h", "--metric", "samples_per_second", "-o", "html=trend.html"]) == 0
+    page = Path("trend.html").read_text(encoding="utf-8")
+    assert page.count("<circle") == 28
+    assert page.count('<line class="accepted"') == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert html.unescape(policy) == f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-{digest}'"
+
+
+def test_a_step_that_fails_is_marked_on_the_page(history):
+    """And the verdict stands above all plots."""
+    assert main(["trend", "h", "-o", "html=trend.html"]) == 1
+    page = Path("trend.html").read_text(encoding="utf-8")
+    assert '<line class="fails"' in page
+    assert '<p class="failed">1 step for the worse' in page
 
 
 def test_one_metric_can_be_chosen(history, capsys):
@@ -130,6 +160,7 @@ def test_nothing_to_look_at_is_exit_code_5(history, at, arguments):
     assert main(["trend", *arguments]) == 5
 
 
+@pytest.mark.slow(keep=5)
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -139,6 +170,9 @@ def test_nothing_to_look_at_is_exit_code_5(history, at, arguments):
         (["future"], 2, "has schema version 99"),
         (["h", "--metric", "image_per_second"], 2, "did you mean 'samples_per_second'"),
         (["h", "--newest", "0"], 2, "0 is not in the range"),
+        (["h", "-o", "csv=trend.csv"], 2, "a trend is written as html=PATH"),
+        (["h", "-o", "html=nowhere/trend.html"], 2, "there is no such folder"),
+        (["h", "-o", "html=h"], 2, "a folder is there"),
         (["h", "--accept", "missing.toml"], 2, "cannot read missing.toml: No such file"),
         (["h", "--accept", "notes.txt"], 2, "notes.txt is not valid TOML"),
         (["h", "--commit", "0123456"], 2, "--commit has a meaning only with --add"),
@@ -159,6 +193,7 @@ def test_a_bad_input_is_one_line_and_its_exit_code(history, capsys, at, argument
     assert words in err
 
 
+@pytest.mark.slow
 def test_an_ascii_stream_gets_an_ascii_plot(history):
     """Nothing becomes a question mark."""
     code = "import sys; from ganbench.cli.main import main; sys.exit(main(['trend', 'h']))"

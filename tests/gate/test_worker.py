@@ -30,6 +30,7 @@ def pair() -> PairResult:
     return run_pair(launches, plan, random.Random(0), is_first=True)
 
 
+@pytest.mark.slow
 def test_the_same_code_gives_the_same_facts(pair: PairResult) -> None:
     """Parameters, data, losses, operators, bytes and FLOPs agree, whatever the speed."""
     base, head = pair.sides["base"], pair.sides["head"]
@@ -39,6 +40,7 @@ def test_the_same_code_gives_the_same_facts(pair: PairResult) -> None:
     assert base.facts["trajectory_steps"] == 3
 
 
+@pytest.mark.slow
 def test_the_facts_are_plausible(pair: PairResult) -> None:
     """The tree's own code was run, and memory, phases and speeds were measured."""
     for side in pair.sides.values():

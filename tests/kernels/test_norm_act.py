@@ -130,6 +130,7 @@ def test_a_compiled_module_is_the_pair_without_a_graph_break(backend: str) -> No
     torch.testing.assert_close(compiled.weight.grad, eager.weight.grad)
 
 
+@pytest.mark.slow
 def test_the_registered_ops_have_references() -> None:
     """Without a GPU or the interpreter the ops compute the same, and pass torch's checks."""
     ops = torch.ops.ganbench_kernels

@@ -91,6 +91,7 @@ def test_two_commands_of_one_name_are_a_conflict(install: Install, capsys: pytes
     assert "two:greet" in out
 
 
+@pytest.mark.slow
 def test_no_plugin_takes_a_command_of_ganbench(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
     """It is listed as a conflict, and is reached by its distribution."""
     install("taker", greeting("table"), groups=COMMANDS)
@@ -125,6 +126,7 @@ def test_a_broken_command_is_one_line(install: Install, capsys: pytest.CaptureFi
     assert main(["bench", "--help"]) == 0
 
 
+@pytest.mark.slow
 def test_an_unknown_command_comes_with_a_suggestion(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
     """From ganbench's own commands and those of plugins."""
     install("greetings", greeting(), groups=COMMANDS)

@@ -145,6 +145,7 @@ def packages_imported_by(package: Path) -> set[str]:
     return {name for name in names if name.startswith("ganbench_") and name not in {*BELOW_ALL_PLUGINS, package.name}}
 
 
+@pytest.mark.slow
 def test_first_party_plugins_name_the_packages_that_they_share() -> None:
     """Whoever imports another plugin's code has it in the hash of its own."""
     found = {}

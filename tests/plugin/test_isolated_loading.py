@@ -98,6 +98,7 @@ def test_what_a_plugin_prints_while_loading_is_held_back(
     assert manager.find(LossSpec, "chatty").distribution == "chatty"
 
 
+@pytest.mark.slow
 def test_importing_torch_while_registering_is_pointed_out(site: Path, install: Callable[..., str]) -> None:
     """A plugin that slows every command is named, in a process that has not imported torch yet."""
     install("slow", "import numpy\n@hookimpl\ndef ganbench_register(): return []")

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import pytest
 
@@ -116,3 +116,34 @@ def test_a_plugin_says_how_it_is_used() -> None:
     assert ArchitectureSpec(name="a", summary="", factory="m:f").use("some:a") == "ganbench run --plugin some:a"
     assert ExtractorSpec(name="x", summary="", factory="m:f").use("x") == "ganbench run --plugin NAME --metric fd5k_x"
     assert MetricSpec(name="fd", summary="", factory="m:f").use("fd") == "ganbench run --plugin NAME --metric fd5k_EXTRACTOR"
+
+
+@dataclass(frozen=True)
+class NoneByDefault:
+    """Means a text where every flag and file means nothing."""
+
+    norm: str | None = "None"
+
+
+@dataclass(frozen=True)
+class NoneByChoice:
+    """Alike."""
+
+    norm: Literal["batch", "none"] | None = None
+
+
+@dataclass(frozen=True)
+class PlainNone:
+    """A text that is not optional may be any word."""
+
+    norm: str = "none"
+    other: Literal["batch", "none"] = "none"
+    third: str | None = "batch"
+
+
+def test_none_in_an_optional_option_is_never_a_text() -> None:
+    """A configuration file has one word for both, so what it repeats would be another run."""
+    for options in (NoneByDefault, NoneByChoice):
+        with pytest.raises(ValueError, match="x: in the option norm the text none says that it is unset; call that value by another word"):
+            MetricSpec(name="x", summary="", factory="a:b", options=options)
+    assert MetricSpec(name="x", summary="", factory="a:b", options=PlainNone).options is PlainNone

@@ -60,6 +60,7 @@ def test_failures_conflicts_and_hooks_are_rows(install: Install, loss_source: Ca
     assert listed["hooks", "observer", "observer"]["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_the_text_form_is_aligned_and_has_every_row(install: Install, capsys: Captured) -> None:
     """A line for each kind, and one with a summary for each plugin below it; no colour in a pipe."""
     install("broken", "import no_such_module_at_all")
@@ -76,6 +77,7 @@ def test_the_text_form_is_aligned_and_has_every_row(install: Install, capsys: Ca
     assert "\x1b" not in "".join(lines)
 
 
+@pytest.mark.slow
 def test_one_kind_is_listed_alone(capsys: Captured) -> None:
     """A kind that nothing is of gives the nearest one."""
     assert main(["plugins", "list", "--kind", "loss"]) == 0

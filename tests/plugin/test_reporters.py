@@ -48,6 +48,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_reporter_is_told_every_event(install: Install, workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """From the start to the end; its options are its own, and no part of the configuration."""
     install("notes", NOTES)
@@ -101,6 +102,7 @@ def test_what_is_no_function_is_no_reporter(install: Install, workplace: Path, c
     assert capfd.readouterr().err == "ganbench: reporter 'number' must return a function of events (got int)\n"
 
 
+@pytest.mark.slow
 def test_a_reporter_that_fails_does_not_end_the_run(install: Install, capfd: pytest.CaptureFixture[str]) -> None:
     """A warning names it, once."""
     install("notes", NOTES)

@@ -98,6 +98,7 @@ def test_cutout_sets_a_square_of_half_the_size_to_zero(number: float, first: int
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.slow
 def test_the_whole_policy_is_differentiable() -> None:
     """The generator learns through it: its derivative is right in float64."""
     random = torch.Generator().manual_seed(1)

@@ -91,6 +91,7 @@ def test_biggan_cifar_has_the_parameter_counts_of_its_layers() -> None:
     assert counts(published("biggan-cifar")) == (generator, discriminator)
 
 
+@pytest.mark.slow
 def test_biggan_cifar_studiogan_has_the_parameter_counts_of_its_log() -> None:
     """POSTECH-CVLab/PyTorch-StudioGAN logs/CIFAR10/BigGAN-train-2021_01_15_14_48_48.log."""
     assert counts(published("biggan-cifar-studiogan")) == (9_416_196, 2_415_170)
@@ -222,6 +223,7 @@ def blocks_outputs(generator: Any, latents: Tensor, labels: Tensor | None) -> li
     return found
 
 
+@pytest.mark.slow
 def test_each_part_of_a_hierarchical_latent_enters_at_its_block() -> None:
     """Changing the last part leaves the blocks before alone; changing the first changes all."""
     generator = networks(32)["generator"].eval()

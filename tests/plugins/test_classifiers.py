@@ -102,6 +102,7 @@ def test_colour_is_made_grey_and_grey_colour_changes_nothing(digits, extractor):
     assert to_grey(red).unique().tolist() == pytest.approx([200 * 0.299])
 
 
+@pytest.mark.slow
 def test_enlarged_images_are_recognised(extractor):
     """64x64 images are brought down to 16x16; nearly all keep their class."""
     large = build_digits_dataset(DigitsOptions(resolution=64), DataContext())
@@ -146,6 +147,7 @@ def test_missing_weights_are_named(tmp_path):
 QUICK = replace(RECIPES["digits"], epochs=2, least_accuracy=0.5)
 
 
+@pytest.mark.slow
 def test_training_twice_gives_the_same_bytes_and_a_loadable_extractor(tmp_path, digits):
     """Same seed, same files; what was written passes the extractor's own checks."""
     paths = [train_all(QUICK, digits, tmp_path / name, seeds=(0, 1)) for name in ("one", "two")]
@@ -155,6 +157,7 @@ def test_training_twice_gives_the_same_bytes_and_a_loadable_extractor(tmp_path, 
     assert built[0].num_members == 2
 
 
+@pytest.mark.slow
 def test_a_network_that_is_not_accurate_enough_is_not_written(tmp_path, digits):
     """The message has both figures."""
     with pytest.raises(RunFailed, match=r"test accuracy must be 1\.1 or more"):

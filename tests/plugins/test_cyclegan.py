@@ -18,9 +18,9 @@ from ganbench.plugin.manager import PluginManager
 from ganbench.run.build import build
 from ganbench.run.plan import plan_run
 from ganbench.training.algorithm import execute
-from ganbench_spaces.images import image_source
+from ganbench_spaces.images import draw_images, image_source
 from ganbench_translation.cycle_algorithm import CycleAlgorithm
-from ganbench_translation.domains import dataset_of_class, draw_images, held_out, images_of_class
+from ganbench_translation.domains import dataset_of_class, held_out, images_of_class
 from ganbench_translation.subsets import PartSource, part_of
 
 MANAGER = PluginManager()
@@ -209,6 +209,7 @@ def test_settings_that_it_cannot_heed_are_refused(settings: dict[str, Any], mess
         make(**settings)
 
 
+@pytest.mark.slow
 def test_a_run_is_scored_by_its_target_class() -> None:
     """The metric's reference is the target's train split; real eights are eights to the classifier, and untrained threes are not."""
     metrics = {r.spec.name: r.spec for r in MANAGER.specs(MetricSpec)}

@@ -63,6 +63,7 @@ def test_streaming_reads_what_is_resident(tmp_path: Path, channels_first: bool, 
     assert resident.space.size[0] == 3
 
 
+@pytest.mark.slow
 def test_workers_read_the_same_slices(tmp_path: Path) -> None:
     """Batches do not depend on the number of processes that read the file."""
     data = _build(_save(tmp_path / "a.npy", IMAGES), STREAMED)
@@ -218,3 +219,35 @@ def test_images_that_are_not_square_are_taken_in_the_layout_that_is_stated(tmp_p
     resident, streamed = (_build(path, context, layout="nhwc") for context in (DataContext(), STREAMED))
     assert resident.space == streamed.space == ImageSpace(3, 6, 8)
     assert resident.train.content_hash == streamed.train.content_hash
+
+
+@pytest.mark.parametrize("place", ["pipe.npy", "pipe.npz", "/dev/zero"])
+def test_a_pipe_or_a_device_is_no_array(tmp_path: Path, place: str) -> None:
+    """Neither of images nor of labels; nobody waits for its end."""
+    path = tmp_path / place
+    if not path.exists():
+        os.mkfifo(path)
+    with pytest.raises(DataError, match=r"path must be a .npy or .npz file"):
+        _build(path)
+    with pytest.raises(DataError, match=r"labels is not a file"):
+        _build(_save(tmp_path / "a.npy", IMAGES), labels=str(path))
+
+
+def test_gaps_between_labels_are_classes_without_images(tmp_path: Path) -> None:
+    """The run says so: see the test of the classes' notes."""
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=np.array([0, 5] * 6))
+    assert _build(tmp_path / "a.npz").num_classes == 6
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["by the file system", "by the pixels alone"])
+def test_a_file_that_is_written_again_is_not_taken_for_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: bool) -> None:
+    """Of the same size and the same time; and even where the file system says of both the same."""
+    if not told:
+        monkeypatch.setattr("ganbench_datasets.npy_stream.scan_key", lambda *_: "always-the-same")
+    hashes = []
+    for content in (IMAGES, 255 - IMAGES):
+        path = _save(tmp_path / "a.npy", content)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        hashes.append(_build(path, STREAMED).train.content_hash)
+        assert hashes[-1] == _build(path).train.content_hash
+    assert hashes[0] != hashes[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -134,3 +135,12 @@ def test_another_shape_is_cut_from_the_middle(tmp_path: Path) -> None:
     assert high.shape == (1, 8, 4)
     assert high.min() > 200
     assert _decode(image, tmp_path / "wide.png", height=4, width=8, channels=1, crop="none").min() < 50
+
+
+def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
+    """A pipe that nobody writes to, a device without an end, and a file that has become a pipe since it was listed."""
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    for name in ("pipe.png", "zero.png"):
+        with pytest.raises(UndecodableError, match="a pipe or a device"):
+            Decoder(height=4, width=4, channels=3).decode(bytes(tmp_path / name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import pickle
 import struct
 import tarfile
@@ -260,20 +261,64 @@ class TestCeleba:
         assert levels == [[0, 1, 4], [3, 5]]
         assert data.train.read(torch.arange(3)).shape == (3, 3, 64, 64)
 
+    def _pack(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """Put the images into the archive, and return their folder, which is gone."""
+        folder = root / CelebA.base_folder / "img_align_celeba"
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as packed:
+            for image in sorted(folder.iterdir()):
+                packed.write(image, f"{folder.name}/{image.name}")
+                image.unlink()
+        folder.rmdir()
+        folder.with_suffix(".zip").write_bytes(buffer.getvalue())
+        listed = [(i, _md5(buffer.getvalue()) if name.endswith(".zip") else m, name) for i, m, name in CelebA.file_list]
+        monkeypatch.setattr(CelebA, "file_list", listed)
+        return folder
+
     def test_the_archive_of_images_is_unpacked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """With only the zip beside the tables, it is checked and unpacked."""
         self._write(tmp_path, monkeypatch)
-        folder = tmp_path / CelebA.base_folder
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as packed:
-            for image in sorted((folder / "img_align_celeba").iterdir()):
-                packed.write(image, f"img_align_celeba/{image.name}")
-                image.unlink()
-        (folder / "img_align_celeba").rmdir()
-        (folder / "img_align_celeba.zip").write_bytes(buffer.getvalue())
-        listed = [(i, _md5(buffer.getvalue()) if name.endswith(".zip") else m, name) for i, m, name in CelebA.file_list]
-        monkeypatch.setattr(CelebA, "file_list", listed)
+        folder = self._pack(tmp_path, monkeypatch)
         assert celeba.build(CelebaOptions(), DataContext(data_root=tmp_path)).train.num_samples == 3
+        assert len(list(folder.iterdir())) == 6
+        assert not list(folder.parent.glob(".unpacking-*"))
+
+    def test_what_was_half_unpacked_is_unpacked_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """By a process that was killed, ours or another's: an image of the table is missing, and the one before it is cut off."""
+        self._write(tmp_path, monkeypatch)
+        whole = celeba.build(CelebaOptions(), DataContext(data_root=tmp_path)).train.content_hash
+        folder = self._pack(tmp_path, monkeypatch)
+        folder.mkdir()
+        (folder / "000001.jpg").write_bytes(b"half")
+        data = celeba.build(CelebaOptions(), DataContext(data_root=tmp_path))
+        assert (data.train.num_samples, data.train.content_hash) == (3, whole)
+        assert "000002.jpg is missing, which was half unpacked: unpacking" in caplog.text
+
+    def test_a_damaged_archive_beside_half_of_the_images_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is not unpacked, and the images that are there stay."""
+        self._write(tmp_path, monkeypatch)
+        folder = self._pack(tmp_path, monkeypatch)
+        folder.mkdir()
+        (folder / "000001.jpg").write_bytes(b"half")
+        folder.with_suffix(".zip").write_bytes(b"PK")
+        with pytest.raises(DataError, match=r"img_align_celeba\.zip is damaged: its MD5 is"):
+            celeba.build(CelebaOptions(), DataContext(data_root=tmp_path))
+        assert (folder / "000001.jpg").read_bytes() == b"half"
+
+    def test_a_pipe_in_the_place_of_an_image_or_a_table_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nobody waits for a writer."""
+        self._write(tmp_path, monkeypatch)
+        folder = tmp_path / CelebA.base_folder
+        for place, message in (
+            ("img_align_celeba/000005.jpg", r"000005\.jpg cannot be decoded \(a pipe or a device\)"),
+            ("list_attr_celeba.txt", r"list_attr_celeba\.txt cannot be read \(it is a folder, a pipe or a device, and a file is wanted\)"),
+        ):
+            (folder / place).unlink()
+            os.mkfifo(folder / place)
+            with pytest.raises(DataError, match=message):
+                celeba.build(CelebaOptions(), DataContext(data_root=tmp_path))
 
     def test_a_missing_image_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The table names a file that is not there."""

@@ -68,6 +68,7 @@ def test_every_file_is_used_or_named(mixed: Path, caplog: pytest.LogCaptureFixtu
     assert data.train.num_samples == 5
     assert data.notes == (
         "2 files left out, not images by their names: a/data.csv, notes.txt",
+        "1 file left out, pipes and devices: pipe.png",
         "2 files left out, links that lead nowhere, links back to a folder above, or no permission: b/loop, gone.png",
         "3 files left out, they cannot be decoded: a/cut.png (truncated), a/empty.png (empty file), a/text.png (not an image)",
     )
@@ -75,6 +76,7 @@ def test_every_file_is_used_or_named(mixed: Path, caplog: pytest.LogCaptureFixtu
         assert note in caplog.text
 
 
+@pytest.mark.slow
 def test_streaming_reads_what_is_resident(mixed: Path) -> None:
     """Both ways have the same images, order, notes and hash; the batches are the same bits at any worker count."""
     resident, streamed = _build(mixed), _build(mixed, STREAMED)

@@ -27,6 +27,7 @@ NAMES = {
     "folder",
     "pairs",
     "array",
+    "photographs",
 }
 
 
@@ -70,6 +71,13 @@ def test_digits_at_their_own_size_are_the_originals() -> None:
     found = np.concatenate([data.train.stored.numpy(), data.test.stored.numpy()])[:, 0]
     expected = np.round(load_digits().images * 255 / 16).astype(np.uint8)
     assert sorted(image.tobytes() for image in found) == sorted(image.tobytes() for image in expected)
+
+
+def test_digits_are_read_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And through it where its file lies elsewhere; both give the same table."""
+    table = digits._shipped()
+    monkeypatch.setattr(digits, "find_spec", lambda name: None)
+    assert np.array_equal(digits._shipped(), table)
 
 
 def test_synthetic_is_the_same_streamed_and_resident() -> None:

@@ -73,6 +73,7 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
         build(PairsOptions(path=str(tmp_path / "none")), DataContext())
 
 
+@pytest.mark.slow
 def test_pix2pix_trains_on_them(folder: Path) -> None:
     """From the right half to the left one, as its recipe does; the reference is the left one alone."""
     settings: dict[str, Any] = {

@@ -57,6 +57,7 @@ def test_dcgan_32_has_the_parameter_counts_of_its_layer_table() -> None:
     assert count(made["discriminator"]) == weights + biases + norms + linear
 
 
+@pytest.mark.slow
 def test_lsgan_has_its_sources_networks_and_values() -> None:
     """MMGeneration's DCGAN at 64x64, base channels 1024 and 128, without the biases that it has where batch norm is missing."""
     made = published("lsgan", BuildContext(space=ImageSpace.square(3, 64)))
@@ -70,6 +71,7 @@ def test_lsgan_has_its_sources_networks_and_values() -> None:
         assert (optimizer.learning_rate, optimizer.beta1, optimizer.beta2, optimizer.eps) == (1e-3, 0.5, 0.99, 1e-8)
 
 
+@pytest.mark.slow
 def test_dcgan_original_has_the_parameter_counts_of_its_source() -> None:
     """Newmu/dcgan_code faces/train_uncond_dcgan.py: gw to gwx and dw to dwy, with ngf and ndf 128; gg and gb are for each unit."""
     made = published("dcgan-original", BuildContext(space=ImageSpace.square(3, 64)))
@@ -90,6 +92,7 @@ def test_dcgan_original_has_its_sources_optimizers() -> None:
     assert (config.training.batch_size, config.training.shared_fakes) == (128, False)
 
 
+@pytest.mark.slow
 def test_dcgan_deep_has_the_articles_discriminator() -> None:
     """64, 128, 256, 512, 1024 channels by 5x5 convolutions with stride 2, leaky ReLU, down to 2x2; pytorch/examples' generator."""
     made = published("dcgan-deep", BuildContext(space=ImageSpace.square(3, 64)))
@@ -229,6 +232,7 @@ def test_the_features_are_what_the_last_layer_sees(head: str) -> None:
     assert judged.logits.shape == (3,)
 
 
+@pytest.mark.slow
 def test_the_discriminator_can_be_differentiated_twice() -> None:
     """R1 and WGAN-GP need it; in-place leaky ReLUs must not break it."""
     discriminator = networks(8, 1, discriminator_width=2, discriminator_norm="none")["discriminator"].double()

@@ -43,6 +43,7 @@ def variant(name: str, **settings: Any) -> AdversarialAlgorithm:
     return make({"training.ema_halflife_kimg": 0.05, **settings}, LABELS, **VARIANTS[name])
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("name", VARIANTS)
 def test_steps_move_both_networks_and_go_on_from_a_checkpoint_to_the_same_bits(name: str) -> None:
     """Reference batches come back with the weights; the same seed gives the same bits."""
@@ -66,6 +67,7 @@ def test_steps_move_both_networks_and_go_on_from_a_checkpoint_to_the_same_bits(n
     assert_same(after, weights(resumed))
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("name", VARIANTS)
 def test_captured_steps_are_the_eager_ones(name: str) -> None:
     """Replayed without their Python for three iterations, by graphs recorded in software: the same bits."""

@@ -47,6 +47,7 @@ def test_a_batch_goes_through_as_its_images_would_one_by_one(size: int, batch: i
         assert int(pool.count) == len(held)
 
 
+@pytest.mark.slow
 def test_half_of_the_images_shown_are_older() -> None:
     """Once the pool is full: 1/2, within four standard deviations of 2,000 draws."""
     pool = ImagePool(50, (1, 2, 2), torch.Generator().manual_seed(0))

@@ -56,6 +56,7 @@ def test_the_classifiers_layers_have_their_distance(build, resolution: int, dims
         assert found.features.diff(dim=0).square().sum().item() == pytest.approx(by_hand(first, second), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_digits_layers_are_another_extractor_of_the_same_weights() -> None:
     """Their id differs from the classifier's, the weights hash does not; images of any form are taken."""
     layers, classes = build_digits(NoOptions(), ExtractorContext()), build_classes(NoOptions(), ExtractorContext())
@@ -83,6 +84,7 @@ def untrained(tmp_path_factory):  # type: ignore[no-untyped-def]
     return convolutions, path
 
 
+@pytest.mark.slow
 def test_vgg_has_the_distance_of_the_authors_five_layers(untrained) -> None:  # type: ignore[no-untyped-def]
     """The activations are read off torchvision's network with hooks; a file or its folder may be named."""
     convolutions, path = untrained
@@ -104,6 +106,7 @@ def test_vgg_has_the_distance_of_the_authors_five_layers(untrained) -> None:  # 
     assert vgg.build(NoOptions(), ExtractorContext(weights=path.parent)).weights_hash == extractor.weights_hash
 
 
+@pytest.mark.slow
 def test_vgg_takes_grey_images_of_any_size_and_more_than_a_batch(untrained) -> None:  # type: ignore[no-untyped-def]
     """Grey is repeated; what an image gives does not depend on its neighbours."""
     extractor = vgg.build(NoOptions(), ExtractorContext(weights=untrained[1]))

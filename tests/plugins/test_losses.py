@@ -302,6 +302,7 @@ def test_a_penalty_asks_for_ops_that_can_be_differentiated_twice_and_for_no_grad
     assert seen == [("forward", ["higher_order"]), ("backward", ["no_param_grads"])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [R1Penalty(1.0), GradientPenalty(10.0, False)], ids=["r1", "gp"])
 @pytest.mark.filterwarnings("ignore")  # of the compilers of some versions of torch
 def test_a_penalty_is_the_same_as_one_compiled_region(penalty: Any) -> None:

@@ -38,6 +38,7 @@ def test_the_families_and_their_inception_names():
     }
 
 
+@pytest.mark.slow(keep=4)
 @pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if spec.looks_at != "targets"])
 def test_each_spec_builds_a_metric_with_its_quantities(name):
     """Built with its default options, it returns one finite number for each quantity, the ranked one under the family's name or label."""

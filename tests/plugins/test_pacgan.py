@@ -215,6 +215,7 @@ def test_seeds_differ_and_repeat() -> None:
     assert not torch.equal(first._latents[0], first._latents[1])
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("steps", [0, 3, 8, 11])
 def test_a_loaded_state_goes_on_to_the_same_bits(steps: int) -> None:
     """At the beginning, within an epoch of 8 steps, before its end, and in the second."""
@@ -243,6 +244,7 @@ def torch_round_trip(state: dict[str, Any]) -> dict[str, Any]:
     return loaded
 
 
+@pytest.mark.slow
 def test_a_captured_step_repeats_the_eager_one() -> None:
     """A step reads nothing from the host: recorded once and replayed it goes through two epochs as the eager one does."""
     eager, captured = start(), start()
@@ -254,6 +256,7 @@ def test_a_captured_step_repeats_the_eager_one() -> None:
         torch.testing.assert_close(weights(captured.gans)[name], value)
 
 
+@pytest.mark.slow
 def test_an_epoch_shows_each_pack_once() -> None:
     """In another order each time, and always the same packs."""
     run = start()
@@ -330,6 +333,7 @@ def test_perfect_generators_score_the_ceiling() -> None:
     assert max(scores["reverse_kl"]) < 0.02
 
 
+@pytest.mark.slow
 def test_scoring_changes_nothing() -> None:
     """The same twice, and training goes on as if nobody had asked."""
     asked, unasked = start(), start()

@@ -136,6 +136,7 @@ def test_layers_can_be_differentiated_twice(layer: EqualisedConv) -> None:
     assert torch.autograd.gradgradcheck(layer.double(), x)
 
 
+@pytest.mark.slow
 def test_norm_and_deviation_can_be_differentiated_twice() -> None:
     """In float64, which they keep."""
     x = torch.randn(4, 2, 2, 2, dtype=torch.float64, requires_grad=True)

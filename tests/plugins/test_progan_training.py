@@ -94,6 +94,7 @@ SCHEDULE = (
 """Resolution, alpha and batch of each iteration: 16 images are 2 iterations of 8, or 4 of 4."""
 
 
+@pytest.mark.slow
 def test_it_reaches_32x32_through_all_its_stages() -> None:
     """The discriminator sees real and generated images of each stage's resolution; everything moves, nothing breaks."""
     algorithm = make()
@@ -153,6 +154,7 @@ def test_the_average_grows_with_the_generator() -> None:
 RESUMES = {"stable": 1, "fade-begins": 2, "in-a-fade": 3, "fade-ends": 4, "smaller-batch": 11, "last": 15}
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("point", RESUMES.values(), ids=RESUMES.keys())
 def test_a_resumed_run_goes_on_to_the_same_bits(point: int) -> None:
     """From a checkpoint of any moment; the moments of Adam survive it, and begin anew only where a segment does."""
@@ -168,6 +170,7 @@ def test_a_resumed_run_goes_on_to_the_same_bits(point: int) -> None:
     assert torch.equal(whole.trajectory(), second.trajectory())
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_trajectory_and_another_seed_another() -> None:
     """Over two stages and a fade."""
     first, second, other = make(), make(), make({"training.seed": 1})
@@ -182,6 +185,7 @@ def moments(algorithm: ProgressiveAlgorithm) -> list[Tensor]:
     return [tensor.clone() for state in states for one in state["state"].values() for tensor in one.values()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edge", [2, 4])
 def test_adam_begins_anew_where_a_fade_begins_and_where_it_ends(edge: int) -> None:
     """train.py of the source: where floor or ceil of the level of detail changes; not within a segment, and not where the user says so."""
@@ -202,6 +206,7 @@ def test_adam_begins_anew_where_a_fade_begins_and_where_it_ends(edge: int) -> No
     assert all(torch.equal(a, b) for a, b in zip(before, moments(resetting), strict=True))
 
 
+@pytest.mark.slow
 def test_replayed_phases_grow_as_eager_ones_do() -> None:
     """Captured anew for each segment, and alpha moves between replays: the same bits as the eager run."""
     eager, captured = make(resolution=16), make(resolution=16)
@@ -237,6 +242,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], Tensor | None, dict[str, str]]] = {
 }
 
 
+@pytest.mark.slow(keep=2)
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
 def test_variants_train_through_the_stages(variant: tuple[dict[str, Any], Tensor | None, dict[str, str]]) -> None:
     """Finite, moving, and at full resolution in the end."""

@@ -43,6 +43,7 @@ def measure(digits: Dataset, name: str, chosen: torch.Tensor, *, floors: bool = 
     return evaluator.evaluate(lambda start, count: test.read(chosen[start : start + count]))[0]
 
 
+@pytest.mark.slow
 def test_held_out_digits_lie_within_what_is_printed(digits: Dataset) -> None:
     """Each once, and drawn as often as images are generated, in the middle of six draws. The readme has the same numbers."""
     assert digits.test is not None
@@ -62,6 +63,7 @@ def test_held_out_digits_lie_within_what_is_printed(digits: Dataset) -> None:
     assert text in " ".join(README.read_text(encoding="utf-8").split()), text
 
 
+@pytest.mark.slow
 def test_half_of_the_digits_against_the_other_half_is_near_the_value_of_another_split(digits: Dataset) -> None:
     """Stratified splits differ by a sixth of their mean, where splits at random differed by a half."""
     assert digits.test is not None

@@ -47,6 +47,7 @@ def test_what_does_not_fit_is_stacked_as_it_is_read() -> None:
     assert lazy.train.content_hash == resident.train.content_hash
 
 
+@pytest.mark.slow
 def test_large_images_are_never_all_in_memory() -> None:
     """128,000 images of 64x64 would take 1.5 GiB."""
     data = build(StackedDigitsOptions(resolution=64), DataContext())

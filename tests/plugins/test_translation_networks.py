@@ -40,6 +40,7 @@ def count(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
+@pytest.mark.slow
 def test_cyclegan_at_256_has_the_sources_parameter_counts() -> None:
     """11.378 M for resnet_9blocks and 2.765 M for the 70x70 discriminator, as users of junyanz/pytorch-CycleGAN-and-pix2pix report."""
     made = cycle(256, width=64, discriminator_width=64)
@@ -47,6 +48,7 @@ def test_cyclegan_at_256_has_the_sources_parameter_counts() -> None:
     assert [count(made[f"backward_{name}"]) for name in ("generator", "discriminator")] == [11_378_179, 2_764_737]
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize(
     ("resolution", "channels", "patch_layers", "expected"),
     [

@@ -88,6 +88,7 @@ def unlike(one: TranslationAlgorithm, other: TranslationAlgorithm) -> list[str]:
     return [k for k in a if not (torch.equal(a[k], b[k]) if isinstance(a[k], Tensor) else a[k] == b[k])]
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("case", CASES)
 def test_every_network_learns_and_equal_seeds_agree(case: str) -> None:
     """Finite losses; every weight has moved after five iterations; a second run has the same bits."""
@@ -108,6 +109,7 @@ def test_every_network_learns_and_equal_seeds_agree(case: str) -> None:
     assert unlike(one, other) == []
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("case", CASES)
 def test_a_resumed_run_goes_on_to_the_same_bits(case: str) -> None:
     """Weights, averages, optimizers, pools, streams, samplers and sums, from the middle of an epoch."""
@@ -121,6 +123,7 @@ def test_a_resumed_run_goes_on_to_the_same_bits(case: str) -> None:
     assert unlike(whole, again) == []
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("case", CASES)
 def test_replayed_steps_are_the_eager_ones(case: str) -> None:
     """Recorded once and repeated; pools, masks, dropout and samplers go on."""
@@ -132,6 +135,7 @@ def test_replayed_steps_are_the_eager_ones(case: str) -> None:
     assert unlike(eager, replayed) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["cyclegan", "inpainting"])
 def test_compiled_steps_train_as_eager_ones_do(case: str) -> None:
     """The losses of the first iterations."""

@@ -178,6 +178,7 @@ def test_norms_are_where_batch_norm_is() -> None:
         assert not any(n.bias.any() for n in norms)
 
 
+@pytest.mark.slow
 def test_a_penalty_on_single_samples_reaches_every_weight() -> None:
     """The discriminator can be differentiated twice, and a sample's gradient is of its own logit alone."""
     made = virtual(discriminator_width=2)

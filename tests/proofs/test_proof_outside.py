@@ -49,6 +49,7 @@ def test_it_uses_public_names_alone() -> None:
     assert registered <= 15
 
 
+@pytest.mark.slow
 def test_the_reporter_writes_every_event_as_json(capfd: pytest.CaptureFixture[str]) -> None:
     """Numbers stay numbers; a run that is told of has the same record as one that is not."""
     assert main(list(RUN)) == 0
@@ -66,6 +67,7 @@ def test_the_reporter_writes_every_event_as_json(capfd: pytest.CaptureFixture[st
     assert ours.work == alone.work
 
 
+@pytest.mark.slow
 def test_the_reporter_hears_of_a_resumed_run(capfd: pytest.CaptureFixture[str]) -> None:
     """Which goes on where the other stopped, to the same bits."""
 
@@ -88,6 +90,7 @@ def test_the_reporter_hears_of_a_resumed_run(capfd: pytest.CaptureFixture[str]) 
     assert different(expected["algorithm"], found["algorithm"]) == []
 
 
+@pytest.mark.slow
 def test_the_command_shows_what_a_run_has_measured(capfd: pytest.CaptureFixture[str]) -> None:
     """It stands in the help, with a flag for its option."""
     assert main(list(RUN)) == 0

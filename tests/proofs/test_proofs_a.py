@@ -58,11 +58,13 @@ def test_it_uses_public_names_alone(proof: Proof) -> None:
     assert model <= 15
 
 
+@pytest.mark.slow(keep=1)
 def test_it_trains_evaluates_and_draws(proof: Proof, tmp_path: Path) -> None:
     """Through the command line."""
     check_trains_evaluates_and_draws(proof, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_it_resumes_to_the_same_bits(proof: Proof, tmp_path: Path) -> None:
     """After an interrupt at its first checkpoint."""
     check_resumes_to_the_same_bits(proof, tmp_path)
@@ -74,11 +76,13 @@ def test_it_keeps_its_promises(proof: Proof) -> None:
     check_keeps_its_promises(proof)
 
 
+@pytest.mark.slow
 def test_its_steps_are_captured(proof: Proof) -> None:
     """To the same bits."""
     check_captured_steps(proof)
 
 
+@pytest.mark.slow
 def test_its_steps_are_compiled(proof: Proof) -> None:
     """To the same losses."""
     check_compiled_steps(proof)

@@ -183,6 +183,7 @@ def test_a_file_system_without_locks_can_be_used(tmp_path, monkeypatch, number, 
             _create(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_reader_never_keeps_a_writer_away(tmp_path):
     """Who asks whether a run is active holds its lock for a moment, and may do so again and again."""
     run = RunDirectory.create_at(tmp_path / "run")

@@ -124,10 +124,28 @@ def test_a_long_run_has_a_short_strip(run):
     assert [picture.getpixel((picture.width - 20, y)) for y in (26, picture.height - 26)] == [0, 39]
 
 
+def test_the_film_moves_from_moment_to_moment(run):
+    """Half a second each, and longer where it ends; one grid would not move."""
+    film = run.progress_path.with_suffix(".webp")
+    for i, seen in enumerate((0, 500, 12_000)):
+        _save_grid(torch.full((16, 1, 48, 48), 80 * (i + 1), dtype=torch.uint8), run.samples_path / f"{seen:09d}.png", columns=4)
+        save_strip(run, ImageSpace.square(1, 48))
+        assert film.exists() == (i > 0)
+    with Image.open(film) as moving:
+        assert (moving.n_frames, moving.width, moving.height > moving.width) == (3, 2 + 4 * 50, True)
+        seen = []
+        for frame in range(3):
+            moving.seek(frame)
+            moving.load()
+            seen.append((moving.convert("L").getpixel((26, 26)), moving.info["duration"]))
+    assert [(round(grey / 80), milliseconds) for grey, milliseconds in seen] == [(1, 500), (2, 500), (3, 2000)]
+
+
 def test_a_run_without_grids_has_no_strip(run):
     """Nothing is written."""
     assert save_strip(run, ImageSpace.square(1, 48)) is None
     assert not run.progress_path.exists()
+    assert not run.progress_path.with_suffix(".webp").exists()
 
 
 def test_rows_of_unlike_shapes_are_refused():
@@ -151,6 +169,7 @@ def test_without_matplotlib_the_curves_are_left_out_with_one_line(run, make_reco
     assert [r.message for r in caplog.records] == ["matplotlib is not installed; curves.png is left out"]
 
 
+@pytest.mark.slow
 def test_curves_have_a_panel_for_losses_and_for_each_metric(run, make_record):
     """Losses come from the events; without them there is one panel less."""
     save_curves(run, make_record())

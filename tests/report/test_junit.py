@@ -147,6 +147,7 @@ def test_a_failure_tells_the_figures_and_the_fields(everything: Comparison) -> N
     assert "software tf32: none / on" in str(skipped.text)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
 @given(name=st.text(max_size=20))
 def test_any_name_is_well_formed(make_finding: Make, make_comparison: Make, name: str) -> None:

@@ -61,6 +61,7 @@ def test_the_first_line_is_the_verdict(everything: Comparison) -> None:
     assert render_markdown(everything).splitlines()[0].strip() == verdict_sentence(everything)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
 @given(name=st.text(st.sampled_from("a|`\n\r\\<>&*_[]#~!()-=:$ \t\x00\x1bé"), min_size=1, max_size=20))
 def test_no_name_breaks_the_table(make_finding: Make, make_comparison: Make, name: str) -> None:
@@ -73,6 +74,13 @@ def test_no_name_breaks_the_table(make_finding: Make, make_comparison: Make, nam
     assert "<code>" not in rendered
     assert "<a" not in rendered
     assert row[0].replace("?", "").replace(" ", "") == "".join(c for c in f"x{name}y" if c.isprintable()).replace(" ", "")
+
+
+@pytest.mark.parametrize("name", ["    :", "- a", "---", "+ a", "===", "1. a", "2) a", "1.", "# a"])
+def test_a_note_is_one_line_of_the_list_whatever_it_begins_with(make_finding: Make, make_comparison: Make, name: str) -> None:
+    """No code, no list in the list, no rule and no heading."""
+    rendered = MarkdownIt("commonmark").enable("table").render(render_markdown(make_comparison(make_finding(), notes=(name,))))
+    assert f"<li>{name.strip()}</li>" in rendered
 
 
 def test_a_long_summary_is_cut_at_a_line_and_says_so() -> None:

@@ -40,6 +40,7 @@ def five(seconds: float) -> list[bytes]:
     return [document({"step": [seconds * (1 + 0.004 * i), seconds * (1 + 0.004 * i) * 1.5, seconds]}) for i in range(5)]
 
 
+@pytest.mark.slow
 def test_pytest_benchmark_reads_what_we_write(everything: Comparison, make_finding: Make, make_comparison: Make, tmp_path: Path) -> None:
     """``pytest-benchmark compare`` of both sides lists each time with its numbers."""
     pytest.importorskip("pytest_benchmark")

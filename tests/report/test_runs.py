@@ -15,12 +15,21 @@ from pathlib import Path
 import pytest
 
 from ganbench import text as formats
+from ganbench.record import cells
 from ganbench.record.find import Unreadable
 from ganbench.record.machine import describe_machine
 from ganbench.record.record import Evaluation, Key
 from ganbench.report.document import Cell, Column, Document, Row, Section
 from ganbench.report.formats import FORMATS, render
 from ganbench.report.runs import make_table
+
+
+def test_the_settings_of_a_run_are_asked_for_once(make_record, monkeypatch):
+    """Names need them of every other run too: once for each pair, a table of 200 runs took half a minute."""
+    asked, settings_that_tell = [], cells._settings_that_tell
+    monkeypatch.setattr(cells, "_settings_that_tell", lambda run: asked.append(run.run_id) or settings_that_tell(run))
+    make_table([make_record(run_id=f"r{seed}", seed=seed) for seed in range(20)])
+    assert len(asked) == 20
 
 
 def _with_keys(record, **keys):

@@ -137,6 +137,30 @@ REFUSED: dict[str, tuple[str, str, str]] = {
         DATASET.format("num_classes=3, train=image_source(torch.zeros(64, 1, 16, 16, dtype=torch.uint8))"),
         "dataset 'FILE:build': num_classes is 3, and the train split has no labels",
     ),
+    "labels-of-another-type": (
+        "--dataset",
+        OWN_SOURCE.replace("labels, content_hash", "other, content_hash")
+        .replace("    space =", "    labels = torch.zeros(64)\n    space =")
+        .format("return torch.zeros(len(indices), 1, 16, 16, dtype=torch.uint8)"),
+        "the labels of the train split of dataset 'FILE:build' must be int64 [64], one for each sample (got torch.float32 [64])",
+    ),
+    "labels-beyond-the-classes": (
+        "--dataset",
+        DATASET.format("num_classes=3, train=image_source(torch.zeros(64, 1, 16, 16, dtype=torch.uint8), torch.arange(64) % 4)"),
+        "the train labels of d must be from 0 to 2, one less than its classes (got 3)",
+    ),
+    "classes-without-names": (
+        "--dataset",
+        DATASET.format(
+            "num_classes=1, class_names=('a', 'b'), train=image_source(torch.zeros(64, 1, 16, 16).byte(), torch.zeros(64).long())"
+        ),
+        "d must have one name for each of its 1 classes (got 2)",
+    ),
+    "option-that-means-none": (
+        "--plugin",
+        OPTIONS.format("frozen=True", "norm: str | None = 'none'"),
+        "in the option norm the text none says that it is unset; call that value by another word",
+    ),
     "options-that-can-be-changed": (
         "--plugin",
         OPTIONS.format("", "width: int = 8"),
@@ -189,11 +213,13 @@ def test_what_two_samples_show_is_said_before_training(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_what_only_looks_wrong_can_be_forced(say: Callable[..., tuple[int, str]]) -> None:
     """A range is a guess: the user may know better."""
     assert say("--plugin", NETWORKS.format("g=G(context.space.size, last=nn.Sigmoid)"), "--force")[0] == 0
 
 
+@pytest.mark.slow
 def test_an_untrained_generator_near_zero_and_dark_data_are_sound(say: Callable[..., tuple[int, str]]) -> None:
     """Neither a last layer of zeros nor samples of one colour are taken for a mistake."""
     zeros = "class Z(nn.Module):\n    def forward(self, x):\n        return 0 * x\n" + NETWORKS.format("g=G(context.space.size, last=Z)")
@@ -230,6 +256,7 @@ def test_an_error_in_a_step_names_the_plugin_the_phase_the_step_and_the_line(say
     assert (record.status, record.status_detail) == ("failed", line.removeprefix("ganbench: ").partition("; the traceback")[0])
 
 
+@pytest.mark.slow
 def test_an_error_in_a_later_loss_names_the_loss(say: Callable[..., tuple[int, str]]) -> None:
     """The architecture is innocent, though its phase called the loss."""
     source = "calls = []\ndef d(r, f):\n    calls.append(1)\n    return (f - r).mean() if len(calls) < 20 else 1 / 0\n" + OBJECTIVE.format(
@@ -332,6 +359,7 @@ def test_a_metric_of_another_type_is_named(
     assert code in (2, 3)
 
 
+@pytest.mark.slow
 def test_a_file_is_shown_with_a_command_that_works(say: Callable[..., tuple[int, str]], capsys: pytest.CaptureFixture[str]) -> None:
     """Of any kind, under the name that the user gave, and with the factory as it can be typed."""
     say("--loss", OBJECTIVE.format("lambda r, f: (f - r).mean()") + "\nL = LossSpec(name='l', summary='s', factory='bad:build')\n")
@@ -366,6 +394,7 @@ def build(options, context):
 """
 
 
+@pytest.mark.slow
 def test_a_generator_with_noise_of_its_own_is_trained_alike_however_often_it_is_measured(say: Callable[..., tuple[int, str]]) -> None:
     """What it draws while it is evaluated, training does not miss."""
     weights = []

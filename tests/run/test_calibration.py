@@ -66,6 +66,7 @@ def test_trial_iterations_leave_no_trace(algorithm: Any, before: int) -> None:
     assert everything(algorithm) == expected
 
 
+@pytest.mark.slow
 def test_training_after_a_calibration_is_training_without_one(new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     """What follows is the same too, not only what is stored."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)

@@ -22,6 +22,7 @@ SMALL: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Each block after the one before it, in an empty folder."""
     monkeypatch.chdir(tmp_path)
@@ -37,10 +38,13 @@ def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     assert row.split(" | ")[2:4] == ["complete (2 collapsed)", "2"]
     assert names["run"].record.name in names["run"]._repr_html_()
     assert "<table" in names["table"]._repr_html_()
+    assert names["measured"].record.final("fd100_digits").value == pytest.approx(names["run"].record.final("fd100_digits").value, rel=1e-6)
+    assert names["of_noise"].record.kind == "evaluation"
     assert [row.state for row in names["matrix"].rows] == ["done", "done"]
     assert [one.directory.parent for one in names["matrix"].runs] == [Path("seeds")] * 2
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_process_as_it_was(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Signals, threads and numerics; and it prints nothing."""
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM), torch.get_num_threads()
@@ -52,6 +56,7 @@ def test_a_run_leaves_its_process_as_it_was(tmp_path: Path, capfd: pytest.Captur
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_run_without_a_folder_of_its_own_is_below_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And is found again by its id."""
     monkeypatch.chdir(tmp_path)
@@ -61,6 +66,7 @@ def test_a_run_without_a_folder_of_its_own_is_below_results(tmp_path: Path, monk
     assert run.record.seed == 3
 
 
+@pytest.mark.slow
 def test_errors_are_exceptions_and_leave_nothing(tmp_path: Path) -> None:
     """Of a wrong name, of a wrong setting, of a folder that is taken."""
     with pytest.raises(ganbench.PluginError, match="unknown architecture or recipe 'dcgn'"):
@@ -73,6 +79,7 @@ def test_errors_are_exceptions_and_leave_nothing(tmp_path: Path) -> None:
         ganbench.run("dcgan", out=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
     """Ctrl-C comes as an exception, out of a listener for instance; the run is recorded as interrupted, and its end is the same."""
 
@@ -89,6 +96,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
     assert resumed.record.num_resumes == 1
 
 
+@pytest.mark.slow
 def test_a_listener_that_raises_is_named_once_and_not_told_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The run goes on to its end."""
     told: list[ganbench.Event] = []
@@ -103,6 +111,7 @@ def test_a_listener_that_raises_is_named_once_and_not_told_again(tmp_path: Path,
     assert warning.endswith("broken raised ValueError: no display; it is not told anything more")
 
 
+@pytest.mark.slow
 def test_what_happens_is_told_in_order(tmp_path: Path) -> None:
     """Started first, Ended last, once each; the numbers are those of the record."""
     events: list[ganbench.Event] = []

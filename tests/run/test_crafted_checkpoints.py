@@ -87,6 +87,9 @@ CRAFTED: dict[str, Callable[[dict[str, Any]], Any]] = {
     "evaluations are nested deeply": at("evaluations", to="[" * 100_000),
     "evaluations are others": at("evaluations", to=json.dumps([{"a": 1}])),
     "evaluations are a list": at("evaluations", to=[]),
+    "an intervention of no optimizer": at("interventions", to=[[24, "critic", 0.1]]),
+    "an intervention that learns nothing": at("interventions", to=[[24, "generator", -0.1]]),
+    "interventions are numbers": at("interventions", to=[3]),
     "no threads": at("threads", to=[0, "measured"]),
     "more threads than there can be": at("threads", to=[100_000, "measured"]),
     "threads are a text": at("threads", to="4"),
@@ -119,6 +122,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name not in (".lock", "log.txt")}
 
 
+@pytest.mark.slow(keep=3)
 @pytest.mark.parametrize("name", CRAFTED)
 def test_a_crafted_checkpoint_is_passed_over(
     name: str, unfinished: RunDirectory, new_run: Callable[..., Run], caplog: pytest.LogCaptureFixture

@@ -5,6 +5,8 @@ import platform
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import torch
 from ganbench.run.machine import keep_freed_memory, memory_given_back
@@ -25,6 +27,7 @@ print(left_of_a_block())
 """
 
 
+@pytest.mark.slow
 def test_an_evaluation_gives_back_what_training_keeps():
     """A block of 16 MiB is gone after an evaluation; after a step it stays."""
     if platform.libc_ver()[0] != "glibc":

@@ -49,6 +49,7 @@ def weights(one: Run) -> dict[str, torch.Tensor]:
     return {f"{n}.{k}": v.clone() for n, m in modules.items() for k, v in m.state_dict().items()}
 
 
+@pytest.mark.slow
 def test_a_run_on_points_is_measured_and_drawn(tmp_path: Path) -> None:
     """Four quantities with floors, one picture for each evaluation, the strip, and the ceiling in the notes."""
     one = new_run()
@@ -66,6 +67,7 @@ def test_a_run_on_points_is_measured_and_drawn(tmp_path: Path) -> None:
     assert RunDirectory(tmp_path / record.run_id).progress_path.exists()
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("packing", [1, 2])
 def test_a_resumed_run_on_points_has_the_same_bits(tmp_path: Path, packing: int) -> None:
     """With momentum, a falling rate and packs; interrupted in the middle of both ramps."""

@@ -31,6 +31,7 @@ def scored(manager: PluginManager) -> tuple[Rescored, ...]:
     return rescore(samples(FrozenScore(metric="pr80_digits"), FrozenScore(metric="kd80_digits", options={"subset_size": 40})), manager)
 
 
+@pytest.mark.slow
 def test_each_metric_gives_its_quantities_with_its_own_options(scored: tuple[Rescored, ...]) -> None:
     """In the order of the stored scores; the key holds the option."""
     assert [[value.name for value in one.values] for one in scored] == [

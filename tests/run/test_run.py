@@ -58,6 +58,7 @@ def test_equal_seeds_give_equal_runs_and_others_do_not(
     assert first.record.keys == other.record.keys
 
 
+@pytest.mark.slow
 def test_the_run_is_repeated_from_its_own_file(trained: Callable[..., Any], new_run: Callable[..., Run]) -> None:
     """config.toml holds every value that differs from nothing at all."""
     from ganbench.config.toml import read_settings
@@ -84,6 +85,7 @@ def interrupted(new_run: Callable[..., Run], folder: Path, settings: dict[str, A
     return directory
 
 
+@pytest.mark.slow(keep=3)
 @pytest.mark.parametrize(
     "settings",
     [
@@ -143,6 +145,7 @@ def Random(options, shape):
 """
 
 
+@pytest.mark.slow
 def test_a_plugin_may_use_the_global_random_streams(
     new_run: Callable[..., Run],
     trained: Callable[..., Any],
@@ -162,6 +165,7 @@ def test_a_plugin_may_use_the_global_random_streams(
     assert changed(weights(whole), weights(watched)) == []
 
 
+@pytest.mark.slow
 def test_the_thread_count_of_a_run_is_kept(new_run: Callable[..., Run], tmp_path: Path) -> None:
     """Another count sums in another order; so it is not measured again, and the record still says why it was chosen."""
     directory = interrupted(new_run, tmp_path, NO_EVALUATION | {"training.threads": 1}, 2)
@@ -170,6 +174,7 @@ def test_the_thread_count_of_a_run_is_kept(new_run: Callable[..., Run], tmp_path
     assert torch.get_num_threads() == 1
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_elsewhere_says_so(
     new_run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -189,6 +194,7 @@ def test_a_run_that_goes_on_elsewhere_says_so(
     assert record.num_resumes == 2
 
 
+@pytest.mark.slow
 def test_the_time_of_every_session_is_counted(new_run: Callable[..., Run], tmp_path: Path) -> None:
     """Start-up and calibration happened twice."""
     directory = interrupted(new_run, tmp_path, NO_EVALUATION, 2)
@@ -199,6 +205,7 @@ def test_the_time_of_every_session_is_counted(new_run: Callable[..., Run], tmp_p
     assert after.training_seconds > before.training_seconds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["device", "evaluation_keys"])
 def test_a_run_is_not_mixed_with_another(new_run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
     """A checkpoint of another kind of device, or measured otherwise, is refused."""
@@ -224,6 +231,7 @@ def test_a_bad_input_leaves_nothing_behind(new_run: Callable[..., Run], tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_bf16_runs_the_networks_in_bf16_and_keeps_the_weights(trained: Callable[..., Any]) -> None:
     """Autocast: other bits, the same types in the checkpoint, and the software key says so."""
     full, half = trained(NO_EVALUATION), trained(NO_EVALUATION | {"training.precision": "bf16"})
@@ -232,6 +240,7 @@ def test_bf16_runs_the_networks_in_bf16_and_keeps_the_weights(trained: Callable[
     assert dict(half.record.keys.software.fields)["precision"] == "bf16"
 
 
+@pytest.mark.slow
 def test_deterministic_mode_is_torchs(trained: Callable[..., Any]) -> None:
     """It is switched on, recorded, and on a CPU it changes no bit."""
     plain = trained(NO_EVALUATION)

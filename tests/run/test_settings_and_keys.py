@@ -1,15 +1,19 @@
-"""For every setting: which keys it moves, and that runs which differ in it are averaged only where it is a seed, a place or a guard."""
+"""For every setting, and every option of a plugin: which keys it moves, and that runs which differ in it are averaged only where it is a
+seed, a place or a guard."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from types import NoneType, SimpleNamespace
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
 from ganbench.config.model import SETTINGS, part_of
-from ganbench.config.resolve import flatten
+from ganbench.config.resolve import Layer, flatten
+from ganbench.config.values import field_types
+from ganbench.errors import ConfigError
 from ganbench.evaluation import evaluation_key
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.cells import group_replicates
@@ -17,8 +21,9 @@ from ganbench.record.machine import Place, software_key
 from ganbench.record.record import Keys, RunRecord
 from ganbench.run.calibration import Threads
 from ganbench.run.lifecycle import Run
-from ganbench.run.recording import config_values
-from ganbench.spec import MetricSpec
+from ganbench.run.plan import RunPlan, plan_run
+from ganbench.run.recording import config_values, work_key
+from ganbench.spec import ArchitectureSpec, AugmentationSpec, DatasetSpec, LossSpec, MetricSpec, RecipeSpec
 from ganbench_metrics import memorised, ms_ssim
 
 RESOLVED = {"training.device", "training.runner", "training.kernels", "training.cudnn_benchmark"}
@@ -82,6 +87,7 @@ def record(new_run: Callable[..., Run], make_record: Callable[..., RunRecord]) -
     return make
 
 
+@pytest.mark.slow(keep=8)
 @pytest.mark.parametrize("path", sorted(SETTINGS.keys() - RESOLVED))
 def test_a_setting_moves_the_keys_of_its_part(record: Callable[..., RunRecord], path: str) -> None:
     """And two runs that differ in it are one row with one column only where they are replicates."""
@@ -125,6 +131,7 @@ def test_where_and_how_it_was_executed_moves_the_software_key(change: dict[str, 
     assert software_key(place) != software_key(dataclasses.replace(place, **change))
 
 
+@pytest.mark.slow
 def test_what_the_evaluation_takes_for_granted_is_in_its_key(new_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
     """Which latents are looked at, and how samples are quantised."""
     before = keys_of(new_run()).evaluation
@@ -134,6 +141,97 @@ def test_what_the_evaluation_takes_for_granted_is_in_its_key(new_run: Callable[.
     space = type(new_run().materials.dataset.space)
     monkeypatch.setattr(space, "quantiser", "another")
     assert keys_of(new_run()).evaluation != before
+
+
+MANAGER = PluginManager()
+SECTIONS = {"architecture": ArchitectureSpec, "loss": LossSpec, "dataset": DatasetSpec, "augmentation": AugmentationSpec}
+PLUGINS = [f"{section} {one.spec.name}" for section, kind in SECTIONS.items() for one in MANAGER.specs(kind)]
+NEEDED: dict[str, dict[str, Any]] = {
+    "loss.options.gp_one_sided": {"loss.options.gp_weight": 10.0},
+    "loss.options.feature_matching_alone": {"loss.options.feature_matching": 1.0},
+    "architecture.options.minibatch_discrimination": {"architecture.options.head": "linear"},
+    "architecture.options.filter_sizes": {"architecture.options.filter_sizes": (1, 2), "architecture.options.filters": (3, 4)},
+    "architecture.options.filters": {"architecture.options.filter_sizes": (1, 2), "architecture.options.filters": (3, 4)},
+}
+"""What another option needs to have, so that one may have another value."""
+
+
+def planned(section: str, name: str, settings: dict[str, Any]) -> RunPlan:
+    """Plan a run with one plugin of the section; the others are whatever goes with it."""
+    model = name if section == "architecture" else "mlp"
+    chosen = {f"{section}.name": name} if section != "architecture" else {}
+    return plan_run(MANAGER, model, [Layer(origin="test", settings={**chosen, "evaluation.metrics": (), **settings})])
+
+
+def work_of(plan: RunPlan) -> Any:
+    """Return the work key of a plan's run, whose data are of one content."""
+    source = SimpleNamespace(content_hash="a", space=SimpleNamespace(describe=lambda: "8x8"))
+    return work_key(SimpleNamespace(config=plan.config, plan=plan, dataset=SimpleNamespace(train=source, space=source.space)))  # type: ignore[arg-type]
+
+
+def others(annotation: Any, default: Any) -> Iterator[Any]:
+    """Yield values of a type that are not the default."""
+    kinds = [one for one in get_args(annotation) if one is not NoneType] if NoneType in get_args(annotation) else [annotation]
+    for kind in kinds:
+        values: tuple[Any, ...] = ("elsewhere", "4x6", "64", str(default).partition(",")[0], f"{default}1")
+        if get_origin(kind) is Literal:
+            values = get_args(kind)
+        elif kind is bool:
+            values = (True, False)
+        elif kind in (int, float):
+            base = default if isinstance(default, (int, float)) else 8
+            values = tuple(kind(value) for value in (base + 1, 2 * base, base / 2, 1, 0.25, 4, 16, 64))
+        elif get_origin(kind) is tuple:
+            values = ((default or ())[:1], (8, 8), (4,), (16, 8, 4), ("0", "1"), (0.25, 0.5), (2, 2, 2), (1, 2, 4, 8))
+        yield from (value for value in values if value != default)
+
+
+def required(section: str, name: str) -> dict[str, Any]:
+    """Return a value for each option that must be set."""
+    spec = MANAGER.find(SECTIONS[section], name).spec
+    return {
+        f"{section}.options.{field.name}": "/data" for field in dataclasses.fields(spec.options) if field.default is dataclasses.MISSING
+    }
+
+
+@pytest.mark.slow(keep=8)
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_every_option_of_a_plugin_is_part_of_the_work_unless_it_is_a_place(plugin: str) -> None:
+    """Of everybody's: no list of names stands beside them. A place is told by the content of what lies there, which has a hash."""
+    section, name = plugin.split()
+    given = required(section, name)
+    options = getattr(planned(section, name, given).config, section).options
+    types = field_types(type(options))
+    for field in dataclasses.fields(options):
+        path = f"{section}.options.{field.name}"
+        needed = NEEDED.get(path, {})
+        needed = needed if all(one.rpartition(".")[2] in types for one in needed) else {}  # another plugin's option may have the same name
+        base = planned(section, name, {**given, **needed})
+        for value in others(types[field.name], getattr(options, field.name)):
+            try:
+                plan = planned(section, name, {**given, **needed, path: value})
+            except ConfigError:
+                continue  # out of its bound, or it does not go with the others
+            break
+        else:
+            pytest.fail(f"no other value of {path} was found")
+        assert (work_of(plan) == work_of(base)) is (part_of(path, base.config) == "place"), path
+
+
+def test_an_option_of_a_recipe_is_one_of_its_architecture() -> None:
+    """So it has no key of its own."""
+    assert not any(dataclasses.fields(one.spec.options) for one in MANAGER.specs(RecipeSpec))
+
+
+def test_the_content_of_the_data_is_part_of_the_work() -> None:
+    """Wherever it lies."""
+    plan = planned("dataset", "folder", {"dataset.options.path": "/data"})
+    keys = []
+    for content in ("a", "b"):
+        source = SimpleNamespace(content_hash=content, space=SimpleNamespace(describe=lambda: "8x8"))
+        made = SimpleNamespace(config=plan.config, plan=plan, dataset=SimpleNamespace(train=source, space=source.space))
+        keys.append(work_key(made))  # type: ignore[arg-type]
+    assert keys[0] != keys[1]
 
 
 OPTIONS = [

@@ -22,6 +22,7 @@ gan = ArchitectureSpec(
 """
 
 
+@pytest.mark.slow
 def test_a_run_is_not_resumed_with_changed_shared_code(
     new_run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

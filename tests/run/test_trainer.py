@@ -29,6 +29,7 @@ def moments(run: Any) -> list[int]:
     return [e.samples_seen for e in run.record.evaluations]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("every_kimg", "expected"), [(0.1, [0, 120, 216, 240]), (0.0, [0, 72, 120, 192, 240]), (1.0, [0, 240])])
 def test_evaluations_come_at_their_cadence(trained: Callable[..., Any], every_kimg: float, expected: list[int]) -> None:
     """Before the first step, at the first step that reaches a multiple, and at the end; 0 divides the budget into four."""
@@ -38,6 +39,7 @@ def test_evaluations_come_at_their_cadence(trained: Callable[..., Any], every_ki
     assert [int(p.stem) for p in sorted(run.directory.samples_path.iterdir())] == expected
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize(
     "settings",
     [
@@ -62,6 +64,7 @@ def test_looking_more_often_changes_no_weight(
     assert changed(weights(trained(kind)), weights(trained(kind | settings))) == []
 
 
+@pytest.mark.slow
 def test_a_longer_evaluation_sees_the_same_first_samples(trained: Callable[..., Any]) -> None:
     """The same latents at each moment of training, whatever else is measured."""
     alone, beside = trained(), trained({"evaluation.metrics": ("fd100_digits", "cs200_digits"), "evaluation.batch_size": 250})
@@ -90,6 +93,7 @@ def fake_time(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
+@pytest.mark.slow
 def test_the_training_clock_stands_still_for_everything_else(fake_time: list[float], trained: Callable[..., Any]) -> None:
     """Ten iterations, four evaluations and pictures, three checkpoints."""
     record = trained().record
@@ -103,6 +107,7 @@ def test_the_training_clock_stands_still_for_everything_else(fake_time: list[flo
     assert [e.training_seconds for e in record.evaluations] == [0, 5, 9, 10]
 
 
+@pytest.mark.slow
 def test_without_evaluation_there_are_still_pictures(trained: Callable[..., Any]) -> None:
     """``--no-eval`` measures speed only."""
     run = trained({"evaluation.metrics": ()})
@@ -112,6 +117,7 @@ def test_without_evaluation_there_are_still_pictures(trained: Callable[..., Any]
     assert record.throughput.samples_per_second > 0
 
 
+@pytest.mark.slow
 def test_each_iteration_shows_d_steps_batches(trained: Callable[..., Any]) -> None:
     """samples_seen counts real images into the discriminator, generator_steps the other side; the last step may pass the budget."""
     run = trained({"training.d_steps": 3, "training.total_kimg": 0.2, "evaluation.metrics": ()})
@@ -163,6 +169,7 @@ def watching(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[types.
     sys.modules.pop(name)
 
 
+@pytest.mark.slow
 def test_hooks_follow_the_run(watching: Any, trained: Callable[..., Any]) -> None:
     """Each step, each evaluation, the beginning and the record."""
     run = trained(manager=PluginManager())
@@ -174,6 +181,7 @@ def test_hooks_follow_the_run(watching: Any, trained: Callable[..., Any]) -> Non
     assert "watching: 17" in " ".join(record.notes) or "job: 17" in record.notes
 
 
+@pytest.mark.slow
 def test_hooks_hear_of_an_early_end(watching: Any, trained: Callable[..., Any]) -> None:
     """The record of an interrupted run is the partial one."""
     with pytest.raises(Interrupted):
@@ -201,6 +209,7 @@ def statistics(**changes: float) -> dict[str, float]:
     return dict.fromkeys(names, 0.5) | changes
 
 
+@pytest.mark.slow(keep=4)
 @pytest.mark.parametrize("name", list(statistics()))
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_statistic_that_is_not_finite_ends_the_run(
@@ -246,6 +255,7 @@ def _started(run: Any, folder: Path) -> Any:
     return run.start(lambda _: RunDirectory.create(folder, name="run", dataset="digits", seed=0))
 
 
+@pytest.mark.slow
 def test_hooks_are_told_of_every_ending(
     watching: Any, new_run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -194,6 +194,7 @@ def new_run(name: str = "mlp", **settings: Any) -> Run:
     return Run(plan_run(MANAGER, name, [Layer(origin="test", settings={**TINY, **settings})]), MANAGER)
 
 
+@pytest.mark.slow
 def test_a_run_on_clips(tmp_path: Path) -> None:
     """A network that asks its space for nothing but a size is trained on them; the work key names their size."""
     record = new_run().start(lambda dataset: RunDirectory.create(tmp_path, name="run", dataset=dataset, seed=0))

@@ -112,6 +112,7 @@ def case(name: str) -> AdversarialAlgorithm:
     return make(settings, labels, **options)
 
 
+@pytest.mark.slow(keep=5)
 @pytest.mark.parametrize("name", CASES)
 def test_a_restored_state_goes_on_to_the_same_bits(name: str) -> None:
     """Through torch.save and weights_only, as a checkpoint does; everything that a step reads is in it."""
@@ -280,6 +281,7 @@ def test_the_generators_batch_may_be_larger() -> None:
     assert sizes == [BATCH, 2 * BATCH]
 
 
+@pytest.mark.slow
 def test_generated_labels_follow_the_train_split() -> None:
     """Both networks get labels; those of generated images are drawn from the real ones, those of real images are their own."""
     labels = torch.where(torch.arange(40) % 4 == 0, 2, 0)

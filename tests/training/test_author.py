@@ -181,6 +181,7 @@ def test_a_resumed_run_is_the_same_bits(name: str) -> None:
     assert len(whole.trajectory()) == 6
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("name", MODELS)
 def test_captured_steps_are_the_same_bits(name: str) -> None:
     """Through the runner with its proofs; averages and an augmentation's strength move in the replays."""
@@ -198,6 +199,7 @@ def test_captured_steps_are_the_same_bits(name: str) -> None:
     assert [k for k in expected if not torch.equal(expected[k], found[k])] == []
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("name", MODELS)
 def test_compiled_steps_pass_the_proof(name: str) -> None:
     """What is compiled repeats the eager losses."""

@@ -84,6 +84,7 @@ def state(algorithm: AdversarialAlgorithm) -> dict[str, Tensor]:
     return {**weights(algorithm), **adam, **whole["statistics"], "random": whole["random-latents"]}
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("case", STEPS)
 def test_replayed_steps_are_the_eager_ones_bit_for_bit(case: str) -> None:
     """Seven iterations, over the border of an epoch: every weight, average, optimizer state, sum, loss and the random stream."""
@@ -97,6 +98,7 @@ def test_replayed_steps_are_the_eager_ones_bit_for_bit(case: str) -> None:
     assert eager.read_statistics() == replayed.read_statistics()
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize("case", ["joint", "r1-every-third", "clipping"])
 def test_starting_changes_nothing(case: str) -> None:
     """Warm-up, capture and check are undone: parameters, optimizer state, buffers, sums, random stream and sampler."""
@@ -109,6 +111,7 @@ def test_starting_changes_nothing(case: str) -> None:
     assert torch.equal(torch.get_rng_state(), global_before)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_loaded_under_the_graphs() -> None:
     """Graphs hold addresses: after loading, they must go on from the loaded state."""
     first = build("r1-every-third")
@@ -125,6 +128,7 @@ def test_a_checkpoint_is_loaded_under_the_graphs() -> None:
     assert graphs.captures == before
 
 
+@pytest.mark.slow
 def test_a_changed_shape_of_the_step_is_captured_anew() -> None:
     """When the average starts, the graphs that only copied are replaced: once."""
     algorithm = build("average-starts-late")
@@ -135,6 +139,7 @@ def test_a_changed_shape_of_the_step_is_captured_anew() -> None:
     assert graphs.captures == 2
 
 
+@pytest.mark.slow
 def test_a_number_of_the_host_in_a_step_is_found_out() -> None:
     """A phase whose Python changes from call to call would stand still in its graph: the comparison with eager steps refuses it."""
     algorithm = build("joint")
@@ -148,6 +153,7 @@ def test_a_number_of_the_host_in_a_step_is_found_out() -> None:
         captured(algorithm)
 
 
+@pytest.mark.slow
 def test_reading_a_value_in_a_step_is_refused() -> None:
     """It would make the host wait, and cannot be captured."""
     algorithm = build("joint")

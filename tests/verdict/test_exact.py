@@ -86,6 +86,7 @@ def test_hashes_are_the_same_or_not() -> None:
     assert long.reason == "differs for seed 0, seed 1, seed 2, seed 3, seed 4 and 4 more"
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(1, 1000), min_size=1, max_size=4), st.lists(st.floats(1, 1000), min_size=1, max_size=4))
 def test_exchanging_base_and_head_mirrors_the_verdict(base: list[float], head: list[float]) -> None:
     """Except where values must be equal: any change is a regression from both sides."""

@@ -141,6 +141,7 @@ def test_what_is_told_of_a_metric_that_touches_zero(compare: Callable[..., Findi
     assert finding_sentence(found) == "FD digits went from 0 to 1"
 
 
+@pytest.mark.slow
 def test_noise_around_zero_is_seldom_called_changed() -> None:
     """300 comparisons of 10 against 10; and one that is three deviations worse is always seen."""
     rng, rule = np.random.default_rng(6), quality_rule_of_fd()
@@ -216,6 +217,7 @@ def test_the_margin_and_the_gate_are_the_users(compare: Callable[..., Finding]) 
     assert not compare(TEN, worse, Policy(gates={"fd1k_digits": "warn"})).fails
 
 
+@pytest.mark.slow
 def test_identical_training_is_seldom_called_changed() -> None:
     """400 comparisons of 5 against 10 seeds that vary by 5 percent; and a fifth worse is seen nine times in ten."""
     rng, rule = np.random.default_rng(5), quality_rule_of_fd()

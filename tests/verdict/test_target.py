@@ -158,6 +158,7 @@ def test_records_are_compared_by_it_too(runs: Callable[..., list[RunRecord]]) ->
         assert not compare_records(runs(SPEEDS), slow, Policy(**merged)).failures
 
 
+@pytest.mark.slow
 def test_identical_training_is_seldom_called_slower(runs: Callable[..., list[RunRecord]]) -> None:
     """300 comparisons of 5 against 10 seeds whose speeds vary by a tenth: at most alpha of them regress or improve."""
     random = np.random.default_rng(0)

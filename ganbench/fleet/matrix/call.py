@@ -124,11 +124,7 @@ def run_cells(
     """Run the cells that are not finished; see :class:`ganbench.fleet.matrix.schedule.Scheduler`."""
     shared, alone = share_threads(executor.cpus, executor.slots, executor.machines, stated_threads())
     rules = Rules(
-        shared_threads=shared,
-        exclusive_threads=alone,
-        retries=retries,
-        timeout_seconds=timeout_seconds,
-        memory_limit_mib=memory_limit_mib,
+        shared_threads=shared, exclusive_threads=alone, retries=retries, timeout_seconds=timeout_seconds, memory_limit_mib=memory_limit_mib
     )
     return Scheduler(planned, executor, ledger, listener, rules, stop_requests).run()
 

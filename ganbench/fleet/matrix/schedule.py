@@ -147,17 +147,15 @@ class Scheduler:
 
     def _submit(self) -> bool:
         """Begin what may begin now; return whether anything waits or runs."""
-        while self._shared and len(self._running) < self._executor.slots and not self._any_runs_alone():
+        while self._shared and len(self._running) < self._executor.slots and all(map(self._shares, self._running)):
             self._start(self._shared.popleft())
-        while self._alone and not self._shared and len(self._running) < self._executor.machines and self._all_run_alone():
+        machines = 0 if self._shared else self._executor.machines
+        while self._alone and len(self._running) < machines and not any(map(self._shares, self._running)):
             self._start(self._alone.popleft())
         return bool(self._shared or self._alone or self._running)
 
-    def _any_runs_alone(self) -> bool:
-        return any(self._rows[name].exclusive for name in self._running)
-
-    def _all_run_alone(self) -> bool:
-        return all(self._rows[name].exclusive for name in self._running)
+    def _shares(self, name: str) -> bool:
+        return not self._rows[name].exclusive
 
     def _start(self, name: str) -> None:
         planned, row = self._planned[name], self._rows[name]

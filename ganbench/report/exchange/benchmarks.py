@@ -43,11 +43,7 @@ def render_side(comparison: Comparison, side: str, *, created: str) -> str:
 
 
 def _statistics_of(samples: Sequence[float]) -> dict[str, Any]:
-    """Return what pytest-benchmark says of some times.
-
-    Args:
-        samples: in seconds, at least one.
-    """
+    """Return what pytest-benchmark says of some times in seconds, at least one."""
     ordered, mean = sorted(samples), statistics.fmean(samples)
     deviation = statistics.stdev(samples) if len(samples) > 1 else 0.0
     low, middle, high = statistics.quantiles(samples, method="inclusive") if len(samples) > 1 else 3 * [ordered[0]]
@@ -100,12 +96,9 @@ def _benchmark(found: Finding, samples: Sequence[float]) -> dict[str, Any]:
 
 def render_github(comparison: Comparison, direction: str) -> str:
     """Return the metrics of which more is better (``higher``), or less (``lower``)."""
-    entries = [_github_entry(found) for found in comparison.findings if found.direction == direction and _has_value(found)]
+    wanted = (f for f in comparison.findings if f.direction == direction and isinstance(f.head, (int, float)) and math.isfinite(f.head))
+    entries = [_github_entry(found) for found in wanted]
     return json.dumps(entries, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _has_value(found: Finding) -> bool:
-    return isinstance(found.head, (int, float)) and math.isfinite(found.head)
 
 
 def _github_entry(found: Finding) -> dict[str, Any]:

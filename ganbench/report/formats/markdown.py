@@ -19,7 +19,7 @@ def render_markdown(document: Document) -> str:
 
 def _blocks(document: Document) -> Iterator[str]:
     if document.heading:
-        yield "  \n".join(map(_escape, document.heading))
+        yield "  \n".join(map(_begin, document.heading))
     numbers = document.numbers()
     for section in document.sections:
         yield from _table(document, section, numbers)
@@ -32,7 +32,7 @@ def _blocks(document: Document) -> Iterator[str]:
 
 
 def _list(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {_escape(line)}" for line in lines)
+    return "\n".join(f"- {_begin(line)}" for line in lines)
 
 
 def _notes(numbers: Mapping[str, int]) -> str:
@@ -44,7 +44,7 @@ def _table(document: Document, section: Section, numbers: Mapping[str, int]) -> 
     columns = [section.columns[i] for i in excerpt.columns]
     yield f"### {_escape(section.title)}"
     if excerpt.same:
-        yield _escape(", ".join(excerpt.same))
+        yield _begin(", ".join(excerpt.same))
     lines = [_line([_escape(column.title()) for column in columns]), _line(["---:" if column.is_number else "---" for column in columns])]
     yield "\n".join(lines + [_line([_cell(row.cells[i], numbers) for i in excerpt.columns]) for row in section.rows])
     if excerpt.left_out:
@@ -64,3 +64,8 @@ def _escape(text: str) -> str:
     """Return text that markdown shows as it is."""
     text = clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", text)
+
+
+def _begin(text: str) -> str:
+    """Return text that begins a line, and no list, rule, heading or code."""
+    return re.sub(r"^(\d*)([-+=.)])(?=[-+=\s]|$)", r"\1\\\2", _escape(text).lstrip())

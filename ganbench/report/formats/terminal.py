@@ -180,16 +180,13 @@ def _with_reasons_as_notes(section: Section) -> Section:
         why = tuple(dict.fromkeys(row.cells[i].text for row in block for i in reasons if row.cells[i].text))
         cells = [[row.cells[i] for i in kept] for row in block]
         first = replace(cells[0][0], notes=(*cells[0][0].notes, *why))
-        same = next((n for n, other in enumerate(blocks) if section.merges and _same(other, cells)), None)
+        rest = [tuple(line[1:]) for line in cells]
+        same = next((n for n, other in enumerate(blocks) if section.merges and [row.cells[1:] for row in other] == rest), None)
         if same is None:
             blocks.append(tuple(Row((first, *line[1:]), is_joined=n > 0) for n, line in enumerate(cells)))
         else:
             blocks[same] = tuple(replace(row, cells=(_both(row.cells[0], first), *row.cells[1:])) for row in blocks[same])
     return replace(section, columns=tuple(section.columns[i] for i in kept), rows=tuple(row for block in blocks for row in block))
-
-
-def _same(block: Sequence[Row], lines: Sequence[Sequence[Cell]]) -> bool:
-    return [row.cells[1:] for row in block] == [tuple(line[1:]) for line in lines]
 
 
 def _both(one: Cell, other: Cell) -> Cell:

@@ -25,6 +25,7 @@ Finish = Callable[..., dict[str, CellOutcome]]
 IN_THE_STEP = "architecture 'build' of file:wild.py failed in phase 'joint' of iteration 0"
 
 
+@pytest.mark.slow
 def test_cells_become_ordinary_runs_with_the_threads_they_were_given(make_task: Make, finish: Finish) -> None:
     """Two in one worker each; the record holds the count."""
     unmeasured = {"evaluation.metrics": []}
@@ -38,6 +39,7 @@ def test_cells_become_ordinary_runs_with_the_threads_they_were_given(make_task: 
     assert (tasks[0].directory / "log.txt").read_text().count("digits, seed 0")
 
 
+@pytest.mark.slow(keep=1)
 @pytest.mark.parametrize(
     ("act", "reason", "last"),
     [
@@ -72,6 +74,7 @@ def test_what_cannot_be_built_is_unsupported(make_task: Make, finish: Finish) ->
     assert not any(task.directory.exists() for task in tasks)
 
 
+@pytest.mark.slow
 def test_a_hang_ends_at_the_timeout(make_task: Make, finish: Finish) -> None:
     """Also one that does not listen; what listens keeps a partial record."""
     ended = finish(make_task("deaf", "hang", timeout_seconds=1.5), make_task("build", "build-hang", timeout_seconds=1.5))
@@ -136,6 +139,7 @@ def test_an_interrupted_cell_goes_on_where_it_was(executor: LocalExecutor, make_
     assert (record["num_resumes"], record["work"]["samples_seen"]) == (1, 6000)
 
 
+@pytest.mark.slow
 def test_beside_a_gpu_a_cell_has_a_process_without_a_fork(
     executor: LocalExecutor, make_task: Make, finish: Finish, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -57,6 +57,8 @@ def assert_near(actual: Tensor, expected: Tensor, terms: int = 1) -> None:
 def test_values_and_both_gradients(device: torch.device, dtype: torch.dtype, shape: tuple[int, ...], last: bool) -> None:
     """y, dx and db are float64's to the tolerance of their dtype, in the layout of x, with a bias of either dtype."""
     for number, curve in enumerate(CURVES):
+        if dtype != torch.float32 and (number // 2) % 2 != last:
+            continue  # the other layout has it
         bias = tensor(device, torch.float32 if number % 2 else dtype, (shape[1], 1), False, seed=1)[:, 0].contiguous()
         x = off_the_kinks(tensor(device, dtype, shape, last), bias, **curve)
         dy = tensor(device, dtype, shape, last, seed=2)
@@ -107,9 +109,10 @@ def test_first_and_second_derivatives(
     def op(*inputs: Tensor) -> Tensor:
         return bias_act(*inputs, negative_slope=negative_slope, gain=1.3, clamp=clamp, impl="triton")
 
-    gradcheck(op, inputs)
-    # The interpreter is slow: the whole matrix of second derivatives in one case of each layout, random projections of it in the others.
-    gradgradcheck(op, inputs, fast_mode=not (with_bias and negative_slope == 0.2 and clamp is not None))
+    # The interpreter is slow: the whole matrices in one case of each layout, random projections of them in the others.
+    by_projection = not (with_bias and negative_slope == 0.2 and clamp is not None)
+    gradcheck(op, inputs, fast_mode=by_projection)
+    gradgradcheck(op, inputs, fast_mode=by_projection)
 
 
 @pytest.mark.parametrize("want_db", [False, True], ids=["dx", "dx and db"])

@@ -14,12 +14,12 @@ def ganbench_register() -> Iterator[PluginSpec]:
         name="one-digit",
         summary="zeros to train on; zeros and others held out, as 0 and 1",
         factory="proof_detector.data:build",
-        metrics=("auroc",),
+        metrics=("rocarea",),
     )
     yield MetricSpec(
-        name="auroc",
+        name="rocarea",
         summary="how often an anomaly has a higher score than a normal sample",
         factory="proof_detector.metric:AUROC",
-        quantities=(Quantity(name="auroc", label="AUROC", higher_is_better=True),),
+        quantities=(Quantity(name="rocarea", label="AUROC", higher_is_better=True),),
         looks_at="scores",
     )

@@ -10,7 +10,7 @@ from ganbench import Needs, NoOptions, SampleSet, labels_of
 class AUROC:
     """The share of pairs of an anomaly and a normal sample in which the anomaly scores higher; equal scores count half."""
 
-    implementation = "auroc-1"
+    implementation = "rocarea-1"
     needs: ClassVar[Needs] = Needs(statistics=False, labels=True)
     least_samples = 2
 

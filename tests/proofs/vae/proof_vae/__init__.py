@@ -9,4 +9,4 @@ from ganbench import ArchitectureSpec, hookimpl
 def ganbench_register() -> Iterator[ArchitectureSpec]:
     """Register it."""
     own_loss = {"losses": ("none",), "defaults": (("loss.name", "none"),)}
-    yield ArchitectureSpec(name="vae", summary="a small VAE", factory="proof_vae.model:build", algorithm="proof_vae.model:VAE", **own_loss)
+    yield ArchitectureSpec(name="small-vae", summary="a VAE", factory="proof_vae.model:build", algorithm="proof_vae.model:VAE", **own_loss)

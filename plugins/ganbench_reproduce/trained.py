@@ -1,0 +1,125 @@
+"""A cell whose seeds are ordinary runs of a plugin: trained step by step beside each other, and scored by their own metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from ganbench import Materials, PluginManager, SampleStream, build, choose_runner, plan, scorers_of, start_runner
+from ganbench_reproduce.experiment import ExperimentFacts, ExperimentSetup
+
+Settings = Mapping[str, Any]
+
+
+class TrainedRuns:
+    """An :class:`~ganbench_reproduce.experiment.ExperimentRun` of what ``ganbench run --plugin`` trains.
+
+    Args:
+        setup: seeds and device.
+        plugin: an architecture or a recipe; its configuration has the whole budget, which schedules follow.
+        settings: by configuration path.
+        columns: by a column's name, the full name of the metric's quantity.
+        interval_kimg: thousands of samples between two scores; rounded up to whole steps.
+    """
+
+    def __init__(self, setup: ExperimentSetup, plugin: str, settings: Settings, columns: Mapping[str, str], interval_kimg: float) -> None:
+        self._columns, self._interval_samples = dict(columns), interval_kimg * 1000
+        self._runs = [_build(plugin, {**settings, "training.seed": seed, "training.device": str(setup.device)}) for seed in setup.seeds]
+        self._algorithms = [run.algorithm for run in self._runs]
+        self._runners = [start_runner(choose_runner("auto", one, setup.device), one, setup.device).runner for one in self._algorithms]
+        self._streams = [_samples(run) for run in self._runs]
+        self._device, self._steps, self._samples_seen = setup.device, 0, 0
+        first = self._algorithms[0]
+        self.facts = ExperimentFacts(
+            steps_per_interval=max(-(-int(self._interval_samples) // first.samples_shown(0)), 1),
+            flops_per_step=_flops(plugin, {**settings, "training.device": str(setup.device)}),
+            parameters=tuple((name, sum(p.numel() for p in module.parameters())) for name, module in first.networks.modules.items()),
+            runner=self._runners[0].name,
+        )
+
+    @property
+    def steps(self) -> int:
+        """Steps done."""
+        return self._steps
+
+    @property
+    def intervals(self) -> int:
+        """Whole intervals done."""
+        return self._steps // self.facts.steps_per_interval
+
+    def advance(self, pause: Callable[[], bool]) -> bool:
+        """Train every seed to the end of the interval, a step of each at a time."""
+        end = (self.intervals + 1) * self.facts.steps_per_interval
+        while self._steps < end:
+            for algorithm, runner in zip(self._algorithms, self._runners, strict=True):
+                algorithm.set_progress(self._samples_seen)
+                runner.run(self._steps)
+            self._samples_seen += self._algorithms[0].samples_shown(self._steps)
+            self._steps += 1
+            if self._steps < end and pause():
+                break
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return self._steps == end
+
+    def scores(self) -> Mapping[str, Sequence[float]]:
+        """Return each column's value of each seed."""
+        found: dict[str, list[float]] = {name: [] for name in self._columns}
+        for run, samples in zip(self._runs, self._streams, strict=True):
+            assert run.evaluator is not None
+            values = {
+                value.name: value.value
+                for value in run.evaluator.evaluate(samples, samples.labels, scorers_of(run.algorithm, run.dataset, run.device))
+            }
+            for name, quantity in self._columns.items():
+                found[name].append(values[quantity])
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of every seed."""
+        return {"algorithms": [one.state_dict() for one in self._algorithms], "steps": self._steps, "samples_seen": self._samples_seen}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take it back."""
+        self._steps, self._samples_seen = state["steps"], state["samples_seen"]
+        for algorithm, saved in zip(self._algorithms, state["algorithms"], strict=True):
+            algorithm.load_state_dict(saved)
+
+
+def _build(plugin: str, settings: Settings) -> Materials:
+    manager = PluginManager()
+    return build(plan(plugin, settings=dict(settings), manager=manager), manager)
+
+
+def _samples(run: Materials) -> SampleStream:
+    """Return what is measured: the same samples as in a run of that seed."""
+    inputs = run.networks.inputs
+    return SampleStream(
+        run.algorithm.sample,
+        inputs,
+        count=max(metric.num_generated for metric in run.plan.metrics),
+        seed=run.config.training.seed,
+        purpose="evaluation",
+        space=inputs.reference(run.dataset).space,
+        device=run.device,
+        label_pool=run.dataset.train.labels,
+        dataset=run.dataset,
+        truncation=run.config.evaluation.truncation,
+    )
+
+
+def _flops(plugin: str, settings: Settings) -> int:
+    """Return the arithmetic of one step, counted on a run of its own."""
+    algorithm = _build(plugin, {**settings, "evaluation.metrics": ("none",)}).algorithm
+    phases = {phase.name: phase for phase in algorithm.phases()}
+    algorithm.set_progress(0)
+    with FlopCounterMode(display=False) as counter:
+        for name in algorithm.plan(0):
+            stage = phases[name].stage
+            if stage is not None:
+                stage()
+            phases[name].run()
+    return int(counter.get_total_flops())

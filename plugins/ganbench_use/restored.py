@@ -1,0 +1,167 @@
+"""A run as its newest checkpoint has it: its data, its networks, and what they generate."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ganbench import (
+    ExtractorSpec,
+    Inputs,
+    Materials,
+    MetricSpec,
+    PluginManager,
+    RunRecord,
+    SampleStream,
+    UsageError,
+    build,
+    load,
+    load_checkpoint,
+    plan_again,
+    plan_metrics,
+)
+
+Which = Literal["ema", "raw"]
+EVALUATION = "evaluation"
+"""The purpose of the stream that a run's own metrics draw from."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RestoredRun:
+    """A run whose weights are loaded."""
+
+    record: RunRecord
+    materials: Materials
+    which: Which
+    samples_seen: int
+    """When the checkpoint was written."""
+    weights_hash: str
+    """What tells it from other checkpoints: sha256 over the evaluated weights."""
+
+    def generate(self, inputs: Tensor, labels: Tensor | None) -> Tensor:
+        """Return what the chosen generator makes of inputs."""
+        algorithm = self.materials.algorithm
+        if self.which == "ema":
+            return algorithm.sample(inputs, labels)
+        modules = algorithm.networks.modules
+        for module in modules.values():
+            module.eval()
+        return algorithm.networks.generate(modules, inputs, labels)
+
+    def stream(
+        self,
+        count: int,
+        *,
+        seed: int | None = None,
+        purpose: str = EVALUATION,
+        truncation: float = 0.0,
+        labels: Tensor | None = None,
+        inputs: Inputs | None = None,
+    ) -> SampleStream:
+        """Return a fixed sequence of samples.
+
+        Args:
+            count: how many.
+            seed: of the inputs; None for the run's own.
+            purpose: which stream of that seed.
+            truncation: of normal latents; 0 for none.
+            labels: ``[count]`` int64; None to draw them as the train split has them.
+            inputs: others than the networks' own.
+        """
+        made = self.materials
+        return SampleStream(
+            self.generate,
+            inputs or made.networks.inputs,
+            count=count,
+            seed=self.record.seed if seed is None else seed,
+            purpose=purpose,
+            space=made.networks.inputs.reference(made.dataset).space,
+            device=made.device,
+            label_pool=made.dataset.train.labels,
+            labels=labels,
+            dataset=made.dataset,
+            truncation=truncation,
+        )
+
+
+def restore(
+    manager: PluginManager,
+    name: str,
+    *,
+    which: Which = "ema",
+    metrics: tuple[str, ...] | None = (),
+    truncation: float | None = None,
+    device: str | None = None,
+    trust_files: bool = False,
+    options: Mapping[str, str] | None = None,
+) -> RestoredRun:
+    """Build a run again from its ``config.toml`` and load its newest checkpoint.
+
+    Args:
+        manager: the plugins.
+        name: the run's folder or id.
+        which: the averaged generator, or the one that was trained.
+        metrics: what is to be measured; None for the run's own metrics, empty for nothing.
+        truncation: of the samples that are measured; None for the run's own.
+        device: where; None for the run's own.
+        trust_files: run the plugin files that its configuration names although this user has never run them.
+        options: where files lie now, as after ``-o``.
+
+    Raises:
+        UsageError: there is no such run, it has no checkpoint, or something of it has changed.
+    """
+    stored = load(name)
+    if not os.path.isfile(stored.directory / "config.toml"):
+        raise UsageError(f"{stored.directory} holds no config.toml, so nothing can be generated again", hint="give a run's whole folder")
+    plan = plan_again(manager, stored.directory / "config.toml", trust_files=trust_files, options=options)
+    if metrics is not None:
+        families = {one.spec.name: one.spec for one in manager.specs(MetricSpec)}
+        extractors = {one.spec.name: one.spec for one in manager.specs(ExtractorSpec)}
+        plan = dataclasses.replace(plan, metrics=plan_metrics(metrics, families, extractors, plan.dataset.spec.extractor))
+    config = plan.config
+    if truncation is not None:
+        config = dataclasses.replace(config, evaluation=dataclasses.replace(config.evaluation, truncation=truncation))
+    if device is not None:
+        config = dataclasses.replace(config, training=dataclasses.replace(config.training, device=device))
+    checkpoints = stored.directory / "checkpoints"
+    if not os.path.isdir(checkpoints) or not any(checkpoints.glob("*.pt")):
+        raise UsageError(f"{stored.directory} has no checkpoint", hint="its samples/ are all that is left of what it generated")
+    materials = build(dataclasses.replace(plan, config=config), manager)
+    state = load_checkpoint(checkpoints, _loader(materials))
+    assert state is not None
+    if materials.device.type == "cpu":
+        torch.set_num_threads(int(state["threads"][0]))  # another count sums in another order
+    samples_seen = int(state["counters"][0])
+    return RestoredRun(
+        record=stored.record, materials=materials, which=which, samples_seen=samples_seen, weights_hash=_weights_hash(materials, which)
+    )
+
+
+def _loader(materials: Materials) -> Callable[[dict[str, Any]], None]:
+    def take(state: dict[str, Any]) -> None:
+        if state["data_hash"] != materials.dataset.train.content_hash:
+            raise UsageError("the data have changed since the run was trained", hint="say where they are now with -o dataset.path=DIR")
+        materials.algorithm.load_state_dict(state["algorithm"])
+
+    return take
+
+
+def _weights_hash(materials: Materials, which: Which) -> str:
+    import hashlib
+
+    algorithm = materials.algorithm
+    modules = algorithm.evaluated_modules() if which == "ema" else algorithm.networks.modules
+    digest = hashlib.sha256()
+    for name in algorithm.networks.averaged:
+        for key, tensor in sorted(modules[name].state_dict().items()):
+            digest.update(f"{name}.{key}".encode())
+            digest.update(
+                tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if tensor.ndim else str(tensor.item()).encode()
+            )
+    return digest.hexdigest()

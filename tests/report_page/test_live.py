@@ -1,0 +1,207 @@
+"""The live page in a real browser, beside a real run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import ganbench
+from ganbench import CellRow, Ended, Event, Key, Message, Progressed, Started, encode
+from ganbench.record.cells import cells_of, group_replicates, match_cells
+from ganbench_reporters.steering import Steering, Training
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+pytest.importorskip("starlette", reason="starlette is not installed: pip install 'ganbench[watch]'")
+pytest.importorskip("uvicorn", reason="uvicorn is not installed: pip install 'ganbench[watch]'")
+
+PATIENCE = 600_000
+"""Milliseconds; a browser on a busy machine is slow."""
+
+
+class Server:
+    """``ganbench watch`` in a process of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.process = subprocess.Popen([sys.executable, "-m", "ganbench", "watch", str(path)], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.address = self.process.stdout.readline().strip()
+
+    def stop(self) -> int:
+        """Press Ctrl-C, and return the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        code = self.process.wait(600)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+
+class Held:
+    """Holds a run at half of its way; from there on its page steers it."""
+
+    def __init__(self) -> None:
+        self.reached, self.go = threading.Event(), threading.Event()
+        self.messages: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Started():
+                self.steering = Steering(event.directory)
+            case Message():
+                self.messages.append(event.text)
+            case Ended():
+                self.steering.close()
+            case Progressed() if event.samples_seen >= 1000 and not self.reached.is_set():
+                self.reached.set()
+                self.go.wait(1800)
+
+    def after_step(self, training: Training) -> None:
+        self.steering.after_step(training)
+
+
+def steer(page, run: Path) -> None:
+    """Look into a paused run, let it take a step, change a learning rate in vain and in earnest, and let it go on."""
+    expect(page.locator(".steered")).to_have_text("paused at 1.1 kimg, step 11", timeout=PATIENCE)
+    picture = page.get_by_role("img", name="real and generated points of mlp seed 0 at 1.1 kimg")
+    expect(picture).to_be_visible()
+    assert re.search(r"\d of 8 modes found, Jensen-Shannon divergence [\d.]+ bit$", picture.get_attribute("aria-label"))
+    view = json.loads((run / "live" / "view.json").read_text())["plane"]
+    counts = [len(view[name]) for name in ("real", "fake", "cells", "arrows", "manifold")]
+    assert (counts, view["without"], view["modes"]["all"]) == ([400, 400, 900, 100, 256], "", 8)
+    pictures = [page.locator("canvas.plane").evaluate("canvas => canvas.toDataURL()")]
+    for layer in ("generated points", "discriminator", "gradients", "generator's manifold"):
+        page.get_by_label(layer, exact=True).uncheck()
+        pictures.append(page.locator("canvas.plane").evaluate("canvas => canvas.toDataURL()"))
+    assert len(set(pictures)) == len(pictures)  # each layer shows something
+    assert "layers=real" in page.url
+    page.get_by_label("discriminator", exact=True).check()
+
+    page.get_by_role("button", name="One step").click()
+    expect(page.locator(".steered")).to_have_text("paused at 1.2 kimg, step 12", timeout=PATIENCE)
+    page.get_by_label("Learning rate", exact=True).fill("0")
+    page.get_by_role("button", name="Change", exact=True).click()
+    expect(page.locator(".steered")).to_have_text("a learning rate is a number above 0, of an optimizer", timeout=PATIENCE)
+    page.get_by_label("Learning rate", exact=True).fill("0.0005")
+    page.get_by_role("button", name="Change", exact=True).click()
+    expect(page.locator(".steered")).to_have_text("paused at 1.2 kimg, step 12", timeout=PATIENCE)
+    page.get_by_role("button", name="Continue").click()
+
+
+@pytest.mark.slow
+def test_a_page_follows_a_run_to_its_end(tmp_path, monkeypatch, browser):
+    """Its curves and samples grow while it trains; the server may go and come again; a second browser sees the same; and it steers it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    hold = Held()
+    reached, go = hold.reached, hold.go
+
+    settings = {"training.device": "cpu", "training.threads": 1, "training.batch_size": 100, "evaluation.every_kimg": 0.5}
+    run = threading.Thread(
+        target=lambda: ganbench.run(
+            "mlp", dataset="ring8", kimg=2, metrics=["modes200"], settings=settings, out=tmp_path / "run", on_event=hold
+        )
+    )
+    run.start()
+    assert reached.wait(1800)
+    server = Server(Path("run"))
+    try:
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(server.address)
+        expect(page.get_by_text("50 % 1 of 2 kimg")).to_be_visible(timeout=PATIENCE)
+        expect(page.locator("dd .tone.going")).to_have_text("running")
+        assert page.title().startswith("50 % · Live")
+        captions = page.locator("figure.chart figcaption").all_inner_texts()
+        assert {"generator loss", "discriminator loss"} < set(captions)
+        assert page.locator(".media img").evaluate("image => image.complete && image.naturalWidth") > 0
+        assert page.get_by_label("Training", exact=True).get_attribute("aria-valuetext") == "0.5 kimg"
+        address = page.url
+        stranger = browser.new_context().new_page()
+        other = browser.new_context().new_page()
+        other.goto(server.address)
+        for url in (re.sub("/[0-9a-f]{32}/", "/", address), re.sub("[0-9a-f]/$", "x/", address)):
+            assert stranger.goto(url).status == 403
+        stranger.goto("about:blank")
+        assert stranger.evaluate(f"fetch('{address}alive').then(() => 'read', () => 'refused')") == "refused"
+
+        assert server.stop() == 0
+        expect(page.get_by_text("No server: what you see is what was last told.")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("50 % 1 of 2 kimg")).to_be_visible()
+        server = Server(Path("run"))
+        assert server.address == address
+        expect(page.locator(".connection")).to_have_text("", timeout=PATIENCE)
+
+        (tmp_path / "run" / "live" / "commands.jsonl").write_text('{"do": "pause"}\n')
+        go.set()
+        steer(page, tmp_path / "run")
+        run.join()
+        for one in (page, other):
+            expect(one.get_by_text("100 % 2 of 2 kimg")).to_be_visible(timeout=PATIENCE)
+            expect(one.locator("dd .tone.good")).to_have_text("complete")
+        assert page.get_by_label("Training", exact=True).get_attribute("aria-valuetext") == "2 kimg"
+        assert page.title().startswith("Live")
+        page.get_by_role("link", name="Table").click()
+        record = ganbench.load("run").record
+        assert "intervention at 1.2 kimg: learning rate 0.0005 of generator" in record.notes
+        assert [text.partition(":")[0] for text in hold.messages[1:]] == ["paused at 1.1 kimg by its page", "intervention at 1.2 kimg"]
+        fields = dict(record.keys.work.fields)
+        path, before = "generator_optimizer.learning_rate", record.config["generator_optimizer.learning_rate"]
+        assert fields[path] == f"{before}, 0.0005 of generator from 1.2 kimg in run"
+        untouched = dataclasses.replace(
+            record, run_id="other", keys=dataclasses.replace(record.keys, work=Key.of(**{**fields, path: before}))
+        )
+        assert len(group_replicates([record, untouched])) == 2
+        (match,) = match_cells(cells_of([record]), cells_of([untouched]))
+        assert [difference.field for difference in match.differences] == [path]
+        assert page.locator("section.board tbody th.name").all_inner_texts() == [record.name]
+        page.get_by_role("link", name="One run").click()
+        expect(page.get_by_role("heading", name="Where the time went")).to_be_visible()
+        expected = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "400 (Bad Request)")
+        assert [text for text in complaints if not any(one in text for one in expected)] == []
+    finally:
+        go.set()
+        server.stop()
+
+
+@pytest.mark.slow
+def test_a_matrix_shows_its_cells_as_they_run(tmp_path, monkeypatch, browser, begin, put_run):
+    """One that has ended, one that has not begun, one that cannot run; and then the next begins."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "m"
+    done = put_run(folder, run_id="a", losses=20)
+
+    def write(*rows: CellRow) -> None:
+        text = json.dumps({"schema_version": 1, "ganbench_version": "0.1.0", "cells": [encode(row) for row in rows]})
+        (folder / "new.json").write_text(text)
+        (folder / "new.json").replace(folder / "matrix.json")
+
+    first = CellRow(name="dcgan seed=0", state="done", directory=done.name)
+    last = CellRow(name="<b>evil</b>", state="unsupported", reason="cannot be built")
+    write(first, CellRow(name="mlp seed=3", state="waiting", directory="b"), last)
+    server = Server(folder)
+    try:
+        page = browser.new_context(viewport={"width": 400, "height": 900}).new_page()
+        page.goto(server.address)
+        cells = lambda: [row.split("\t")[:2] for row in page.locator("table tbody tr").all_inner_texts()]  # noqa: E731
+        expect(page.get_by_text("1 done · 1 waiting · 1 unsupported")).to_be_visible(timeout=PATIENCE)
+        assert cells() == [["dcgan seed=0", "done"], ["mlp seed=3", "waiting"], ["<b>evil</b>", "unsupported"]]
+        with begin(folder / "b"):
+            write(first, CellRow(name="mlp seed=3", state="running", directory="b"), last)
+            expect(page.get_by_text("1 done · 1 running · 1 unsupported")).to_be_visible(timeout=PATIENCE)
+            expect(page.get_by_text("40 % 4 of 10 kimg")).to_be_visible(timeout=PATIENCE)
+            page.get_by_role("link", name="dcgan seed=0").first.click()
+            expect(page.get_by_role("heading", name="dcgan seed 0")).to_be_visible(timeout=PATIENCE)
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    finally:
+        server.stop()
