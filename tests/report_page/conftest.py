@@ -18,14 +18,15 @@ from ganbench.record.serialise import to_json
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 600_000
+"""Milliseconds; a browser on a busy machine is slow."""
 
 
 class Visitor:
     """A page of a browser, and what happened in it."""
 
-    def __init__(self, browser: Any, **options: Any) -> None:
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        self.page = self.context.new_page()
+    def __init__(self, page: Any) -> None:
+        self.page = page
         self.complaints: list[str] = []
         self.requests: list[str] = []
         self.page.on("console", lambda message: self.complaints.append(message.text))
@@ -40,7 +41,7 @@ class Visitor:
 
     def close(self) -> None:
         """End, and hold against the page what the browser said of it and what it asked for."""
-        self.context.close()
+        self.page.context.close()
         assert self.complaints == []
         assert [url for url in self.requests if not url.startswith(("file:", "data:", "about:"))] == []
 
@@ -53,6 +54,7 @@ def browser() -> Iterator[Any]:
     if executable is None:
         pytest.skip("there is no Chromium on this machine: apt-get install chromium")
     arguments = ["--autoplay-policy=no-user-gesture-required", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    playwright.expect.set_options(timeout=PATIENCE)
     with playwright.sync_playwright() as driver:
         launched = driver.chromium.launch(executable_path=executable, args=arguments)
         yield launched
@@ -60,12 +62,24 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def visit(browser: Any) -> Iterator[Callable[..., Visitor]]:
+def open_page(browser: Any) -> Callable[..., Any]:
+    """Return a function that gives a page of a context of its own: ``open_page(color_scheme="dark")``."""
+
+    def open_one(**options: Any) -> Any:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context.set_default_timeout(PATIENCE)
+        return context.new_page()
+
+    return open_one
+
+
+@pytest.fixture
+def visit(open_page: Callable[..., Any]) -> Iterator[Callable[..., Visitor]]:
     """Return a function that gives a visitor: ``visit(color_scheme="dark")``. Each is closed, and judged, at the end of the test."""
     visitors: list[Visitor] = []
 
     def come(**options: Any) -> Visitor:
-        visitors.append(Visitor(browser, **options))
+        visitors.append(Visitor(open_page(**options)))
         return visitors[-1]
 
     yield come

@@ -22,8 +22,8 @@ expect = pytest.importorskip("playwright.sync_api", reason="playwright is not in
 pytest.importorskip("starlette", reason="starlette is not installed: pip install 'ganbench[watch]'")
 pytest.importorskip("uvicorn", reason="uvicorn is not installed: pip install 'ganbench[watch]'")
 
-PATIENCE = 600_000
-"""Milliseconds; a browser on a busy machine is slow."""
+HOLD_SECONDS = 1800
+"""A run on a busy machine waits for a page that is slow to come, or to give a sign of life."""
 
 
 class Server:
@@ -53,14 +53,14 @@ class Held:
     def __call__(self, event: Event) -> None:
         match event:
             case Started():
-                self.steering = Steering(event.directory)
+                self.steering = Steering(event.directory, HOLD_SECONDS)
             case Message():
                 self.messages.append(event.text)
             case Ended():
                 self.steering.close()
             case Progressed() if event.samples_seen >= 1000 and not self.reached.is_set():
                 self.reached.set()
-                self.go.wait(1800)
+                self.go.wait(HOLD_SECONDS)
 
     def after_step(self, training: Training) -> None:
         self.steering.after_step(training)
@@ -68,7 +68,7 @@ class Held:
 
 def steer(page, run: Path) -> None:
     """Look into a paused run, let it take a step, change a learning rate in vain and in earnest, and let it go on."""
-    expect(page.locator(".steered")).to_have_text("paused at 1.1 kimg, step 11", timeout=PATIENCE)
+    expect(page.locator(".steered")).to_have_text("paused at 1.1 kimg, step 11")
     picture = page.get_by_role("img", name="real and generated points of mlp seed 0 at 1.1 kimg")
     expect(picture).to_be_visible()
     assert re.search(r"\d of 8 modes found, Jensen-Shannon divergence [\d.]+ bit$", picture.get_attribute("aria-label"))
@@ -84,18 +84,18 @@ def steer(page, run: Path) -> None:
     page.get_by_label("discriminator", exact=True).check()
 
     page.get_by_role("button", name="One step").click()
-    expect(page.locator(".steered")).to_have_text("paused at 1.2 kimg, step 12", timeout=PATIENCE)
+    expect(page.locator(".steered")).to_have_text("paused at 1.2 kimg, step 12")
     page.get_by_label("Learning rate", exact=True).fill("0")
     page.get_by_role("button", name="Change", exact=True).click()
-    expect(page.locator(".steered")).to_have_text("a learning rate is a number above 0, of an optimizer", timeout=PATIENCE)
+    expect(page.locator(".steered")).to_have_text("a learning rate is a number above 0, of an optimizer")
     page.get_by_label("Learning rate", exact=True).fill("0.0005")
     page.get_by_role("button", name="Change", exact=True).click()
-    expect(page.locator(".steered")).to_have_text("paused at 1.2 kimg, step 12", timeout=PATIENCE)
+    expect(page.locator(".steered")).to_have_text("paused at 1.2 kimg, step 12")
     page.get_by_role("button", name="Continue").click()
 
 
 @pytest.mark.slow
-def test_a_page_follows_a_run_to_its_end(tmp_path, monkeypatch, browser):
+def test_a_page_follows_a_run_to_its_end(tmp_path, monkeypatch, open_page):
     """Its curves and samples grow while it trains; the server may go and come again; a second browser sees the same; and it steers it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
@@ -109,11 +109,10 @@ def test_a_page_follows_a_run_to_its_end(tmp_path, monkeypatch, browser):
         )
     )
     run.start()
-    assert reached.wait(1800)
+    assert reached.wait(HOLD_SECONDS)
     server = Server(Path("run"))
     try:
-        context = browser.new_context(viewport={"width": 1280, "height": 900})
-        page = context.new_page()
+        page = open_page()
         complaints: list[str] = []
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -126,8 +125,8 @@ def test_a_page_follows_a_run_to_its_end(tmp_path, monkeypatch, browser):
         assert page.locator(".media img").evaluate("image => image.complete && image.naturalWidth") > 0
         assert page.get_by_label("Training", exact=True).get_attribute("aria-valuetext") == "0.5 kimg"
         address = page.url
-        stranger = browser.new_context().new_page()
-        other = browser.new_context().new_page()
+        stranger = open_page()
+        other = open_page()
         other.goto(server.address)
         for url in (re.sub("/[0-9a-f]{32}/", "/", address), re.sub("[0-9a-f]/$", "x/", address)):
             assert stranger.goto(url).status == 403
@@ -139,7 +138,7 @@ def test_a_page_follows_a_run_to_its_end(tmp_path, monkeypatch, browser):
         expect(page.get_by_text("50 % 1 of 2 kimg")).to_be_visible()
         server = Server(Path("run"))
         assert server.address == address
-        expect(page.locator(".connection")).to_have_text("", timeout=PATIENCE)
+        expect(page.locator(".connection")).to_have_text("")
 
         (tmp_path / "run" / "live" / "commands.jsonl").write_text('{"do": "pause"}\n')
         go.set()
@@ -166,7 +165,7 @@ def test_a_page_follows_a_run_to_its_end(tmp_path, monkeypatch, browser):
         assert page.locator("section.board tbody th.name").all_inner_texts() == [record.name]
         page.get_by_role("link", name="One run").click()
         expect(page.get_by_role("heading", name="Where the time went")).to_be_visible()
-        expected = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "400 (Bad Request)")
+        expected = ("net::ERR_", "400 (Bad Request)")  # the server was away for a while, and refused a command
         assert [text for text in complaints if not any(one in text for one in expected)] == []
     finally:
         go.set()
@@ -174,7 +173,7 @@ def test_a_page_follows_a_run_to_its_end(tmp_path, monkeypatch, browser):
 
 
 @pytest.mark.slow
-def test_a_matrix_shows_its_cells_as_they_run(tmp_path, monkeypatch, browser, begin, put_run):
+def test_a_matrix_shows_its_cells_as_they_run(tmp_path, monkeypatch, open_page, begin, put_run):
     """One that has ended, one that has not begun, one that cannot run; and then the next begins."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
@@ -191,7 +190,7 @@ def test_a_matrix_shows_its_cells_as_they_run(tmp_path, monkeypatch, browser, be
     write(first, CellRow(name="mlp seed=3", state="waiting", directory="b"), last)
     server = Server(folder)
     try:
-        page = browser.new_context(viewport={"width": 400, "height": 900}).new_page()
+        page = open_page(viewport={"width": 400, "height": 900})
         page.goto(server.address)
         cells = lambda: [row.split("\t")[:2] for row in page.locator("table tbody tr").all_inner_texts()]  # noqa: E731
         expect(page.get_by_text("1 done · 1 waiting · 1 unsupported")).to_be_visible(timeout=PATIENCE)
