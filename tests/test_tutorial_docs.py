@@ -48,6 +48,7 @@ def test_every_command_line_is_accepted() -> None:
 def test_its_files_do_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The GAN is that of the page on plugins, whose tests train it; the pictures are a dataset; the matrix has the cells that are shown."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
     for name, text in FILES.items():
         Path(name).write_text(text, encoding="utf-8")
     assert FILES["my_gan.py"] == dict(FILE.findall((ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")))["my_gan.py"]
@@ -55,6 +56,7 @@ def test_its_files_do_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert sorted(path.name for path in Path("shapes").iterdir()) == ["disc", "square"]
     assert len(list(Path("shapes").rglob("*.png"))) == 600
     assert main([*command("ganbench run --plugin dcgan --dataset folder"), "--dry-run"]) == 0
+    assert main([*command("ganbench run --plugin ./my_gan.py:build"), "--dry-run"]) == 0  # a matrix runs no file that its user has not run
     assert main(command("ganbench matrix widths.toml --dry-run")) == 0
     cells = [line for line in capsys.readouterr().out.splitlines() if "seed=" in line]
     assert len(cells) == 4

@@ -117,7 +117,7 @@ def test_a_page_follows_a_run_to_its_end(tmp_path, monkeypatch, open_page):
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(server.address)
-        expect(page.get_by_text("50 % 1 of 2 kimg")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("50 % 1 of 2 kimg")).to_be_visible()
         expect(page.locator("dd .tone.going")).to_have_text("running")
         assert page.title().startswith("50 % · Live")
         captions = page.locator("figure.chart figcaption").all_inner_texts()
@@ -134,7 +134,7 @@ def test_a_page_follows_a_run_to_its_end(tmp_path, monkeypatch, open_page):
         assert stranger.evaluate(f"fetch('{address}alive').then(() => 'read', () => 'refused')") == "refused"
 
         assert server.stop() == 0
-        expect(page.get_by_text("No server: what you see is what was last told.")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("No server: what you see is what was last told.")).to_be_visible()
         expect(page.get_by_text("50 % 1 of 2 kimg")).to_be_visible()
         server = Server(Path("run"))
         assert server.address == address
@@ -145,7 +145,7 @@ def test_a_page_follows_a_run_to_its_end(tmp_path, monkeypatch, open_page):
         steer(page, tmp_path / "run")
         run.join()
         for one in (page, other):
-            expect(one.get_by_text("100 % 2 of 2 kimg")).to_be_visible(timeout=PATIENCE)
+            expect(one.get_by_text("100 % 2 of 2 kimg")).to_be_visible()
             expect(one.locator("dd .tone.good")).to_have_text("complete")
         assert page.get_by_label("Training", exact=True).get_attribute("aria-valuetext") == "2 kimg"
         assert page.title().startswith("Live")
@@ -193,14 +193,14 @@ def test_a_matrix_shows_its_cells_as_they_run(tmp_path, monkeypatch, open_page, 
         page = open_page(viewport={"width": 400, "height": 900})
         page.goto(server.address)
         cells = lambda: [row.split("\t")[:2] for row in page.locator("table tbody tr").all_inner_texts()]  # noqa: E731
-        expect(page.get_by_text("1 done · 1 waiting · 1 unsupported")).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("1 done · 1 waiting · 1 unsupported")).to_be_visible()
         assert cells() == [["dcgan seed=0", "done"], ["mlp seed=3", "waiting"], ["<b>evil</b>", "unsupported"]]
         with begin(folder / "b"):
             write(first, CellRow(name="mlp seed=3", state="running", directory="b"), last)
-            expect(page.get_by_text("1 done · 1 running · 1 unsupported")).to_be_visible(timeout=PATIENCE)
-            expect(page.get_by_text("40 % 4 of 10 kimg")).to_be_visible(timeout=PATIENCE)
+            expect(page.get_by_text("1 done · 1 running · 1 unsupported")).to_be_visible()
+            expect(page.get_by_text("40 % 4 of 10 kimg")).to_be_visible()
             page.get_by_role("link", name="dcgan seed=0").first.click()
-            expect(page.get_by_role("heading", name="dcgan seed 0")).to_be_visible(timeout=PATIENCE)
+            expect(page.get_by_role("heading", name="dcgan seed 0")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     finally:
         server.stop()
