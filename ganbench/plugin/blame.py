@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,8 +62,9 @@ def sentence(error: BaseException, others: str = "") -> str:
 
 def _culprit(error: BaseException) -> tuple[str, str]:
     """Return whose code is innermost in an error's traceback, and its line; nothing where all of it is ganbench's or a library's."""
-    found = ("", "")
-    for frame, number in traceback.walk_tb(error.__traceback__):
+    found, link = ("", ""), error.__traceback__
+    while link is not None:
+        frame, number, link = link.tb_frame, link.tb_lineno, link.tb_next
         module = str(frame.f_globals.get("__name__", ""))
         owners = _owners.get(module) or _owners.get(module.partition(".")[0])
         if owners:
