@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli.main import Invocation, switched_off
-from ganbench.cli.options import COLUMN_OPTIONS, TRUST_OPTION, NumberRange, add_options, check_columns, shaped
+from ganbench.cli.options import COLUMN_OPTIONS, REPORTER_OPTION, TRUST_OPTION, NumberRange, add_options, check_columns, shaped
 from ganbench.cli.run import handled_signals
 from ganbench.errors import Interrupted, UsageError
 from ganbench.report.stream import has_cursor, print_document, say
@@ -50,6 +50,7 @@ _OTHER_COLUMNS = r"\w+_parameters|params \w+|\w+\d\w*(\.\w+)?"
 @click.option("--shard", metavar="I/N", help="Only the I-th of N parts; the parts are the same everywhere.")
 @click.option("--dry-run", is_flag=True, help="List the cells, and why some cannot run.")
 @click.option("--status", "wants_status", is_flag=True, help="Print what became of each cell of the folder, and run nothing.")
+@REPORTER_OPTION
 @click.option("--quiet", is_flag=True, help="Only failures on stderr.")
 @add_options(COLUMN_OPTIONS)
 @click.pass_obj
@@ -70,15 +71,19 @@ def command(invocation: Invocation, /, **flags: Any) -> int | None:
     if flags["wants_status"]:
         _print_status(_folder(_definition(flags, needed=flags["out"] is None), flags["out"]))
         return None
-    from ganbench.fleet.matrix.call import stated_threads
+    from ganbench.config.values import read_pairs
+    from ganbench.fleet.matrix.call import find_executor, find_reporters, stated_threads
+    from ganbench.plugin.manager import PluginManager
     from ganbench.report.runs import COLUMN_NAMES
 
     check_columns(flags, COLUMN_NAMES, _OTHER_COLUMNS)
+    manager = PluginManager(off=off)  # knows whether each of off is a name that something has
+    flags["reporters"], flags["options"] = find_reporters(manager, flags["reporters"], flags["options"])
     definition = _definition(flags)
     assert definition is not None
     stated_threads()  # an error of the call, before anything is planned
     folder = _folder(definition, flags["out"])
-    start = _executor_named(flags["executor"], flags["executor_options"], off)
+    start = find_executor(manager, flags["executor"], read_pairs("-x", flags["executor_options"]))
     planned = _plan(definition, folder, flags["shard"], off, runs_here=flags["executor"] == "local" and not flags["dry_run"])
     if flags["dry_run"]:
         return _print_plan(planned, whole=flags["shard"] is None)
@@ -115,19 +120,6 @@ def _plan(definition: Definition, folder: Path, part: str | None, off: tuple[str
     return plan_cells(cells if part is None else shard(cells, *read_shard(part)), folder, off)
 
 
-def _executor_named(name: str, options: Sequence[str], off: tuple[str, ...]) -> Callable[[ExecutorContext], Executor]:
-    """Return what makes an executor; nothing is started before the cells are known.
-
-    Raises:
-        UsageError: there is none of that name, an option is wrong, or ``off`` holds a name that nothing has.
-    """
-    from ganbench.config.values import read_pairs
-    from ganbench.fleet.matrix.call import find_executor
-    from ganbench.plugin.manager import PluginManager
-
-    return find_executor(PluginManager(off=off), name, read_pairs("-x", options))
-
-
 def _run(planned: Sequence[PlannedCell], folder: Path, start: Callable[[ExecutorContext], Executor], flags: dict[str, Any]) -> int:
     """Run the cells and print what came of them."""
     from ganbench.fleet.matrix.call import run_cells, started_executor
@@ -148,6 +140,7 @@ def _run(planned: Sequence[PlannedCell], folder: Path, start: Callable[[Executor
             retries=flags["retries"],
             timeout_seconds=flags["timeout"],
             memory_limit_mib=flags["memory_limit"],
+            reporters=flags["reporters"],
         )
     _print_result(result, ledger, flags)
     if result.interrupted:

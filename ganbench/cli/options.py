@@ -23,6 +23,14 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 _PATH = click.Path(path_type=Path)
 TRUST_OPTION: _Decorator = option("--trust-files", is_flag=True, help="Run plugin files named by a stored configuration.")
+REPORTER_OPTION: _Decorator = option(
+    "--reporter",
+    "reporters",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_plugins("reporter"),
+    help="Tell a plugin what happens; -o NAME.KEY=VALUE for its options.",
+)
 COLUMN_OPTIONS = (
     option("--columns", metavar="A,B,C", shell_complete=complete_columns, help="Only these columns, in this order, whatever the format."),
     option("--all-columns", is_flag=True, help="All columns, however wide the table gets."),
@@ -92,14 +100,7 @@ _RUN_GROUPS: dict[str, Sequence[_Decorator]] = {
     ],
     "Output": [
         option("--json", "as_json", is_flag=True, help="Print the record as JSON on stdout, and nothing else there."),
-        option(
-            "--reporter",
-            "reporters",
-            multiple=True,
-            metavar="NAME",
-            shell_complete=complete_plugins("reporter"),
-            help="Tell a plugin what happens; -o NAME.KEY=VALUE for its options.",
-        ),
+        REPORTER_OPTION,
         option("--quiet", is_flag=True, help="No progress on stderr."),
         option("--debug", is_flag=True, help="Show tracebacks and debug messages."),
     ],

@@ -44,8 +44,8 @@ def command(invocation: Invocation, /, **flags: Any) -> int | None:
 
     The first line on stderr names the run directory; the last line of the output is the result in one sentence.
     """
-    from ganbench.cli.reporters import choose_reporters
     from ganbench.plugin.manager import PluginManager
+    from ganbench.run.reporters import choose_reporters
 
     debug = invocation.debug or flags["debug"]
     _check_environment()
@@ -163,13 +163,13 @@ def _execute(
     from ganbench.record.probes import refuse_missing_gpu
 
     refuse_missing_gpu(plan.config.training.device)
-    from ganbench.cli.reporters import build_reporter
     from ganbench.record.directory import run_directory_name
     from ganbench.record.events import ReporterContext
     from ganbench.report.live_run import make_screen
+    from ganbench.run.reporters import build_reporters
 
-    screen, context = make_screen(quiet=flags["quiet"]), ReporterContext(quiet=flags["quiet"])
-    reporters = [build_reporter(one, context) for one in flags["reporters"]]
+    screen = make_screen(quiet=flags["quiet"])
+    reporters = build_reporters(manager, flags["reporters"], ReporterContext(quiet=flags["quiet"]))
     with _logging(debug, screen), stop.listening():
         from ganbench.run.lifecycle import Run
 

@@ -33,10 +33,11 @@ from ganbench.fleet.executor import CellOutcome, CellProgress, CellRequest, Cell
 from ganbench.fleet.worker import Say, die_with_parent, kill_group, stop_signals
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import RunDirectory, open_log
-from ganbench.record.events import Evaluated, Event, Message, Progressed, Started
+from ganbench.record.events import Evaluated, Event, Listener, Message, Progressed, ReporterContext, Started
 from ganbench.record.record import RunRecord
 from ganbench.run.lifecycle import Run
 from ganbench.run.plan import RunPlan, plan_again, plan_run
+from ganbench.run.reporters import build_reporters
 from ganbench.text import resume_command
 
 logger = logging.getLogger(__name__)
@@ -143,6 +144,7 @@ def _is_unsupported(error: UsageError) -> bool:
 
 def _run(task: CellTask, listener: _CellListener, stop: Callable[[], bool]) -> RunRecord:
     manager = PluginManager(off=task.request.off)
+    listeners = (listener, *build_reporters(manager, task.request.reporters, ReporterContext(quiet=True)))
     path = task.directory
     layers = [Layer(origin="matrix", settings=task.request.settings)]
     layers.append(Layer(origin="matrix", settings={"training.threads": task.threads}))
@@ -153,17 +155,17 @@ def _run(task: CellTask, listener: _CellListener, stop: Callable[[], bool]) -> R
             places = {name: value for name, value in flatten(plan.config).items() if part_of(name, plan.config) == "place"}
             plan = plan_again(manager, directory.config_path, settings=places)
             try:
-                return _build(plan, manager, listener, stop).resume(directory)
+                return _build(plan, manager, listeners, stop).resume(directory)
             except UsageError as error:
                 hint = f"remove {path} to run the cell from its start, or force it with `{resume_command(path, '--force')}`"
                 raise UsageError(f"it cannot be resumed: {error.what}", hint=hint) from error
-    return _build(plan, manager, listener, stop).start(lambda _: RunDirectory.create_at(path))
+    return _build(plan, manager, listeners, stop).start(lambda _: RunDirectory.create_at(path))
 
 
-def _build(plan: RunPlan, manager: PluginManager, listener: _CellListener, stop: Callable[[], bool]) -> Run:
+def _build(plan: RunPlan, manager: PluginManager, listeners: Iterable[Listener], stop: Callable[[], bool]) -> Run:
     # Networks are checked and reference features made before a run chooses its thread count.
     torch.set_num_threads(plan.config.training.threads or 1)
-    return Run(plan, manager, listeners=(listener,), should_stop=stop)
+    return Run(plan, manager, listeners=listeners, should_stop=stop)
 
 
 @contextlib.contextmanager

@@ -25,6 +25,8 @@ class CellRequest:
     """The plugins' options, as ``-o`` takes them."""
     off: list[str] = field(default_factory=list)
     """Plugins switched off by ``-p no:NAME``."""
+    reporters: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Who is told of the run, by name, with the options of each; no part of what the run is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

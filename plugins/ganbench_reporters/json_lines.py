@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,6 +13,11 @@ from typing import Any, BinaryIO
 from ganbench import Ended, Event, Listener, ReporterContext, Started, encode
 from ganbench_reporters.aside import Aside
 from ganbench_reporters.options import JsonLinesOptions
+
+try:
+    import fcntl
+except ImportError:  # no POSIX system
+    fcntl = None  # type: ignore[assignment]
 
 
 class JsonLines:
@@ -39,12 +46,30 @@ class JsonLines:
         is_last = True
         try:
             rest = memoryview(line_of(event, self._run))
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            with _alone(self._file):
+                while rest:
+                    rest = rest[self._file.write(rest) :]
             is_last = isinstance(event, Ended)
         finally:
             if is_last:
                 self._file.close()
+
+
+@contextlib.contextmanager
+def _alone(file: BinaryIO) -> Iterator[None]:
+    """Keep the cells of a matrix, which write into one file or pipe, from writing into each other's lines.
+
+    A file system without locks, or a system, is no reason to write nothing.
+    """
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def line_of(event: Event, run: str) -> bytes:

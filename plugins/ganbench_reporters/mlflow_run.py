@@ -58,8 +58,7 @@ class MLflowRun:
         self._directory = event.directory
         self._client = client = MlflowClient(tracking_uri=self._uri)
         name = event.directory.name
-        experiment = client.get_experiment_by_name(self._options.experiment)
-        where = experiment.experiment_id if experiment else client.create_experiment(self._options.experiment)
+        where = _experiment(client, self._options.experiment)
         known = client.search_runs([where], f"tags.`{_TAG}` = '{name}'", max_results=1) if event.resumed and "'" not in name else []
         if known:
             self._run = known[0].info.run_id
@@ -78,6 +77,20 @@ class MLflowRun:
         if self._options.samples and path is not None and os.path.isfile(path):
             self._client.log_artifact(self._run, str(path))
         self._client.set_terminated(self._run, _ENDS.get(record.status, "FAILED"))
+
+
+def _experiment(client: Any, name: str) -> str:
+    """Return the id of an experiment; of the cells of a matrix, which begin at once, one makes it."""
+    from mlflow.exceptions import MlflowException
+
+    if found := client.get_experiment_by_name(name):
+        return str(found.experiment_id)
+    try:
+        return str(client.create_experiment(name))
+    except MlflowException:
+        if found := client.get_experiment_by_name(name):
+            return str(found.experiment_id)
+        raise
 
 
 def _address(uri: str) -> str:

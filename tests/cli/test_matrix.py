@@ -62,6 +62,8 @@ def test_a_dry_run_lists_the_cells_and_makes_nothing(workplace: Path, capfd: pyt
         (["-a", "plugin=dcgan", "--jobs", "0"], "Invalid value for '--jobs'"),
         (["-a", "plugin=dcgan", "--columns", "imags/s"], "--columns: no column is called 'imags/s'; did you mean 'images/s'?"),
         (["-a", "plugin=dcgan", "--columns", "n", "--all-columns"], "--columns wants names with commas between, and no --all-columns"),
+        (["-a", "plugin=dcgan", "--reporter", "jsonll"], "unknown reporter 'jsonll'; did you mean 'jsonl'?"),
+        (["-a", "plugin=dcgan", "--reporter", "jsonl", "-o", "jsonl.fil=a"], "unknown option jsonl.fil; did you mean 'file'?"),
         (["-a", "plugin=dcgan", "--columns", ","], "--columns wants names with commas between"),
     ],
 )
@@ -71,6 +73,15 @@ def test_a_call_that_means_nothing_is_one_line(
     """Exit code 2, and no folder."""
     assert main(["matrix", *arguments]) == 2
     assert message in capfd.readouterr().err
+    assert list(workplace.iterdir()) == []
+
+
+def test_a_reporter_that_cannot_be_built_is_told_once(workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Before the first cell is planned, and not by each of them."""
+    tired = workplace.with_name("tired.py")
+    tired.write_text("def build(options, context):\n    raise ValueError('no pen today')\n")
+    assert main(["matrix", "-a", "plugin=dcgan", "-a", "seed=0..9", "--reporter", f"{tired}:build"]) == 2
+    assert capfd.readouterr().err == "ganbench: reporter 'build': no pen today\n"
     assert list(workplace.iterdir()) == []
 
 

@@ -105,8 +105,10 @@ def test_the_command_shows_what_a_run_has_measured(capfd: pytest.CaptureFixture[
 
 @pytest.mark.slow
 def test_the_executor_runs_a_matrix_to_its_records(capfd: pytest.CaptureFixture[str]) -> None:
-    """Rows, records and table as of any executor; a second call has nothing to do."""
-    assert main(["matrix", *AXES, *TINY]) == 0
+    """Rows, records and table as of any executor; the reporter hears of both; a second call, told to nobody, has nothing to do."""
+    assert main(["matrix", *AXES, *TINY, "--reporter", "lines", "-o", "lines.file=told.jsonl"]) == 0
+    assert [line["event"] for line in told() if line["event"] in ("Started", "Ended")] == ["Started", "Ended"] * 2
+    assert [line["seed"] for line in told() if line["event"] == "Started"] == [0, 1]
     assert Path("diary.txt").read_text().splitlines() == [
         "dcgan seed=0, attempt 1, threads 1: done",
         "dcgan seed=1, attempt 1, threads 1: done",

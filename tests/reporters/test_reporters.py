@@ -88,6 +88,18 @@ def test_lines_hold_every_event_whole(events):
     assert [line["what"] for line in lines if line["event"] == "saved"] == [e.what for e in events if isinstance(e, Saved)]
 
 
+def test_cells_that_share_a_pipe_leave_each_others_lines_whole(events):
+    """Though none of their lines fits into it at once."""
+    os.mkfifo("pipe")
+    cells = [[dataclasses.replace(events[0], description=word * 300_000)] * 4 + [events[-1]] for word in "abc"]
+    with Path("pipe").open("r+b", buffering=0) as held, Path("pipe").open("rb") as pipe:  # held: a writer that is late finds it open
+        for told in cells:
+            threading.Thread(target=tell, args=(reporter("jsonl", file="pipe"), told), daemon=True).start()
+        lines = [json.loads(next(pipe))["event"] for _ in range(15)]
+        assert held.writable()
+    assert sorted(lines) == ["ended"] * 3 + ["started"] * 12
+
+
 @pytest.mark.slow
 def test_tensorboards_own_reader_finds_curves_samples_and_settings(events):
     """The step is samples seen; real against real stands beside each metric."""
@@ -141,6 +153,10 @@ def test_mlflows_own_store_has_the_run(events, monkeypatch):
     again = dataclasses.replace(events[0], resumed=True)
     tell(reporter("mlflow", uri="store", experiment="ring"), [again, events[-1]])
     assert [one.info.run_id for one in client.search_runs([experiment])] == [run.info.run_id]
+    find, unseen = mlflow.MlflowClient.get_experiment_by_name, [None]  # of another cell that makes it at the same time
+    monkeypatch.setattr(mlflow.MlflowClient, "get_experiment_by_name", lambda *of: unseen.pop() if unseen else find(*of))
+    tell(reporter("mlflow", uri="store", experiment="ring"), events)
+    assert len(client.search_runs([experiment])) == 2
 
 
 def test_weights_and_biases_keeps_an_offline_run(events):

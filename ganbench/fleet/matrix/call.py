@@ -6,11 +6,11 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ganbench.config.values import build_options
+from ganbench.config.values import build_options, read_pairs
 from ganbench.errors import UsageError
 from ganbench.fleet.executor import CellProgress, Executor, ExecutorContext
 from ganbench.fleet.matrix.axes import axis
@@ -21,7 +21,9 @@ from ganbench.fleet.matrix.schedule import MatrixListener, Result, Rules, Schedu
 from ganbench.fleet.matrix.wanted import expand
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.directory import DEFAULT_RUNS, RunLock, make_folder
+from ganbench.record.events import ReporterContext
 from ganbench.run.call import StoredRun, load
+from ganbench.run.reporters import build_reporters, choose_reporters
 from ganbench.spec import ExecutorSpec
 
 
@@ -49,6 +51,7 @@ def matrix(
     executor: str = "local",
     exclusive: bool = False,
     trust_files: bool = False,
+    reporters: Sequence[str] = (),
     on_row: Callable[[CellRow], None] | None = None,
 ) -> StoredMatrix:
     """Run the cross product of some settings, each cell in a process of its own; called again, run what is not finished.
@@ -57,12 +60,13 @@ def matrix(
         definition: a TOML file as ``ganbench matrix`` takes it, or None.
         axes: the values of each axis, by short name or path: ``{"plugin": ["dcgan", "wgan-gp"], "seed": [0, 1, 2]}``.
         settings: of every cell, by short name or path.
-        options: plugin options of every cell, as after ``-o``.
+        options: plugin options of every cell, as after ``-o``; ``NAME.KEY`` is a reporter's.
         out: the folder of the runs; None for ``results/runs/NAME``.
         jobs: cells at a time; they share the CPUs.
         executor: what runs them.
         exclusive: whether each cell runs alone, for timings.
         trust_files: whether plugin files that the definition names may run although this user has never run them.
+        reporters: names of the plugins that every cell tells what happens in its run.
         on_row: told of a cell when it begins and when it has ended.
 
     Raises:
@@ -71,12 +75,14 @@ def matrix(
     """
     read = None if definition is None else read_definition(Path(definition), trust_files=trust_files)
     given = [axis(name, values, "axes") for name, values in (axes or {}).items()]
-    wanted = with_values(read, axes=given, settings=settings or {}, options=tuple((options or {}).items()), exclusive=exclusive)
+    manager = PluginManager()
+    told, own = find_reporters(manager, reporters, [f"{name}={value}" for name, value in (options or {}).items()])
+    wanted = with_values(read, axes=given, settings=settings or {}, options=tuple(read_pairs("-o", own).items()), exclusive=exclusive)
     folder = DEFAULT_RUNS / wanted.name if out is None else Path(out)
-    start = find_executor(PluginManager(), executor, {})
+    start = find_executor(manager, executor, {})
     planned = plan_cells(expand(wanted), folder)
     with started_executor(start, folder, jobs=jobs) as made:
-        result = run_cells(planned, made, MatrixLedger(folder), _RowListener(on_row or (lambda row: None)))
+        result = run_cells(planned, made, MatrixLedger(folder), _RowListener(on_row or (lambda row: None)), reporters=told)
     return StoredMatrix(result.rows, folder)
 
 
@@ -88,6 +94,21 @@ def find_executor(manager: PluginManager, name: str, options: Mapping[str, Any])
     """
     registered = manager.find(ExecutorSpec, name)
     return functools.partial(registered.build, build_options(registered.spec.options, dict(options), name))
+
+
+def find_reporters(
+    manager: PluginManager, names: Sequence[str], options: Sequence[str]
+) -> tuple[dict[str, dict[str, str]], tuple[str, ...]]:
+    """Return the reporters of the cells by name, each with its options, and the options that are the cells' own.
+
+    Each is built once, told nothing and let go: what is wrong with it, or missing, should not be found out by every cell.
+
+    Raises:
+        UsageError: there is none of that name, an option is wrong, or it cannot be built.
+    """
+    chosen, others = choose_reporters(manager, names, options)
+    build_reporters(manager, chosen, ReporterContext(quiet=True))
+    return chosen, others
 
 
 @contextlib.contextmanager
@@ -120,8 +141,13 @@ def run_cells(
     retries: int = 1,
     timeout_seconds: float | None = None,
     memory_limit_mib: float | None = None,
+    reporters: Mapping[str, dict[str, str]] | None = None,
 ) -> Result:
-    """Run the cells that are not finished; see :class:`ganbench.fleet.matrix.schedule.Scheduler`."""
+    """Run the cells that are not finished; see :class:`ganbench.fleet.matrix.schedule.Scheduler`.
+
+    ``reporters`` are told of each run, and are no part of what a cell is.
+    """
+    planned = [replace(one, request=replace(one.request, reporters=dict(reporters or {}))) for one in planned]
     shared, alone = share_threads(executor.cpus, executor.slots, executor.machines, stated_threads())
     rules = Rules(
         shared_threads=shared, exclusive_threads=alone, retries=retries, timeout_seconds=timeout_seconds, memory_limit_mib=memory_limit_mib

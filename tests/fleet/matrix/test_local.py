@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -37,6 +38,21 @@ def test_cells_become_ordinary_runs_with_the_threads_they_were_given(make_task: 
     assert [record["config"]["training.threads"] for record in records] == [1, 2, 1]
     assert records[0]["work"]["trajectory_hash"] == records[2]["work"]["trajectory_hash"]
     assert (tasks[0].directory / "log.txt").read_text().count("digits, seed 0")
+
+
+@pytest.mark.slow
+def test_a_cell_tells_its_reporters_and_one_that_fails_is_a_warning(make_task: Make, finish: Finish, tmp_path: Path) -> None:
+    """One warning, in what the cell prints; the others are told on, and the run is the same."""
+    (tmp_path / "file").touch()
+    theirs = tmp_path / "theirs.py"
+    theirs.write_text("def build(options, context):\n    return lambda event: open('" + str(tmp_path / "heard") + "', 'a').write('.')\n")
+    chosen = {"jsonl": {"file": str(tmp_path / "file" / "no.jsonl")}, f"{theirs}:build": {}}
+    task = make_task("told", changes={"evaluation.metrics": []})
+    task = dataclasses.replace(task, request=dataclasses.replace(task.request, reporters=chosen))
+    assert finish(task)["told"].state == "done"
+    assert task.log.read_text().count("the listener jsonl reporter raised") == 1
+    assert len((tmp_path / "heard").read_text()) > 10
+    assert "jsonl" not in (task.directory / "config.toml").read_text()
 
 
 @pytest.mark.slow(keep=1)
