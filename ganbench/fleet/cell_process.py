@@ -144,7 +144,7 @@ def _is_unsupported(error: UsageError) -> bool:
 
 def _run(task: CellTask, listener: _CellListener, stop: Callable[[], bool]) -> RunRecord:
     manager = PluginManager(off=task.request.off)
-    listeners = (listener, *build_reporters(manager, task.request.reporters, ReporterContext(quiet=True)))
+    listeners: tuple[Listener, ...] = (listener, *build_reporters(manager, task.request.reporters, ReporterContext(quiet=True)))
     path = task.directory
     layers = [Layer(origin="matrix", settings=task.request.settings)]
     layers.append(Layer(origin="matrix", settings={"training.threads": task.threads}))
