@@ -99,11 +99,7 @@ class Evaluator:
         self._floors: dict[str, Floor] = {}
 
     def _fitting(self, name: str, extractor: Extractor) -> Extractor:
-        """Return an extractor that tells this dataset's modes apart.
-
-        Raises:
-            ConfigError: it is for samples of another kind.
-        """
+        """Return an extractor that tells this dataset's modes apart."""
         space = self._dataset.space
         if extractor.spaces and space.name not in extractor.spaces:
             raise ConfigError(
@@ -114,11 +110,7 @@ class Evaluator:
         return extractor if find is None else DataModes(extractor, find, self._dataset.num_modes)
 
     def _check_kind(self, planned: PlannedMetric, conditional: bool) -> None:
-        """Refuse a metric that needs what this run has not.
-
-        Raises:
-            ConfigError: no labels on a side, no held-out samples, or samples of another kind.
-        """
+        """Refuse a metric that needs what this run has not."""
         spec, needs, space = planned.spec, self._metrics[planned.name].needs, self._dataset.space
         scores = spec.looks_at == "scores"
         data = self._source if scores else self._dataset
@@ -127,6 +119,9 @@ class Evaluator:
         real = data.test if scores else data.train
         if needs.labels and (real is None or real.labels is None):
             raise ConfigError(f"metric {planned.name!r} needs labels, and {data.name} has none", hint="choose a dataset with classes")
+        if needs.held_out == "beside" and (data.test is None or (needs.labels and data.test.labels is None)):
+            what = f"metric {planned.name!r} needs held-out {space.unit}{' with labels' * needs.labels}, and {data.name} has none"
+            raise ConfigError(what, hint="choose another metric or a dataset with a test split")
         if needs.labels and not scores and not conditional:
             raise ConfigError(
                 f"metric {planned.name!r} needs {space.unit} that are asked for by label, and these networks take no labels",
@@ -139,11 +134,7 @@ class Evaluator:
             )
 
     def _check_counts(self) -> None:
-        """Refuse a metric that could not be computed, before anything is trained.
-
-        Raises:
-            ConfigError: too few generated or real samples for a metric's parameters.
-        """
+        """Refuse a metric that could not be computed, before anything is trained."""
         for planned in self._planned:
             metric, unit = self._metrics[planned.name], self._dataset.space.unit
             sides = {"generated": planned.num_generated, "real": self._compared_with(planned)[1].num_samples}
@@ -176,6 +167,8 @@ class Evaluator:
             parts |= generated_fields(self._dataset.space, self._truncation)
         if planned.spec.looks_at not in _NOT_AGAINST_A_REFERENCE:
             parts |= extractor_fields(extractor)
+        if self._metrics[planned.name].needs.held_out == "beside" and (test := self._dataset.test) is not None:
+            parts |= {"held_out_hash": test.content_hash, "num_held_out": test.num_samples}
         return evaluation_key(planned, self._metrics[planned.name], parts)
 
     def keys(self) -> tuple[Key, ...]:
@@ -228,7 +221,9 @@ class Evaluator:
         fakes: dict[str, Sets] = {}
         for group in self._groups:
             assert generate is not None, "metrics look at generated samples"
-            sets = self._collect(group, generate, labels)
+            sets, ask, inputs = self._collect(group, generate, labels), getattr(generate, "ask", None), getattr(generate, "inputs", None)
+            if ask is not None and inputs is not None:
+                sets = {n: tuple(replace(one, ask=ask, inputs=inputs[:n]) for one in many) for n, many in sets.items()}
             fakes.update({p.name: sets[p.num_generated] for p in group.planned})
         scored = [p.name for p in self._planned if p.spec.looks_at == "scores"]
         if scored:
@@ -257,11 +252,7 @@ class Evaluator:
             return collect(generate, wanted, group.extractor, batch_size=self._batch_size, device=self._device, labels=labels)
 
     def _score(self, scorers: Mapping[str, Scorer]) -> Sets:
-        """Return the held-out samples' labels, and what each scorer says of them.
-
-        Raises:
-            Diverged: a score is NaN or Inf.
-        """
+        """Return the held-out samples' labels, and what each scorer says of them."""
         test = self._source.test
         assert test is not None
         batches = torch.split(torch.arange(test.num_samples), self._batch_size)

@@ -91,11 +91,7 @@ def plan_metrics(
 def _plan_metric(
     name: str, metrics: Mapping[str, MetricSpec], extractors: Mapping[str, ExtractorSpec], default_extractor: str
 ) -> PlannedMetric:
-    """Turn one name into a metric; see :func:`plan_metrics`.
-
-    Raises:
-        ConfigError: the name is unknown, malformed or calls a family by the wrong name.
-    """
+    """Turn one name into a metric; see :func:`plan_metrics`."""
     parts = _take_apart(name, metrics)
     if parts.spec.looks_at not in ("features", "layers"):
         return _plan_without_extractor(parts)
@@ -111,11 +107,7 @@ def _plan_metric(
 
 
 def _plan_without_extractor(parts: _Parts) -> PlannedMetric:
-    """Plan a metric that looks at no features.
-
-    Raises:
-        ConfigError: the name holds an extractor, or a count where all held-out samples are looked at.
-    """
+    """Plan a metric that looks at no features."""
     spec, count = parts.spec, parts.num_generated
     suffix = "" if spec.looks_at == "scores" else _short(count)
     if parts.extractor:
@@ -170,11 +162,7 @@ def _choose_extractor(parts: _Parts, extractors: Mapping[str, ExtractorSpec], de
 
 
 def _choose_layers(parts: _Parts, extractors: Mapping[str, ExtractorSpec], default_extractor: str) -> ExtractorSpec:
-    """Return the extractor of layers that the name says, or the layers of the dataset's extractor.
-
-    Raises:
-        ConfigError: it is unknown, or its features are no layers.
-    """
+    """Return the extractor of layers that the name says, or the layers of the dataset's extractor."""
     wanted = parts.extractor or f"{default_extractor}-layers"
     layered = sorted(name for name, spec in extractors.items() if spec.gives == "layers")
     if wanted not in layered:
@@ -186,11 +174,7 @@ def _choose_layers(parts: _Parts, extractors: Mapping[str, ExtractorSpec], defau
 
 
 def _check_family_name(parts: _Parts, extractor: ExtractorSpec, extractors: Mapping[str, ExtractorSpec]) -> None:
-    """FID, KID and IS are said only of the Inception network, and of it nothing else is said.
-
-    Raises:
-        ConfigError: the other name would be right.
-    """
+    """FID, KID and IS are said only of the Inception network, and of it nothing else is said."""
     spec = parts.spec
     if not spec.inception_name or parts.says_inception == extractor.inception:
         return

@@ -5,7 +5,7 @@ Shapes: N samples, D feature dimensions, K classes, M networks in an extractor's
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -95,6 +95,12 @@ class SampleSet:
     """By a scorer's name what it says of each held-out sample, ``[N]`` float64 on the CPU; on the real side of a metric on scores."""
     space: Space | None = None
     """What one of the samples is; on the real side."""
+    held_out: SampleSet | None = None
+    """The held-out samples and their labels; on the real side of a metric that needs them beside the train split."""
+    inputs: Tensor | None = None
+    """``[N, ...]`` float32 on the CPU: what the generator was asked; None of samples that came without it."""
+    ask: Callable[[Tensor, Tensor | None], Tensor] | None = None
+    """The generator, where it is there too; see :meth:`ganbench.SampleStream.ask`."""
 
 
 def logits_of(side: SampleSet, metric: str) -> Tensor:
@@ -142,9 +148,12 @@ class Needs:
     repeats: bool = False
     """Whether one sample may stand among the generated ones several times, as where they are never compared with each other. Real samples
     in their place are then drawn until there are as many as are generated, for real against real."""
-    held_out: Literal["unused", "reference", "control"] = "unused"
+    held_out: Literal["unused", "reference", "control", "beside"] = "unused"
     """What the dataset's held-out samples are for, where it has them: they are the reference in the place of the train split, or the
-    generated samples' control, that is, what real against real compares with the train split."""
+    generated samples' control, that is, what real against real compares with the train split. ``beside``: they are wanted beside the
+    train split, as :attr:`SampleSet.held_out`, and a dataset without is refused before the run begins."""
+    generator: bool = False
+    """:attr:`SampleSet.ask`, for other inputs than those of the evaluation. Such a metric has no real against real."""
 
     @staticmethod
     def of_all(many: Iterable[Needs]) -> Needs:

@@ -262,7 +262,7 @@ class _FloorParts:
 def _held_out_samples(dataset: Dataset, needs: Needs) -> Source | None:
     """Return the held-out samples that a metric asks for; None where it asks for none, or the dataset has none of the kind."""
     test = dataset.test
-    if needs.held_out == "unused" or test is None or (needs.labels and test.labels is None):
+    if needs.held_out in ("unused", "beside") or test is None or (needs.labels and test.labels is None):
         return None
     return test
 
@@ -361,7 +361,8 @@ class Reference:
             asked: the metrics, which all use this extractor, or none.
             floors: whether real samples are measured against real ones too.
         """
-        parts = {p.name: _parts_of(self._dataset, self._extractor, p, metric.needs) for p, metric in asked if floors}
+        floored = [(p, m) for p, m in asked if floors and not m.needs.generator]
+        parts = {p.name: _parts_of(self._dataset, self._extractor, p, metric.needs) for p, metric in floored}
         missing = [(p, metric) for p, metric in asked if p.name in parts and not self._load_floor(p, metric, parts[p.name])]
         wholes = {p.name: reference_of(self._dataset, metric.needs)[0] for p, metric in asked if metric.needs.reference}
         for name, samples in self._splits.items():
@@ -371,8 +372,11 @@ class Reference:
                 if parts[planned.name].generated == name:
                     remembered[parts[planned.name].pool] = True
             samples.fill(Needs.of_all(needs) if needs else None, remembered)
-        for planned, _ in asked:
+        for planned, metric in asked:
             self._sets[planned.name] = self._splits[wholes[planned.name]].whole if planned.name in wholes else self._nothing
+            if metric.needs.held_out == "beside" and (test := self._dataset.test) is not None:
+                held_out = SampleSet(samples=test.read(torch.arange(test.num_samples)), labels=test.labels)
+                self._sets[planned.name] = tuple(replace(one, held_out=held_out) for one in self._sets[planned.name])
         for planned, metric in missing:
             self._compute_floor(planned, metric, parts[planned.name])
 
@@ -402,7 +406,7 @@ class Reference:
         part, others = parts.split(samples.source.labels, number)
         fakes, reals = samples.sets(part, metric.needs), self._sets[planned.name]
         if metric.needs.reference and not parts.whole:
-            reals = samples.sets(others, metric.needs)
+            reals = tuple(replace(one, held_out=reals[0].held_out) for one in samples.sets(others, metric.needs))
         return [compute(planned, metric, replace(real, space=samples.source.space), fake) for real, fake in zip(reals, fakes, strict=True)]
 
     def _load_floor(self, planned: PlannedMetric, metric: Metric, parts: _FloorParts) -> bool:
@@ -414,7 +418,7 @@ class Reference:
         return True
 
     def _floor_key(self, metric: Metric, parts: _FloorParts) -> Key:
-        test = _held_out_samples(self._dataset, metric.needs)
+        test = self._dataset.test if metric.needs.held_out == "beside" else _held_out_samples(self._dataset, metric.needs)
         parameters = {f"parameter.{name}": value for name, value in metric.parameters().items()}
         fields = {**extractor_fields(self._extractor), **reference_fields(self._dataset.train, REFERENCE_SPLIT)}
         return Key.of(

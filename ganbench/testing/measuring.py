@@ -61,6 +61,8 @@ def measured(subject: Subject) -> tuple[Materials, Callable[[Callable[[int, int]
     materials, evaluator = trial.materials, trial.materials.evaluator
     assert isinstance(evaluator, Evaluator)
     labels = materials.dataset.train.labels
+    if subject.build().needs.generator:
+        raise NotClaimed("it asks the generator itself, which samples alone do not have")
     evaluator.prepare()
     return materials, lambda generate: evaluator.evaluate(generate, None if labels is None else labels[:_COUNT])
 

@@ -97,7 +97,7 @@ class FromData:
 
 
 class SampleStream:
-    """A fixed sequence of inputs (and labels), and the generator that they are shown to.
+    """A fixed sequence of inputs (and labels), and the generator that they are shown to; ``inputs`` are ``[M, ...]`` on the CPU.
 
     Args:
         generate: the evaluated generator, which is always asked in its newest state.
@@ -130,7 +130,7 @@ class SampleStream:
     ) -> None:
         random = stream(seed, purpose)
         self._generate, self.space, self._device = generate, space, device
-        self._inputs = inputs.draw(count, random, dataset=dataset, truncation=truncation)
+        self.inputs = inputs.draw(count, random, dataset=dataset, truncation=truncation)
         self._labels: Tensor | None = None
         if inputs.labels:
             assert labels is not None or label_pool is not None
@@ -139,19 +139,23 @@ class SampleStream:
     @property
     def count(self) -> int:
         """M."""
-        return len(self._inputs)
+        return len(self.inputs)
 
     @property
     def labels(self) -> Tensor | None:
         """``[M]`` int64: what each sample is asked for; None where the networks take no labels."""
         return self._labels
 
+    def ask(self, inputs: Tensor, labels: Tensor | None) -> Tensor:
+        """Return the samples ``[n, ...]`` of any inputs, as networks see them and with gradients; labels where the networks take some."""
+        labels = None if labels is None or self._labels is None else labels.to(self._device)
+        return self._generate(inputs.to(self._device), labels).float()
+
     @torch.inference_mode()
     def __call__(self, start: int, count: int) -> Tensor:
         """Return samples ``start`` to ``start + count`` as metrics see them, ``[count, *stored_size]`` on the device."""
         window = slice(start, start + count)
-        labels = None if self._labels is None else self._labels[window].to(self._device)
-        return self.space.to_stored(self._generate(self._inputs[window].to(self._device), labels).float())
+        return self.space.to_stored(self.ask(self.inputs[window], None if self._labels is None else self._labels[window]))
 
 
 def _draw(pool: Tensor | None, count: int, random: torch.Generator) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import torch
@@ -171,6 +172,64 @@ def test_held_out_images_can_be_the_generated_images_control() -> None:
     assert len(floor_fake.samples) == 12
     assert is_among(floor_fake.samples, TEST)
     assert (value.num_reference, value.floor_count, value.floor_of) == (40, 12, "held-out images against the train images")
+
+
+def test_held_out_images_can_stand_beside_the_train_split() -> None:
+    """In the evaluation and in real against real, which is of two parts of the train split."""
+    needs = Needs(statistics=False, samples=True, labels=True, held_out="beside")
+    (floor_real, floor_fake), (real, _), value = run(needs)
+    assert torch.equal(real.samples, TRAIN.stored)
+    assert value.floor_of == "train images against 20 others"
+    assert is_among(torch.cat([floor_real.samples, floor_fake.samples]), TRAIN)
+    for side in (real, floor_real):
+        assert torch.equal(side.held_out.samples, TEST.stored)
+        assert torch.equal(side.held_out.labels, TEST.labels)
+    fields = dict(make(needs)[0].keys()[0].fields)
+    assert (fields["reference_split"], fields["held_out_hash"], fields["num_held_out"]) == ("train", TEST.content_hash, 12)
+    other = make(needs, test=image_source(pixels(12, 9), classes(12, 9)))[0].keys()[0]
+    assert other.digest != make(needs)[0].keys()[0].digest
+
+
+def test_held_out_images_that_are_wanted_and_not_there_are_refused() -> None:
+    """Before anything is trained: none at all, or none with labels."""
+    for test in (None, image_source(TEST.stored)):
+        with pytest.raises(ConfigError, match="'spy20' needs held-out images with labels, and noise has none"):
+            make(Needs(statistics=False, samples=True, labels=True, held_out="beside"), test=test)
+
+
+def test_other_held_out_images_have_another_real_against_real(tmp_path: Path) -> None:
+    """What is cached is not taken for theirs."""
+    needs, floors = Needs(statistics=False, samples=True, labels=True, held_out="beside"), []
+    for test in (TEST, image_source(pixels(12, 9), classes(12, 9)), TEST):
+        evaluator, spy, _ = make(needs, test=test, cache=ReferenceCache(tmp_path, lambda one: "code"))
+        evaluator.prepare()
+        floors.append(len(spy.shown))
+    assert floors == [10, 10, 0]
+
+
+def test_the_generator_itself_is_given_where_it_is_there() -> None:
+    """Its inputs and the function; such a metric has no real against real."""
+    needs = Needs(statistics=False, samples=True, generator=True)
+    evaluator, spy, _ = make(needs)
+
+    class Stream:
+        """Samples that come with their generator."""
+
+        inputs = torch.arange(30.0)[:, None]
+
+        def ask(self, inputs: torch.Tensor, labels: torch.Tensor | None) -> torch.Tensor:
+            return inputs
+
+        def __call__(self, start: int, count: int) -> torch.Tensor:
+            return FAKE[start : start + count]
+
+    (value,) = evaluator.evaluate(Stream(), ASKED)
+    ((_, fake),) = spy.shown
+    assert torch.equal(fake.inputs, torch.arange(20.0)[:, None])
+    assert fake.ask is not None
+    assert value.floor_splits == ()
+    evaluator.evaluate(lambda start, count: FAKE[start : start + count], ASKED)
+    assert spy.shown[1][1].ask is None
 
 
 @pytest.mark.parametrize("held_out", ["reference", "control"])

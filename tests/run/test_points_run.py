@@ -126,6 +126,6 @@ def test_samples_of_points_are_not_quantised() -> None:
     stream = SampleStream(Far(), Latents(2), count=9, seed=0, purpose="grid", space=PointSpace(), device=torch.device("cpu"))
     assert stream(0, 9).dtype == torch.float32
     assert stream(0, 9).abs().max() > 1e5
-    stream._inputs[3] = torch.inf
+    stream.inputs[3] = torch.inf
     with pytest.raises(Diverged, match="the generated points hold NaN or Inf"):
         stream(0, 9)

@@ -93,3 +93,14 @@ def test_a_grid_has_one_class_for_each_column() -> None:
     assert labels is not None
     assert labels.view(4, 4).tolist() == [[0, 1, 2, 0]] * 4
     assert grid_labels(0, 4, 16) is None
+
+
+def test_a_stream_can_be_asked_further_inputs_with_gradients() -> None:
+    """As networks see them; a generator without labels is given none."""
+    asked = torch.full((2, 5), 0.5, requires_grad=True)
+    labels = torch.tensor([3, 4])
+    made = samples(conditional=True, label_pool=torch.arange(10)).ask(asked, labels)
+    assert made[:, 0, 5, 0].tolist() == pytest.approx([0.3, 0.4])
+    (gradient,) = torch.autograd.grad(made.sum(), [asked])
+    assert torch.equal(gradient, torch.ones(2, 5))
+    assert samples().ask(asked, labels)[:, 0, 5, 0].tolist() == [0, 0]
