@@ -69,6 +69,14 @@ def _downloaded() -> list[DatasetSpec]:
             extractor="fashion",
         ),
         DatasetSpec(
+            name="medmnist",
+            summary="one of eleven sets of medical images, 28x28 resized to 32x32, 2 to 11 classes, from NAME.npz in the data root",
+            factory="ganbench_datasets.medmnist:build",
+            options=options.MedMnistOptions,
+            paper="Yang et al., 2023, https://doi.org/10.1038/s41597-022-01721-8",
+            metrics=("fid10k",),
+        ),
+        DatasetSpec(
             name="cifar10",
             summary="50,000 photographs, 32x32 colour, 10 classes",
             factory="ganbench_datasets.cifar:build_cifar10",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -19,7 +18,8 @@ from ganbench_datasets.array_labels import find_labels
 from ganbench_datasets.array_layout import image_layout
 from ganbench_datasets.file_list import shown
 from ganbench_datasets.holdout import hold_out
-from ganbench_datasets.npy_stream import NpyHeader, NpySource, header_of, read_header
+from ganbench_datasets.npy_stream import NpyHeader, NpySource, read_header
+from ganbench_datasets.npz_archive import member_header, open_archive, read_member
 from ganbench_datasets.options import ArrayOptions
 from ganbench_spaces.images import image_source
 
@@ -76,24 +76,24 @@ def _open_npy(path: Path, options: ArrayOptions, limit: float) -> _Found:
 
 def _open_npz(path: Path, options: ArrayOptions, limit: float) -> _Found:
     with path.open("rb") as file:
-        return _from_archive(path, _load_archive(path, file), options, limit)
+        return _from_archive(path, open_archive(path, file), options, limit)
 
 
 def _from_archive(path: Path, arrays: np.lib.npyio.NpzFile, options: ArrayOptions, limit: float) -> _Found:
     key = options.key or _image_key(path, arrays)
     if key not in arrays:
         raise DataError(f"{path} has no array {key!r}", hint=f"it has {', '.join(sorted(arrays))}; choose with -o key=NAME")
-    header = _member_header(path, arrays, key)
+    header = member_header(path, arrays, key)
     _check(path, header)
     if header.num_bytes > limit:
         size = f"{header.num_bytes / 2**20:.0f} MiB, more than the {limit / 2**20:.0f} MiB that are kept in memory"
         raise DataError(f"{path}: an .npz file cannot be streamed and {key!r} has {size}", hint="save the images as .npy")
-    return _Found(path, header, _member(path, arrays, key), find_labels(path, options.labels, header.shape[0], arrays))
+    return _Found(path, header, read_member(path, arrays, key), find_labels(path, options.labels, header.shape[0], arrays))
 
 
 def _image_key(path: Path, arrays: np.lib.npyio.NpzFile) -> str:
     """Return the one array of four dimensions."""
-    keys = [key for key in arrays if len(_member_header(path, arrays, key).shape) == 4]
+    keys = [key for key in arrays if len(member_header(path, arrays, key).shape) == 4]
     if len(keys) != 1:
         raise DataError(f"{path} has {len(keys)} arrays of four dimensions", hint=f"choose of {', '.join(sorted(arrays))} with -o key=NAME")
     return keys[0]
@@ -104,46 +104,6 @@ def _load(path: Path) -> NDArray[np.uint8]:
         return np.asarray(np.load(path, allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path} is damaged or truncated: {str(error).splitlines()[0][:120]}", hint="write it again") from error
-
-
-def _load_archive(path: Path, file: BinaryIO) -> np.lib.npyio.NpzFile:
-    import zipfile
-
-    try:
-        arrays = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is not an .npz file or is truncated", hint="write it again with numpy.savez") from error
-    if not isinstance(arrays, np.lib.npyio.NpzFile):
-        raise DataError(f"{path} is not an .npz file", hint="rename it to .npy")
-    return arrays
-
-
-def _member_header(path: Path, arrays: np.lib.npyio.NpzFile, key: str) -> NpyHeader:
-    """Return what an array claims to be, before any memory is taken for it."""
-    import zipfile
-    import zlib
-
-    names = [name for name in arrays.zip.namelist() if name in (key, f"{key}.npy")]  # type: ignore[union-attr]
-    try:
-        with arrays.zip.open(names[0]) as file:  # type: ignore[union-attr]
-            header = header_of(file)
-    except (OSError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: array {key!r} is damaged", hint="write it again as uint8") from error
-    size = arrays.zip.getinfo(names[0]).file_size  # type: ignore[union-attr]
-    if not header.dtype.hasobject and size < header.offset + header.num_bytes:
-        message = f"{path}: array {key!r} is damaged: {size} bytes, its header says {header.offset + header.num_bytes}"
-        raise DataError(message, hint="write it again")
-    return header
-
-
-def _member(path: Path, arrays: np.lib.npyio.NpzFile, key: str) -> NDArray[np.uint8]:
-    import zipfile
-    import zlib
-
-    try:
-        return np.asarray(arrays[key])
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: array {key!r} is damaged or holds Python objects", hint="write it again as uint8") from error
 
 
 def _check(path: Path, header: NpyHeader) -> None:

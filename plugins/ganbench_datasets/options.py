@@ -60,6 +60,39 @@ class MnistOptions(Settings):
             raise ValueError(f"resolution must be 28 or more with fit=pad (got {self.resolution}); fit=resize makes images smaller")
 
 
+MEDMNIST = (
+    *("pathmnist", "dermamnist", "octmnist", "pneumoniamnist", "retinamnist", "breastmnist", "bloodmnist", "tissuemnist"),
+    *("organamnist", "organcmnist", "organsmnist"),
+)
+"""The sets of MedMNIST v2 whose images are flat and have one class each."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MedMnistOptions(Settings):
+    """Options of ``medmnist``."""
+
+    of: str = "pathmnist"
+    """Which set, by its published name: pathmnist, dermamnist, octmnist, pneumoniamnist, retinamnist, breastmnist, bloodmnist, tissuemnist,
+    organamnist, organcmnist or organsmnist. NAME.npz is read from the data root."""
+    resolution: int = setting(32, least=1)
+    """Height and width in pixels; 28 is the published one, anything else is made of it as ``fit`` says."""
+    fit: Literal["resize", "pad"] = "resize"
+    """How 28 pixels become that many: an antialiased bilinear resize, or a black frame around them."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        if self.of == "chestmnist":
+            raise ValueError(
+                "of must be a set with one class an image (got 'chestmnist', whose 14 labels each hold or not); choose another"
+            )
+        if self.of.endswith("mnist3d"):
+            raise ValueError(f"of must be a set of flat images (got {self.of!r}, which holds volumes); choose another")
+        if self.of not in MEDMNIST:
+            raise ValueError(f"of must be one of {', '.join(MEDMNIST)} (got {self.of!r})")
+        if self.fit == "pad" and self.resolution < 28:
+            raise ValueError(f"resolution must be 28 or more with fit=pad (got {self.resolution}); fit=resize makes images smaller")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CifarOptions(Settings):
     """Options of ``cifar10`` and ``cifar100``."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ganbench import MetricSpec, Quantity, Settings, hookimpl, setting
 
@@ -331,10 +331,120 @@ MEMORISED = MetricSpec(
 )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NaiveAugmentationOptions(ClassificationAccuracyOptions):
+    """The classifier that is trained on real and generated images, its budget, and how often."""
+
+    steps: int = setting(100, least=1)
+    """Optimizer steps, for every one of the training sets alike."""
+    batch_size: int = setting(64, least=2)
+    """Images in a step."""
+    width: int = setting(16, least=1)
+    """Channels of the first convolution; the second has twice as many, all others four times."""
+    num_seeds: int = setting(3, least=1)
+    """Classifiers over which the mean is taken, from ``seed`` on; each has other weights and other real images."""
+
+
+NAIVE_AUGMENTATION = tuple(
+    MetricSpec(
+        name=f"nas_{count}_per_class",
+        summary=f"naive augmentation score: a classifier trained on {count} real images a class and generated ones, tested on held-out "
+        "ones, beside real alone and real with flips (conditional runs)",
+        factory=f"ganbench_metrics.naive_augmentation:build_{count}",
+        options=NaiveAugmentationOptions,
+        paper="Ravuri and Vinyals, 2019, https://arxiv.org/abs/1905.10887",
+        quantities=(
+            Quantity(name=f"nas_{count}_per_class", label=f"NAS, {count} a class", higher_is_better=True),
+            Quantity(name=f"real_{count}_per_class", label=f"real alone, {count} a class", higher_is_better=True),
+            Quantity(name=f"flips_{count}_per_class", label=f"real and flips, {count} a class", higher_is_better=True),
+        ),
+        default_count=1000,
+        looks_at="samples",
+        spaces=("images",),
+    )
+    for count in (5, 10, 50)
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BirthdayOptions(Settings):
+    """What a batch is, and when two of its images are duplicates."""
+
+    batch_size: int = setting(250, least=2)
+    """Images among which duplicates are looked for; what is left over of the images of a run is not looked at."""
+    factor: float = 0.2
+    """Two images are duplicates when they are nearer than this times the median distance of a real image to the nearest of as many."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        if not 0 < self.factor < math.inf:
+            raise ValueError(f"factor must be above 0 and finite (got {self.factor})")
+
+
+def _birthday(suffix: str, what: str, **fields: Any) -> MetricSpec:
+    label = suffix.replace("_", " ")
+    return MetricSpec(
+        name=f"birthday{suffix}",
+        summary=f"birthday test of the size of the support: share of batches with two images that are {what} (a machine's rule)",
+        factory=f"ganbench_metrics.birthday:build_birthday{suffix}",
+        options=BirthdayOptions,
+        paper="Arora and Zhang, 2018, https://arxiv.org/abs/1706.08224",
+        quantities=(
+            Quantity(name=f"birthday{suffix}", label=f"batches with duplicates{label}", higher_is_better=False),
+            Quantity(name=f"support{suffix}", label=f"support{label}", higher_is_better=True),
+            Quantity(name=f"support_at_least{suffix}", label=f"support at least{label}", higher_is_better=True),
+        ),
+        default_count=5000,
+        **fields,
+    )
+
+
+BIRTHDAY = (
+    _birthday("", "much nearer in features than real ones are"),
+    _birthday("_pixels", "much nearer in pixels than real ones are", looks_at="samples", spaces=("images",)),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InversionOptions(Settings):
+    """The budget of the search for latents. Adam's other constants are torch's."""
+
+    steps: int = setting(200, least=1)
+    """Adam's steps from each start."""
+    restarts: int = setting(2, least=1)
+    """Starts for each image; the best end counts."""
+    learning_rate: float = 0.05
+    """Adam's rate at the start; it falls to 0 along a cosine."""
+    pca_images: int = setting(2000, least=2)
+    """Train images that PCA is fitted to, evenly spread over the split; all where there are fewer."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be above 0 and finite (got {self.learning_rate})")
+
+
+INVERSION = MetricSpec(
+    name="ivom",
+    summary="inversion: squared error of held-out images at the best latents found, beside PCA with as many dimensions",
+    factory="ganbench_metrics.inversion:build_inversion",
+    options=InversionOptions,
+    paper="Metz et al., 2017, https://arxiv.org/abs/1611.02163; Srivastava et al., 2017, https://arxiv.org/abs/1705.07761",
+    quantities=(
+        Quantity(name="ivom", label="IvOM", higher_is_better=False),
+        Quantity(name="pca_error", label="PCA's error", higher_is_better=False),
+    ),
+    default_count=100,
+    looks_at="samples",
+    spaces=("images",),
+)
+
+
 @hookimpl
 def ganbench_register() -> list[MetricSpec]:
     """Register the metrics."""
     return [
         *(FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL, DENSITY_COVERAGE, MODES, TARGET_ACCURACY, SQUARED_ERROR),
         *(LPIPS, MS_SSIM, CLASSIFICATION_ACCURACY, CLASS_ACCURACY, CLASS_FRECHET, MEMORISED),
+        *(*NAIVE_AUGMENTATION, *BIRTHDAY, INVERSION),
     ]

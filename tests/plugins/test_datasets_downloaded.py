@@ -22,8 +22,8 @@ from torchvision.datasets import CIFAR10, CIFAR100, MNIST, STL10, CelebA, Fashio
 
 from ganbench.data.source import ArraySource, DataContext, Source
 from ganbench.errors import DataError
-from ganbench_datasets import celeba, cifar, location, mnist, stl10
-from ganbench_datasets.options import CelebaOptions, CifarOptions, MnistOptions, Stl10Options
+from ganbench_datasets import celeba, cifar, location, medmnist, mnist, stl10
+from ganbench_datasets.options import MEDMNIST, CelebaOptions, CifarOptions, MedMnistOptions, MnistOptions, Stl10Options
 
 RANDOM = np.random.default_rng(0)
 
@@ -363,3 +363,85 @@ def test_padding_cannot_make_images_smaller() -> None:
     """The message says which option can."""
     with pytest.raises(ValueError, match=r"resolution must be 28 or more with fit=pad \(got 16\); fit=resize"):
         MnistOptions(resolution=16)
+
+
+class TestMedMnist:
+    """One .npz file a set, as published."""
+
+    PIXELS: ClassVar = {
+        n: RANDOM.integers(0, 256, (count, 28, 28, 3), dtype=np.uint8) for n, count in (("train", 12), ("val", 2), ("test", 9))
+    }
+    ARRAYS: ClassVar = {
+        **{f"{split}_images": pixels for split, pixels in PIXELS.items()},
+        **{f"{split}_labels": (np.arange(len(pixels), dtype=np.uint8) % 9)[:, None] for split, pixels in PIXELS.items()},
+    }
+
+    def _build(self, folder: Path, options: MedMnistOptions | None = None, of: str = "pathmnist", **changed: Any) -> Any:
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(folder / f"{of}.npz", **{key: array for key, array in {**self.ARRAYS, **changed}.items() if array is not None})
+        return medmnist.build(options or MedMnistOptions(of=of, resolution=28), DataContext(data_root=folder))
+
+    def test_a_set_is_read_by_its_name(self, tmp_path: Path) -> None:
+        """Pixels as published, labels of a column, train and test; the validation split is in neither."""
+        data = self._build(tmp_path)
+        assert np.array_equal(_images(data.train).numpy(), self.PIXELS["train"].transpose(0, 3, 1, 2))
+        assert np.array_equal(_images(data.test).numpy(), self.PIXELS["test"].transpose(0, 3, 1, 2))
+        assert data.train.labels.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2]
+        assert (data.name, data.num_classes, data.class_names[0]) == ("pathmnist", 9, "adipose")
+        assert data.notes[-1] == "12 train and 9 test images, where 89,996 and 7,180 are published"
+
+    def test_grey_images_have_one_channel_and_a_frame_where_it_is_asked_for(self, tmp_path: Path) -> None:
+        """The file has no axis for it."""
+        grey = {f"{split}_images": pixels[..., 0] for split, pixels in self.PIXELS.items()}
+        labels = {f"{split}_labels": self.ARRAYS[f"{split}_labels"] % 2 for split in self.PIXELS}
+        data = self._build(tmp_path, MedMnistOptions(of="breastmnist", fit="pad"), "breastmnist", **grey, **labels)
+        assert np.array_equal(_images(data.train).numpy(), np.pad(grey["train_images"], ((0, 0), (2, 2), (2, 2)))[:, None])
+        assert data.space.size == (1, 32, 32)
+
+    @pytest.mark.parametrize(
+        ("changed", "message"),
+        [
+            ({"train_labels": np.full((12, 1), 9)}, r"train_labels must be classes from 0 to 8 \(got 9\)"),
+            ({"test_labels": np.full((9, 1), -1)}, r"test_labels must be classes from 0 to 8 \(got -1\)"),
+            ({"train_labels": np.zeros((12, 14), dtype=np.uint8)}, "train_labels has 14 labels for each image, and one class is wanted"),
+            ({"train_labels": np.zeros((11, 1), dtype=np.uint8)}, r"must be 12 integers, one for each image \(got uint8 \[11, 1\]\)"),
+            ({"train_labels": np.zeros((12, 1))}, r"must be 12 integers, one for each image \(got float64"),
+            ({"train_images": np.zeros((12, 28, 28, 28), dtype=np.uint8)}, r"must be uint8 \[N, 28, 28, 3\].*got uint8 \[12, 28, 28, 28\]"),
+            ({"train_images": np.zeros((12, 28, 28, 3))}, "must be uint8 .*got float64"),
+            ({"test_images": None}, "has no array 'test_images' and is no set of MedMNIST; get it from https://"),
+        ],
+    )
+    def test_what_is_not_as_published_is_one_line(self, tmp_path: Path, changed: dict[str, Any], message: str) -> None:
+        """With the array and what it should be."""
+        with pytest.raises(DataError, match=message) as caught:
+            self._build(tmp_path, **changed)
+        assert "\n" not in str(caught.value)
+
+    def test_a_damaged_file_and_one_of_objects_are_named(self, tmp_path: Path) -> None:
+        """Nothing of them is executed."""
+        with pytest.raises(DataError, match="train_labels' is damaged or holds Python objects"):
+            self._build(tmp_path, train_labels=np.array([{}] * 12, dtype=object))
+        (tmp_path / "pathmnist.npz").write_bytes(b"PK")
+        with pytest.raises(DataError, match=r"pathmnist\.npz is not an \.npz file or is truncated"):
+            medmnist.build(MedMnistOptions(), DataContext(data_root=tmp_path))
+
+    @pytest.mark.parametrize("may_download", [True, False])
+    def test_a_file_that_is_nowhere_is_said_with_where_it_is_published(self, tmp_path: Path, may_download: bool) -> None:
+        """It is never downloaded."""
+        with pytest.raises(
+            DataError, match=rf"^bloodmnist\.npz is not .* and is not downloaded; get it from https://\S+ and put it into {tmp_path} \(or"
+        ):
+            medmnist.build(MedMnistOptions(of="bloodmnist"), DataContext(data_root=tmp_path, download=may_download))
+
+    @pytest.mark.parametrize(
+        ("of", "why"), [("chestmnist", "one class an image"), ("organmnist3d", "holds volumes"), ("mnist", "must be one of pathmnist")]
+    )
+    def test_sets_of_another_kind_are_refused_by_name(self, of: str, why: str) -> None:
+        """Before any file is looked for."""
+        with pytest.raises(ValueError, match=why):
+            MedMnistOptions(of=of)
+
+    def test_the_published_facts_add_up(self) -> None:
+        """Each set that can be named has them, with the article's number of classes."""
+        assert tuple(medmnist.FACTS) == MEDMNIST
+        assert [len(facts.classes) for facts in medmnist.FACTS.values()] == [9, 7, 4, 2, 5, 2, 8, 8, 11, 11, 11]

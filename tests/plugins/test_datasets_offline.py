@@ -19,6 +19,7 @@ NAMES = {
     "stacked-digits",
     "synthetic",
     "mnist",
+    "medmnist",
     "fashion-mnist",
     "cifar10",
     "cifar100",

@@ -173,7 +173,7 @@ def others(annotation: Any, default: Any) -> Iterator[Any]:
     """Yield values of a type that are not the default."""
     kinds = [one for one in get_args(annotation) if one is not NoneType] if NoneType in get_args(annotation) else [annotation]
     for kind in kinds:
-        values: tuple[Any, ...] = ("elsewhere", "4x6", "64", str(default).partition(",")[0], f"{default}1")
+        values: tuple[Any, ...] = ("elsewhere", "4x6", "64", "bloodmnist", str(default).partition(",")[0], f"{default}1")
         if get_origin(kind) is Literal:
             values = get_args(kind)
         elif kind is bool:
