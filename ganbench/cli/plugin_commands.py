@@ -40,8 +40,7 @@ def find_command(name: str, off: Iterable[str]) -> click.Command:
 
 def typed_name(one: Registered[PluginSpec], manager: PluginManager) -> str:
     """Return the name of a plugin, or ``DISTRIBUTION:NAME`` where another plugin or a command of ganbench itself has that name."""
-    is_taken = manager.conflicts(one) or has_name_of_an_own_command(one)
-    return f"{one.distribution}:{one.spec.name}" if is_taken else one.spec.name
+    return f"{one.distribution}:{one.spec.name}" if manager.conflicts(one) or has_name_of_an_own_command(one) else one.spec.name
 
 
 def has_name_of_an_own_command(one: Registered[PluginSpec]) -> bool:

@@ -57,8 +57,7 @@ class Resolved:
     @property
     def plugins(self) -> tuple[Registered[PluginSpec], ...]:
         """What a step is made of: architecture and dataset, and loss and augmentation where there are such."""
-        used = (self.architecture, self.loss, self.dataset, self.augmentation)
-        return tuple(one for one in used if one is not None)
+        return tuple(one for one in (self.architecture, self.loss, self.dataset, self.augmentation) if one is not None)
 
 
 def resolve(manager: PluginManager, name: str, layers: Iterable[Layer], bare_options: Mapping[str, str] | None = None) -> Resolved:
@@ -284,8 +283,7 @@ def _located(settings: Any, prefix: str, config: RunConfig) -> Any:
 def _absolute(text: str) -> str:
     """Return a path from the root; a word that names nothing here is left to whoever knows what it means."""
     path = os.path.expanduser(text)
-    is_path = os.sep in path or os.path.lexists(path)
-    return str(Path(path).absolute()) if text and is_path else text
+    return str(Path(path).absolute()) if text and (os.sep in path or os.path.lexists(path)) else text
 
 
 def _from_anywhere(name: str) -> str:

@@ -137,5 +137,4 @@ def _value(value: object) -> str:
 
 def _string(text: str) -> str:
     """Return a basic string: JSON's escapes are TOML's, but for the one control character that JSON lets pass."""
-    text = _SURROGATE.sub(lambda found: f"\0{ord(found[0]) & 0xFF:02x}", text)
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(_SURROGATE.sub(lambda found: f"\0{ord(found[0]) & 0xFF:02x}", text), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -118,8 +118,7 @@ class FeatureSpread:
             raise ConfigError(f"the spread of a set of samples needs at least 2 samples (got {total}); evaluate more samples")
         parts = [one.complete() for _, one in sorted(self._classes.items())]
         mean = sum((one.mean * (one.count / total) for one in parts), torch.zeros((), dtype=torch.float64, device=self._device))
-        squares = [one.squares + one.count * (one.mean - mean).square().sum() for one in parts]
-        return float(torch.stack(squares).sum()) / (total - 1)
+        return float(torch.stack([one.squares + one.count * (one.mean - mean).square().sum() for one in parts]).sum()) / (total - 1)
 
     def class_variances(self) -> dict[int, float]:
         """Return the total variance (ddof 1) within each class.
@@ -390,8 +389,7 @@ def diversity(generated: Tensor, real: Tensor) -> float | None:
     """
     if len(real) < 2:
         return None
-    ratios = [made / there for made, there in zip(_measures(generated), _measures(real), strict=True) if there > 0]
-    return min(ratios, default=None)
+    return min([made / there for made, there in zip(_measures(generated), _measures(real), strict=True) if there > 0], default=None)
 
 
 def _measures(samples: Tensor) -> Iterator[float]:

@@ -48,11 +48,7 @@ _LONGEST_REASON = 1000
 _LAST_LINES = 12
 _OOM_SCORE = "600"
 """Between an ordinary process (0) and the first choice of the kernel's OOM killer (1000)."""
-_USED_BY_MOST = (
-    "ganbench.record.curves",
-    "matplotlib.backends.backend_agg",
-    "torchvision.datasets",
-)
+_USED_BY_MOST = ("ganbench.record.curves", "matplotlib.backends.backend_agg", "torchvision.datasets")
 """Imported before the forks because nearly every run needs them; a library that is broken is the run's affair."""
 
 

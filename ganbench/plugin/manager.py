@@ -154,8 +154,7 @@ class PluginManager:
 
     def specs(self, kind: type[Kind]) -> list[Registered[Kind]]:
         """Return everything registered of one kind, by name."""
-        of_kind = [one for registered in self.registered if (one := registered.of(kind))]
-        return sorted(of_kind, key=lambda r: (r.spec.name, r.distribution))
+        return sorted([one for registered in self.registered if (one := registered.of(kind))], key=lambda r: (r.spec.name, r.distribution))
 
     def conflicts(self, one: Registered[PluginSpec]) -> list[Registered[PluginSpec]]:
         """Return the plugins of other distributions that have a name which would mean either."""

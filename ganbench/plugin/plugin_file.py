@@ -39,8 +39,7 @@ def register_from_file(kind: type[Kind], target: str) -> Registered[Kind]:
         own = {n: v for n, v in vars(module).items() if not n.startswith("_")}
         public = [n for n, v in own.items() if isinstance(v, PluginSpec) or getattr(v, "__module__", "") == module.__name__]
         raise PluginError(f"{path} has no {name!r}", hint=did_you_mean(name, public))
-    spec = _spec_of(kind, getattr(module, name), name, path, module.__name__)
-    return Registered(spec=spec, distribution=f"file:{path.name}", version="")
+    return Registered(spec=_spec_of(kind, getattr(module, name), name, path, module.__name__), distribution=f"file:{path.name}", version="")
 
 
 def check_stored_name(name: str, source: Path) -> None:

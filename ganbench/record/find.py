@@ -83,8 +83,7 @@ def load_run(path: Path) -> RunRecord:
     record = from_json(_read(run.partial_record_path), str(run.partial_record_path))
     if record.status != "running" or run.is_active:
         return record
-    detail = f"killed; continue it with `{resume_command(path)}`"
-    return dataclasses.replace(record, status="interrupted", status_detail=detail)
+    return dataclasses.replace(record, status="interrupted", status_detail=f"killed; continue it with `{resume_command(path)}`")
 
 
 def load_runs(paths: Sequence[Path]) -> tuple[RunRecord | Unreadable, ...]:

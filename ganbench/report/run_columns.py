@@ -118,8 +118,7 @@ def plain_cell(column: Column, record: RunRecord, name: str, software: tuple[str
 
 def _tone_of(status: str) -> Tone:
     """Return how good the worst word of a status is: ``diverged`` of ``4 complete, 1 diverged``."""
-    worst = next((word for word in _BY_BADNESS if word in status), status)
-    return _TONES.get(worst, "bad")
+    return _TONES.get(next((word for word in _BY_BADNESS if word in status), status), "bad")
 
 
 def _plugin_name(record: RunRecord, kind: str) -> str:
@@ -289,8 +288,7 @@ def _mean_of(values: Sequence[float]) -> _Mean:
     count, center = len(values), statistics.fmean(values)
     if count == 1:
         return _Mean(value=values[0], num_values=1)
-    error = statistics.stdev(values) / math.sqrt(count)
-    return _Mean(value=center, num_values=count, half_width=_t_quantile(count - 1) * error)
+    return _Mean(value=center, num_values=count, half_width=_t_quantile(count - 1) * (statistics.stdev(values) / math.sqrt(count)))
 
 
 @functools.lru_cache(maxsize=64)

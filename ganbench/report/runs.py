@@ -210,5 +210,4 @@ def _unreadable(items: Iterable[Unreadable], columns: tuple[Column, ...]) -> Sec
         }
         rows.append(Row(tuple(known.get(column.id, Cell()) for column in columns)))
     title = "unknown machine: these records cannot be read"
-    facts = (("machine", title), ("hardware_key", None), ("hardware", None))
-    return Section(title=title, columns=columns, rows=tuple(rows), facts=facts)
+    return Section(title=title, columns=columns, rows=tuple(rows), facts=(("machine", title), ("hardware_key", None), ("hardware", None)))

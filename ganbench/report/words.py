@@ -63,8 +63,7 @@ def interval_text(found: Finding) -> str:
 
 def threshold_text(found: Finding) -> str:
     """Return ``5%``."""
-    size = 100 * found.threshold
-    return f"{size:.3g}%"
+    return f"{100 * found.threshold:.3g}%"
 
 
 def detectable_text(found: Finding) -> str:
@@ -254,8 +253,7 @@ def _unlike_fields(findings: Sequence[Finding]) -> str:
     if not fields:
         return clean(findings[0].reason)
     more = f" and {len(fields) - _SHOWN_FIELDS} more" if len(fields) > _SHOWN_FIELDS else ""
-    verb = "differ" if len(fields) > 1 else "differs"
-    return clean(f"{', '.join(fields[:_SHOWN_FIELDS])}{more} {verb}")
+    return clean(f"{', '.join(fields[:_SHOWN_FIELDS])}{more} {'differ' if len(fields) > 1 else 'differs'}")
 
 
 def _counts(findings: Sequence[Finding]) -> str:

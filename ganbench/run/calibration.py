@@ -68,8 +68,7 @@ def choose_threads(algorithm: Steps, device: torch.device, wanted: int) -> Threa
         if seconds[count] < _WORTHWHILE * seconds[best]:
             best = count
     torch.set_num_threads(best)
-    measured = ", ".join(f"{c}: {1e3 * s:.1f} ms" for c, s in seconds.items())
-    return Threads(count=best, reason=f"fastest of {measured}")
+    return Threads(count=best, reason=f"fastest of {', '.join(f'{c}: {1e3 * s:.1f} ms' for c, s in seconds.items())}")
 
 
 def candidate_counts(cpus: int) -> list[int]:

@@ -111,5 +111,4 @@ def _metrics(resolved: Resolved, manager: PluginManager) -> tuple[PlannedMetric,
     if names == ("none",):
         names = ()
     metrics = {r.spec.name: r.spec for r in manager.specs(MetricSpec)}
-    extractors = {r.spec.name: r.spec for r in manager.specs(ExtractorSpec)}
-    return plan_metrics(names, metrics, extractors, spec.extractor)
+    return plan_metrics(names, metrics, {r.spec.name: r.spec for r in manager.specs(ExtractorSpec)}, spec.extractor)

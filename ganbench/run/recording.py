@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -63,16 +64,20 @@ class RunFacts:
     """What the machine is called."""
     environment: tuple[Mapping[str, str], ...]
     """What plugins said of the machine or the job."""
-    interventions: tuple[tuple[int, str, float], ...] = ()
-    """From how many samples on somebody let an optimizer have another learning rate."""
+    interventions: tuple[tuple[int, str, float | None], ...] = ()
+    """At how many samples somebody let an optimizer have another learning rate; none: let it take one step alone."""
 
     @property
     def keys_now(self) -> Keys:
         """The keys, with each setting that somebody has changed as it was in this run and in no other."""
         fields = dict(self.keys.work.fields)
-        for seen, name, rate in self.interventions:
+        for (seen, name, rate), again in groupby(self.interventions):
             path = f"{'discriminator' if name == 'discriminator' else 'generator'}_optimizer.learning_rate"
-            fields[path] = f"{fields[path]}, {rate:g} of {name} from {seen / 1000:g} kimg in {self.run_id}"
+            if rate is None:
+                path, what = "training.d_steps", f"{len(list(again))} more of {name} alone at"
+            else:
+                what = f"{rate:g} of {name} from"
+            fields[path] = f"{fields[path]}, {what} {seen / 1000:g} kimg in {self.run_id}"
         return replace(self.keys, work=Key.of(**fields))
 
 
@@ -191,7 +196,10 @@ def _run_notes(facts: RunFacts, made: Materials, runner: StepRunner) -> tuple[st
     notes += made.dataset.notes
     if facts.machines_mixed:
         notes.append(MIXED_MACHINES)
-    notes += [f"intervention at {seen / 1000:g} kimg: learning rate {rate:g} of {name}" for seen, name, rate in facts.interventions]
+    for (seen, name, rate), again in groupby(facts.interventions):
+        updates = f"update{'s' if (count := len(list(again))) > 1 else ''} of {name} alone"
+        what = f"{count} {updates}" if rate is None else f"learning rate {rate:g} of {name}"
+        notes.append(f"intervention at {seen / 1000:g} kimg: {what}")
     for told in facts.environment:
         notes += [f"{name}: {value}" for name, value in told.items()]
     return tuple(notes)

@@ -27,7 +27,7 @@ from ganbench.run.clock import Cadence, Clock, Counters
 from ganbench.run.evaluation import SAMPLES, scorers_of
 from ganbench.run.machine import memory_given_back
 from ganbench.run.recording import RunFacts, make_record, run_identity
-from ganbench.training.algorithm import Algorithm
+from ganbench.training.algorithm import Algorithm, Phase
 from ganbench.training.eager_runner import StepRunner
 from ganbench.training.inputs import SampleStream, grid_labels
 from ganbench.training.seeding import global_state, own_randomness, set_global_state
@@ -88,6 +88,7 @@ class Trainer:
         self._due = ["evaluation", "samples"]  # what is left to do before the next step
         self._before: tuple[dict[str, Any], int] | None = None  # the global random streams and the log's length before what is under way
         self._is_between_steps = True
+        self._asked: list[tuple[str, Phase]] = []  # updates alone
         self._evaluated, self._grid = self._sample_streams()
 
     def _sample_streams(self) -> tuple[SampleStream | None, SampleStream]:
@@ -112,8 +113,7 @@ class Trainer:
             )
 
         shown = made.dataset.space.picture_count(size)
-        grid = build("grid", shown, grid_labels(made.dataset.num_classes, size, shown))
-        return (build(SAMPLES, count) if count else None), grid
+        return (build(SAMPLES, count) if count else None), build("grid", shown, grid_labels(made.dataset.num_classes, size, shown))
 
     def train(self) -> None:
         """Train to the end of the budget; see :meth:`train_until`."""
@@ -158,6 +158,10 @@ class Trainer:
         self._is_between_steps = True
         if self._after_step is not None:
             self._after_step(self)
+            while self._asked:
+                self._update_alone(*self._asked.pop(0))
+                if not self._asked:
+                    self._after_step(self)
         self._do_what_is_due()
         if now < self.total_samples:
             self._stop_if_asked()
@@ -282,6 +286,26 @@ class Trainer:
         self._facts = replace(self._facts, interventions=(*self._facts.interventions, (seen, name, learning_rate)))
         self._log.write("intervention", samples_seen=seen, optimizer=name, learning_rate=learning_rate)
 
+    def update_alone(self, name: str, phase: Phase) -> None:
+        """Execute an update of one optimizer alone once ``after_step`` has returned, and call that again: an intervention, in no budget.
+
+        Raises:
+            ConfigError: the runner executes whole iterations only.
+        """
+        if self._runner.name != "eager":
+            raise ConfigError(f"the runner {self._runner.name} executes whole iterations only: start the run with --runner eager")
+        self._asked.append((name, phase))
+
+    def _update_alone(self, name: str, phase: Phase) -> None:
+        seen, self._is_between_steps = self.counters.samples_seen, False
+        self.algorithm.set_progress(seen)
+        with self._clock.measure(None), during(f"in an update of {name} alone"):
+            phase.prepare()
+            phase.run()
+        self._is_between_steps = True
+        self._facts = replace(self._facts, interventions=(*self._facts.interventions, (seen, name, None)))
+        self._log.write("intervention", samples_seen=seen, optimizer=name, updates=1)
+
     def save(self) -> None:
         """Write a checkpoint."""
         if self._saved_at == self.counters.samples_seen:
@@ -340,7 +364,8 @@ class Trainer:
         self.evaluations = _evaluations(state)
         self._facts = replace(self._facts, interventions=_interventions(state))
         for _, name, learning_rate in self._facts.interventions:
-            self.algorithm.schedules[name].change(learning_rate, at.samples_seen)
+            if learning_rate is not None:
+                self.algorithm.schedules[name].change(learning_rate, at.samples_seen)
         self._due = list(state.get("due", self._due if at.iteration == 0 else ()))
         self._saved_at, self._kept_at = -1 if self._due else at.samples_seen, at.samples_seen
         self._log.truncate(state["events_bytes"])  # last: nothing of the directory is touched before all else is loaded
@@ -351,8 +376,8 @@ def _evaluations(state: dict[str, Any]) -> list[Evaluation]:
     return [decode(Evaluation, e, f"evaluations[{i}]") for i, e in enumerate(json.loads(state["evaluations"]))]
 
 
-def _interventions(state: dict[str, Any]) -> tuple[tuple[int, str, float], ...]:
-    return tuple((int(seen), str(name), float(rate)) for seen, name, rate in state.get("interventions", ()))
+def _interventions(state: dict[str, Any]) -> tuple[tuple[int, str, float | None], ...]:
+    return tuple((int(seen), str(name), None if rate is None else float(rate)) for seen, name, rate in state.get("interventions", ()))
 
 
 def check_state(state: dict[str, Any], total_kimg: float, algorithm: Algorithm) -> None:
@@ -383,6 +408,6 @@ def check_state(state: dict[str, Any], total_kimg: float, algorithm: Algorithm) 
         raise ValueError(f"{unknown} cannot be due")
     if not isinstance(state["machines_mixed"], bool):
         raise ValueError("machines_mixed is neither true nor false")
-    if any(name not in algorithm.schedules or not 0.0 < rate < math.inf for _, name, rate in _interventions(state)):
+    if any(name not in algorithm.schedules or not 0.0 < (rate or rate is None) < math.inf for _, name, rate in _interventions(state)):
         raise ValueError("nobody can have intervened so")
     _evaluations(state), json.loads(state["config"]).keys()

@@ -40,7 +40,7 @@ class AdversarialAlgorithm(Algorithm):
         self._shared = training.shared_fakes and one_to_one
         self._terms = (*networks.terms, *self.objective.terms)
         paired = self.objective.paired_generator_loss is not None
-        self._generator_needs_real = paired or any(term.needs_real for term in self._terms)
+        self.generator_needs_real = paired or any(term.needs_real for term in self._terms)
         for what, parts in (("penalty", self.objective.penalties), ("term", self._terms)):
             for i, part in enumerate(parts):
                 if any(hasattr(part, method) for method in METHODS):  # a schedule, or a state
@@ -63,7 +63,7 @@ class AdversarialAlgorithm(Algorithm):
         """Descend the generator through a frozen discriminator."""
         labels = self.draw_labels(self.generator_batch)
         fake = self.generate(self.draw_inputs(self.generator_batch), labels)
-        self._update_generator(fake, labels, self.draw_real() if self._generator_needs_real else None)
+        self._update_generator(fake, labels, self.draw_real() if self.generator_needs_real else None)
 
     def joint_update(self, penalised: bool = False) -> None:
         """Do both updates with one generator forward: the discriminator sees it detached, and its new state scores the generator."""
@@ -71,7 +71,7 @@ class AdversarialAlgorithm(Algorithm):
         fake = self.generate(self.draw_inputs(self.training.batch_size), labels)
         batch = self.draw_real()
         self._update_discriminator(batch, fake.detach(), labels, penalised)
-        self._update_generator(fake, labels, batch if self._generator_needs_real else None)
+        self._update_generator(fake, labels, batch if self.generator_needs_real else None)
 
     def _update_discriminator(self, batch: Batch, fake: Tensor, fake_labels: Tensor | None, penalised: bool) -> None:
         """One optimizer step of the discriminator."""
@@ -127,8 +127,7 @@ class AdversarialAlgorithm(Algorithm):
 
     def penalty(self, real: Tensor, fake: Tensor, labels: Tensor | None, uniform: Callable[[int], Tensor]) -> Tensor:
         """Return the sum of the objective's penalties."""
-        terms = [p(lambda x: self.judge(x, labels).logits, real, fake, uniform) for p in self.objective.penalties]
-        return torch.stack(terms).sum()
+        return torch.stack([p(lambda x: self.judge(x, labels).logits, real, fake, uniform) for p in self.objective.penalties]).sum()
 
     def judge(self, images: Tensor, labels: Tensor | None) -> Judgement:
         """Return what the discriminator says, in float32."""
@@ -173,7 +172,7 @@ class AdversarialAlgorithm(Algorithm):
         if not self.objective.penalties or self.training.penalty_every > 1:
             found.append(Phase(name, update, self.stage_real))
         if not self._shared:
-            found.append(Phase("generator", self.generator_update, self.stage_real if self._generator_needs_real else None))
+            found.append(Phase("generator", self.generator_update, self.stage_real if self.generator_needs_real else None))
         return found
 
     def samples_shown(self, iteration: int) -> int:

@@ -43,6 +43,11 @@ class Phase:
     stage: Callable[[], None] | None = None
     """The host's part, done before each execution of :attr:`run`, captured or not."""
 
+    def prepare(self) -> None:
+        """Do the host's part, where there is one."""
+        if self.stage is not None:
+            self.stage()
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlgorithmContext:
@@ -291,8 +296,7 @@ class Algorithm(Steps):
         """Return ``[count]`` labels from the distribution of the train split; None where the networks want none."""
         if self._label_pool is None:
             return None
-        chosen = torch.randint(len(self._label_pool), (count,), device=self.device, generator=self.random)
-        return self._label_pool[chosen]
+        return self._label_pool[torch.randint(len(self._label_pool), (count,), device=self.device, generator=self.random)]
 
     def stage_real(self) -> None:
         """Do the host's part of the next :meth:`draw_real`."""
@@ -383,8 +387,7 @@ def play(steps: Steps, iteration: int, phases: Mapping[str, Phase], timer: Phase
             timer.begin(iteration)
         phase = phases[name]
         try:
-            if phase.stage is not None:
-                phase.stage()
+            phase.prepare()
             untouched = False
             phase.run()
         except (Exception, SystemExit) as error:

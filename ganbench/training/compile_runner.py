@@ -78,8 +78,7 @@ class CompileRunner(EagerRunner):
             self._algorithm.transform(self._wrap)
             with undone(self._algorithm, self._device):
                 for phase in self._algorithm.phases():
-                    if phase.stage is not None:
-                        phase.stage()
+                    phase.prepare()
                     phase.run()
             return self._rehearse()
 

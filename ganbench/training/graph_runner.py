@@ -142,20 +142,15 @@ class GraphRunner:
                 phases = by_name(self._algorithm.phases())
                 for phase in phases.values():
                     for _ in range(_WARM_UP):
-                        _stage(phase)
+                        phase.prepare()
                         self._graphs.warm_up(phase.run)
                 for name, phase in phases.items():
-                    _stage(phase)
+                    phase.prepare()
                     self._replays[name] = replace(phase, run=self._graphs.capture(phase.run))
         except RuntimeError as error:
             first = str(error).strip().partition("\n")[0]
             raise RunFailed(f"the steps cannot be captured as CUDA graphs: {first}", hint="use --runner eager") from error
         logger.debug("captured %s", ", ".join(self._replays))
-
-
-def _stage(phase: Phase) -> None:
-    if phase.stage is not None:
-        phase.stage()
 
 
 @contextmanager

@@ -162,8 +162,7 @@ class LearningRate:
         if config.schedule == "constant" or length <= 0:
             return config.learning_rate
         done = min(max((samples_seen - self._start_images) / length, 0.0), 1.0)
-        factor = 1.0 - done if config.schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
-        return config.learning_rate * factor
+        return config.learning_rate * (1.0 - done if config.schedule == "linear" else 0.5 * (1.0 + math.cos(math.pi * done)))
 
     def change(self, learning_rate: float, samples_seen: int) -> None:
         """Begin with another learning rate, as if it had been so from the start.

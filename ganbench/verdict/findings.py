@@ -98,8 +98,7 @@ class Finding:
     @property
     def is_open(self) -> bool:
         """Whether it is gated and yet undecided: a warning, and with ``strict`` a failure. Once a worsening is ruled out it is not."""
-        undecided = self.state == "inconclusive" and not self.not_worse
-        return self.gate == "fail" and (undecided or self.state == "not-comparable")
+        return self.gate == "fail" and (self.state == "not-comparable" or (self.state == "inconclusive" and not self.not_worse))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -109,8 +109,7 @@ def _finding(base: Sequence[Timed], head: Sequence[Timed], policy: Policy) -> Fi
 
 
 def _rule(timed: Sequence[Timed]) -> MetricRule:
-    on_gpu = bool(dict(timed[0].hardware.fields).get("gpu"))
-    return stored_rule(time_rule(_METRIC, "time per round"), on_gpu=on_gpu)
+    return stored_rule(time_rule(_METRIC, "time per round"), on_gpu=bool(dict(timed[0].hardware.fields).get("gpu")))
 
 
 def _by_name(timed: Sequence[Timed]) -> dict[str, list[Timed]]:

@@ -129,8 +129,7 @@ def _rank_p(base: Sequence[float], head: Sequence[float]) -> float:
         return float(stats.mannwhitneyu(doubled[: len(base)], doubled[len(base) :], method="asymptotic").pvalue)
     counts = _rank_sums(tuple(sorted(doubled)), len(base))
     observed = sum(doubled[: len(base)])
-    total = counts.sum()
-    return float(min(1.0, 2 * min(counts[: observed + 1].sum(), counts[observed:].sum()) / total))
+    return float(min(1.0, 2 * min(counts[: observed + 1].sum(), counts[observed:].sum()) / counts.sum()))
 
 
 def smallest_rank_p(num_base: int, num_head: int) -> float:

@@ -13,7 +13,7 @@ from ganbench_report.pictures import embed
 
 _STYLES = ("uplot/uPlot.min.css", "page.css")
 _SCRIPTS = ("uplot/uPlot.iife.min.js", "report.js", "tables.js", "charts.js", "samples.js", "one_run.js", "side_by_side.js", "main.js")
-_LIVE_SCRIPTS = (*_SCRIPTS[:-1], "live/plane.js", "live/steer.js", "live/view.js", "main.js", "live/stream.js")
+_LIVE_SCRIPTS = (*_SCRIPTS[:-1], "live/plane.js", "live/steer.js", "live/draw.js", "live/view.js", "main.js", "live/stream.js")
 """In the order in which they are run."""
 _MEDIA = ("img-src data:", "media-src data:")
 _LIVE_MEDIA = ("img-src 'self' data:", "media-src 'self' data:", "connect-src 'self'")

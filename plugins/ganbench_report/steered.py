@@ -17,7 +17,7 @@ from typing import Any
 from ganbench import RunDirectory
 
 _FOLDER = "live"
-_DEEDS = ("pause", "continue", "step", "learning_rate")
+_DEEDS = ("pause", "continue", "step", "update", "learning_rate")
 _NEW = 0o600
 """Who may write into a file that is made here."""
 
@@ -27,9 +27,9 @@ class Command:
     """What a page asks of a run."""
 
     do: str
-    """``pause``, ``continue``, ``step`` or ``learning_rate``."""
+    """``pause``, ``continue``, ``step``, ``update`` (of one network alone) or ``learning_rate``."""
     optimizer: str = ""
-    """Whose learning rate."""
+    """Whose update, or learning rate."""
     value: float = 0.0
     """The learning rate."""
 
@@ -46,9 +46,13 @@ class Command:
             raise ValueError("a command is a JSON object") from None
         if not isinstance(given, dict) or given.get("do") not in _DEEDS:
             raise ValueError(f"a command is one of {', '.join(_DEEDS)}")
+        optimizer, value = given.get("optimizer"), given.get("value")
+        if given["do"] == "update":
+            if not isinstance(optimizer, str):
+                raise ValueError("an update is of an optimizer")
+            return cls(do="update", optimizer=optimizer)
         if given["do"] != "learning_rate":
             return cls(do=given["do"])
-        optimizer, value = given.get("optimizer"), given.get("value")
         if not isinstance(optimizer, str) or isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
             raise ValueError("a learning rate is a number above 0, of an optimizer")
         return cls(do="learning_rate", optimizer=optimizer, value=float(value))

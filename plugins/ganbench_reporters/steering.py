@@ -13,15 +13,17 @@ import contextlib
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ganbench import GanbenchError, Message
+from ganbench_reporters.alone import update_of
 
 if TYPE_CHECKING:
-    from ganbench import Algorithm, Event
+    from ganbench import Algorithm, Event, Phase
     from ganbench_reporters.plane import Plane
 
 FOLDER = "live"
@@ -51,6 +53,10 @@ class Training(Protocol):
         """Intervene."""
         ...
 
+    def update_alone(self, name: str, phase: Phase) -> None:
+        """Intervene, once :meth:`Steering.after_step` has returned."""
+        ...
+
 
 class Steering:
     """The run's side of the folder.
@@ -75,12 +81,18 @@ class Steering:
         self._last_sign = time.monotonic() - patience_seconds  # of life from a page
         self._next_look = self._next_view = 0.0
         self._is_paused, self._steps = False, 0
+        self._alone: Counter[str] = Counter()  # updates of one network that pages have asked for
+        self._is_asking = False  # the run is to take such an update before it is held again
         self._complaint = ""
         self._plane: Plane | None = None
         self._told: dict[str, Any] = {}
 
     def after_step(self, training: Training) -> None:
-        """Heed commands, wait where a page has paused the run, and tell what it looks like where somebody watches."""
+        """Heed commands, wait where a page has paused the run, and tell what it looks like where somebody watches.
+
+        An update alone is left to the run, which does it once this returns, and asks again.
+        """
+        self._is_asking = False
         if not self._is_paused and time.monotonic() < self._next_look and not self._is_last(training):
             return
         self._heed(training)
@@ -111,6 +123,8 @@ class Steering:
         """Wait until a page lets the run go on, or take a step, or no page is there any more, or the run is to end."""
         self._tell(training)
         while self._is_paused and not training.should_stop():
+            if self._is_asking:
+                return
             if self._steps:
                 self._steps -= 1
                 return
@@ -134,11 +148,27 @@ class Steering:
                         where = f"paused at {training.counters.samples_seen / 1000:g} kimg"
                         training.tell(Message(text=f"{where} by its page: continue there; it goes on by itself when the page is closed"))
                     self._is_paused, self._steps = True, min(self._steps + (wanted == "step"), _MOST_STEPS)
+                case "update":
+                    self._update(training, str(command.get("optimizer")))
                 case "continue":
                     self._is_paused, self._steps = False, 0
                 case "learning_rate":
                     self._change(training, str(command.get("optimizer")), command.get("value"))
         return bool(commands)
+
+    def _update(self, training: Training, name: str) -> None:
+        """Ask a paused run for an update of one network, or say why there is none."""
+        if not self._is_paused:
+            self._complaint = "pause the run first: one network alone is updated between two steps"
+            return
+        try:
+            training.update_alone(name, update_of(training.algorithm, name, training.counters.iteration))
+        except GanbenchError as error:
+            self._complaint = str(error)
+            return
+        self._is_asking, self._alone[name] = True, self._alone[name] + 1
+        where = f"intervention at {training.counters.samples_seen / 1000:g} kimg"
+        training.tell(Message(text=f"{where}: an update of {name} alone; this run is compared with none from here on"))
 
     def _change(self, training: Training, name: str, value: Any) -> None:
         try:
@@ -173,6 +203,7 @@ class Steering:
             "samples_seen": training.counters.samples_seen,
             "generator_steps": training.counters.generator_steps,
             "learning_rates": {name: float(algorithm.optimizers[name].param_groups[0]["lr"]) for name in algorithm.schedules},
+            "alone": dict(self._alone),
             "complaint": self._complaint,
             "plane": self._plane_of(algorithm),
         }

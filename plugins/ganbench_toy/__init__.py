@@ -1,4 +1,4 @@
-"""Points in the plane with known modes or shapes, and the extractor that leaves them as they are. Nothing here imports torch."""
+"""Points in the plane, of known modes or shapes or your own, and the extractor that leaves them as they are. Nothing imports torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BUDGET = (("training.total_kimg", 500.0), ("training.batch_size", 100))
 @hookimpl
 def ganbench_register() -> list[DatasetSpec | ExtractorSpec]:
     """Return the datasets and their extractor."""
-    return [*_mixtures(), *_curves(), _points()]
+    return [*_mixtures(), *_curves(), _own(), _points()]
 
 
 def _mixtures() -> list[DatasetSpec]:
@@ -66,6 +66,18 @@ def _curves() -> list[DatasetSpec]:
             defaults=_BUDGET,
         ),
     ]
+
+
+def _own() -> DatasetSpec:
+    return DatasetSpec(
+        name="points",
+        summary="points: your own, from a CSV file of two columns (-o dataset.path=FILE)",
+        factory="ganbench_toy.own:build",
+        options=options.OwnPointsOptions,
+        metrics=("fd10k_points",),
+        extractor="points",
+        defaults=_BUDGET,
+    )
 
 
 def _points() -> ExtractorSpec:

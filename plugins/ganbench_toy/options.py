@@ -54,3 +54,20 @@ class SpiralOptions(Settings):
     """Points to train on, drawn once."""
     seed: int = setting(0, least=0, most=2**63 - 1)
     """Seed of the points, the same for every run unless it is set."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnPointsOptions(Settings):
+    """Options of ``points``."""
+
+    path: str = setting(part="place")
+    """A CSV file of two columns of numbers, x and y; a first line of names is left out."""
+    scale: Literal["fit", "none"] = "fit"
+    """fit: less the mean of the train split, divided by its root mean square distance from that; none: as in the file."""
+    test_fraction: float = setting(0.1, above=0, below=1)
+    """Part of the points that is held out, at least one, chosen by a fixed seed."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        if not self.path:
+            raise ValueError("path must name a CSV file of two columns (got ''); give it with -o dataset.path=FILE")

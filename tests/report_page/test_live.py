@@ -17,6 +17,7 @@ import ganbench
 from ganbench import CellRow, Ended, Event, Key, Message, Progressed, Started, encode
 from ganbench.record.cells import cells_of, group_replicates, match_cells
 from ganbench_reporters.steering import Steering, Training
+from ganbench_toy.own import read_points
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 pytest.importorskip("starlette", reason="starlette is not installed: pip install 'ganbench[watch]'")
@@ -67,7 +68,7 @@ class Held:
 
 
 def steer(page, run: Path) -> None:
-    """Look into a paused run, let it take a step, change a learning rate in vain and in earnest, and let it go on."""
+    """Look into a paused run, let it take a step, and one of a network alone, change a learning rate, once in vain, and let it go on."""
     expect(page.locator(".steered")).to_have_text("paused at 1.1 kimg, step 11")
     picture = page.get_by_role("img", name="real and generated points of mlp seed 0 at 1.1 kimg")
     expect(picture).to_be_visible()
@@ -85,13 +86,54 @@ def steer(page, run: Path) -> None:
 
     page.get_by_role("button", name="One step").click()
     expect(page.locator(".steered")).to_have_text("paused at 1.2 kimg, step 12")
+    page.get_by_role("button", name="Discriminator", exact=True).click()
+    paused = "paused at 1.2 kimg, step 12, with 1 of the discriminator alone"
+    expect(page.locator(".steered")).to_have_text(paused)
     page.get_by_label("Learning rate", exact=True).fill("0")
     page.get_by_role("button", name="Change", exact=True).click()
     expect(page.locator(".steered")).to_have_text("a learning rate is a number above 0, of an optimizer")
     page.get_by_label("Learning rate", exact=True).fill("0.0005")
     page.get_by_role("button", name="Change", exact=True).click()
-    expect(page.locator(".steered")).to_have_text("paused at 1.2 kimg, step 12")
+    expect(page.locator(".steered")).to_have_text(paused)
     page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("button", name="Discriminator", exact=True)).to_be_disabled()
+
+
+def draw(page, path: Path) -> None:
+    """Draw a line by the mouse, a point by the keyboard, take something back, and save what is left."""
+    page.get_by_role("link", name="Draw", exact=True).click()
+    said, pad = page.locator("#drawn"), page.get_by_role("application")
+    expect(said).to_have_text("0 points")
+    expect(page.get_by_role("button", name="Save drawn.csv")).to_be_disabled()
+    page.get_by_label("Points at once").fill("1")
+    page.get_by_label("Spread").fill("0")
+    box = pad.bounding_box()
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.mouse.down()
+    for i in range(1, 15):
+        page.mouse.move(box["x"] + 10 + 20 * i, box["y"] + 10)
+    page.mouse.up()
+    expect(said).to_have_text("15 points")
+    for key in ("ArrowRight", "Shift+ArrowUp", "Enter", "Enter", "Backspace"):
+        pad.press(key)
+    expect(said).to_have_text("16 points · cross at 0.05, 0.2")
+    text = page.get_by_label("Points, one a line: x,y")
+    lines = text.input_value()
+    text.fill(f"{lines}1,x")
+    expect(said).to_have_text("16 points · line 17 is no point: two numbers, as 0.5,-0.2")
+    text.fill(f"{lines}-1,-1")
+    page.reload()
+    expect(said).to_have_text("17 points")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save drawn.csv").click()
+    download.value.save_as(path)
+    points = read_points(path)
+    assert points[15:].tolist() == [[0.05, 0.2], [-1, -1]]
+    assert len({y for _, y in points[:15].tolist()}) == 1
+    assert points[:15, 0].tolist() == sorted(points[:15, 0].tolist())
+    expect(page.locator("pre.command")).to_have_text(
+        "ganbench run --plugin mlp --dataset points -o dataset.path=drawn.csv --reporter watch"
+    )
 
 
 @pytest.mark.slow
@@ -152,19 +194,25 @@ def test_a_page_follows_a_run_to_its_end(tmp_path, monkeypatch, open_page):
         page.get_by_role("link", name="Table").click()
         record = ganbench.load("run").record
         assert "intervention at 1.2 kimg: learning rate 0.0005 of generator" in record.notes
-        assert [text.partition(":")[0] for text in hold.messages[1:]] == ["paused at 1.1 kimg by its page", "intervention at 1.2 kimg"]
+        assert [text.partition(":")[0] for text in hold.messages[1:]] == [
+            "paused at 1.1 kimg by its page",
+            *["intervention at 1.2 kimg"] * 2,
+        ]
         fields = dict(record.keys.work.fields)
         path, before = "generator_optimizer.learning_rate", record.config["generator_optimizer.learning_rate"]
         assert fields[path] == f"{before}, 0.0005 of generator from 1.2 kimg in run"
+        assert fields["training.d_steps"] == "1, 1 more of discriminator alone at 1.2 kimg in run"
+        assert "intervention at 1.2 kimg: 1 update of discriminator alone" in record.notes
         untouched = dataclasses.replace(
-            record, run_id="other", keys=dataclasses.replace(record.keys, work=Key.of(**{**fields, path: before}))
+            record, run_id="other", keys=dataclasses.replace(record.keys, work=Key.of(**{**fields, path: before, "training.d_steps": 1}))
         )
         assert len(group_replicates([record, untouched])) == 2
         (match,) = match_cells(cells_of([record]), cells_of([untouched]))
-        assert [difference.field for difference in match.differences] == [path]
+        assert [difference.field for difference in match.differences] == [path, "training.d_steps"]
         assert page.locator("section.board tbody th.name").all_inner_texts() == [record.name]
         page.get_by_role("link", name="One run").click()
         expect(page.get_by_role("heading", name="Where the time went")).to_be_visible()
+        draw(page, tmp_path / "drawn.csv")
         expected = ("net::ERR_", "400 (Bad Request)")  # the server was away for a while, and refused a command
         assert [text for text in complaints if not any(one in text for one in expected)] == []
     finally:

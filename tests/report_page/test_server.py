@@ -117,11 +117,13 @@ def test_who_is_answered(path, headers, status, tmp_path):
 COMMANDS = (
     ({}, b'{"do": "pause"}', 202, ""),
     ({}, b'{"do": "learning_rate", "optimizer": "generator", "value": 0.001}', 202, ""),
+    ({}, b'{"do": "update", "optimizer": "discriminator"}', 202, ""),
+    ({}, b'{"do": "update", "optimizer": 1}', 400, "an update is of an optimizer"),
     ({"origin": "https://evil.example"}, b'{"do": "pause"}', 403, "requests of other sites are refused"),
     ({"origin": "null"}, b'{"do": "pause"}', 403, "requests of other sites are refused"),
     ({"content_type": "text/plain"}, b'{"do": "pause"}', 415, "a command is application/json"),
     ({}, b"[" * 900, 400, "a command is a JSON object"),
-    ({}, b'{"do": ["pause"]}', 400, "a command is one of pause, continue, step, learning_rate"),
+    ({}, b'{"do": ["pause"]}', 400, "a command is one of pause, continue, step, update, learning_rate"),
     ({}, b'{"do": "learning_rate", "optimizer": "generator", "value": -1}', 400, "a learning rate is a number above 0, of an optimizer"),
     ({}, b'{"do": "learning_rate", "optimizer": "generator", "value": NaN}', 400, "a learning rate is a number above 0, of an optimizer"),
     ({}, b" " * 2000, 413, "no command is so long"),
@@ -160,7 +162,7 @@ def test_a_run_is_steered_by_its_page_alone_and_only_while_it_heeds(begin, tmp_p
         assert ask(follower, "/0123abcd/views/0", **pause)[0] == 405
         assert ask(follower, "/0123abcd/commands/9", **pause)[::2] == (409, b"there is no such run\n")
         lines = [tuple(json.loads(line).values()) for line in (live / "commands.jsonl").read_text().splitlines()]
-        assert lines == [("pause", "", 0), ("learning_rate", "generator", 0.001)]
+        assert lines == [("pause", "", 0), ("learning_rate", "generator", 0.001), ("update", "discriminator", 0)]
         (live / "view.json").write_text(json.dumps({"process": os.getpid() + 1}))
         assert ask(follower, "/0123abcd/commands/0", **pause)[0] == 409
 

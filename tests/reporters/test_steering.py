@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import ganbench
-from ganbench import Ended, Event, Message, Started, read_events
+from ganbench import ConfigError, Ended, Event, Message, Phase, Started, read_events
 from ganbench_reporters import steering
+from ganbench_reporters.alone import update_of, updates_alone
 from ganbench_reporters.steering import Steering, Training
 
 SETTINGS = {
@@ -30,6 +31,8 @@ class Listener:
         self.messages: list[str] = []
         self.views: list[dict[str, Any]] = []
         self.rates: list[float] = []
+        self.calls: list[int] = []
+        self.norms: list[tuple[float, ...]] = []
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -47,9 +50,14 @@ class Listener:
 
     def after_step(self, training: Training) -> None:
         step = training.counters.generator_steps
-        if step == 3:
-            self.ask('{"do": "learning_rate", "optimizer": "generator", "value": 0.01}')
-        if self.is_watched and step == 5:
+        is_first, modules = step not in self.calls, training.algorithm.networks.modules
+        self.calls.append(step)
+        self.norms.append(tuple(sum(float(p.detach().norm()) for p in modules[n].parameters()) for n in ("generator", "discriminator")))
+        if step == 3 and is_first:
+            self.ask('{"do": "learning_rate", "optimizer": "generator", "value": 0.01}', '{"do": "update", "optimizer": "generator"}')
+        if step == 4 and is_first:
+            self.ask('{"do": "pause"}', *['{"do": "update", "optimizer": "discriminator"}'] * 2, '{"do": "continue"}')
+        if self.is_watched and step == 5 and is_first:
             self.ask("[", "{}", '{"do": "learning_rate", "optimizer": "nobody", "value": 1}', '{"do": "step"}', '{"do": "step"}')
         if self.is_watched:
             (self.live / "watched").touch()
@@ -61,6 +69,55 @@ class Listener:
             self.views.append(json.loads((self.live / "view.json").read_text()))
         if step == self.ends_at:
             raise KeyboardInterrupt
+
+
+class Planned:
+    """What is asked of an algorithm for its updates: networks that take turns, as the plan has it."""
+
+    def __init__(self, *plan: str, optimizers: tuple[str, ...] = ("generator", "discriminator")) -> None:
+        self._plan, self.schedules = plan, dict.fromkeys(optimizers)
+
+    def plan(self, iteration: int) -> tuple[str, ...]:
+        return self._plan
+
+    def phases(self) -> list[Phase]:
+        return [Phase(name, lambda: None) for name in {*self._plan, "never"}]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "expected"),
+    [
+        (Planned("discriminator_penalty", "discriminator", "generator"), ["discriminator_penalty", "generator"]),
+        (Planned("generator", "discriminator", "discriminator"), ["generator", "discriminator"]),
+        (Planned("begin_rollouts", "generator", "discriminator"), []),  # which need what that prepares
+        (Planned("discriminators"), []),
+        (Planned("joint"), []),
+        (Planned("generator_b", "generator", optimizers=("generator", "generator_b")), ["generator_b", "generator"]),
+    ],
+)
+def test_only_what_updates_one_network_is_taken_alone(algorithm: Any, expected: list[str]) -> None:
+    """The first phase of each network in the plan, and nothing behind what is no update."""
+    assert [phase.name for phase in updates_alone(algorithm, 0).values()] == expected
+    with pytest.raises(ConfigError, match=r"^the coming iteration has no update of 'encoder' alone: its phases are \w+"):
+        update_of(algorithm, "encoder", 0)
+
+
+def test_a_captured_run_takes_whole_iterations_only(tmp_path, monkeypatch):
+    """A page that asks such a run for an update alone is told so, and the run goes on without one."""
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("ganbench.training.eager_runner.EagerRunner.name", "cuda_graph")
+    said: list[str] = []
+
+    class Asking(Listener):
+        def after_step(self, training: Training) -> None:
+            with pytest.raises(ConfigError) as caught:
+                training.update_alone("generator", update_of(training.algorithm, "generator", 1))
+            said.append(str(caught.value))
+
+    settings = {**SETTINGS, "training.batch_size": 100}
+    record = ganbench.run("mlp", out=tmp_path / "run", on_event=Asking(), dataset="ring8", kimg=0.1, metrics=[], settings=settings).record
+    assert said == ["the runner cuda_graph executes whole iterations only: start the run with --runner eager"]
+    assert not [note for note in record.notes if note.startswith("intervention")]
 
 
 def losses(run: Path) -> list[dict[str, Any]]:
@@ -84,22 +141,36 @@ def test_a_change_outlives_a_resume_and_a_pause_outlives_no_page(tmp_path, monke
     again = ganbench.resume(tmp_path / "torn", on_event=resumed).record
 
     assert losses(tmp_path / "whole") == losses(tmp_path / "torn")
-    assert [event["learning_rate"] for event in read_events(tmp_path / "torn" / "events.jsonl", "intervention")] == [0.01]
+    told = read_events(tmp_path / "torn" / "events.jsonl", "intervention")
+    assert [(event.get("learning_rate"), event.get("updates")) for event in told] == [(0.01, None), (None, 1), (None, 1)]
     assert seen.rates == [*torn.rates, *resumed.rates]
     assert seen.rates[1] < 0.001 < seen.rates[3] == pytest.approx(0.01 * 0.7)  # of its schedule
     for record in (whole, again):
-        assert "intervention at 0.06 kimg: learning rate 0.01 of generator" in record.notes
+        assert [note for note in record.notes if note.startswith("intervention")] == [
+            "intervention at 0.06 kimg: learning rate 0.01 of generator",
+            "intervention at 0.08 kimg: 2 updates of discriminator alone",
+        ]
+        assert dict(record.keys.work.fields)["training.d_steps"] == f"1, 2 more of discriminator alone at 0.08 kimg in {record.run_id}"
+        assert (record.work.samples_seen, record.work.generator_steps) == (200, 10)
+    assert seen.calls == [1, 2, 3, 4, 4, *range(5, 11)]
+    (g, d), (g_after, d_after) = seen.norms[3:5]
+    assert g == g_after
+    assert d != d_after
     keys = [dict(record.keys.work.fields)["generator_optimizer.learning_rate"] for record in (whole, again)]
     assert [str(key).partition(", ")[2] for key in keys] == [f"0.01 of generator from 0.06 kimg in {name}" for name in ("whole", "torn")]
 
     said = [text for text in seen.messages if "page" in text or "intervention" in text]
     assert [text.partition(":")[0] for text in said] == [
         "intervention at 0.06 kimg",
+        "paused at 0.08 kimg by its page",
+        *["intervention at 0.08 kimg"] * 2,
         "paused at 0.1 kimg by its page",
         "the page that paused this run has gone",
     ]
     told = [(view["samples_seen"], view["paused"], view["complaint"]) for view in seen.views]
-    assert told[:4] == [(20, False, ""), (40, False, ""), (60, False, ""), (80, False, "")]
-    assert told[4:7] == [(100, True, ""), (120, True, ""), (140, False, "")]
+    too_early = "pause the run first: one network alone is updated between two steps"
+    assert told[:5] == [(20, False, ""), (40, False, ""), (60, False, too_early), (80, False, ""), (80, False, "")]
+    assert told[5:8] == [(100, True, ""), (120, True, ""), (140, False, "")]
+    assert [view["alone"] for view in seen.views[2:4]] == [{}, {"discriminator": 2}]
     assert [view["learning_rates"]["generator"] for view in seen.views[:5]] == seen.rates[:5]
     assert json.loads((tmp_path / "whole" / "live" / "view.json").read_text())["process"] == 0

@@ -81,8 +81,7 @@ def short_name(path: str, others: Sequence[str]) -> str:
         if meant == path:
             return name
     leaf = path.rpartition(".")[2]
-    taken = [other for other in others if other != path and other.rpartition(".")[2] == leaf]
-    return path if taken or leaf in _SHORT_NAMES else leaf
+    return path if leaf in _SHORT_NAMES or any(other != path and other.rpartition(".")[2] == leaf for other in others) else leaf
 
 
 def value_text(value: Any) -> str:

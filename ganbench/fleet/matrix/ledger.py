@@ -131,8 +131,7 @@ class MatrixLedger:
         path = self.folder / row.directory
         finished = finished_state(path)
         if finished is not None:
-            own = row.state == finished
-            return dataclasses.replace(row, state=finished, reason=row.reason if own else "", output=())
+            return dataclasses.replace(row, state=finished, reason=row.reason if row.state == finished else "", output=())
         if row.state in ("done", "diverged"):
             return dataclasses.replace(row, state="waiting", reason="its run directory has gone")
         if row.state == "running" and not RunDirectory(path).is_active:

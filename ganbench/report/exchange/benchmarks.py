@@ -97,8 +97,7 @@ def _benchmark(found: Finding, samples: Sequence[float]) -> dict[str, Any]:
 def render_github(comparison: Comparison, direction: str) -> str:
     """Return the metrics of which more is better (``higher``), or less (``lower``)."""
     wanted = (f for f in comparison.findings if f.direction == direction and isinstance(f.head, (int, float)) and math.isfinite(f.head))
-    entries = [_github_entry(found) for found in wanted]
-    return json.dumps(entries, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps([_github_entry(found) for found in wanted], indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _github_entry(found: Finding) -> dict[str, Any]:

@@ -38,8 +38,7 @@ def _facts(section: Section) -> dict[str, Value]:
 def _headings(column: Column) -> list[str]:
     name = f"{column.metric}@{column.evaluation_key} {column.part}" if column.metric else column.id or column.title()
     heading = f"{name} ({column.direction} is better)" if column.metric else name
-    beside = {"spread": [f"{name} spread"], "interval": [f"{name} half width", f"{name} n"], "": []}
-    return [heading, *beside[column.beside]]
+    return [heading, *{"spread": [f"{name} spread"], "interval": [f"{name} half width", f"{name} n"], "": []}[column.beside]]
 
 
 def _values(section: Section, row: Row) -> list[Value]:

@@ -63,5 +63,4 @@ def _cell(cell: Cell, numbers: Mapping[str, int]) -> str:
 
 def _escape(text: str) -> str:
     """Return text that LaTeX prints as it is; characters beyond ASCII become a question mark."""
-    escaped = "".join(_ESCAPES.get(character, character) for character in clean(text))
-    return escaped.encode("ascii", "replace").decode()
+    return "".join(_ESCAPES.get(character, character) for character in clean(text)).encode("ascii", "replace").decode()

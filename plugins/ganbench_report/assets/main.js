@@ -1,7 +1,7 @@
 // The page around the views: heading, tabs, colours, and showing what the address says.
 
 const views = { table: tableView, curves: curvesView, samples: samplesView, run: runView, compare: compareView, verdicts: verdictsView };
-if ("live" in content) views.live = liveView;
+if ("live" in content) Object.assign(views, { live: liveView, draw: drawView });
 const parts = { tabs: h("nav", { "aria-label": "views" }), tools: h("div", { class: "tools" }), view: h("div", {}), heading: h("h2", { class: "unseen" }), made: h("p", { class: "aside" }), chosen: h("p", { class: "chosen", role: "status" }) };
 
 function updateChosen() {

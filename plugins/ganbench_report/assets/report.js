@@ -1,14 +1,14 @@
 "use strict";
 // What every view shares: the content of the page, the state that the address keeps, elements, and numbers as readers want them.
 
-const VIEWS = { live: "Live", table: "Table", curves: "Curves", samples: "Samples", run: "One run", compare: "Side by side", verdicts: "Verdicts" };
+const VIEWS = { live: "Live", table: "Table", curves: "Curves", samples: "Samples", run: "One run", compare: "Side by side", verdicts: "Verdicts", draw: "Draw" };
 let content, runs, tabs;
 
 /** Take what the page shows; a page that lives is given more of it later. */
 function take(given) {
   content = given;
   runs = content.runs;
-  const has = { live: "live" in content, verdicts: content.verdicts.length };
+  const has = { live: "live" in content, verdicts: content.verdicts.length, draw: "live" in content };
   tabs = Object.keys(VIEWS).filter((view) => has[view] ?? (runs.length || content.unreadable.length));
   nameRuns();
 }
@@ -40,7 +40,7 @@ const state = { ...DEFAULTS };
 function readAddress() {
   const given = new URLSearchParams(location.hash.slice(1));
   for (const name of Object.keys(DEFAULTS)) state[name] = given.get(name) ?? DEFAULTS[name];
-  if (!(state.view in VIEWS) || (state.view === "live" && !("live" in content))) state.view = DEFAULTS.view;
+  if (!(state.view in VIEWS) || (["live", "draw"].includes(state.view) && !("live" in content))) state.view = DEFAULTS.view;
 }
 
 function address(changes) {

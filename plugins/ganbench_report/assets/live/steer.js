@@ -1,4 +1,4 @@
-// The inside of a run that tells it, and what its page may ask of it: to pause, go on, take one step, or learn at another rate.
+// The inside of a run that tells it, and what its page may ask of it: to pause, go on, take one step, update one network alone, or learn at another rate.
 
 const inside = {
   shown: {}, // by the number of a run: the stamp of what it tells, and whether it takes commands
@@ -43,7 +43,7 @@ const inside = {
 
 function steering(number) {
   const status = h("p", { class: "steered", role: "status" });
-  let isPaused = false, rates = {};
+  let isPaused = false, isHeeding = false, rates = {};
   const ask = async (command) => {
     try {
       const answer = await fetch(`commands/${number}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(command) });
@@ -64,22 +64,41 @@ function steering(number) {
     ask({ do: "learning_rate", optimizer: chooser.value, value: Number(value.value) });
   } },
   h("label", { class: "field", for: "optimizer" }, h("span", {}, "Optimizer"), chooser), h("label", { class: "field", for: "rate" }, h("span", {}, "Learning rate"), value),
-  h("button", { class: "plain" }, "Change"), h("p", { class: "note" }, "A change is an intervention: the run says so for ever, and is compared and averaged with none."));
-  const host = h("div", { class: "steering" }, h("div", { class: "buttons" }, pause, step, status), form);
+  h("button", { class: "plain" }, "Change"));
+  const alone = h("fieldset", { class: "alone" }), hint = h("span", { class: "aside" });
+  const showAlone = (names) => {
+    const buttons = names.map((name) => h("button", { type: "button", class: "plain", id: `alone-${name}`, onclick: () => ask({ do: "update", optimizer: name }) }, `${name[0].toUpperCase()}${name.slice(1)}`));
+    replace(alone, h("legend", {}, "Update alone"), buttons, hint);
+  };
+  const enable = () => {
+    for (const one of [pause, step, ...form.elements]) one.disabled = !isHeeding;
+    alone.disabled = !isHeeding || !isPaused;
+    hint.textContent = isPaused ? "" : "of a paused run";
+  };
+  const interventions = h("div", { class: "interventions" }, form, alone, h("p", { class: "note" }, "A change and an update alone are interventions: the run says so for ever, and is compared and averaged with none."));
+  const host = h("div", { class: "steering" }, h("div", { class: "buttons" }, pause, step, status), interventions);
   return {
     host,
     heed(heeds) {
-      for (const one of [pause, step, ...form.elements]) one.disabled = !heeds;
+      isHeeding = heeds;
+      enable();
       host.hidden = !heeds;
     },
     update(told) {
       isPaused = told.paused;
       pause.textContent = isPaused ? "Continue" : "Pause";
-      status.textContent = told.complaint || (isPaused ? `paused at ${plain(told.samples_seen / 1000)} kimg, step ${whole(told.generator_steps)}` : "");
+      const taken = Object.entries(told.alone ?? {}).map(([name, count]) => `${whole(count)} of the ${name} alone`).join(" and ");
+      const where = isPaused ? `paused at ${plain(told.samples_seen / 1000)} kimg, step ${whole(told.generator_steps)}` : "";
+      status.textContent = told.complaint || (where && taken ? `${where}, with ${taken}` : where);
       const names = Object.keys(told.learning_rates), changed = JSON.stringify(told.learning_rates) !== JSON.stringify(rates);
-      if (names.join() !== Object.keys(rates).join()) replace(chooser, names.map((name) => h("option", { value: name }, name)));
+      if (names.join() !== Object.keys(rates).join()) {
+        replace(chooser, names.map((name) => h("option", { value: name }, name)));
+        showAlone(names);
+      }
+      alone.hidden = names.length < 2;
+      enable();
       rates = told.learning_rates;
-      form.hidden = !names.length;
+      interventions.hidden = !names.length;
       if (changed && document.activeElement !== value) show();
     },
   };

@@ -15,6 +15,7 @@ function showMade() {
 function catchUp() {
   if (!isStale) return;
   showMade();
+  if (state.view === "draw") return; // nothing there is of a run
   if (state.view === "live" && liveView.shape === liveView.shapeNow()) {
     isStale = false;
     refreshLive();
