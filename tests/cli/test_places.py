@@ -152,6 +152,29 @@ def test_a_run_and_its_data_move(here: Path, capfd: pytest.CaptureFixture[str]) 
     assert main(["run", "--resume", "own", "--quiet", "--plugin", f"moved/{NAME}.py:build"]) == 0
 
 
+def test_a_cell_of_a_matrix_goes_on_where_its_data_lie_now(here: Path) -> None:
+    """The definition says where, and the cell is the same one: it is resumed, to the same bits."""
+    definition = Path("m.toml")
+
+    def run_matrix(path: str) -> RunRecord:
+        settings = "training.total_kimg = 0.024\ntraining.batch_size = 4\ntraining.threads = 1\ntraining.device = 'cpu'\n"
+        options = f"dataset.options.resolution = 16\ndataset.options.path = '{path}'\nevaluation.metrics = 'none'\n"
+        axes = "[axes]\nplugin = 'mlp'\ndataset = 'folder'\n"
+        definition.write_text(f"name = 'm'\n[settings]\n{settings}checkpoint.every_kimg = 0.008\n{options}{axes}", encoding="utf-8")
+        assert main(["matrix", str(definition)]) == 0
+        (done,) = Path("results/runs/m").glob("*/record.json")
+        return ganbench.load(done.parent).record
+
+    shutil.copytree(f"data/{NAME}", "before")  # a definition is UTF-8
+    whole = run_matrix("before")
+    (cell,) = (path.parent for path in Path("results/runs/m").glob("*/record.json"))
+    shutil.rmtree("results")
+    _interrupted(str(cell), name="mlp", dataset="folder", options={"dataset.path": "before", "dataset.resolution": "16"})
+    shutil.move("before", "now")
+    resumed = run_matrix("now")
+    assert (resumed.num_resumes, resumed.work) == (1, whole.work)
+
+
 def _record(path: str, out: str) -> RunRecord:
     options = ("-o", f"path={path}", "-o", "dataset.resolution=16")
     assert main(["run", "--plugin", "mlp", "--dataset", "folder", *options, *FEW, "--out", out]) == 0
