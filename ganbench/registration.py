@@ -98,8 +98,8 @@ def _is_of(value: Any, hint: Any) -> bool:
     if type(hint) is type:
         return isinstance(value, hint)
     origin, members = get_origin(hint), get_args(hint)
-    if origin is Literal or type(value) in members:
-        return type(value) in members or value in members
+    if origin is Literal:
+        return value in members
     if origin is tuple:
         if len(members) == 2 and members[1] is Ellipsis:
             return isinstance(value, tuple) and all(_is_of(one, members[0]) for one in value)

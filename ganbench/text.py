@@ -45,7 +45,7 @@ def mib(value: float) -> str:
 
 def seconds(value: float) -> str:
     """Return a duration: ``0.35 s``, ``12.3 s``, ``2 min 05 s``, ``3 h 04 min``."""
-    if value < 99.95:
+    if not 99.95 <= value < math.inf:
         return f"{value:.3g} s"
     minutes, rest = divmod(round(value), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"

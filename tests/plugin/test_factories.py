@@ -13,7 +13,7 @@ import pytest
 from ganbench.errors import ConfigError, PluginError
 from ganbench.plugin.factory import Registered, source_hash
 from ganbench.plugin.manager import PluginManager
-from ganbench.spec import LossSpec
+from ganbench.spec import ArchitectureSpec, LossSpec
 
 Install = Callable[..., str]
 
@@ -127,6 +127,16 @@ def test_sources_are_names_of_packages(sources: object) -> None:
     """A string alone, a module of a package and an empty name are refused."""
     with pytest.raises(ValueError, match=r"x: sources must be a tuple of names of top-level packages \(got "):
         LossSpec(name="x", summary="", factory="a:b", sources=sources)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("resolutions", 8), ("resolutions", ("8",)), ("spaces", "images"), ("defaults", (("seed", 1, 2),)), ("paper", None)],
+)
+def test_a_field_holds_what_its_type_says(field: str, value: object) -> None:
+    """One number is no tuple of numbers, and one name no tuple of names."""
+    with pytest.raises(ValueError, match=f"x: {field} must be "):
+        ArchitectureSpec(name="x", summary="", factory="a:b", **{field: value})  # type: ignore[arg-type]
 
 
 BELOW_ALL_PLUGINS = {"ganbench_kernels", "ganbench_spaces", "ganbench_reproduce"}

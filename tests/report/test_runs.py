@@ -407,6 +407,8 @@ def test_numbers_have_four_digits(value, expected):
         (formats.seconds, 0.35, "0.35 s"),
         (formats.seconds, 125.0, "2 min 05 s"),
         (formats.seconds, 11040.0, "3 h 04 min"),
+        (formats.seconds, float("inf"), "inf s"),
+        (formats.seconds, float("nan"), "nan s"),
         (formats.plain, 100.0, "100"),
         (formats.plain, 12.5, "12.5"),
         (formats.plain, 1000.0, "1,000"),
