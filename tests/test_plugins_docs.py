@@ -34,7 +34,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-LIBRARIES = [importlib.import_module(n) for n in ("ganbench_reproduce", "ganbench_reproduce.experiment", "ganbench_spaces.images")]
+NAMES = ("ganbench_reproduce", "ganbench_reproduce.experiment", "ganbench_spaces.images", "ganbench_use", "ganbench_use.loader")
+LIBRARIES = [importlib.import_module(name) for name in NAMES]
 
 
 def blocks(language: str) -> list[str]:
@@ -335,7 +336,7 @@ def test_the_command_that_measures_measures(installed: Path) -> None:
     assert key == same
 
 
-@pytest.mark.parametrize("name", ["my-gan-narrow", "power", "waves", "seconds", "coins"])
+@pytest.mark.parametrize("name", ["my-gan-narrow", "power", "waves", "seconds", "coins", "published"])
 def test_examples_keep_the_promises_of_their_kinds(name: str, installed: Path) -> None:
     """As the kit says them; the other kinds are tried whole above, or in the kit's own tests."""
     light = {"my-gan-narrow": ("options", "deviations")}.get(name)

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = (ROOT / "docs" / "zoo.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MANAGER = PluginManager()
-KINDS = ("architecture", "recipe", "loss", "augmentation", "dataset", "metric", "extractor", "reproduction")
+KINDS = ("architecture", "recipe", "loss", "augmentation", "dataset", "metric", "extractor", "reproduction", "loader")
 
 
 def rows(kind: str) -> dict[str, dict[str, str]]:

@@ -59,6 +59,12 @@ _GROUPS: dict[str, list[Any]] = {
         ),
         click.option("--weights", type=click.Path(path_type=Path), metavar="FILE", help="State dict for the module (.pt, .safetensors)."),
         click.option("--weights-key", default="", metavar="KEY", help="Where in FILE the state dict is, as in g_ema."),
+        click.option(
+            "--loader",
+            metavar="NAME",
+            shell_complete=complete_plugins("loader"),
+            help="What makes a generator of the weights in SOURCE; -o loader.KEY=VALUE.",
+        ),
         click.option("--range", "output_range", default="-1,1", metavar="LOW,HIGH", help="Black and white of its images.  [default: -1,1]"),
     ],
     "Of both": [
@@ -98,6 +104,7 @@ def command(invocation: Invocation, /, source: str, **flags: Any) -> int:
     ganbench evaluate samples.npz --dataset cifar10 --metric fid50k,kid50k
     ganbench evaluate results/runs/RUN --which raw           a run's newest checkpoint
     ganbench evaluate my_gan.py:Generator --dataset digits --weights g.pt
+    ganbench evaluate netG_epoch_24.pth --loader pytorch-dcgan --dataset celeba -o resolution=64
     ganbench evaluate gan/generator.pt2 --dataset digits     what `ganbench export` wrote
     ganbench evaluate DIR --dataset folder -o path=OTHER -o resolution=64
 
@@ -147,6 +154,7 @@ def _request(source: str, flags: dict[str, Any], index: int) -> Request:
         seed_offset=index,
         data_root=flags["data_root"] or "",
         extractor_weights=flags["extractor_weights"] or "",
+        loader=flags["loader"] or "",
         name=flags["name"] or "",
         **{name: flags[name] for name in _AS_THEY_ARE},
     )

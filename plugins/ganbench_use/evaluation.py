@@ -23,7 +23,8 @@ from ganbench import (
     scorers_of,
     storage_errors,
 )
-from ganbench_use import exported, reference_file, sources
+from ganbench_use import exported, reference_file, sources, weights
+from ganbench_use.loader import SECTION, load_generator
 from ganbench_use.measure import PICTURE_COLUMNS, Account, Measured, Yardstick, evaluator_for, keep, make_record, make_yardstick, measure
 from ganbench_use.restored import RestoredRun, Which, restore
 from ganbench_use.sources import GeneratorOptions, MeasuredSamples
@@ -31,15 +32,27 @@ from ganbench_use.sources import GeneratorOptions, MeasuredSamples
 _BATCH_SIZE = 250
 _ARRAYS = (".npy", ".npz", ".csv")
 _MARKS = ("config.toml", "record.json", "partial_record.json")
-_Kind = Literal["run", "folder", "array", "generator", "program"]
+_Kind = Literal["run", "folder", "array", "generator", "program", "weights"]
+_ASKED = ("latent_shape", "latents", "classes", "output_range")
+"""Fields that say how a generator is asked."""
 _UNHEEDED: dict[str, tuple[str, ...]] = {
-    "run": ("latent_shape", "classes", "weights", "weights_key", "key"),
-    "folder": ("latent_shape", "classes", "weights", "weights_key", "seed", "truncation", "trust_files"),
-    "array": ("latent_shape", "classes", "weights", "weights_key", "seed", "truncation", "trust_files"),
-    "generator": ("key", "trust_files"),
-    "program": ("weights", "weights_key", "key", "trust_files"),
+    "run": (*_ASKED, "weights", "weights_key", "key"),
+    "folder": (*_ASKED, "weights", "weights_key", "seed", "truncation", "which", "trust_files"),
+    "array": (*_ASKED, "weights", "weights_key", "seed", "truncation", "which", "trust_files"),
+    "generator": ("key", "which", "trust_files"),
+    "program": ("weights", "weights_key", "key", "which", "trust_files"),
+    "weights": (*_ASKED, "weights", "key", "which", "trust_files"),
 }
-_OWNERS = {"run": "a run", "folder": "samples", "array": "samples", "generator": "a generator", "program": "an exported program"}
+_OWNERS = {
+    "run": "a run",
+    "folder": "samples",
+    "array": "samples",
+    "generator": "a generator",
+    "program": "an exported program",
+    "weights": "weights with a loader",
+}
+_UNSAID = (None, 0, "", False, (), "normal", (-1.0, 1.0), "ema")
+"""Values of a field that say nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +77,7 @@ class Request:
     weights: Path | None = None
     weights_key: str = ""
     output_range: tuple[float, float] = (-1.0, 1.0)
+    loader: str = ""
     seed: int | None = None
     seed_offset: int = 0
     """What is added to the seed, the default too: the place in a row of seeds."""
@@ -84,7 +98,7 @@ class Request:
             UsageError: it is nothing that can be measured.
         """
         if isinstance(self.source, (str, os.PathLike)):
-            return _kind_of(os.fspath(self.source))
+            return "weights" if self.loader else _kind_of(os.fspath(self.source))
         return "generator" if callable(self.source) else "array"
 
     @property
@@ -114,6 +128,7 @@ def evaluate(
     weights: str | os.PathLike[str] | None = None,
     weights_key: str = "",
     output_range: tuple[float, float] = (-1.0, 1.0),
+    loader: str = "",
     seed: int | None = None,
     truncation: float | None = None,
     key: str = "",
@@ -143,6 +158,7 @@ def evaluate(
         weights: a state dict for the module.
         weights_key: where in that file it is.
         output_range: what a generator means by black and white.
+        loader: name of the plugin that makes a generator of the weights in the file ``source``; its options begin with ``loader.``.
         seed: of the latents; None for the run's, else 0.
         truncation: how far normal latents may lie from 0; None for the run's.
         key: the array in a ``.npz`` that holds the samples.
@@ -174,6 +190,7 @@ def evaluate(
         weights=None if weights is None else Path(weights),
         weights_key=weights_key,
         output_range=output_range,
+        loader=loader,
         seed=seed,
         truncation=truncation,
         key=key,
@@ -202,8 +219,8 @@ def _refuse_unheeded(request: Request) -> None:
         UsageError: there is something.
     """
     for name in _UNHEEDED[request.kind]:
-        if getattr(request, name) not in (None, 0, "", False, ()):
-            flag = {"latent_shape": "latent-dim"}.get(name, name.replace("_", "-"))
+        if getattr(request, name) not in _UNSAID:
+            flag = {"latent_shape": "latent-dim", "output_range": "range"}.get(name, name.replace("_", "-"))
             raise UsageError(f"--{flag} says nothing of {_OWNERS[request.kind]}", hint="leave it out")
     if request.kind == "run" and request.dataset is None and (request.reference or request.write_reference):
         raise UsageError("--reference and --write-reference need a --dataset", hint="name the run's own")
@@ -223,6 +240,8 @@ def _kind_of(source: str) -> _Kind:
             return "array" if suffix in _ARRAYS else "program"
         if suffix == ".json":
             return "run"
+        if suffix in weights.SUFFIXES:
+            raise UsageError(f"whose weights are in {source}? --loader is missing", hint="or name their module: module:name --weights FILE")
         known = ", ".join((*_ARRAYS, *exported.PROGRAMS))
         raise UsageError(f"{source} is no samples: {path.suffix or 'no suffix'}", hint=f"give a folder of images, or {known}")
     if ":" in source:
@@ -270,7 +289,7 @@ def _evaluate_run(manager: PluginManager, request: Request) -> _Result:
 
 
 def _of_run(restored: RestoredRun, count: int, seed: int, truncation: float, name: str) -> MeasuredSamples:
-    drawn = restored.stream(count, seed=seed, truncation=truncation)
+    drawn = restored.source.stream(count, seed=seed, truncation=truncation)
     parameters = sum(p.numel() for n in restored.materials.networks.averaged for p in restored.materials.networks[n].parameters())
     return MeasuredSamples(
         name=name or f"{restored.record.name} ({restored.which})",
@@ -293,7 +312,7 @@ def _evaluate_other(manager: PluginManager, request: Request) -> _Result:
         manager,
         request.dataset or "",
         request.metrics,
-        request.options,
+        {name: value for name, value in request.options.items() if not (request.loader and name.startswith(SECTION))},
         device=request.device,
         data_root=request.data_root,
         weights=request.extractor_weights,
@@ -328,6 +347,8 @@ def _samples(manager: PluginManager, request: Request, yardstick: Yardstick) -> 
     count, space = yardstick.most_generated, yardstick.dataset.space
     if request.kind == "generator":
         return _generated(request, yardstick, count), account
+    if request.kind == "weights":
+        return _of_weights(manager, request, yardstick, account)
     if request.kind == "program":
         samples, seed, seen = _of_program(request, yardstick, count)
         return samples, dataclasses.replace(account, seed=seed, samples_seen=seen)
@@ -367,6 +388,28 @@ def _generated(request: Request, yardstick: Yardstick, count: int) -> MeasuredSa
         return sources.of_generator(request.title, request.source, space, request.name or request.title, count, options)
     target = os.fspath(request.source)
     return sources.of_callable(target, space, request.name or target.rpartition(":")[2], count, options)
+
+
+def _of_weights(manager: PluginManager, request: Request, yardstick: Yardstick, account: Account) -> tuple[MeasuredSamples, Account]:
+    """Return what a loader's generator makes, and an account that names the loader."""
+    path, truncation, count = Path(os.fspath(request.source)), request.truncation or 0.0, yardstick.most_generated
+    loaded = load_generator(
+        manager, request.loader, path, request.weights_key, request.options, yardstick.dataset, request.device, truncation=truncation
+    )
+    torch.manual_seed(account.seed)  # what a generator draws by itself
+    drawn = loaded.source(path.name).stream(count, seed=account.seed, truncation=truncation)
+    samples = MeasuredSamples(
+        name=request.name or path.stem,
+        kind="generator",
+        generate=drawn,
+        labels=drawn.labels,
+        content_hash=loaded.weights_hash,
+        available=count,
+        parameters=loaded.parameters,
+        truncation=truncation,
+    )
+    identities = (*account.plugins, loaded.identity)
+    return samples, dataclasses.replace(account, config={**account.config, **loaded.config}, plugins=identities)
 
 
 def _of_program(request: Request, yardstick: Yardstick, count: int) -> tuple[MeasuredSamples, int, int]:

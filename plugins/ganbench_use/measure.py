@@ -31,6 +31,7 @@ from ganbench import (
     Place,
     PluginIdentity,
     PluginManager,
+    Registered,
     RunDirectory,
     RunRecord,
     StoredRun,
@@ -110,8 +111,7 @@ def make_yardstick(
     given = _sorted_options(pairs, used)
     options = build_options(spec.options, given.pop("dataset", {}), "dataset.options")
     chosen = {name: build_options(families[name].spec.options, given.get(name, {}), name) for name in used}
-    root = data_root or os.environ.get("GANBENCH_DATA", "")
-    made: Dataset = registered.build(options, DataContext(data_root=Path(root).expanduser() if root else None, download=download))
+    made = _build_dataset(registered, options, data_root, download=download)
     context = ExtractorContext(device=device, weights=Path(weights).expanduser() if weights else None, download=download)
     wanted = {name: manager.find(ExtractorSpec, name) for name in dict.fromkeys(one.extractor_name for one in planned) if name}
     config: dict[str, Any] = {"dataset.name": dataset}
@@ -127,6 +127,19 @@ def make_yardstick(
         identities=tuple(one.identity() for one in (registered, *(families[name] for name in sorted(used)), *wanted.values())),
         config=config,
     )
+
+
+def make_dataset(manager: PluginManager, name: str, pairs: Mapping[str, str], *, data_root: str = "", download: bool = True) -> Dataset:
+    """Build a dataset alone; see :func:`make_yardstick`."""
+    registered = manager.find(DatasetSpec, name)
+    options = build_options(registered.spec.options, _sorted_options(pairs, ()).get("dataset", {}), "dataset.options")
+    return _build_dataset(registered, options, data_root, download=download)
+
+
+def _build_dataset(registered: Registered[DatasetSpec], options: object, data_root: str, *, download: bool) -> Dataset:
+    root = data_root or os.environ.get("GANBENCH_DATA", "")
+    made: Dataset = registered.build(options, DataContext(data_root=Path(root).expanduser() if root else None, download=download))
+    return made
 
 
 def _sorted_options(pairs: Mapping[str, str], families: Iterable[str]) -> dict[str, dict[str, str]]:

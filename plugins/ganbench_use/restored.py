@@ -13,12 +13,10 @@ from torch import Tensor
 
 from ganbench import (
     ExtractorSpec,
-    Inputs,
     Materials,
     MetricSpec,
     PluginManager,
     RunRecord,
-    SampleStream,
     UsageError,
     build,
     load,
@@ -26,10 +24,9 @@ from ganbench import (
     plan_again,
     plan_metrics,
 )
+from ganbench_use.source import SampleSource
 
 Which = Literal["ema", "raw"]
-EVALUATION = "evaluation"
-"""The purpose of the stream that a run's own metrics draw from."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,39 +51,21 @@ class RestoredRun:
             module.eval()
         return algorithm.networks.generate(modules, inputs, labels)
 
-    def stream(
-        self,
-        count: int,
-        *,
-        seed: int | None = None,
-        purpose: str = EVALUATION,
-        truncation: float = 0.0,
-        labels: Tensor | None = None,
-        inputs: Inputs | None = None,
-    ) -> SampleStream:
-        """Return a fixed sequence of samples.
-
-        Args:
-            count: how many.
-            seed: of the inputs; None for the run's own.
-            purpose: which stream of that seed.
-            truncation: of normal latents; 0 for none.
-            labels: ``[count]`` int64; None to draw them as the train split has them.
-            inputs: others than the networks' own.
-        """
+    @property
+    def source(self) -> SampleSource:
+        """What its samples are drawn from."""
         made = self.materials
-        return SampleStream(
-            self.generate,
-            inputs or made.networks.inputs,
-            count=count,
-            seed=self.record.seed if seed is None else seed,
-            purpose=purpose,
-            space=made.networks.inputs.reference(made.dataset).space,
-            device=made.device,
-            label_pool=made.dataset.train.labels,
-            labels=labels,
+        return SampleSource(
+            name=self.record.name,
+            state=f"{self.record.run_id} at {self.samples_seen / 1000:.4g} kimg",
+            networks=made.networks,
             dataset=made.dataset,
-            truncation=truncation,
+            device=made.device,
+            generate=self.generate,
+            seed=self.record.seed,
+            truncation=made.config.evaluation.truncation,
+            batch_size=made.config.evaluation.batch_size,
+            most_evaluated=max((one.num_generated for one in made.plan.metrics), default=0),
         )
 
 

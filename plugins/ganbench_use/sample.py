@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench import GroupedCommand, Invocation, NumberRange, UsageError, add_options, complete_runs, complete_words
+from ganbench import GroupedCommand, Invocation, NumberRange, UsageError, add_options, complete_plugins, complete_runs, complete_words
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ganbench import Inputs, Latents, SampleStream
-    from ganbench_use.restored import RestoredRun
+    from ganbench import Inputs, Latents, PluginManager, SampleStream, Space
+    from ganbench_use.source import SampleSource
 
 _FORMS = ("sheet", "npz", "files", "gif")
 _GROUPS: dict[str, list[Any]] = {
@@ -60,6 +60,19 @@ _GROUPS: dict[str, list[Any]] = {
             help="auto, cpu, cuda or cuda:N.",
         ),
     ],
+    "Of weights": [
+        click.option(
+            "--loader",
+            metavar="NAME",
+            shell_complete=complete_plugins("loader"),
+            help="What makes a generator of the weights in the file RUN; -o loader.KEY=VALUE.",
+        ),
+        click.option("--weights-key", default="", metavar="KEY", help="Where in the file the state dict is, as in g_ema."),
+        click.option(
+            "--dataset", metavar="NAME", shell_complete=complete_plugins("dataset"), help="What the samples are of; -o KEY=VALUE."
+        ),
+        click.option("--data-root", type=click.Path(), metavar="DIR", help="Folder of datasets.  [env: GANBENCH_DATA]"),
+    ],
     "Output": [
         click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="New or empty."),
         click.option("--write", metavar="A,B", help=f"Of {', '.join(_FORMS)}.  [default: all but gif]"),
@@ -78,7 +91,7 @@ class _SampleCommand(GroupedCommand):
 @add_options([add for group in _GROUPS.values() for add in group])
 @click.pass_obj
 def command(invocation: Invocation, /, run: str, **flags: Any) -> int:
-    """Write samples of a run's newest checkpoint.
+    """Write samples of a run's newest checkpoint, or of somebody's weights.
 
     \b
     ganbench sample RUN --out shown                          64 samples
@@ -87,6 +100,7 @@ def command(invocation: Invocation, /, run: str, **flags: Any) -> int:
     ganbench sample RUN --out plane --vary 0,1 --columns 11
     ganbench sample RUN --out near --neighbours 5 -n 8       beside each the nearest real ones
     ganbench sample RUN --out same --as-evaluated -n 5000    what its metrics saw
+    ganbench sample netG.pth --loader pytorch-dcgan --dataset digits -o resolution=64 --out theirs
 
     DIR gets sheet.png to look at (of sounds sheet.wav too), samples.npz with the samples, their labels and latents, and the files that such
     samples have: images/ with a PNG of each image, samples.csv with a line for each point or row, sounds/ with a WAV of each sound.
@@ -97,39 +111,29 @@ def command(invocation: Invocation, /, run: str, **flags: Any) -> int:
     refuse_missing_gpu(flags["device"])
     _refuse_contradictions(flags)
     RunDirectory.check_free(flags["out"])
-    from ganbench_use.restored import restore
-
-    restored = restore(
-        PluginManager(off=invocation.off),
-        run,
-        which=flags["which"],
-        metrics=None if flags["as_evaluated"] else (),
-        device=None if flags["device"] == "auto" else flags["device"],
-        trust_files=flags["trust_files"],
-        options=read_pairs("-o", flags["options"]),
-    )
-    forms = _forms(flags["write"], restored)
-    wish = _wish(restored, flags)
+    options = read_pairs("-o", flags["options"])
+    source = (_of_weights if flags["loader"] else _of_run)(PluginManager(off=invocation.off), run, options, flags)
+    forms = _forms(flags["write"], source.reference.space)
+    wish = _wish(source, flags)
     import torch
 
     from ganbench_use.written import write_samples
 
     torch.manual_seed(wish.seed)  # what a generator draws by itself
-    batch = restored.materials.config.evaluation.batch_size
+    batch = source.batch_size
     samples = torch.cat([wish.stream(start, min(batch, wish.count - start)).cpu() for start in range(0, wish.count, batch)])
-    near = _nearest(samples, flags["neighbours"], restored)
+    near = _nearest(samples, flags["neighbours"], source)
     write_samples(
         flags["out"],
         forms,
         samples,
         space=wish.stream.space,
         columns=wish.columns,
-        real=restored.materials.dataset.first,
+        real=source.dataset.first,
         arrays={"labels": wish.stream.labels, "latents": wish.latents},
         near=near,
     )
-    unit = restored.record.unit
-    say(f"ganbench: {wish.count} {unit} of {restored.record.run_id} at {restored.samples_seen / 1000:.4g} kimg are in {flags['out']}")
+    say(f"ganbench: {wish.count} {source.reference.space.unit} of {source.state} are in {flags['out']}")
     return 0
 
 
@@ -143,6 +147,51 @@ class _Wish:
     seed: int
     latents: Tensor | None
     """``[N, L]``, where they were asked for on purpose."""
+
+
+def _of_run(manager: PluginManager, run: str, options: dict[str, str], flags: dict[str, Any]) -> SampleSource:
+    """Return the generator of a run's newest checkpoint.
+
+    Raises:
+        UsageError: it cannot be restored, or a flag is of a loader.
+    """
+    from ganbench_use.restored import restore
+
+    for name in ("dataset", "weights_key", "data_root"):
+        if flags[name]:
+            raise UsageError(f"--{name.replace('_', '-')} says nothing of a run", hint="it goes with --loader")
+    return restore(
+        manager,
+        run,
+        which=flags["which"],
+        metrics=None if flags["as_evaluated"] else (),
+        device=None if flags["device"] == "auto" else flags["device"],
+        trust_files=flags["trust_files"],
+        options=options,
+    ).source
+
+
+def _of_weights(manager: PluginManager, file: str, options: dict[str, str], flags: dict[str, Any]) -> SampleSource:
+    """Return the generator that a loader makes of weights.
+
+    Raises:
+        UsageError: it makes none, or a flag is of a run.
+    """
+    from ganbench import choose_device
+    from ganbench_use.loader import SECTION, load_generator
+    from ganbench_use.measure import make_dataset
+
+    for name, usual in (("which", "ema"), ("trust_files", False), ("as_evaluated", False)):
+        if flags[name] != usual:
+            raise UsageError(f"--{name.replace('_', '-')} says nothing of weights with a loader", hint="leave it out")
+    if not flags["dataset"]:
+        raise UsageError("what are these samples of? --dataset is missing", hint="for images of a folder: --dataset folder -o path=DIR")
+    others = {name: value for name, value in options.items() if not name.startswith(SECTION)}
+    dataset = make_dataset(manager, flags["dataset"], others, data_root=flags["data_root"] or "")
+    key, device, truncation = flags["weights_key"], str(choose_device(flags["device"])), flags["truncation"] or 0.0
+    path = Path(file)
+    loaded = load_generator(manager, flags["loader"], path, key, options, dataset, device, truncation=truncation)
+    return loaded.source(path.name)
 
 
 def _refuse_contradictions(flags: dict[str, Any]) -> None:
@@ -170,7 +219,7 @@ def _refuse_contradictions(flags: dict[str, Any]) -> None:
         raise UsageError("--grid-classes has a column for each class; --columns says nothing", hint="choose classes with --class")
 
 
-def _forms(given: str | None, restored: RestoredRun) -> tuple[str, ...]:
+def _forms(given: str | None, space: Space) -> tuple[str, ...]:
     """Return what is written.
 
     Raises:
@@ -178,7 +227,6 @@ def _forms(given: str | None, restored: RestoredRun) -> tuple[str, ...]:
     """
     from ganbench import Space
 
-    space = restored.materials.networks.inputs.reference(restored.materials.dataset).space
     known = tuple(
         form
         for form, has in (
@@ -198,36 +246,35 @@ def _forms(given: str | None, restored: RestoredRun) -> tuple[str, ...]:
     return names
 
 
-def _nearest(samples: Tensor, count: int | None, restored: RestoredRun) -> tuple[Tensor, Tensor, Tensor] | None:
+def _nearest(samples: Tensor, count: int | None, source: SampleSource) -> tuple[Tensor, Tensor, Tensor] | None:
     """Return places, distances and the real samples themselves, nearest to each sample; None where nobody asked."""
     if count is None:
         return None
     from ganbench_use.neighbours import nearest
 
-    train = restored.materials.networks.inputs.reference(restored.materials.dataset).train
+    train = source.reference.train
     if count > train.num_samples:
-        raise UsageError(f"--neighbours {count}: the train split has {train.num_samples} {restored.record.unit}")
+        raise UsageError(f"--neighbours {count}: the train split has {train.num_samples} {source.reference.space.unit}")
     places, distances = nearest(samples, train, count)
     return places, distances, train.read(places.flatten())
 
 
-def _wish(restored: RestoredRun, flags: dict[str, Any]) -> _Wish:
+def _wish(source: SampleSource, flags: dict[str, Any]) -> _Wish:
     """Return the samples that the flags ask for."""
     from ganbench_use.latents import GivenLatents, latents_of, read_latents
 
-    made = restored.materials
-    own, num_classes = made.networks.inputs, made.dataset.num_classes
-    seed = restored.record.seed if flags["seed"] is None else flags["seed"]
-    truncation = made.config.evaluation.truncation if flags["truncation"] is None else flags["truncation"]
-    chosen = _classes(flags["classes"], restored)
+    own, num_classes = source.networks.inputs, source.dataset.num_classes
+    seed = source.seed if flags["seed"] is None else flags["seed"]
+    truncation = source.truncation if flags["truncation"] is None else flags["truncation"]
+    chosen = _classes(flags["classes"], source)
     if flags["grid_classes"] and not own.labels:
-        raise UsageError(f"--grid-classes: {restored.record.name} is not asked by class", hint="it is for a conditional run")
+        raise UsageError(f"--grid-classes: {source.name} is not asked by class", hint="it is for a conditional run")
     columns = flags["columns"] or 8
     inputs: Inputs = own
     latents: Tensor | None = None
     count = flags["count"] or (8 if flags["neighbours"] else 64)
     if flags["as_evaluated"]:
-        return _as_evaluated(restored, flags["count"], columns)
+        return _as_evaluated(source, flags["count"], columns)
     if flags["grid_classes"]:
         columns = len(chosen) or num_classes
     if flags["latents"] is not None:
@@ -240,20 +287,19 @@ def _wish(restored: RestoredRun, flags: dict[str, Any]) -> _Wish:
     if latents is not None:
         count, inputs = len(latents), GivenLatents(latents, own.labels)
     labels = _labels(flags, own.labels, chosen, num_classes, count, columns)
-    stream = restored.stream(count, seed=seed, purpose="samples", truncation=truncation, labels=labels, inputs=inputs)
+    stream = source.stream(count, seed=seed, purpose="samples", truncation=truncation, labels=labels, inputs=inputs)
     return _Wish(stream=stream, count=count, columns=columns, seed=seed, latents=latents)
 
 
-def _as_evaluated(restored: RestoredRun, count: int | None, columns: int) -> _Wish:
+def _as_evaluated(source: SampleSource, count: int | None, columns: int) -> _Wish:
     """Return the first of the samples that the run's metrics looked at: they are drawn for the largest of its counts."""
-    planned = restored.materials.plan.metrics
-    most = max((one.num_generated for one in planned), default=0)
+    most = source.most_evaluated
     if not most:
-        raise UsageError(f"the run {restored.record.run_id} measured no samples", hint="leave --as-evaluated out")
+        raise UsageError(f"{source.state} measured no samples", hint="leave --as-evaluated out")
     if count is not None and count > most:
         raise UsageError(f"the run's metrics looked at {most} samples, and -n asks for {count}", hint=f"use -n {most} or fewer")
-    stream = restored.stream(most, truncation=restored.materials.config.evaluation.truncation)
-    return _Wish(stream=stream, count=count or most, columns=columns, seed=restored.record.seed, latents=None)
+    stream = source.stream(most, truncation=source.truncation)
+    return _Wish(stream=stream, count=count or most, columns=columns, seed=source.seed, latents=None)
 
 
 def _ordered(own: Latents, given: Tensor | None, flags: dict[str, Any], seed: int, truncation: float, columns: int) -> Tensor:
@@ -295,7 +341,7 @@ def _components(text: str, dim: int) -> tuple[int, int]:
     return first, second
 
 
-def _classes(given: str | None, restored: RestoredRun) -> tuple[int, ...]:
+def _classes(given: str | None, source: SampleSource) -> tuple[int, ...]:
     """Return the numbers of the classes that the user names.
 
     Raises:
@@ -303,9 +349,9 @@ def _classes(given: str | None, restored: RestoredRun) -> tuple[int, ...]:
     """
     if given is None:
         return ()
-    dataset = restored.materials.dataset
-    if not restored.materials.networks.inputs.labels:
-        raise UsageError(f"--class: {restored.record.name} is not asked by class", hint="it is for a conditional run")
+    dataset = source.dataset
+    if not source.networks.inputs.labels:
+        raise UsageError(f"--class: {source.name} is not asked by class", hint="it is for a conditional run")
     names = {str(number): number for number in range(dataset.num_classes)} | {name: i for i, name in enumerate(dataset.class_names)}
     numbers = []
     for name in (part.strip() for part in given.split(",")):

@@ -22,7 +22,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ganbench import DataError, Latents, Space, UsageError, read_file, stream, tensors_from_bytes
+from ganbench import DataError, Latents, Space, UsageError, stream
+from ganbench_use.weights import read_weights
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 _HASHED = 2**20
@@ -361,20 +362,7 @@ def _load_weights(module: nn.Module, path: Path, key: str) -> None:
     Raises:
         UsageError: it cannot be read, or does not fit the module.
     """
-    try:
-        safe = path.suffix == ".safetensors"
-        state: Any = tensors_from_bytes(read_file(path)) if safe else torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        text = " ".join(str(error).split())[:120]
-        raise UsageError(f"--weights {path} cannot be read: {text}", hint="save a state dict with torch.save") from None
-    for part in filter(None, key.split(".")):
-        if isinstance(state, dict) and part not in state:  # one flat file of several modules
-            below = {name.removeprefix(f"{part}."): tensor for name, tensor in state.items() if str(name).startswith(f"{part}.")}
-            state = {part: below} if below else state
-        if not isinstance(state, dict) or part not in state:
-            known = ", ".join(map(str, list(state)[:8])) if isinstance(state, dict) else type(state).__name__
-            raise UsageError(f"--weights {path} has no {part!r}", hint=f"it has {known}; choose with --weights-key")
-        state = state[part]
+    state = read_weights(path, key, whose="--weights")
     try:
         module.load_state_dict(state)
     except Exception as error:
