@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import ganbench
-from ganbench import ConfigError, Ended, Event, Message, Phase, Started, read_events
+from ganbench import ConfigError, Ended, Event, GanbenchError, Message, Phase, Started, read_events
 from ganbench_reporters import steering
 from ganbench_reporters.alone import update_of, updates_alone
 from ganbench_reporters.steering import Steering, Training
@@ -102,22 +102,54 @@ def test_only_what_updates_one_network_is_taken_alone(algorithm: Any, expected: 
         update_of(algorithm, "encoder", 0)
 
 
-def test_a_captured_run_takes_whole_iterations_only(tmp_path, monkeypatch):
-    """A page that asks such a run for an update alone is told so, and the run goes on without one."""
-    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("ganbench.training.eager_runner.EagerRunner.name", "cuda_graph")
-    said: list[str] = []
+class Asking(Listener):
+    """Asks for an update alone after the second of three steps."""
 
-    class Asking(Listener):
-        def after_step(self, training: Training) -> None:
-            with pytest.raises(ConfigError) as caught:
-                training.update_alone("generator", update_of(training.algorithm, "generator", 1))
-            said.append(str(caught.value))
+    def __init__(self, phase: Phase | None = None) -> None:
+        super().__init__()
+        self.phase, self.said = phase, ""
 
+    def after_step(self, training: Training) -> None:
+        if training.counters.generator_steps == 2 and not self.said:
+            try:
+                training.update_alone("generator", self.phase or update_of(training.algorithm, "generator", 2))
+                self.said = "taken"
+            except ConfigError as error:
+                self.said = str(error)
+
+
+def run_asking(path: Path, asking: Asking) -> ganbench.StoredRun:
     settings = {**SETTINGS, "training.batch_size": 100}
-    record = ganbench.run("mlp", out=tmp_path / "run", on_event=Asking(), dataset="ring8", kimg=0.1, metrics=[], settings=settings).record
-    assert said == ["the runner cuda_graph executes whole iterations only: start the run with --runner eager"]
+    return ganbench.run("mlp", out=path, on_event=asking, dataset="ring8", kimg=0.3, metrics=[], settings=settings)
+
+
+@pytest.fixture
+def fast(tmp_path, monkeypatch):
+    """Make runs leave no pictures, which take longer than they do."""
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    for drawn in ("lifecycle.save_curves", "lifecycle.save_strip", "trainer.save_picture"):
+        monkeypatch.setattr(f"ganbench.run.{drawn}", lambda *_, **__: None)
+
+
+def test_a_captured_run_takes_whole_iterations_only(tmp_path, monkeypatch, fast):
+    """Who asks such a run for an update alone is told so, and it goes on without one."""
+    monkeypatch.setattr("ganbench.training.eager_runner.EagerRunner.name", "cuda_graph")
+    record = run_asking(tmp_path / "run", asking := Asking()).record
+    assert asking.said == "the runner cuda_graph executes whole iterations only: start the run with --runner eager"
     assert not [note for note in record.notes if note.startswith("intervention")]
+    assert (record.status, dict(record.keys.work.fields)["training.d_steps"]) == ("complete", 1)
+
+
+def test_half_an_update_alone_ends_the_run_without_a_checkpoint_of_it(tmp_path, fast):
+    """What an error left of it is no state to go on from, and not what a listener that fails is: passed over."""
+
+    def fail() -> None:
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(GanbenchError, match="failed in an update of generator alone: RuntimeError: out of memory"):
+        run_asking(tmp_path / "run", asking := Asking(Phase("generator", fail)))
+    assert not list((tmp_path / "run" / "checkpoints").glob("*.pt"))
+    assert asking.messages[-1].startswith("the step at 0.2 kimg was not finished, and half a step is no state to go on from")
 
 
 def losses(run: Path) -> list[dict[str, Any]]:
@@ -126,11 +158,8 @@ def losses(run: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_a_change_outlives_a_resume_and_a_pause_outlives_no_page(tmp_path, monkeypatch):
+def test_a_change_outlives_a_resume_and_a_pause_outlives_no_page(tmp_path, monkeypatch, fast):
     """A run that was looked at, paused and left ends as one does that was interrupted and resumed; both say what was done to them."""
-    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
-    for drawn in ("lifecycle.save_curves", "lifecycle.save_strip", "trainer.save_picture"):  # takes longer than these runs
-        monkeypatch.setattr(f"ganbench.run.{drawn}", lambda *_, **__: None)
     for name in ("_EVERY_SECONDS", "_LEAST_SECONDS", "_SHARE", "_PAUSED_SECONDS"):
         monkeypatch.setattr(steering, name, 0)
     arguments: Any = {"dataset": "ring8", "kimg": 0.2, "metrics": [], "settings": SETTINGS}
