@@ -348,8 +348,7 @@ class NaiveAugmentationOptions(ClassificationAccuracyOptions):
 NAIVE_AUGMENTATION = tuple(
     MetricSpec(
         name=f"nas_{count}_per_class",
-        summary=f"naive augmentation score: a classifier trained on {count} real images a class and generated ones, tested on held-out "
-        "ones, beside real alone and real with flips (conditional runs)",
+        summary=f"naive augmentation: a classifier after {count} real images a class and generated ones, beside real alone (conditional)",
         factory=f"ganbench_metrics.naive_augmentation:build_{count}",
         options=NaiveAugmentationOptions,
         paper="Ravuri and Vinyals, 2019, https://arxiv.org/abs/1905.10887",
@@ -385,7 +384,7 @@ def _birthday(suffix: str, what: str, **fields: Any) -> MetricSpec:
     label = suffix.replace("_", " ")
     return MetricSpec(
         name=f"birthday{suffix}",
-        summary=f"birthday test of the size of the support: share of batches with two images that are {what} (a machine's rule)",
+        summary=f"birthday test: share of batches with two images {what}; size of the support",
         factory=f"ganbench_metrics.birthday:build_birthday{suffix}",
         options=BirthdayOptions,
         paper="Arora and Zhang, 2018, https://arxiv.org/abs/1706.08224",
@@ -400,8 +399,8 @@ def _birthday(suffix: str, what: str, **fields: Any) -> MetricSpec:
 
 
 BIRTHDAY = (
-    _birthday("", "much nearer in features than real ones are"),
-    _birthday("_pixels", "much nearer in pixels than real ones are", looks_at="samples", spaces=("images",)),
+    _birthday("", "much nearer in features than real ones"),
+    _birthday("_pixels", "much nearer in pixels than real ones", looks_at="samples", spaces=("images",)),
 )
 
 
