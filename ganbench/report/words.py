@@ -52,23 +52,23 @@ def percent(change: float, *, signed: bool = True) -> str:
 
 
 def change_text(found: Finding) -> str:
-    """Return the estimate; empty where there is none."""
-    return "" if found.change is None else percent(found.change)
+    """Return the estimate, in per cent of base, or in the metric's own unit where that touches zero; empty where there is none."""
+    return "" if found.change is None else _amount(found.change, found.scale)
 
 
 def interval_text(found: Finding) -> str:
-    """Return ``-12.1 to -8.3%``; an end that is not known is ``open``."""
-    return "" if found.low is None or found.high is None else _between(found.low, found.high, -1 if found.scale is None else -math.inf)
+    """Return ``-12.1 to -8.3%``, or both in the unit of :func:`change_text`; an end that is not known is ``open``."""
+    return "" if found.low is None or found.high is None else _between(found.low, found.high, found.scale)
 
 
 def threshold_text(found: Finding) -> str:
-    """Return ``5%``."""
-    return f"{100 * found.threshold:.3g}%"
+    """Return ``5%``, or the size in the unit of :func:`change_text`."""
+    return f"{100 * found.threshold:.3g}%" if found.scale is None else number(found.threshold * found.scale, 3)
 
 
 def detectable_text(found: Finding) -> str:
     """Return the smallest change that had a chance to be detected; empty where none had, or where nothing was tested."""
-    return "" if found.smallest_visible is None else percent(found.smallest_visible, signed=False)
+    return "" if found.smallest_visible is None else _amount(found.smallest_visible, found.scale).removeprefix("+")
 
 
 def count_text(found: Finding) -> str:
@@ -108,8 +108,14 @@ def why(found: Finding) -> str:
     return clean("; ".join(filter(None, (_decided(found), found.reason, instead))))
 
 
-def _between(low: float, high: float, lowest: float = -1) -> str:
-    ends = "" if low <= lowest else percent(low), "" if math.isinf(high) else percent(high)
+def _amount(change: float, scale: float | None) -> str:
+    size = 0.0 if scale is None else abs(change * scale)
+    return percent(change) if scale is None or math.isinf(size) else f"{'-' if change < 0 else '+'}{number(size, 3)}"
+
+
+def _between(low: float, high: float, scale: float | None = None) -> str:
+    lowest = -1 if scale is None else -math.inf
+    ends = "" if low <= lowest else _amount(low, scale), "" if math.isinf(high) else _amount(high, scale)
     if not any(ends):
         return "open"
     return f"{ends[0].removesuffix('%') if ends[0] and ends[1] else ends[0] or 'open'} to {ends[1] or 'open'}"

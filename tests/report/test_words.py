@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +37,16 @@ def test_a_change_has_few_digits_and_never_a_rounded_zero(change: float, text: s
 def test_an_open_end_of_an_interval_is_said(make_finding: Make, low: float, high: float, text: str) -> None:
     """Instead of -100 percent or infinity, which were never measured."""
     assert words.interval_text(make_finding(low=low, high=high)) == text
+
+
+def test_what_touches_zero_is_told_in_its_own_unit(make_finding: Make) -> None:
+    """A leak of 80 MiB is no rise by 11 percent: that would be of the peak, which the row does not show."""
+    found = make_finding(base=0.08, head=79.59, change=0.114, low=0.11, high=0.118, threshold=0.05, smallest_visible=0.004, scale=697.5)
+    assert (words.change_text(found), words.interval_text(found)) == ("+79.5", "+76.7 to +82.3")
+    assert (words.threshold_text(found), words.detectable_text(found)) == ("34.9", "2.79")
+    assert words.why(found).startswith("worse by more than the threshold of 34.9, p")
+    fewer = dataclasses.replace(found, change=-0.01, low=-math.inf, high=0.0)
+    assert (words.change_text(fewer), words.interval_text(fewer)) == ("-6.98", "open to +0.00")
 
 
 def test_every_finding_has_its_reason_in_words(make_finding: Make) -> None:
