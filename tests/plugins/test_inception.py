@@ -12,6 +12,7 @@ import urllib.error
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch_fidelity import feature_extractor_inceptionv3 as fidelity
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
@@ -19,11 +20,13 @@ from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, i
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
+from ganbench.cli.main import main
 from ganbench.data.source import Dataset
 from ganbench.errors import WeightsError
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import plan_metrics
 from ganbench.evaluation.protocol import ExtractorContext
+from ganbench.record.serialise import from_json
 from ganbench.registration import NoOptions
 from ganbench_extractors import INCEPTION, inception_weights, published
 from ganbench_extractors.inception import build, build_clean
@@ -137,12 +140,33 @@ def measured(ours, theirs):
 def test_the_frechet_distance_equals_torch_fidelitys(measured):
     """In the space that the features span, where a turn changes nothing and its square root takes no time; and an exact one."""
     values, (real, _), (fake, _) = measured
-    basis, _ = torch.linalg.qr(torch.cat([real, fake]).double().T)
-    statistics = [fid_features_to_statistics(features.double() @ basis) for features in (fake, real)]
-    assert values[f"fid{COUNT}"] == pytest.approx(fid_statistics_to_metric(*statistics, False)[KEY_METRIC_FID], abs=2e-4)
+    assert values[f"fid{COUNT}"] == pytest.approx(fidelity_fid(real, fake), abs=2e-4)
     exact = frechet_by_singular_values(real.double().numpy(), fake.double().numpy())
     assert exact > 1
     assert values[f"fid{COUNT}"] == pytest.approx(exact, rel=1e-6)
+
+
+def fidelity_fid(real, fake):
+    """Return torch-fidelity's FID of features."""
+    basis, _ = torch.linalg.qr(torch.cat([real, fake]).double().T)
+    statistics = [fid_features_to_statistics(features.double() @ basis) for features in (fake, real)]
+    return fid_statistics_to_metric(*statistics, False)[KEY_METRIC_FID]
+
+
+@pytest.mark.slow
+def test_a_folder_against_a_folder_has_torch_fidelitys_distance(weights, measured, tmp_path):
+    """By ``ganbench evaluate``, from PNGs on the disk to the record: the same images, the same weights."""
+    _, (real, _), (fake, _) = measured
+    few = 6
+    for folder, images in (("real", smooth_images(COUNT, 32, 32, seed=3)), ("fake", smooth_images(COUNT, 32, 32, seed=4, contrast=45.0))):
+        (tmp_path / folder).mkdir()
+        for index, image in enumerate(images[:few]):
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / folder / f"{index}.png")
+    data = ["--dataset", "folder", "-o", f"path={tmp_path / 'real'}", "-o", "resolution=32"]
+    how = ["--metric", f"fid{few}", "--extractor-weights", str(weights), "--no-floor", "--device", "cpu"]
+    assert main(["evaluate", str(tmp_path / "fake"), *data, *how, "--out", str(tmp_path / "out")]) == 0
+    found = from_json((tmp_path / "out" / "record.json").read_text()).final(f"fid{few}").value
+    assert found == pytest.approx(fidelity_fid(real[:few], fake[:few]), abs=2e-4)
 
 
 def frechet_by_singular_values(real, fake):
