@@ -15,7 +15,7 @@ from ganbench.evaluation.evaluator import Evaluator
 from ganbench.run.build import Materials
 from ganbench.testing.frozen import rescore
 from ganbench.testing.promise import Broken, NotClaimed, Subject, promise
-from ganbench.testing.trial import Trial
+from ganbench.testing.trial import PARTNER, PARTNER_WITH_LABELS, Trial
 
 _COUNT = 64
 _TOLERANCE = 1e-3
@@ -54,17 +54,22 @@ def measured(subject: Subject) -> tuple[Materials, Callable[[Callable[[int, int]
     assert isinstance(spec, MetricSpec)
     if spec.looks_at in ("targets", "scores"):
         raise NotClaimed(f"it looks at {spec.looks_at}, which samples alone do not have")
-    space = Trial(subject).materials.dataset.space if spec.spaces else None
-    if space and space.name not in spec.spaces:
-        raise NotClaimed(f"it looks at {' or '.join(spec.spaces)}, and the trial's dataset holds {space.unit}")
-    trial = Trial(subject, **{"evaluation.metrics": (f"{spec.name}{_COUNT}",), "evaluation.batch_size": _COUNT // 2})
+    dataset = Trial(subject).materials.dataset
+    if spec.spaces and dataset.space.name not in spec.spaces:
+        raise NotClaimed(f"it looks at {' or '.join(spec.spaces)}, and the trial's dataset holds {dataset.space.unit}")
+    metric: Any = subject.build()
+    if metric.needs.generator:
+        raise NotClaimed("it asks the generator itself, which samples alone do not have")
+    count = max(_COUNT, metric.least_samples)
+    if count > dataset.train.num_samples:
+        raise NotClaimed(f"it looks at {count} samples or more, and the trial's dataset has {dataset.train.num_samples}")
+    settings = {"evaluation.metrics": (f"{spec.name}{count}",), "evaluation.batch_size": _COUNT // 2}
+    trial = Trial(subject, PARTNER_WITH_LABELS if metric.needs.labels else PARTNER, **settings)
     materials, evaluator = trial.materials, trial.materials.evaluator
     assert isinstance(evaluator, Evaluator)
     labels = materials.dataset.train.labels
-    if subject.build().needs.generator:
-        raise NotClaimed("it asks the generator itself, which samples alone do not have")
     evaluator.prepare()
-    return materials, lambda generate: evaluator.evaluate(generate, None if labels is None else labels[:_COUNT])
+    return materials, lambda generate: evaluator.evaluate(generate, None if labels is None else labels[:count])
 
 
 def _real(materials: Materials) -> Callable[[int, int], Tensor]:
@@ -79,6 +84,10 @@ def _noise(materials: Materials) -> Callable[[int, int], Tensor]:
         return space.to_stored(2 * torch.randn((count, *space.size), generator=random))
 
     return generate
+
+
+def _one(materials: Materials) -> Callable[[int, int], Tensor]:
+    return lambda start, count: materials.dataset.train.read(torch.zeros(count, dtype=torch.int64))
 
 
 @promise("metric")
@@ -98,14 +107,21 @@ def it_measures_samples(subject: Subject) -> None:
 
 @promise("metric")
 def real_samples_are_better_than_noise(subject: Subject) -> None:
-    """Its first quantity, by which runs are ranked, prefers real samples to noise."""
+    """Its first quantity, by which runs are ranked, prefers real samples to noise, or to one of them over and over."""
+    if getattr(subject.build(), "needs", Needs()).held_out == "control":
+        raise NotClaimed("it compares samples with those that were trained on, whose copies are the worst, and noise is none")
     materials, measure = measured(subject)
     real, noise = measure(_real(materials))[0], measure(_noise(materials))[0]
-    better = real.value > noise.value if real.higher_is_better else real.value < noise.value
-    if not better:
+    others = {"noise": noise.value}
+    if noise.value == real.value:  # it may look at variety alone
+        others["one sample over and over"] = measure(_one(materials))[0].value
+    if not any(real.value > other if real.higher_is_better else real.value < other for other in others.values()):
         way = "higher" if real.higher_is_better else "lower"
-        what = f"{real.name} is {real.value:.4g} of real samples and {noise.value:.4g} of noise, and {way} is said to be better"
-        raise Broken(what, remedy="check higher_is_better and the order of real and fake in compute")
+        what = " and ".join(f"{other:.4g} of {name}" for name, other in others.items())
+        raise Broken(
+            f"{real.name} is {real.value:.4g} of real samples and {what}, and {way} is said to be better",
+            remedy="check higher_is_better and the order of real and fake in compute",
+        )
 
 
 @promise("extractor")

@@ -41,6 +41,15 @@ class Discriminator(nn.Module):
 
 def build(options: object, context: BuildContext) -> Networks:
     """Build both networks."""
+    return _networks(context, labels=False)
+
+
+def build_with_labels(options: object, context: BuildContext) -> Networks:
+    """Build both networks, which are given the labels of a dataset with classes."""
+    return _networks(context, labels=context.num_classes > 0)
+
+
+def _networks(context: BuildContext, *, labels: bool) -> Networks:
     size = context.space.size
     modules = {"generator": Generator(size), "discriminator": Discriminator(size, context.packing)}
-    return Networks(modules=modules, inputs=Latents(_LATENT_DIM))
+    return Networks(modules=modules, inputs=Latents(_LATENT_DIM, labels=labels))

@@ -26,17 +26,20 @@ SMALL: Mapping[str, Any] = {
 """The settings of a trial, below those that an author gives."""
 PARTNER = f"{Path(__file__).with_name('partner.py')}:build"
 """The smallest GAN of any space, which a loss, an augmentation or a dataset is tried with."""
+PARTNER_WITH_LABELS = f"{PARTNER}_with_labels"
+"""The same, asked for samples by label."""
 
 
-def plan_trial(subject: Subject, **settings: Any) -> RunPlan:
+def plan_trial(subject: Subject, partner: str = PARTNER, **settings: Any) -> RunPlan:
     """Plan a trial run of a plugin: of an architecture or a recipe itself, of any other kind with the smallest GAN.
 
     Args:
         subject: the plugin.
+        partner: that GAN.
         settings: by configuration path, over everything else.
     """
     kind, name = subject.spec.kind, subject.target
-    model = name if kind in ("architecture", "recipe") else PARTNER
+    model = name if kind in ("architecture", "recipe") else partner
     role = {"loss": "loss.name", "augmentation": "augmentation.name", "dataset": "dataset.name"}.get(kind)
     chosen = {**SMALL, **({role: name} if role else {}), **subject.settings, **settings}
     return plan_run(subject.manager, model, [Layer(origin="trial", settings=chosen)], dict(subject.options))
@@ -47,11 +50,12 @@ class Trial:
 
     Args:
         subject: the plugin.
+        partner: see :func:`plan_trial`.
         settings: by configuration path, over everything else.
     """
 
-    def __init__(self, subject: Subject, **settings: Any) -> None:
-        self.materials: Materials = build(plan_trial(subject, **settings), subject.manager)
+    def __init__(self, subject: Subject, partner: str = PARTNER, **settings: Any) -> None:
+        self.materials: Materials = build(plan_trial(subject, partner, **settings), subject.manager)
         self.algorithm: Algorithm = self.materials.algorithm
         self._random = torch.get_rng_state()
         self._samples_seen = self._iterations = 0
