@@ -165,7 +165,7 @@ TARGET_ACCURACY = MetricSpec(
 
 CLASS_ACCURACY = MetricSpec(
     name="class_accuracy",
-    summary="share of the images that a classifier takes for the class they were asked to be, and the worst class's (conditional runs)",
+    summary="share of the images that a classifier takes for the class they were asked to be, and the worst class's (conditional)",
     factory="ganbench_metrics.class_accuracy:build_class_accuracy",
     paper="Shmelkov et al., 2018, https://arxiv.org/abs/1807.09499",
     quantities=(

@@ -21,8 +21,8 @@ _MEASURES = {
 _COLOURS = {"y": "luma", "rgb": "all channels"}
 _BORDERS = {
     "crop0": "of whole images",
-    "crop2": "without 2 pixels at each border",
-    "crop4": "without 4 pixels at each border",
+    "crop2": "without 2 pixels of border",
+    "crop4": "without 4 pixels of border",
     "hole": "of the hidden pixels alone",
 }
 _SHARED = ("ganbench_datasets", "ganbench_extractors")
@@ -91,7 +91,7 @@ def _metrics() -> Iterator[MetricSpec]:
                 heading = f"{label} {colours.upper()} {border.replace('crop', 'crop ')}"
                 yield MetricSpec(
                     name=name,
-                    summary=f"{words} of {of} to the right answer, {where}, beside that of a trivial answer",
+                    summary=f"{words} of {of} to the right answer, {where}, beside a trivial answer's",
                     factory=f"ganbench_restoration.fidelity:{name}",
                     sources=_SHARED,
                     paper=paper,

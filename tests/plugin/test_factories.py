@@ -139,7 +139,7 @@ def test_a_field_holds_what_its_type_says(field: str, value: object) -> None:
         ArchitectureSpec(name="x", summary="", factory="a:b", **{field: value})  # type: ignore[arg-type]
 
 
-BELOW_ALL_PLUGINS = {"ganbench_kernels", "ganbench_spaces", "ganbench_reproduce"}
+BELOW_ALL_PLUGINS = {"ganbench_kernels", "ganbench_spaces", "ganbench_reproduce", "ganbench_use"}
 """Libraries and seams that are part of the harness; a change there is no change of a plugin."""
 
 
@@ -153,6 +153,12 @@ def packages_imported_by(package: Path) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module.partition(".")[0])
     return {name for name in names if name.startswith("ganbench_") and name not in {*BELOW_ALL_PLUGINS, package.name}}
+
+
+def test_first_party_plugins_have_a_summary_of_one_line() -> None:
+    """As the author's kit asks of everybody; a list of plugins is read in a terminal."""
+    summaries = {one.spec.name: one.spec.summary for one in PluginManager().registered}
+    assert [name for name, summary in summaries.items() if len(summary) > 120 or "\n" in summary] == []
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import ganbench_metrics
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics
 from ganbench.plugin.factory import load_attribute
+from ganbench.testing import check
 
 SPECS = {spec.name: spec for spec in ganbench_metrics.ganbench_register()}
 
@@ -73,3 +74,11 @@ def test_each_spec_builds_a_metric_with_its_quantities(name):
     assert len(values) == len(spec.quantities)
     assert all(isinstance(v, float) and v == v for v in values)
     assert all(isinstance(v, (str, int, float)) for v in metric.parameters().values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "kept"), [("class_accuracy", 9), ("birthday", 9), ("memorised", 8), ("ivom", 7)])
+def test_the_kit_finds_nothing_to_mend(name: str, kept: int) -> None:
+    """One is asked for by label, one wants many samples and looks at variety, one at copies, and one at the generator itself."""
+    states = [outcome.state for outcome in check(name)]
+    assert (states.count("broken"), states.count("kept")) == (0, kept)
