@@ -5,6 +5,8 @@ import os
 import sys
 
 WINDOWS = os.environ["GANBENCH_TEST_SYSTEM"] == "windows"
+if WINDOWS:  # from Python 3.12 on it wants sysconf wherever sockets have sendmsg, which cannot be taken from them as Windows does
+    import asyncio.selector_events  # noqa: F401
 ABSENT = {"triton"} | ({"fcntl", "resource", "termios", "grp", "pwd"} if WINDOWS else set())
 _OF_POSIX = ("killpg", "setpgid", "waitid", "sysconf", "pread", "pwrite", "getloadavg")
 for name in ("sched_getaffinity", "O_NOFOLLOW", *(_OF_POSIX if WINDOWS else ())):

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
 FORBIDDEN = {"aten::_local_scalar_dense", "aten::is_nonzero", "aten::nonzero", "aten::equal", "aten::masked_select"}
 
@@ -52,9 +52,16 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if function._schema.is_mutable or not aliases or any(alias is None for alias in aliases):
             leaves = tree_leaves(results)
             per_leaf = aliases if len(aliases) == len(leaves) else [None] * len(leaves)
-            fresh = tuple(x if isinstance(x, Tensor) and alias is None else None for x, alias in zip(leaves, per_leaf, strict=True))
-            self.calls.append(Call(function, args, kwargs or {}, fresh))
+            fresh = tuple(
+                _as_it_is(x) if isinstance(x, Tensor) and alias is None else None for x, alias in zip(leaves, per_leaf, strict=True)
+            )
+            self.calls.append(Call(function, tree_map(_as_it_is, args), tree_map(_as_it_is, kwargs or {}), fresh))
         return results
+
+
+def _as_it_is(value: Any) -> Any:
+    """Return another tensor of the same memory: autograd gives some of its own another shape in place, as ``unsqueeze_`` does."""
+    return value.detach() if isinstance(value, Tensor) else value
 
 
 class RecordedGraphs:

@@ -6,7 +6,6 @@ and an opaque op would be in its way), on a CPU, and where triton is not install
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import os
 from collections.abc import Iterator
@@ -59,16 +58,19 @@ def higher_order() -> Iterator[None]:
         _higher_order = before
 
 
-@functools.cache
+# Looked up here and not in the functions: Dynamo traces into those, and PyTorch 2.11's cannot trace what looks.
+_HAS_TRITON = importlib.util.find_spec("triton") is not None
+_INTERPRETING = _HAS_TRITON and os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "on", "yes", "y")
+
+
 def has_triton() -> bool:
     """Whether triton is installed (it is not on macOS and Windows)."""
-    return importlib.util.find_spec("triton") is not None
+    return _HAS_TRITON
 
 
-@functools.cache
 def interpreting() -> bool:
     """Whether Triton's interpreter runs the kernels on the CPU; decided once, as triton itself does."""
-    return has_triton() and os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "on", "yes", "y")
+    return _INTERPRETING
 
 
 def triton_runs_on(device: torch.device) -> bool:
@@ -94,7 +96,7 @@ def takes_triton(op: str, impl: Impl, *tensors: Tensor | None, once_differentiab
         return False
     if wanted == "ref" or (impl == "auto" and once_differentiable and _higher_order):
         return False
-    if wanted == "auto" and torch.compiler.is_compiling():  # asked before the cached functions below, of which Dynamo warns
+    if wanted == "auto" and torch.compiler.is_compiling():
         return False
     can = triton_runs_on(device)
     if wanted == "triton":
