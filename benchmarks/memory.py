@@ -1,9 +1,10 @@
 """What each metric takes of memory: ``python benchmarks/memory.py``, one process for each, and a table.
 
-A process makes two sets of 60,000 samples at random: 128 features (the extractor of fashion has 64; ``--dims 2048`` is Inception's), 10
-logits, 32x32 grey images, labels. The metric measures them under the allocator of an evaluation in a run that keeps freed memory. What is
-printed is the peak of the resident set meanwhile, above the resident set before; the sets themselves are told apart, as ``samples``.
-Nothing is trained and no extractor runs. Exit code 1: a metric passed its bound.
+A process makes two sets of 60,000 samples at random, and 10,000 held-out ones where a metric looks at such: 128 features (the extractor of
+fashion has 64; ``--dims 2048`` is Inception's), 10 logits, 32x32 grey images, labels; for a metric that asks the generator itself there is a
+linear one. The metric measures them under the allocator of an evaluation in a run that keeps freed memory. What is printed is the peak of the
+resident set meanwhile, above the resident set before; the sets themselves are told apart, as ``samples``. Nothing is trained and no extractor
+runs. Exit code 1: a metric passed its bound.
 
 ``--seconds`` ends a metric early: those of neighbours take minutes, for their time grows with the square of the samples. Their blocks are
 alike, so that what they hold is seen at once; a stopped metric is marked. ``--out`` keeps the table as JSON.
@@ -23,6 +24,7 @@ from types import FrameType
 from typing import Any
 
 SAMPLES, CLASSES, SIZE = 60_000, 10, 32
+HELD_OUT, INVERTED = 10_000, 100
 BOUND_MIB = 1024
 """Above training; what a run may take is 2 GiB, of which the other half is for its extractor and its samples."""
 WITHOUT = ("targets", "scores", "layers")
@@ -69,6 +71,17 @@ def measure(name: str, seconds: int, dims: int) -> dict[str, Any]:
     random = torch.Generator().manual_seed(0)
     start = resident_mib("VmRSS")
 
+    def images(count: int) -> Any:
+        return torch.randint(0, 256, (count, 1, SIZE, SIZE), generator=random).byte()
+
+    def held_out() -> Any:
+        return SampleSet(samples=images(HELD_OUT), labels=torch.arange(HELD_OUT) % CLASSES)
+
+    def generator() -> dict[str, Any]:
+        weights = torch.randn(dims, SIZE * SIZE, generator=random)
+        ask = lambda inputs, labels: (inputs @ weights).tanh().unflatten(1, (1, SIZE, SIZE))  # noqa: E731
+        return {"inputs": torch.randn(INVERTED, dims, generator=random), "ask": ask}
+
     def samples() -> Any:
         needs, statistics = metric.needs, FeatureStatistics(dims)
         features = torch.randn(SAMPLES, dims, generator=random)
@@ -82,8 +95,10 @@ def measure(name: str, seconds: int, dims: int) -> dict[str, Any]:
             features=features if needs.features else None,
             logits=logits if needs.logits else None,
             mode_counts=torch.cat([torch.zeros(1, dtype=torch.int64), labels.bincount()]),
-            samples=torch.randint(0, 256, (SAMPLES, 1, SIZE, SIZE), generator=random).byte() if needs.samples else None,
+            samples=images(SAMPLES) if needs.samples else None,
             labels=labels if needs.labels else None,
+            held_out=held_out() if needs.held_out == "beside" else None,
+            **(generator() if needs.generator else {}),
         )
 
     stopped = False
