@@ -1,10 +1,10 @@
 """What each metric takes of memory: ``python benchmarks/memory.py``, one process for each, and a table.
 
 A process makes two sets of 60,000 samples at random, and 10,000 held-out ones where a metric looks at such: 128 features (the extractor of
-fashion has 64; ``--dims 2048`` is Inception's), 10 logits, 32x32 grey images, labels; for a metric that asks the generator itself there is a
-linear one. The metric measures them under the allocator of an evaluation in a run that keeps freed memory. What is printed is the peak of the
-resident set meanwhile, above the resident set before; the sets themselves are told apart, as ``samples``. Nothing is trained and no extractor
-runs. Exit code 1: a metric passed its bound.
+fashion has 64; ``--dims 2048`` is Inception's), 10 logits, 32x32 grey images, labels; for a metric that asks the generator itself there is
+a linear one. The metric measures them under the allocator of an evaluation in a run that keeps freed memory. What is printed is the peak
+of the resident set meanwhile, above the resident set before; the sets themselves are told apart, as ``samples``. Nothing is trained and no
+extractor runs. Exit code 1: a metric passed its bound.
 
 ``--seconds`` ends a metric early: those of neighbours take minutes, for their time grows with the square of the samples. Their blocks are
 alike, so that what they hold is seen at once; a stopped metric is marked. ``--out`` keeps the table as JSON.

@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ganbench.record.probes import hardware_key
+from ganbench.record.machine import hardware_key
 from ganbench_bench.interval import Interval
 
 ROOT = Path(__file__).resolve().parents[1]
