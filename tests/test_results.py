@@ -19,7 +19,7 @@ from ganbench.report.stream import print_document
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-ALONE = [RESULTS / "cpu" / "default-run", RESULTS / "cpu" / "progan-32x32", *sorted(RESULTS.glob("translation/*/"))]
+ALONE = [RESULTS / "cpu" / "default-run", RESULTS / "cpu" / "progan-32x32", *sorted(filter(Path.is_dir, RESULTS.glob("translation/*")))]
 """Folders of one run each; test_leaderboard.py has the others."""
 FIGURES = {
     "cyclegan-8-to-3": ("0.9280 ±0.016",),

@@ -118,9 +118,12 @@ def launch_script(role: str, side: Side, script: Path, job: Mapping[str, Any], *
 
 
 def _environment(tree: Path | None, threads: int) -> dict[str, str]:
-    """Return this process's environment with the tree's sources in front and the thread counts that libraries read."""
+    """Return this process's environment with the tree's sources in front and the thread counts that libraries read.
+
+    What it prints is not held back: of a process that breaks the last words are told, and they should be the last.
+    """
     count = str(threads)
-    environment = {**os.environ, "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count}
     if tree is not None:
         paths = [str((tree / name).resolve()) for name in _SOURCE_FOLDERS if os.path.isdir(tree / name)]
         environment["PYTHONPATH"] = os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH", "")])])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -31,7 +32,7 @@ def shell(tmp_path: Path, make_record: Callable[..., RunRecord]) -> Callable[...
     (tmp_path / "t0" / "record.json").write_text(to_json(make_record()))
     (tmp_path / "t0" / "config.toml").touch()
     paths = os.pathsep.join(str(path) for path in (ROOT, ROOT / "plugins", ROOT / "kernels"))
-    environment = os.environ | {"G": f"{sys.executable} -m ganbench", "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"G": f"{shlex.quote(sys.executable)} -m ganbench", "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
 
     def call(line: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(("bash", "-c", line), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False)
@@ -135,7 +136,7 @@ def test_no_file_gets_the_number_of_a_closed_stream(tmp_path: Path) -> None:
         "import os, sys; from ganbench.report.stream import guarded_streams\n"
         "with guarded_streams():\n    number = os.open('file', os.O_CREAT | os.O_WRONLY)\n    os.write(2, b'noise')\nos._exit(number)"
     )
-    line = f'PYTHONPATH={ROOT} {sys.executable} -c "{code}" <&- >&- 2>&-'
+    line = f'PYTHONPATH={shlex.quote(str(ROOT))} {shlex.quote(sys.executable)} -c "{code}" <&- >&- 2>&-'
     done = subprocess.run(("bash", "-c", line), cwd=tmp_path, check=False)
     assert done.returncode > 2
     assert (tmp_path / "file").read_bytes() == b""

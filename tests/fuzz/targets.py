@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,10 +67,15 @@ class Target:
 def make_sound_files(folder: Path) -> None:
     """Make by the commands themselves what is damaged later: two finished runs, a baseline, a matrix, and a folder of images."""
     budget = "--dataset digits --kimg 0.2 --batch-size 16 --metric fd100_digits --threads 1 --quiet"
-    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
-        for run, seed in (("run", 0), ("other", 1)):
-            assert main(["run", "--plugin", "mlp", *budget.split(), "--seed", str(seed), "--out", run]) == 0
-        assert main(["baseline", "set", "main", "run", "other"]) == 0
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            for run, seed in (("run", 0), ("other", 1)):
+                assert main(["run", "--plugin", "mlp", *budget.split(), "--seed", str(seed), "--out", run]) == 0
+            assert main(["baseline", "set", "main", "run", "other"]) == 0
+    finally:
+        os.chdir(here)
     (folder / "matrix.toml").write_text(MATRIX)
     images = folder / "images"
     images.mkdir()
