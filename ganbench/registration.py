@@ -60,7 +60,7 @@ class PluginSpec:
 
     def __post_init__(self) -> None:
         for field, hint in _field_types(type(self)):  # type: ignore[arg-type]  # a class can be hashed, whatever its instances can
-            if not _is_of(getattr(self, field), hint):
+            if type(getattr(self, field)) is not hint and not _is_of(getattr(self, field), hint):
                 kind = str(hint).replace("ganbench.spec.", "") if get_args(hint) else getattr(hint, "__name__", hint)
                 raise ValueError(f"{self.name}: {field} must be {kind} (got {getattr(self, field)!r:.80})")
         if not self.name or self.name != self.name.lower() or not all(c.isalnum() or c in "-_" for c in self.name):
@@ -138,7 +138,8 @@ def _check_options(name: str, options: Any) -> None:
 
 
 _SCALARS = (bool, int, float, str)
-_PLAIN = frozenset({*_SCALARS, "bool", "int", "float", "str", "int | None", "float | None", "tuple[int, ...]"})
+_WRITTEN = ("bool", "int", "float", "str", "bool | None", "int | None", "float | None", "tuple[int, ...]", "tuple[str, ...]")
+_PLAIN = frozenset({*_SCALARS, *_WRITTEN})
 """Types as they are written; the others are looked up, which takes longer."""
 
 

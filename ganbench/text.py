@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-import shlex
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _LONGEST_WORD = 400
 _LONGEST_TEXT = 4000
@@ -60,7 +62,7 @@ def with_spread(value: float, spread: float) -> str:
 
 def clean(text: str) -> str:
     """Return text on one line without control characters: a name in a record must not steer a terminal."""
-    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
 
 
 def shortened(text: str) -> str:
@@ -82,6 +84,8 @@ def quoted(path: Path) -> str:
     """Return a path as a shell takes it for exactly that; bash, where it holds more than letters."""
     text = f"./{path}" if str(path).startswith("-") else str(path)
     if text.isprintable():
+        import shlex  # late, for --help quotes nothing
+
         return shlex.quote(text)
     parts = (c if c.isprintable() and c not in "\\'" else "".join(f"\\x{byte:02x}" for byte in os.fsencode(c)) for c in text)
     return f"$'{''.join(parts)}'"

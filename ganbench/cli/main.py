@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from ganbench.errors import GanbenchError, RunFailed, StorageError
-from ganbench.report.stream import guarded_streams, say
+from ganbench.report.stream import guarded_streams, say, stream_width
 from ganbench.text import shortened
 
 OWN_COMMANDS = {
@@ -154,7 +154,8 @@ def _run(arguments: list[str]) -> int | None:
     """Return the exit code of a command; None of one that only prints."""
     debug = "--debug" in arguments
     try:
-        result: Any = cli.main(args=arguments, prog_name="ganbench", standalone_mode=False)
+        width = max(min(stream_width(), 80) - 2, 50)  # what click would take, had it to ask
+        result: Any = cli.main(args=arguments, prog_name="ganbench", standalone_mode=False, terminal_width=width)
         return result if isinstance(result, int) else None
     except Exception as error:
         return _report(error, debug)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import click
 
 from ganbench.cli.main import Invocation, switched_off
 from ganbench.errors import UsageError, did_you_mean
+from ganbench.report.stream import stream_width
 
 if TYPE_CHECKING:
     from ganbench.plugin.factory import Registered
@@ -55,8 +55,7 @@ def _list_command(invocation: Invocation, kind: str | None, as_json: bool, off: 
     if as_json:
         _print_json(rows)
         return
-    for line in _by_kind(rows):
-        _echo(line)
+    _echo("\n".join(_by_kind(rows)))
 
 
 @command.command("show")
@@ -172,7 +171,7 @@ def _row(*values: str) -> dict[str, str]:
 def _by_kind(rows: list[dict[str, str]]) -> Iterator[str]:
     """Yield a line for each kind and one for each of its plugins; on a terminal a summary ends at its edge."""
     width = max(len(row["name"]) for row in rows)
-    room = shutil.get_terminal_size().columns - width - 4 if sys.stdout.isatty() else 0
+    room = stream_width() - width - 4 if sys.stdout.isatty() else 0
     for kind, of_kind in itertools.groupby(sorted(rows, key=lambda row: (row["kind"] == "-", row["kind"])), lambda row: row["kind"]):
         yield click.style({"-": "could not be loaded"}.get(kind, kind), bold=True)
         for row in of_kind:
@@ -270,9 +269,7 @@ def _options_table(options: list[dict[str, str]]) -> list[str]:
     lines = [click.style(heads[0], bold=True)]
     for head, option in zip(heads[1:], options, strict=True):
         lines.append(head)
-        lines += textwrap.wrap(
-            option["help"], max(shutil.get_terminal_size().columns - 6, 40), initial_indent=" " * 6, subsequent_indent=" " * 6
-        )
+        lines += textwrap.wrap(option["help"], max(stream_width() - 6, 40), initial_indent=" " * 6, subsequent_indent=" " * 6)
     return lines
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from ganbench.errors import GanbenchError, what_was_done
 
@@ -68,5 +68,5 @@ def _culprit(error: BaseException) -> tuple[str, str]:
         module = str(frame.f_globals.get("__name__", ""))
         owners = _owners.get(module) or _owners.get(module.partition(".")[0])
         if owners:
-            found = (" or ".join(sorted(owners)), f"{Path(frame.f_code.co_filename).name}:{number}")
+            found = (" or ".join(sorted(owners)), f"{os.path.basename(frame.f_code.co_filename)}:{number}")
     return found

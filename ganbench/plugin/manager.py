@@ -13,8 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ganbench.errors import PluginError, did_you_mean
 from ganbench.plugin.entry_points import EntryPoint, read_entry_points
@@ -38,8 +37,7 @@ _HEAVY = frozenset({"torch", "numpy"})
 _Outcome = Literal["ok", "failed", "off"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PluginStatus:
+class PluginStatus(NamedTuple):
     """What became of one entry point, or of one registered name that is not used."""
 
     entry: str
@@ -70,6 +68,7 @@ class PluginManager:
         self._silenced: set[str] = set()
         self.statuses: list[PluginStatus] = []
         self.registered: list[Registered[PluginSpec]] = []
+        self._of_name: dict[str, list[Registered[PluginSpec]]] = {}
         for entry in _entry_points((COMMANDS,) if commands_only else (COMMANDS, _PLUGINS)):
             self._load(entry)
         self._check_names()
@@ -139,6 +138,8 @@ class PluginManager:
         for (what, distribution, name), one in twice.items():
             cause = f"registers the {what} {name!r} {counts[one.key]} times; none of them is used"
             self.statuses.append(PluginStatus(entry=name, distribution=distribution, version=one.version, status="failed", cause=cause))
+        for one in self.registered:
+            self._of_name.setdefault(one.spec.name, []).append(one)
 
     def _check_switches(self) -> None:
         """Refuse ``-p no:NAME`` for a name that nothing has: the user believes it is off.
@@ -158,7 +159,7 @@ class PluginManager:
 
     def conflicts(self, one: Registered[PluginSpec]) -> list[Registered[PluginSpec]]:
         """Return the plugins of other distributions that have a name which would mean either."""
-        return [r for r in self.registered if r.spec.name == one.spec.name and r is not one and r.key[0] == one.key[0]]
+        return [r for r in self._of_name.get(one.spec.name, ()) if r is not one and r.key[0] == one.key[0]]
 
     def find(self, kind: type[Kind], name: str, *, others: Iterable[str] = ()) -> Registered[Kind]:
         """Return the plugin that a user's ``NAME``, ``distribution:NAME`` or ``./file.py:Name`` means.
@@ -212,6 +213,7 @@ class PluginManager:
         """Return these plugins and one more, whose name means it alone: that of a file."""
         joined = copy.copy(self)
         joined.registered = [*(r for r in self.registered if r.key[::2] != one.key[::2]), one]
+        joined._of_name = {**self._of_name, one.spec.name: [one]}
         return joined
 
     def _hint(self, name: str, known: set[str]) -> str:

@@ -10,7 +10,6 @@ import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from ganbench.text import clean
@@ -36,7 +35,7 @@ class GuardedStream:
     """
 
     def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+        self._stream = stream or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
         self.lost: OSError | None = None if stream else OSError(errno.EBADF, "it is closed")
 
     def __getattr__(self, name: str) -> Any:
@@ -73,7 +72,7 @@ class GuardedStream:
         self.lost = None
         self.flush()
         if self.lost is not None:
-            with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("w") as nowhere:
+            with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
                 os.dup2(nowhere.fileno(), self._stream.fileno())
                 self._stream.flush()
 
@@ -146,9 +145,9 @@ def print_text(text: str, file: TextIO | None) -> None:
 
 def stream_width() -> int:
     """Return the terminal's width, or COLUMNS, or 80."""
-    import shutil  # late: --help does not need it
-
-    return min(shutil.get_terminal_size((80, 24)).columns, _MAX_WIDTH)
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # not shutil's, whose import takes --help longer than all of this
+        return min(max(int(os.environ.get("COLUMNS") or 0), 0) or os.get_terminal_size(sys.__stdout__.fileno()).columns, _MAX_WIDTH)  # type: ignore[union-attr]
+    return 80
 
 
 def has_colour(file: TextIO | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganbench import hookimpl
-from ganbench_use import LoaderSpec
+from ganbench_use.spec import LoaderSpec
 
 
 @hookimpl

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganbench import BuildContext, Networks, PluginError, stream
 from ganbench.testing import Broken, NotClaimed, Subject, promise
-from ganbench_use import LoaderSpec
+from ganbench_use.spec import LoaderSpec
 
 _COUNT = 8
 

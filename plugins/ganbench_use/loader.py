@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import BuildContext, Dataset, Latents, Networks, PluginError, PluginIdentity, PluginManager, UsageError, build_options, stream
-from ganbench_use import LoaderSpec
 from ganbench_use.source import SampleSource
+from ganbench_use.spec import LoaderSpec
 from ganbench_use.weights import read_weights
 
 SECTION = "loader."

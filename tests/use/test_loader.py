@@ -17,8 +17,8 @@ from ganbench.record.serialise import from_json
 from ganbench.testing import Broken, Subject, promises_of
 from ganbench_loaders import pytorch_dcgan
 from ganbench_spaces.images import ImageSpace
-from ganbench_use import LoaderSpec
 from ganbench_use.loader import fill, load_generator
+from ganbench_use.spec import LoaderSpec
 
 THEIRS = '''
 """The public example, written out as its users have it."""
