@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -84,8 +85,6 @@ def quoted(path: Path) -> str:
     """Return a path as a shell takes it for exactly that; bash, where it holds more than letters."""
     text = f"./{path}" if str(path).startswith("-") else str(path)
     if text.isprintable():
-        import shlex  # late, for --help quotes nothing
-
         return shlex.quote(text)
     parts = (c if c.isprintable() and c not in "\\'" else "".join(f"\\x{byte:02x}" for byte in os.fsencode(c)) for c in text)
     return f"$'{''.join(parts)}'"

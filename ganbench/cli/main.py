@@ -14,7 +14,7 @@ import click
 
 from ganbench.errors import GanbenchError, RunFailed, StorageError
 from ganbench.report.stream import guarded_streams, say, stream_width
-from ganbench.text import shortened
+from ganbench.text import clean, shortened
 
 OWN_COMMANDS = {
     "run": ("ganbench.cli.run", "Train one configuration and print its throughput and FID table."),
@@ -63,6 +63,10 @@ class _LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Call the subcommand; click would end the process with code 1, a failed gate, for any pipe that broke."""
+        import logging  # late, for --help logs nothing
+
+        if logging.lastResort:  # what prints a warning where a command has no screen of its own
+            logging.lastResort.addFilter(_cleaned)
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:
@@ -72,6 +76,12 @@ class _LazyGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([*((name, summary) for name, (_, summary) in OWN_COMMANDS.items()), *_of_plugins(ctx).items()])
+
+
+def _cleaned(record: Any) -> bool:
+    """Let a warning through as one line, whatever the file or folder that it is about is called."""
+    record.msg, record.args = clean(f"warning: {record.getMessage()}"), ()
+    return True
 
 
 def _with_debug(command: click.Command) -> click.Command:
@@ -184,9 +194,6 @@ def _report(error: Exception, debug: bool) -> int:
     if isinstance(error, GanbenchError):
         _say(error.what, error.hint)
         return error.exit_code
-    import logging  # late, for --help logs nothing
-
-    logging.getLogger("ganbench").debug("unexpected error", exc_info=error)
     from ganbench.plugin.blame import sentence
 
     if said := sentence(error):

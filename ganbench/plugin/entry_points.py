@@ -56,7 +56,10 @@ def _entry_points_of(info: str, groups: tuple[str, ...]) -> Iterator[EntryPoint]
     except OSError:
         return
     except ValueError as error:
-        _warn("the distribution in %s has a damaged entry_points.txt (%s); it is passed over", info, error)
+        import logging  # late, for nothing else of --help needs it
+
+        message = "the distribution in %s has a damaged entry_points.txt (%s); it is passed over"
+        logging.getLogger(__name__).warning(message, info, error)
         return
     if lines:
         origin = _name_and_version(info)
@@ -94,9 +97,3 @@ def _name_and_version(info: str) -> tuple[str, str]:
         except OSError:
             continue
     return facts.get("name", "") or "unknown", facts.get("version", "")
-
-
-def _warn(message: str, *facts: object) -> None:
-    import logging  # late, for nothing else of --help needs it
-
-    logging.getLogger(__name__).warning(message, *facts)

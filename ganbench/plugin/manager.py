@@ -21,8 +21,6 @@ from ganbench.plugin.factory import Kind, Registered, kind_of_name, noun
 from ganbench.registration import API_VERSION, CommandSpec, PluginSpec
 
 if TYPE_CHECKING:
-    import logging
-
     import pluggy
 
 _PLUGINS = "ganbench"
@@ -96,7 +94,9 @@ class PluginManager:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            _logger().debug("plugin %s failed", key, exc_info=True)
+            import logging  # late, as in all that --help passes through
+
+            logging.getLogger(__name__).debug("plugin %s failed", key, exc_info=True)
             self._forget(key)
             return note("failed", _one_line(error))
         unlisted = [spec.name for spec in specs if isinstance(spec, CommandSpec) and entry.group != COMMANDS]
@@ -256,7 +256,10 @@ class PluginManager:
                 result = implementation.function(*(arguments[a] for a in implementation.argnames))
             except (Exception, SystemExit) as error:
                 self._silenced.add(key)
-                _logger().warning("plugin %s: %s raised %s; it is not called again", implementation.plugin_name, hook, _one_line(error))
+                import logging
+
+                said = "plugin %s: %s raised %s; it is not called again"
+                logging.getLogger(__name__).warning(said, implementation.plugin_name, hook, _one_line(error))
                 continue
             if result is not None:
                 yield result
@@ -286,12 +289,6 @@ def _hook_manager() -> pluggy.PluginManager:
     manager = pluggy.PluginManager(_PLUGINS)
     manager.add_hookspecs(hookspecs)
     return manager
-
-
-def _logger() -> logging.Logger:
-    import logging
-
-    return logging.getLogger(__name__)
 
 
 def is_file(name: str) -> bool:

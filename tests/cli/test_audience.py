@@ -199,6 +199,18 @@ def test_error_lines_are_clean(
     assert err.startswith("ganbench: ")
 
 
+def test_warnings_are_clean_where_a_command_has_no_screen(tmp_path: Path) -> None:
+    """Found by the fuzzer: what a damaged baseline, or a folder of any name, makes a command warn of goes to stderr as it lies there."""
+    code = f"""
+import logging
+from ganbench.cli.main import main
+assert main(["table", "nowhere"]) == 2
+logging.getLogger("ganbench.record.baseline").warning("%s", {ESCAPES + "one" + chr(10) + "line"!r})
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "warning: ?]0;x??[31mone line"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("show", "a" * 5000), ("run", "--plugin", "a" * 5000), ("table", "a/" * 2000), ("a" * 5000,), ("matrix", "--jobs", "9" * 5000)],
