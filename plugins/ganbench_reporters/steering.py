@@ -31,8 +31,8 @@ _EVERY_SECONDS, _PAUSED_SECONDS = 0.1, 0.05
 """How often a run looks for commands while it trains, and while it is paused."""
 _GRACE_SECONDS = 20.0
 """How long a paused run waits for a page after the last one has gone: one that is loaded again, or whose server is, comes back."""
-_LEAST_SECONDS, _SHARE = 0.5, 50
-"""Between two views at least; one that took a second is followed by the next after 50, so that views take a fiftieth of a run."""
+_LEAST_SECONDS, _SHARE = 0.5, 100
+"""Between two views at least; one that took a second is followed by the next after 100, so that views take a hundredth of a run."""
 _MOST_STEPS = 1000
 
 
@@ -100,8 +100,11 @@ class Steering:
             with training.aside():
                 self._hold(training)
         elif self._is_watched() and (time.monotonic() >= self._next_view or self._is_last(training)):
-            with training.aside():
-                self._tell(training)
+            began = time.perf_counter()
+            if self._has_news(training):
+                with training.aside():
+                    self._tell(training)
+            self._next_view = time.monotonic() + max(_LEAST_SECONDS, _SHARE * (time.perf_counter() - began))
         self._next_look = time.monotonic() + _EVERY_SECONDS
 
     def close(self) -> None:
@@ -193,27 +196,40 @@ class Steering:
                 if isinstance(command := json.loads(line), dict):
                     yield command
 
-    def _tell(self, training: Training) -> None:
-        """Write down what the run looks like, and rest for as long as that allows."""
-        began = time.perf_counter()
+    def _has_news(self, training: Training) -> bool:
+        """Tell whether a page would see anything new: of points in the plane always, else where its controls would say something else."""
+        return self._lies_in_the_plane(training.algorithm) or not self._words_of(training).items() <= self._told.items()
+
+    def _words_of(self, training: Training) -> dict[str, Any]:
+        """Return what the controls of a page say of a run while it trains."""
         algorithm = training.algorithm
-        self._told = {
+        return {
             "process": os.getpid(),
             "paused": self._is_paused,
-            "samples_seen": training.counters.samples_seen,
-            "generator_steps": training.counters.generator_steps,
             "learning_rates": {name: float(algorithm.optimizers[name].param_groups[0]["lr"]) for name in algorithm.schedules},
             "alone": dict(self._alone),
             "complaint": self._complaint,
-            "plane": self._plane_of(algorithm),
+        }
+
+    def _tell(self, training: Training) -> None:
+        """Write down what the run looks like."""
+        self._told = {
+            **self._words_of(training),
+            "samples_seen": training.counters.samples_seen,
+            "generator_steps": training.counters.generator_steps,
+            "plane": self._view_of(training.algorithm),
         }
         self._write(self._told)
-        self._next_view = time.monotonic() + max(_LEAST_SECONDS, _SHARE * (time.perf_counter() - began))
 
-    def _plane_of(self, algorithm: Algorithm) -> dict[str, Any] | None:
-        from ganbench_reporters.plane import Plane, lies_in_the_plane
+    def _lies_in_the_plane(self, algorithm: Algorithm) -> bool:
+        from ganbench_reporters.plane import lies_in_the_plane
 
-        if not lies_in_the_plane(algorithm):
+        return lies_in_the_plane(algorithm)
+
+    def _view_of(self, algorithm: Algorithm) -> dict[str, Any] | None:
+        from ganbench_reporters.plane import Plane
+
+        if not self._lies_in_the_plane(algorithm):
             return None
         self._plane = self._plane or Plane(algorithm)
         return self._plane.view()

@@ -203,3 +203,29 @@ def test_a_change_outlives_a_resume_and_a_pause_outlives_no_page(tmp_path, monke
     assert [view["alone"] for view in seen.views[2:4]] == [{}, {"discriminator": 2}]
     assert [view["learning_rates"]["generator"] for view in seen.views[:5]] == seen.rates[:5]
     assert json.loads((tmp_path / "whole" / "live" / "view.json").read_text())["process"] == 0
+
+
+class Looking(Listener):
+    """A page that looks after each step and changes a learning rate after the sixth of ten; keeps when the run wrote down what it shows."""
+
+    def after_step(self, training: Training) -> None:
+        (self.live / "watched").touch()
+        if training.counters.generator_steps == 6:
+            self.ask('{"do": "learning_rate", "optimizer": "generator", "value": 0.01}')
+        self.steering.after_step(training)
+        view = self.live / "view.json"
+        self.calls.append(view.stat().st_ino if view.exists() else 0)  # a file that is written again is another one
+
+
+@pytest.mark.slow
+def test_a_run_that_is_no_plane_writes_only_what_a_page_would_show_otherwise(tmp_path, monkeypatch, fast):
+    """Its pictures and curves the server reads by itself: the run says once how it may be steered, and again when somebody did."""
+    for name in ("_EVERY_SECONDS", "_LEAST_SECONDS", "_SHARE"):
+        monkeypatch.setattr(steering, name, 0)
+    settings = {**SETTINGS, "generator_optimizer.schedule": "constant"}
+    looking = Looking()
+    ganbench.run("mlp", out=tmp_path / "run", on_event=looking, dataset="digits", kimg=0.2, metrics=[], settings=settings)
+    first, last = looking.calls[0], looking.calls[-1]
+    assert looking.calls == [*[first] * 5, *[last] * 5]
+    assert first != last
+    assert json.loads((tmp_path / "run" / "live" / "view.json").read_text())["learning_rates"]["generator"] == pytest.approx(0.01)

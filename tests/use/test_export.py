@@ -60,6 +60,9 @@ def test_a_program_makes_the_same_samples_and_has_the_metric_of_its_run(run: Pat
     assert found.keys.evaluation == own.keys.evaluation
     assert found.work.samples_seen == own.work.samples_seen
     assert found.work.parameters == {"generator": layout["parameters"]}
+    of_weights = measured("gan/generator.safetensors", "--loader", "architecture", "-o", "loader.config=gan/generator.json")
+    assert of_weights.final(METRIC).value == pytest.approx(own.final(METRIC).value, rel=1e-6)
+    assert of_weights.keys.evaluation == own.keys.evaluation
     assert measured("gan", "--seed", "7").final(METRIC).value != found.final(METRIC).value
 
     weights = tensors_from_bytes(Path("gan/generator.safetensors").read_bytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganbench import BuildContext, DataContext, Dataset, DatasetSpec, Latents, Networks, PluginManager, UsageError, tensors_to_bytes
+from ganbench import (
+    ArchitectureSpec,
+    BuildContext,
+    DataContext,
+    Dataset,
+    DatasetSpec,
+    Latents,
+    Networks,
+    PluginManager,
+    UsageError,
+    build_options,
+    tensors_to_bytes,
+)
 from ganbench.cli.main import main
 from ganbench.plugin.factory import Registered
 from ganbench.record.serialise import from_json
@@ -299,3 +312,78 @@ def broken(spec: LoaderSpec) -> str:
             except Broken as error:
                 return error.what
     return ""
+
+
+def built(name: str, **options: Any) -> Networks:
+    """Return an architecture for the digits."""
+    found = PluginManager().find(ArchitectureSpec, name)
+    context = BuildContext(space=ImageSpace.square(1, 16), num_classes=10, class_names=tuple("0123456789"))
+    made: Networks = found.build(build_options(found.spec.options, options, name), context)
+    return made
+
+
+@pytest.fixture(scope="module")
+def small() -> Networks:
+    """A narrow DCGAN, by class, whose batch norm has seen something."""
+    made = built("dcgan", generator_width=4, discriminator_width=4, latent_dim=8)
+    made["generator"].train()(torch.randn(16, 8), torch.arange(16) % 10)
+    return made
+
+
+OWN_FORMS = {
+    "an export": (True, {"config": "generator.json"}),
+    "a run's settings": (True, {"config": "config.toml"}),
+    "a state dict of the module alone": (False, {"name": "dcgan", "options": "generator_width=4,latent_dim=8"}),
+    "an option above those of a file": (False, {"config": "other.json", "options": "generator_width=4"}),
+}
+
+
+@pytest.mark.parametrize("form", OWN_FORMS)
+def test_weights_of_an_architecture_that_is_installed_make_its_samples(form: str, small: Networks, digits: Dataset) -> None:
+    """Under the names of an export and of the module itself; a file or the user says how it was built, and only what generates is kept."""
+    is_export, options = OWN_FORMS[form]
+    state = small["generator"].state_dict()
+    torch.save({f"generator.{name}": one for name, one in state.items()} if is_export else state, "g.pt")
+    settings = {"architecture.name": "dcgan", "architecture.options.latent_dim": 8, "training.seed": 3}
+    for name, width in (("generator.json", 4), ("other.json", 32)):
+        Path(name).write_text(json.dumps({"settings": {**settings, "architecture.options.generator_width": width}}))
+    Path("config.toml").write_text('[architecture]\nname = "dcgan"\n[architecture.options]\nlatent_dim = 8\ngenerator_width = 4\n')
+    asked = {f"loader.{name}": value for name, value in options.items()}
+    loaded = load_generator(PluginManager(), "architecture", Path("g.pt"), "", asked, digits, "cpu")
+    assert list(loaded.networks.modules) == ["generator"]
+    latents, labels = torch.randn(6, 8), torch.arange(6)
+    with torch.no_grad():
+        expected = small["generator"].eval()(latents, labels)
+        assert torch.equal(expected, loaded.generate(latents, labels))
+
+
+WRONG_OWN = {
+    "no name": ({}, "which architecture are the weights of? Say it with -o loader.name=NAME, or -o loader.config=generator.json"),
+    "an unknown name": ({"name": "dcgna"}, "unknown architecture 'dcgna'; did you mean 'dcgan'?"),
+    "a file": ({"name": "./evil.py:build"}, "./evil.py:build is a file, which would run; an architecture that is installed has a name"),
+    "no such option": ({"name": "dcgan", "options": "widht=4"}, "unknown option dcgan.widht"),
+    "no value": ({"name": "dcgan", "options": "generator_width"}, "-o loader.options wants KEY=VALUE (got 'generator_width')"),
+    "another width": ({"name": "dcgan", "options": "latent_dim=8"}, "and the network has [18, 128, 4, 4] there"),
+    "no file": (
+        {"config": "none.json"},
+        "none.json cannot be read: No such file or directory; give the generator.json of `ganbench export`",
+    ),
+    "another file": ({"config": "g.json"}, "g.json does not say how a generator was built; give the generator.json of"),
+    "no TOML": ({"config": "g.pt"}, "g.pt is not valid TOML"),
+    "asked with data": ({"name": "pix2pix"}, "pix2pix is asked with samples, and not with latents: measure its run"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_OWN)
+def test_what_does_not_say_how_its_architecture_was_built_is_one_line(case: str, small: Networks, digits: Dataset) -> None:
+    """And a name that a file gives runs no code beside it."""
+    options, expected = WRONG_OWN[case]
+    Path("evil.py").write_text("open('ran', 'w')\n")
+    Path("g.json").write_text('{"settings": [1]}')
+    torch.save(small["generator"].state_dict(), "g.pt")
+    asked = {f"loader.{name}": value for name, value in options.items()}
+    with pytest.raises(UsageError) as caught:
+        load_generator(PluginManager(), "architecture", Path("g.pt"), "", asked, digits, "cpu")
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not Path("ran").exists()
