@@ -8,12 +8,11 @@ here they are outside, so that the density of the real samples themselves is 1; 
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from ganbench import ConfigError
 from ganbench_metrics import DensityCoverageOptions
-from ganbench_metrics.neighbours import NeighbourMetric, squared_radii, within
+from ganbench_metrics.neighbours import NeighbourMetric, num_within, squared_radii
 
 
 def density_coverage(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[float, float]:
@@ -29,12 +28,8 @@ def density_coverage(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[f
     """
     if len(fake) == 0:
         raise ConfigError("density and coverage need at least 1 generated sample (got 0); evaluate more samples")
-    radii = squared_radii(real, num_neighbours)  # [N]
-    hits = torch.zeros(len(real), dtype=torch.int64, device=real.device)
-    for inside in within(fake, real, radii, border=False):
-        hits += inside.sum(dim=0)
-    density = int(hits.sum()) / (num_neighbours * len(fake))
-    return density, int((hits > 0).sum()) / len(real)
+    count, held = num_within(fake, real, squared_radii(real, num_neighbours))
+    return count / (num_neighbours * len(fake)), int(held.sum()) / len(real)
 
 
 def build_density_coverage(options: DensityCoverageOptions) -> NeighbourMetric:

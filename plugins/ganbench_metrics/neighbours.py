@@ -1,13 +1,16 @@
-"""Exact nearest neighbours between two sets of features, in blocks of :data:`BLOCK_ELEMENTS`: memory is never O(N^2).
-
-The large tensors of a block are made once and used again by the next. Made anew they cost more than their own size, for a C library that
-keeps freed memory puts small results, which stay, between them, and the next one no longer fits where the last one was.
+"""Exact nearest neighbours between two sets of features, in tiles: memory is never O(N^2).
 
 Squared Euclidean distances in float64. Nothing is centred, so distances between features with integer values are exact and so are ties.
 A product of matrices rounds one pair of points in several ways, by their places; whatever lies that near to a border is therefore computed
 again from the differences, which rounds it in one way. So the copy of a point lies on the border on which the point lies.
 
-Shapes: N points, M queries, B rows of a block, D feature dimensions, P pairs.
+On a CPU most pairs are decided in float32, by a product of matrices whose error is bounded (margins.py), and float64 decides the rest:
+the results are the same bits. Where too many are left, as between points that are nearly one, all of a tile is computed in float64, in
+blocks of :data:`BLOCK_ELEMENTS`. Their large tensors are made once and used again by the next block: made anew they cost more than their
+own size, for a C library that keeps freed memory puts small results, which stay, between them, and the next one no longer fits where the
+last one was.
+
+Shapes: N points, M queries, B rows of a block or tile, C columns of a tile, D feature dimensions, P pairs, k neighbours.
 """
 
 from __future__ import annotations
@@ -20,10 +23,15 @@ import torch
 from torch import Tensor
 
 from ganbench import ConfigError, Needs, SampleSet
+from ganbench_metrics.margins import Margins, can_bound
 
 BLOCK_ELEMENTS = 2**22
 """Distances in one block: 32 MiB in float64."""
 _EPSILON = torch.finfo(torch.float64).eps
+_SPARE = 4
+"""How many more neighbours than k are looked at in float64."""
+_MOST_OPEN = 32
+"""Where more than one in so many pairs of a tile is open, all of it is computed in float64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +91,8 @@ class _Distances:
             yield start, block.masked_fill_(copies, 0.0), copies
 
     def exact(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """Return the distances of some pairs, ``[P]``: the same bits whatever pairs stand beside them, and whichever point comes first."""
-        pieces = zip(*(torch.split(side, max(1, BLOCK_ELEMENTS // self._points.shape[1])) for side in (rows, columns)), strict=True)
-        return torch.cat([_halved((self._queries[r].double() - self._points[c]).square_()) for r, c in pieces])
+        """Return the distances of some pairs, ``[P]``; see :func:`squared_distances`."""
+        return squared_distances(self._queries, self._points, rows, columns)
 
     def near(self, start: int, block: Tensor, copies: Tensor, borders: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the row in the block, the column and the exact distance of each pair that rounding might bring across a border.
@@ -111,6 +118,19 @@ def _names(points: Tensor) -> Tensor:
     bits = (points.float() + 0.0).contiguous().view(torch.int32).to(torch.int64)  # -0.0 is 0.0
     factors = torch.randint(-(2**62), 2**62, bits.shape[1:], generator=torch.Generator().manual_seed(0)) * 2 + 1
     return (bits * factors.to(bits.device)).sum(dim=1)
+
+
+def squared_distances(queries: Tensor, points: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Return the distances of some pairs, ``[P]`` float64: the same bits whatever pairs stand beside them, and whichever point comes first.
+
+    Args:
+        queries: ``[M, D]``.
+        points: ``[N, D]``.
+        rows: of the queries, ``[P]``.
+        columns: of the points, ``[P]``.
+    """
+    pieces = zip(*(torch.split(side, max(1, BLOCK_ELEMENTS // points.shape[1])) for side in (rows, columns)), strict=True)
+    return torch.cat([_halved((queries[r].double() - points[c].double()).square_()) for r, c in pieces])
 
 
 def _halved(terms: Tensor) -> Tensor:
@@ -139,16 +159,48 @@ def squared_radii(points: Tensor, num_neighbours: int) -> Tensor:
             f"num_neighbours must be at most {len(points) - 1}, the other samples of the smaller side (got {num_neighbours})",
             hint="lower num_neighbours or evaluate more samples",
         )
-    distances, radii = _Distances(points, points), torch.zeros(len(points), dtype=torch.float64, device=points.device)
-    for start, block, copies in distances.blocks():
-        radii[start : start + len(block)] = _kth(distances, start, block, copies, num_neighbours)
+    radii = torch.zeros(len(points), dtype=torch.float64, device=points.device)
+    rows = torch.arange(len(points), device=points.device)
+    if can_bound(points):
+        rows = _candidates_radii(points, num_neighbours, radii)
+    distances = _Distances(points[rows], points) if len(rows) else None
+    for start, block, copies in distances.blocks() if distances else ():
+        own = rows[start : start + len(block)]
+        radii[own] = _kth(distances, start, own, block, copies, num_neighbours)
     return radii
 
 
-def _kth(distances: _Distances, start: int, block: Tensor, copies: Tensor, k: int) -> Tensor:
+def _candidates_radii(points: Tensor, k: int, radii: Tensor) -> Tensor:
+    """Fill in the radius of every point whose nearest neighbours float32 can tell from all others; return the rows of the rest.
+
+    Of each point the nearest k and a few more are found in float32. Where the last of them is farther than the k-th by more than rounding
+    may have moved both, the k-th in float64 is one of them.
+    """
+    margins, kept = Margins(points, points, None), min(k + _SPARE, len(points) - 1)
+    unsure = []
+    for rows in margins.rows():
+        best = torch.full((len(rows), kept), torch.inf)
+        places = torch.zeros((len(rows), kept), dtype=torch.int64)
+        for columns, tile in margins.tiles(rows):
+            inside = (rows >= columns.start) & (rows < columns.stop)
+            tile[inside.nonzero().squeeze(1), rows[inside] - columns.start] = torch.inf
+            better = (tile.amin(dim=1) < best[:, -1]).nonzero().squeeze(1)  # fewer and fewer, and a minimum costs little
+            found = tile[better].topk(min(kept, tile.shape[1]), dim=1, largest=False)
+            merged = torch.cat([best[better], found.values], dim=1).topk(kept, dim=1, largest=False)
+            best[better] = merged.values
+            places[better] = torch.cat([places[better], found.indices + columns.start], dim=1).gather(1, merged.indices)
+        sure = (best[:, -1] > best[:, k - 1] + 2 * margins.errors[rows]) | torch.tensor(kept == len(points) - 1)
+        own, those = rows[sure], places[sure]
+        distances = squared_distances(points, points, own.repeat_interleave(kept), those.flatten()).view(-1, kept)
+        radii[own] = distances.kthvalue(k, dim=1).values if len(own) else distances.new_zeros(0)
+        unsure.append(rows[~sure])
+    return torch.cat(unsure)
+
+
+def _kth(distances: _Distances, start: int, own: Tensor, block: Tensor, copies: Tensor, k: int) -> Tensor:
     """Return the k-th smallest of each row, the point's own distance left out by its index."""
-    block.diagonal(offset=start).fill_(torch.inf)
-    copies.diagonal(offset=start).fill_(False)
+    rows = torch.arange(len(block), device=block.device)
+    block[rows, own], copies[rows, own] = torch.inf, False
     border = block.topk(k, dim=1, largest=False).values[:, -1:]
     rows, _, exact = distances.near(start, block, copies, border)
     order = exact.argsort(stable=True)
@@ -175,6 +227,68 @@ def within(queries: Tensor, centres: Tensor, radii: Tensor, *, border: bool) -> 
         inside = compare(block, radii, out=copies)
         inside[rows, columns] = compare(exact, radii[columns])
         yield inside
+
+
+def in_any(queries: Tensor, centres: Tensor, radii: Tensor, *, border: bool) -> Tensor:
+    """Return which queries lie in at least one ball, ``[M]`` bool; the arguments are those of :func:`within`."""
+    if not can_bound(queries, centres):
+        return torch.cat([inside.any(dim=1) for inside in within(queries, centres, radii, border=border)])
+    margins, found = Margins(queries, centres, radii), torch.zeros(len(queries), dtype=torch.bool)
+    for columns in margins.columns():
+        for rows in margins.rows(found.logical_not().nonzero().squeeze(1)):  # one that lies in a ball is asked no more
+            least, errors = margins.tile(rows, columns).amin(dim=1), margins.errors[rows]
+            found[rows[least < -errors]] = True
+            open_rows = rows[least.abs() <= errors]
+            if len(open_rows):
+                for at, inside in _decided(margins, open_rows, columns, queries, centres, radii, border=border):
+                    found[open_rows[at]] = inside.any(dim=1)
+    return found
+
+
+def num_within(queries: Tensor, centres: Tensor, radii: Tensor) -> tuple[int, Tensor]:
+    """Return how many pairs there are of a query and a ball that holds it, border left out, and which balls hold any, ``[N]`` bool.
+
+    The arguments are those of :func:`within`.
+    """
+    count, held = 0, torch.zeros(len(centres), dtype=torch.bool, device=centres.device)
+    if not can_bound(queries, centres):
+        for inside in within(queries, centres, radii, border=False):
+            count, held = count + int(inside.sum()), held | inside.any(dim=0)
+        return count, held
+    margins = Margins(queries, centres, radii)
+    for columns in margins.columns():
+        for rows in margins.rows():
+            tile, errors = margins.tile(rows, columns), margins.errors[rows]
+            is_open = margins.magnitudes(tile).amin(dim=1) <= errors
+            open_rows = rows[is_open]
+            if len(open_rows):
+                tile[is_open] = torch.inf
+            held[columns] |= tile.amin(dim=0) < 0
+            signs = margins.signs(tile)  # no margin of a row that is left is 0
+            count += (signs.numel() - round(float(signs.sum(dtype=torch.float64)))) // 2
+            if len(open_rows):
+                for _, inside in _decided(margins, open_rows, columns, queries, centres, radii, border=False):
+                    count += int(inside.sum())
+                    held[columns] |= inside.any(dim=0)
+    return count, held
+
+
+def _decided(
+    margins: Margins, rows: Tensor, columns: slice, queries: Tensor, centres: Tensor, radii: Tensor, *, border: bool
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield which rows of a tile, and which balls hold them, ``[B, C]`` bool, where float32 leaves some pairs open."""
+    tile, errors = margins.tile(rows, columns), margins.errors[rows, None]
+    near = (tile.abs() <= errors).nonzero()
+    if len(near) * _MOST_OPEN > tile.numel():
+        start = 0
+        for inside in within(queries[rows], centres[columns], radii[columns], border=border):
+            yield slice(start, start + len(inside)), inside
+            start += len(inside)
+        return
+    inside, (at, places) = tile < 0, near.unbind(dim=1)
+    exact = squared_distances(queries, centres, rows[at], places + columns.start)
+    inside[at, places] = (torch.le if border else torch.lt)(exact, radii[places + columns.start])
+    yield slice(0, len(rows)), inside
 
 
 def nearest(queries: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:

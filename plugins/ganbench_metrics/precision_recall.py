@@ -11,7 +11,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ganbench_metrics import PrecisionRecallOptions
-from ganbench_metrics.neighbours import NeighbourMetric, squared_radii, within
+from ganbench_metrics.neighbours import NeighbourMetric, in_any, squared_radii
 
 
 def precision_recall(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[float, float]:
@@ -32,7 +32,7 @@ def precision_recall(real: Tensor, fake: Tensor, num_neighbours: int) -> tuple[f
 
 def _part_inside(queries: Tensor, centres: Tensor, radii: Tensor) -> float:
     """Return the part of the queries that lie in at least one ball."""
-    return sum(int(inside.any(dim=1).sum()) for inside in within(queries, centres, radii, border=True)) / len(queries)
+    return int(in_any(queries, centres, radii, border=True).sum()) / len(queries)
 
 
 def build_precision_recall(options: PrecisionRecallOptions) -> NeighbourMetric:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from ganbench.errors import ConfigError
-from ganbench_metrics import neighbours
-from ganbench_metrics.neighbours import _Distances, nearest, squared_radii, within
+from ganbench_metrics import margins, neighbours
+from ganbench_metrics.neighbours import _Distances, in_any, nearest, num_within, squared_radii, within
 
 
 def squared_distance_blocks(queries, points):
@@ -42,6 +42,67 @@ def test_no_distance_is_below_zero():
     norms = wide.square().sum(dim=1)
     assert (norms[:, None] + norms - 2 * wide @ wide.T).min() < 0
     assert all((block >= 0).all() for _, block in squared_distance_blocks(points, points))
+
+
+def clusters(generator, count, dims):
+    """Points a thousandth of their distance from the middle apart: float32 tells none of them from another."""
+    return 100 + 0.01 * torch.randn(count, dims, generator=generator)
+
+
+FEATURES = {
+    "spread out": lambda g, n, d: torch.randn(n, d, generator=g),
+    "after a ReLU": lambda g, n, d: torch.randn(n, d, generator=g).relu(),
+    "far from zero": lambda g, n, d: 1e4 + torch.randn(n, d, generator=g),
+    "near each other": clusters,
+    "all one point": lambda g, n, d: torch.ones(n, d),
+    "many copies": lambda g, n, d: torch.randn(5, d, generator=g)[torch.randint(5, (n,), generator=g)],
+    "whole numbers": lambda g, n, d: torch.randint(-2, 3, (n, d), generator=g).float(),
+    "huge": lambda g, n, d: 1e18 * torch.randn(n, d, generator=g),
+    "tiny": lambda g, n, d: 1e-18 * torch.randn(n, d, generator=g),
+    "one far away": lambda g, n, d: torch.cat([torch.randn(n - 1, d, generator=g), torch.full((1, d), 1e6)]),
+    "zero": lambda g, n, d: torch.zeros(n, d),
+}
+
+
+@pytest.mark.parametrize("dims", [1, 7, 130])
+@pytest.mark.parametrize("features", FEATURES)
+def test_float32_decides_nothing_that_float64_would_decide_otherwise(monkeypatch, features, dims):
+    """Radii, balls with a border and without, and counts are the same bits, over several tiles of both sides."""
+    monkeypatch.setattr(margins, "ROWS", 32)
+    monkeypatch.setattr(margins, "COLUMNS", 50)
+    generator = torch.Generator().manual_seed(dims)
+    points, queries = FEATURES[features](generator, 137, dims), FEATURES[features](generator, 75, dims)
+    queries[:20] = points[:20]
+
+    def found():
+        radii = {k: squared_radii(points, k) for k in (1, 3, 136)}
+        balls = [in_any(queries, points, radii[3], border=border) for border in (False, True)]
+        return [*radii.values(), *balls, *map(torch.as_tensor, num_within(queries, points, radii[3]))]
+
+    fast = found()
+    monkeypatch.setattr(neighbours, "can_bound", lambda *sides: False)
+    assert all(torch.equal(one, other) for one, other in zip(fast, found(), strict=True))
+
+
+@pytest.mark.parametrize("dims", [1, 64, 2048])
+@pytest.mark.parametrize("features", FEATURES)
+def test_no_margin_is_off_by_more_than_is_said(features, dims):
+    """Against differences in float64; and for features that are spread out what is said is a small part of a distance."""
+    generator = torch.Generator().manual_seed(dims)
+    points, queries = FEATURES[features](generator, 200, dims), FEATURES[features](generator, 100, dims)
+    borders = exact(points, points).kthvalue(4, dim=1).values
+    made = margins.Margins(queries, points, borders)
+    found = made.tile(torch.arange(100), slice(0, 200)).double()
+    distances = exact(queries, points)
+    assert bool(((found - made.scale * (distances - borders)).abs() <= made.errors[:, None]).all())
+    assert features != "spread out" or made.errors.max() < 0.001 * made.scale * distances.median()
+
+
+def test_a_leave_to_round_more_is_not_taken(monkeypatch):
+    """Where products may use fewer bits the bound would not hold."""
+    assert margins.can_bound(torch.zeros(1))
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: "high")
+    assert not margins.can_bound(torch.zeros(1))
 
 
 @pytest.mark.parametrize("elements", [7, 2**22])
