@@ -8,7 +8,6 @@ import gc
 import os
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,8 +21,6 @@ from ganbench.record.record import SCHEMA_VERSION, Evaluation, Key, Keys, Metric
 from ganbench.spec import PluginIdentity
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the tests' tensors are small, and the processes share the CPUs
-if not os.access(os.path.expanduser("~"), os.W_OK):
-    os.environ.setdefault("TRITON_CACHE_DIR", f"{tempfile.gettempdir()}/triton-{os.getpid()}")  # of somebody without a home
 MOST_WORKERS = 8
 """Each of them imports torch."""
 

@@ -276,7 +276,9 @@ def _short_name(run: RunRecord, runs: Sequence[RunRecord], settings: dict[int, d
 def _deviations(own: dict[str, Scalar], others: Sequence[dict[str, Scalar]]) -> list[str]:
     """Return the fewest fields, about, in which settings are not as usual and that tell them from all others."""
     unusual = [field for field, value in own.items() if value != _usual([other.get(field) for other in others], own[field])]
-    unusual.sort(key=lambda field: (field.endswith((".code", ".hash")), not field.endswith(".name"), _is_number(own[field]), len(field)))
+    unusual.sort(
+        key=lambda field: (field.endswith((".code", ".hash")), not field.endswith(".name"), type(own[field]) in (int, float), len(field))
+    )
     rest, chosen = [other for other in others if other != own], list[str]()
     while unusual and rest:
         best = max(unusual, key=lambda field: sum(other.get(field) != own[field] for other in rest))
@@ -294,10 +296,6 @@ def _usual(values: Sequence[Scalar], own: Scalar) -> Scalar:
     most = [value for value, count in counts if count == counts[0][1]]
     plain = [value for value in most if value in (None, "none", False)]
     return most[0] if len(most) == 1 else plain[0] if plain else f"not {own}"
-
-
-def _is_number(value: Scalar) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _word(field: str, value: Scalar) -> str:

@@ -122,13 +122,9 @@ def _expand(name: str, root: Path) -> list[Path]:
     if os.path.isfile(path):
         return _record_file(path)
     if glob.has_magic(name):
-        return [run for match in _matches(path) for run in _in_glob(match)]
+        matches = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+        return [run for match in matches for run in _in_glob(match)]
     return [_by_id(name, root)]
-
-
-def _matches(pattern: Path) -> list[Path]:
-    anchor = Path(pattern.anchor)
-    return sorted(anchor.glob(str(pattern.relative_to(anchor))))
 
 
 def _in_folder(path: Path) -> list[Path]:

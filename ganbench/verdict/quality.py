@@ -148,7 +148,8 @@ def compare_time_to_quality(base: Sequence[RunRecord], head: Sequence[RunRecord]
     for metric in _metrics_of(base):
         ours, theirs = (_followed(side, metric.name) for side in (base, head))
         for clock in _CLOCKS if ours and theirs else ():
-            yield from _compare(metric, clock, ours, theirs, _never(base, head), policy)
+            never = ([math.inf] * _num_diverged(base), [math.inf] * _num_diverged(head))  # of a run that diverged
+            yield from _compare(metric, clock, ours, theirs, never, policy)
 
 
 def _time_to(target: float, record: RunRecord, metric: str, read: Callable[[Evaluation], float]) -> float:
@@ -194,12 +195,6 @@ def _compare(
         yield finding(rule, same, ours, theirs, reason="the same losses and the same value for every seed of head")
         return
     yield compare_groups(rule, [*ours, *never[0]], [*theirs, *never[1]], policy, reasons=[agreed.left_out])
-
-
-def _never(*sides: Sequence[RunRecord]) -> tuple[Sequence[float], Sequence[float]]:
-    """Return for each side a time without an end for each run that diverged."""
-    base, head = ([math.inf] * _num_diverged(side) for side in sides)
-    return base, head
 
 
 def _followed(records: Sequence[RunRecord], metric: str) -> list[RunRecord]:

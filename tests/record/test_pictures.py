@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from ganbench.errors import StorageError
-from ganbench.record.curves import _loss_history, save_curves
+from ganbench.record.curves import _draw_metric, _loss_history, save_curves
 from ganbench.record.directory import RunDirectory
 from ganbench.record.events import EventLog, read_events
 from ganbench.record.files import write_bytes
@@ -195,6 +195,38 @@ def test_odd_histories_can_be_drawn(run, make_record, make_value, values):
         record = dataclasses.replace(record, work=dataclasses.replace(record.work, samples_seen=0))
     save_curves(run, record)
     assert _ink(run.curves_path) > 0
+
+
+@pytest.mark.parametrize(
+    ("values", "floor", "scale", "words"),
+    [
+        ([14.0, 16.0, 18.4], 100.0, "linear", "real against real 100, far above"),  # PSNR, whose floor is a bound
+        ([0.4, 0.3, 0.2], 1e-8, "linear", "real against real 1e-08, far below"),  # LPIPS of equal images: no axis of eight decades
+        ([900.0, 850.0, 800.0], -3.0, "linear", "real against real -3, far below"),
+        ([0.58, 0.86], 1.0, "linear", ""),
+        ([2189.0, 55.0, 17.5], 3.96, "log", ""),
+        ([2189.0, 55.0, 17.5], math.nan, "log", ""),
+        ([2189.0, 55.0, 17.5], None, "log", ""),
+        ([17.5], 3.96, "linear", ""),  # one point cannot be pressed flat
+        ([17.5, 17.5], 3.96, "linear", ""),
+    ],
+)
+def test_real_against_real_does_not_press_a_curve_flat(make_record, make_value, values, floor, scale, words):
+    """Where it lies far from all values it is told at the edge, and the curve has the height to itself."""
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    axis, one = figure.add_subplot(), make_record().evaluations[0]
+    scores = [dataclasses.replace(make_value(value), spread=0.0, floor=floor, floor_splits=()) for value in values]
+    record = make_record(
+        evaluations=tuple(dataclasses.replace(one, samples_seen=i * 1000, values=(score,)) for i, score in enumerate(scores))
+    )
+    _draw_metric(axis, record, record.metric_names[0], "#000000")
+    assert axis.get_yscale() == scale
+    assert [text.get_text() for text in axis.texts] == [words] * bool(words)
+    bottom, top = axis.get_ylim()
+    if floor is not None and math.isfinite(floor):
+        assert (bottom <= floor <= top) is not bool(words)
+    heights = [axis.transAxes.inverted().transform(axis.transData.transform((0, value)))[1] for value in values]
+    assert values[0] == values[-1] or abs(heights[0] - heights[-1]) > 0.17
 
 
 def test_only_finite_losses_are_drawn(tmp_path):

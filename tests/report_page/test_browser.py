@@ -140,6 +140,22 @@ def test_curves_of_chosen_runs_are_drawn_and_tell_their_values(two, visit):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("values", "floor", "words"), [((14.0, 18.4), 100.0, ["real 100.0, far above"]), ((0.58, 0.86), 1.0, [])])
+def test_real_against_real_does_not_press_a_curve_flat(tmp_path, put_run, make_record, make_value, visit, values, floor, words):
+    """Where it lies far from all values it is told at the edge, and the axis is that of the values."""
+    one = make_record().evaluations[0]
+    scores = [dataclasses.replace(make_value(value), spread=0.0, floor=floor, floor_splits=()) for value in values]
+    evaluations = tuple(dataclasses.replace(one, samples_seen=1000 * i, values=(score,)) for i, score in enumerate(scores))
+    put_run(tmp_path / "runs", evaluations=evaluations)
+    page = visit().open(write(tmp_path / "page.html", str(tmp_path / "runs")), "view=curves")
+    expect(page.locator(".u-over")).to_have_count(1)
+    assert page.locator(".u-over .edge").all_inner_texts() == words
+    low, high = page.evaluate("[drawn[0].plot.scales.y.min, drawn[0].plot.scales.y.max]")
+    assert (low <= floor <= high) is not bool(words)
+    assert all(low <= value <= high for value in values)
+
+
+@pytest.mark.slow
 def test_runs_are_chosen_in_the_table_and_shown_elsewhere(two, visit):
     """The choice is a part of the address too."""
     page = visit().open(two)

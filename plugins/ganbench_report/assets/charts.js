@@ -3,6 +3,7 @@
 const COLOURS = 8;
 const DASHES = [[], [8, 4], [2, 4], [10, 4, 2, 4]];
 const LOG_RATIO = 20; // a metric that spans more, its floor included, is drawn on a logarithmic axis
+const LEAST_SHARE = 0.2; // a floor beside which the curves would have less of the height is told in words at the edge instead
 let drawn = [];
 
 function removeCharts() {
@@ -85,14 +86,16 @@ function chart(panel, numbers, colours) {
   const floors = [...new Map(curves.filter((one) => one.floor !== null && one.floor !== undefined).map((one) => [one.floor, one])).values()];
   const real = floors.length ? h("span", { class: "aside" }, h("span", { class: "floor", "aria-hidden": "true" }), `real ${floors.slice(0, 3).map((one) => figure(one.floor)).join(", ")}`) : null;
   const figureElement = h("figure", { class: "chart" }, h("figcaption", {}, h("span", {}, `${panel.title}${arrow}`), real), host);
-  const values = [...curves.flatMap((one) => one.y), ...floors.map((one) => one.floor)].filter((value) => value !== null);
+  const points = curves.flatMap((one) => one.y).filter((value) => value !== null);
+  const near = floors.filter((one) => isNear(one.floor, points, panel.metric)), far = floors.filter((one) => !near.includes(one));
+  const values = [...points, ...near.map((one) => one.floor)];
   if (!values.length) {
     host.append(h("p", { class: "empty" }, "no finite value"));
     return figureElement;
   }
   const least = Math.min(...values), most = Math.max(...values);
   const positive = values.filter((value) => value > 0);
-  const logarithmic = state.logy === "on" ? positive.length > 0 : state.logy === "auto" && panel.metric && least > 0 && most / least > LOG_RATIO;
+  const logarithmic = isLogarithmic(values, panel.metric);
   const visible = (x, y) => (state.logx ? x > 0 : x !== null) && (logarithmic ? y > 0 : true);
   const tables = curves.map((one) => [[...one.x], one.y.map((y, i) => (y !== null && visible(one.x[i], y) ? y : null))]);
   const kept = tables.map(([x, y]) => {
@@ -105,11 +108,25 @@ function chart(panel, numbers, colours) {
     return figureElement;
   }
   // The size is known as soon as the figure stands in the page.
-  requestAnimationFrame(() => draw({ panel, host, curves, data, floors, logarithmic, colours, low: logarithmic ? Math.min(...positive) : least, high: most }));
+  requestAnimationFrame(() => draw({ panel, host, curves, data, near, far, logarithmic, colours, low: logarithmic ? Math.min(...positive) : least, high: most }));
   return figureElement;
 }
 
-function draw({ panel, host, curves, data, floors, logarithmic, colours, low, high }) {
+/** Tell whether values are drawn on a logarithmic axis. */
+function isLogarithmic(values, isMetric) {
+  const least = Math.min(...values);
+  return state.logy === "on" ? values.some((value) => value > 0) : state.logy === "auto" && isMetric && least > 0 && Math.max(...values) / least > LOG_RATIO;
+}
+
+/** Tell whether real against real can stand beside some points without pressing their curves flat. */
+function isNear(floor, points, isMetric) {
+  const at = isLogarithmic([...points, floor], isMetric) ? Math.log : Number;
+  const spanOf = (some) => Math.max(...some) - Math.min(...some);
+  const [span, height] = [points, [...points, floor]].map((some) => spanOf(some.map(at).filter(Number.isFinite)));
+  return !(span > 0) || span >= LEAST_SHARE * height;
+}
+
+function draw({ panel, host, curves, data, near, far, logarithmic, colours, low, high }) {
   if (!host.isConnected) return;
   const ink = colour("--muted"), line = colour("--line"), surface = colour("--surface");
   const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif" };
@@ -129,12 +146,13 @@ function draw({ panel, host, curves, data, floors, logarithmic, colours, low, hi
       { ...axis, grid: { ...axis.grid, ...powers }, ticks: { ...axis.ticks, ...powers }, size: 58, values: (_, ticks) => ticks.map(tick) },
     ],
     series: [{}, ...series],
-    hooks: { drawClear: [(plot) => drawFloors(plot, floors, ink)], draw: [(plot) => drawMarks(plot, curves, colours, surface)] },
+    hooks: { drawClear: [(plot) => drawFloors(plot, near, ink)], draw: [(plot) => drawMarks(plot, curves, colours, surface)] },
   };
   const plot = new uPlot(options, data, host);
   const observer = new ResizeObserver(() => plot.setSize({ width: Math.max(host.clientWidth, 120), height: host.clientHeight || 240 }));
   observer.observe(host);
   drawn.push({ plot, observer, host });
+  tellFloors(plot, far, low);
   addHover(plot, host, curves);
 }
 
@@ -172,6 +190,14 @@ function drawFloors(plot, floors, ink) {
     ctx.stroke();
   }
   ctx.restore();
+}
+
+/** Say at the edges which real against real lies far above or below what is drawn. */
+function tellFloors(plot, floors, low) {
+  for (const side of ["above", "below"]) {
+    const some = floors.filter((one) => (one.floor > low) === (side === "above"));
+    if (some.length) plot.over.append(h("div", { class: `edge ${side}` }, `real ${some.slice(0, 3).map((one) => figure(one.floor)).join(", ")}, far ${side}`));
+  }
 }
 
 /** Draw a ring around the best value of each metric, and a dot on the last one. */
@@ -312,7 +338,7 @@ const curvesView = {
         document.getElementById(`panel-${i}`)?.focus();
       });
     }));
-    const told = shown.some((panel) => panel.metric) ? "A ring is the best value, a dot the last; the dashed line is real against real, with its range over the splits. Drag to enlarge, double click to go back." : "";
+    const told = shown.some((panel) => panel.metric) ? "A ring is the best value, a dot the last; the dashed line is real against real, with its range over the splits; where it lies too far off to be drawn, its edge says so. Drag to enlarge, double click to go back." : "";
     const none = numbers.some((number) => runs[number].curves.values) ? "" : "These runs kept no events, so there are metrics and no losses.";
     replace(host, h("div", { class: "beside" }, chooser(show), h("div", {},
       boxes.length > 1 ? h("fieldset", { class: "panels" }, h("legend", {}, "Shown"), boxes) : null,
