@@ -369,7 +369,7 @@ def main() -> None:
             line = (
                 kill(made, dice, index, min(MOST_KILLS, chosen.count - hits)) if chosen.what == "kills" else lose(made, dice, index, disk)
             )
-            lines.append({"index": index, "commit": measured, **line})
+            lines.append({"index": index, "commit": measured, "machine": machine(), **line})
             with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(lines[-1], separators=(",", ":")) + "\n")
             print(f"{time.strftime('%H:%M:%S')} {hits + line['hits']} {line['of']}: {'; '.join(line['flaws']) or 'same'}", flush=True)
@@ -388,13 +388,13 @@ def table(what: str, lines: list[dict[str, Any]]) -> str:
             (lost if flaw.startswith("lost") else stale if flaw.startswith("stale") else other)[line["of"]] += 1
         codes[f"{line['of']} {line.get('code')}"] += 1
     with_codes, ended = what == "audience", " completed at once | stopped with a checkpoint | died with no work under way |"
-    facts = dict(hardware_key("cpu").fields)
+    machines, commits = (", ".join(dict.fromkeys(line[of] for line in lines)) for of in ("machine", "commit"))
     text = [
         f"# {title}",
         "",
         f"`python benchmarks/crash.py {what}`: {sum(hits.values())} {noun} in {len(lines)} runs, "
         f"{sum(lost.values())} bits, values or files lost, {sum(stale.values())} stale files, {sum(other.values())} wrong endings.",
-        f"Measured on {facts['cpu']}, {facts['cpu_cores']} cores, at commit {', '.join(dict.fromkeys(line['commit'] for line in lines))}.",
+        f"Measured on {machines}, at commit {commits}.",
         "",
         f"| {column} | runs | {noun} |{ended if with_codes else ''} lost | stale | wrong endings |",
         f"| --- |{' ---: |' * (8 if with_codes else 5)}",
@@ -403,6 +403,12 @@ def table(what: str, lines: list[dict[str, Any]]) -> str:
         endings = f" {codes[f'{of} 0']} | {codes[f'{of} 130']} | {codes[f'{of} -1']} |" if with_codes else ""
         text.append(f"| {of} | {runs[of]} | {hits[of]} |{endings} {lost[of]} | {stale[of]} | {other[of]} |")
     return "\n".join(text) + "\n"
+
+
+def machine() -> str:
+    """Return the processor, and how much of it this process may use."""
+    facts = dict(hardware_key("cpu").fields)
+    return f"{facts['cpu']} ({facts['cpu_cores']} of {os.cpu_count()} cores)"
 
 
 def commit() -> str:
