@@ -61,7 +61,6 @@ from ganbench.errors import did_you_mean as did_you_mean
 from ganbench.evaluation.evaluator import Evaluator as Evaluator
 from ganbench.evaluation.naming import plan_metrics as plan_metrics
 from ganbench.evaluation.protocol import Extractor as Extractor
-from ganbench.evaluation.protocol import ExtractorContext as ExtractorContext
 from ganbench.evaluation.protocol import Features as Features
 from ganbench.evaluation.protocol import Metric as Metric
 from ganbench.evaluation.protocol import Needs as Needs
@@ -173,6 +172,7 @@ from ganbench.spec import ArchitectureSpec as ArchitectureSpec
 from ganbench.spec import AugmentationSpec as AugmentationSpec
 from ganbench.spec import DatasetSpec as DatasetSpec
 from ganbench.spec import ExecutorSpec as ExecutorSpec
+from ganbench.spec import ExtractorContext as ExtractorContext
 from ganbench.spec import ExtractorSpec as ExtractorSpec
 from ganbench.spec import FrozenSamplesSpec as FrozenSamplesSpec
 from ganbench.spec import LossSpec as LossSpec

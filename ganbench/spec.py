@@ -7,6 +7,7 @@ of them. Registration modules must not import torch, numpy or anything as heavy.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from ganbench.registration import ModelSpec, PluginSpec
@@ -160,8 +161,9 @@ class ExtractorSpec(PluginSpec):
 
     inception: bool = False
     """Whether the names FID, KID and IS may be used for it."""
-    needs_weights: bool = False
-    """Whether the weights must be found or downloaded."""
+    find_weights: str = ""
+    """``"module:attribute"`` of ``(context: ganbench.ExtractorContext) -> pathlib.Path``, which finds or downloads its weights or raises
+    :class:`ganbench.WeightsError`. It is asked first, and must not import torch. Empty where the weights come with the plugin."""
     variant: str = ""
     """How the same network with another preprocessing is told apart in labels: ``clean`` gives ``FID(clean)``; empty for the plain one."""
     gives: Literal["features", "layers"] = "features"
@@ -171,6 +173,17 @@ class ExtractorSpec(PluginSpec):
     def use(self, name: str) -> str:
         """Return the command that measures with it; layers are for one metric."""
         return f"ganbench run --plugin NAME --metric {'lpips5k' if self.gives == 'layers' else 'fd5k'}_{name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExtractorContext:
+    """What the harness gives an extractor's factory."""
+
+    device: str = "cpu"
+    weights: Path | None = None
+    """``--extractor-weights``; None to look in the cache."""
+    download: bool = True
+    """Whether the network may be asked."""
 
 
 class FrozenSamplesSpec(PluginSpec):

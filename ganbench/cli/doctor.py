@@ -11,7 +11,7 @@ import click
 
 from ganbench.cli.main import Invocation
 from ganbench.errors import GanbenchError
-from ganbench.spec import DatasetSpec, ExtractorSpec
+from ganbench.spec import DatasetSpec, ExtractorContext, ExtractorSpec
 from ganbench.text import clean
 
 _PACKAGES = {
@@ -128,7 +128,6 @@ def _data(invocation: Invocation) -> Iterator[_Diagnosis]:
 
 
 def _weights(invocation: Invocation) -> Iterator[_Diagnosis]:
-    from ganbench.evaluation.protocol import ExtractorContext
     from ganbench.plugin.manager import PluginManager
 
     manager = PluginManager(off=invocation.off)

@@ -44,11 +44,12 @@ def command(invocation: Invocation, /, **flags: Any) -> int | None:
 
     The first line on stderr names the run directory; the last line of the output is the result in one sentence.
     """
+    from ganbench.fleet.matrix.call import stated_threads
     from ganbench.plugin.manager import PluginManager
     from ganbench.run.reporters import choose_reporters
 
     debug = invocation.debug or flags["debug"]
-    _check_environment()
+    stated_threads()  # an error of the call, before anything is planned
     manager = PluginManager(off=(*invocation.off, *flags["off"]))
     flags["reporters"], flags["options"] = choose_reporters(manager, flags["reporters"], flags["options"])
     if flags["resume"] is not None:
@@ -90,20 +91,11 @@ def _plan_flags(flags: dict[str, Any], manager: PluginManager) -> RunPlan:
             raise UsageError("--metric names no metric", hint="write one, as in fd5k_digits, or use --no-eval")
     if flags["no_eval"]:
         given["evaluation.metrics"] = ()
-    layers.append(Layer(origin="command line", settings=given))
-    layers.append(Layer(origin="command line", settings=read_pairs("--set", flags["settings"])))
+    said = read_pairs("--set", flags["settings"])
+    if twice := [path for path in said if path in given and said[path] != str(given[path])]:
+        raise UsageError(f"{twice[0]} is {given[twice[0]]} by a flag, and {said[twice[0]]} by --set", hint="give one of them")
+    layers.append(Layer(origin="command line", settings={**given, **said}))
     return plan_run(manager, str(name), layers, read_pairs("-o", flags["options"]))
-
-
-def _check_environment() -> None:
-    """Refuse a thread count that OpenMP cannot read: each library would guess another, and complain in its own words.
-
-    Raises:
-        UsageError: OMP_NUM_THREADS is no number, nor a list of them.
-    """
-    value = os.environ.get("OMP_NUM_THREADS", "1")
-    if not all(part.strip().isdecimal() and int(part) > 0 for part in value.split(",")):
-        raise UsageError(f"OMP_NUM_THREADS must be a number of threads, 1 or more (got {value!r})", hint="unset it, or use --threads N")
 
 
 def _refuse_contradictions(flags: dict[str, Any]) -> None:
@@ -171,10 +163,11 @@ def _execute(
     screen = make_screen(quiet=flags["quiet"])
     reporters = build_reporters(manager, flags["reporters"], ReporterContext(quiet=flags["quiet"]))
     with _logging(debug, screen), stop.listening():
-        from ganbench.run.lifecycle import Run
-
         try:
             with screen:
+                plan.find_files(manager)
+                from ganbench.run.lifecycle import Run
+
                 record = execute(Run(plan, manager, listeners=(stop.listen, screen, *reporters), should_stop=stop))
         except Interrupted as error:
             assert stop.directory is not None

@@ -76,7 +76,7 @@ def resolve(manager: PluginManager, name: str, layers: Iterable[Layer], bare_opt
     user = list(layers)
     model = manager.find(ModelSpec, name)
     recipe = model.of(RecipeSpec)
-    recipe_layer = _recipe_layer(recipe)
+    recipe_layer = [] if recipe is None else [Layer(origin=f"recipe {recipe.spec.name}", settings=dict(recipe.spec.settings))]
     names = _plugin_names(manager, name, recipe, user)
     architecture = manager.find(ArchitectureSpec, names["architecture"])
     loss = manager.find(LossSpec, names["loss"]) if "loss" in names else None
@@ -91,7 +91,8 @@ def resolve(manager: PluginManager, name: str, layers: Iterable[Layer], bare_opt
     replaced = {s for s, own in own_names.items() if s not in plugins or manager.find(_KIND_OF[s], own) != plugins[s]}
     user.append(Layer(origin="command line", settings=_scope_options(bare_options or {}, plugins, _metric_families(manager))))
     recipe_layer = _with_resolution(recipe_layer, recipe, dataset)
-    below = [*_plugin_defaults(architecture, dataset), *_without_options_of(replaced, recipe_layer)]
+    suits = [Layer(origin=f"{s.kind} {s.name}", settings=dict(s.defaults)) for s in (architecture.spec, dataset.spec)]
+    below = [*suits, *_without_options_of(replaced, recipe_layer)]
     values, origins = _merge([Layer(origin="default", settings=DEFAULTS), *below, *user])
     origins.setdefault("architecture.name", recipe_layer[0].origin if recipe_layer else "--plugin")
     config = _build(name, names, values, plugins, manager)
@@ -137,12 +138,6 @@ def _unambiguous(manager: PluginManager, section: str, name: str, home: str) -> 
     return f"{meant[0]}:{name}" if len(owners) > 1 and meant else name
 
 
-def _recipe_layer(recipe: Registered[RecipeSpec] | None) -> list[Layer]:
-    if recipe is None:
-        return []
-    return [Layer(origin=f"recipe {recipe.spec.name}", settings=dict(recipe.spec.settings))]
-
-
 def _without_options_of(replaced: set[str], layers: list[Layer]) -> list[Layer]:
     """Leave out a recipe's options for a plugin that the user replaced by another; only the resolution means the same everywhere."""
 
@@ -177,11 +172,6 @@ def _with_resolution(layers: list[Layer], recipe: Registered[RecipeSpec] | None,
     if "resolution" not in field_types(dataset.spec.options):
         return layers
     return [Layer(origin=layers[0].origin, settings={**layers[0].settings, "dataset.options.resolution": recipe.spec.resolution})]
-
-
-def _plugin_defaults(architecture: Registered[ArchitectureSpec], dataset: Registered[DatasetSpec]) -> list[Layer]:
-    specs = (architecture.spec, dataset.spec)
-    return [Layer(origin=f"{spec.kind} {spec.name}", settings=dict(spec.defaults)) for spec in specs if spec.defaults]
 
 
 def _merge(layers: Iterable[Layer]) -> tuple[dict[str, Any], dict[str, str]]:

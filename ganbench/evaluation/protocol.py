@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from torch import Tensor
@@ -18,17 +17,6 @@ from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics
 if TYPE_CHECKING:
     from ganbench.data.source import Targets
     from ganbench.data.space import Space
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ExtractorContext:
-    """What the harness gives an extractor's factory."""
-
-    device: str = "cpu"
-    weights: Path | None = None
-    """``--extractor-weights``; None to look in the cache."""
-    download: bool = True
-    """Whether the network may be asked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -18,7 +17,7 @@ from ganbench.data.source import DataContext, Dataset
 from ganbench.data.space import BuildContext
 from ganbench.errors import ConfigError, PluginError
 from ganbench.evaluation.evaluator import Evaluator
-from ganbench.evaluation.protocol import Extractor, ExtractorContext
+from ganbench.evaluation.protocol import Extractor
 from ganbench.plugin.factory import check_made, load_attribute
 from ganbench.plugin.manager import PluginManager
 from ganbench.run.compatible import check_pair
@@ -26,7 +25,7 @@ from ganbench.run.evaluation import build_evaluator
 from ganbench.run.machine import choose_device, keep_freed_memory, memory_given_back, set_numerics
 from ganbench.run.plan import RunPlan
 from ganbench.run.two_samples import Tried, try_augmentation, try_networks, try_objective, try_source
-from ganbench.spec import ArchitectureSpec, ExtractorSpec
+from ganbench.spec import ArchitectureSpec
 from ganbench.training.algorithm import Algorithm, AlgorithmContext
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Objective
@@ -68,8 +67,7 @@ def build(plan: RunPlan, manager: PluginManager) -> Materials:
     device = choose_device(config.training.device)
     set_numerics(config, device)
     keeps_memory = config.training.keep_memory and device.type == "cpu" and keep_freed_memory()
-    if _names_nothing(config.dataset.options):
-        _build_dataset(plan)  # which says what is wrong, before weights are downloaded
+    plan.find_files(manager)
     extractors = _build_extractors(plan, manager, device)
     dataset = _build_dataset(plan)
     networks, tried = _build_networks(plan, dataset, device)
@@ -114,13 +112,6 @@ def build(plan: RunPlan, manager: PluginManager) -> Materials:
         keeps_memory=keeps_memory,
         forced=forced,
     )
-
-
-def _names_nothing(options: Any) -> bool:
-    """Tell whether an option of a dataset that is the name of a file or folder names none."""
-    places = {f.name: f for f in fields(options) if f.metadata.get("part") == "place"}
-    texts = [str(getattr(options, name)) for name, field in places.items() if field.default is MISSING or os.sep in getattr(options, name)]
-    return not all(map(os.path.exists, texts))
 
 
 def _build_dataset(plan: RunPlan) -> Dataset:
@@ -249,12 +240,9 @@ def _build_augmentation(plan: RunPlan, dataset: Dataset) -> Augmentation | None:
 
 def _build_extractors(plan: RunPlan, manager: PluginManager, device: torch.device) -> dict[str, Extractor]:
     """Build each extractor that a metric needs, once."""
-    config = plan.config
-    weights = Path(os.path.expanduser(config.evaluation.extractor_weights)) if config.evaluation.extractor_weights else None
-    context = ExtractorContext(device=str(device), weights=weights, download=config.data.download)
+    context = replace(plan.extractor_context, device=str(device))
     built: dict[str, Extractor] = {}
-    for name in dict.fromkeys(p.extractor_name for p in plan.metrics if p.extractor_name):
-        registered = manager.find(ExtractorSpec, name)
+    for name, registered in plan.extractors(manager).items():
         built[name] = registered.build(registered.spec.options(), context)
         check_made(built[name], Extractor, f"extractor {name!r} must return an")
     return built

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ganbench.config.model import PLUGIN_NAMES, may_change, without_folder
 from ganbench.config.resolve import Layer, Resolved, flatten, resolve
 from ganbench.config.toml import dump_settings, read_settings
 from ganbench.errors import ConfigError
 from ganbench.evaluation.naming import PlannedMetric, plan_metrics
-from ganbench.plugin.factory import Registered
+from ganbench.plugin.factory import Registered, load_attribute
 from ganbench.plugin.manager import PluginManager
-from ganbench.registration import PluginSpec
-from ganbench.spec import ExtractorSpec, MetricSpec, PluginIdentity
+from ganbench.spec import ExtractorContext, ExtractorSpec, MetricSpec, PluginIdentity
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,11 +30,36 @@ class RunPlan(Resolved):
 
     def identities(self, manager: PluginManager) -> tuple[PluginIdentity, ...]:
         """Return every plugin that takes part: the recipe, what a step is made of, the metrics and their extractors."""
-        used: list[Registered[PluginSpec]] = [] if self.recipe is None else [self.recipe]
-        used += self.plugins
-        used += [manager.find(MetricSpec, one.spec.name) for one in self.metrics]
-        used += [manager.find(ExtractorSpec, one.extractor_name) for one in self.metrics if one.extractor_name]
+        metrics = [manager.find(MetricSpec, one.spec.name) for one in self.metrics]
+        used = (*([self.recipe] if self.recipe else []), *self.plugins, *metrics, *self.extractors(manager).values())
         return tuple(dict.fromkeys(one.identity() for one in used))
+
+    def extractors(self, manager: PluginManager) -> dict[str, Registered[ExtractorSpec]]:
+        """Return what the metrics look through, by name."""
+        return {one.extractor_name: manager.find(ExtractorSpec, one.extractor_name) for one in self.metrics if one.extractor_name}
+
+    @property
+    def extractor_context(self) -> ExtractorContext:
+        """What extractors are given, but for the device."""
+        weights = self.config.evaluation.extractor_weights
+        return ExtractorContext(weights=Path(os.path.expanduser(weights)) if weights else None, download=self.config.data.download)
+
+    def find_files(self, manager: PluginManager) -> None:
+        """Find what the dataset's options name, and the extractors' weights, before anything is imported that takes seconds.
+
+        Raises:
+            ConfigError: there is no such file or folder.
+            WeightsError: there are no weights, and they cannot or may not be downloaded.
+        """
+        options: Any = self.config.dataset.options
+        for one in dataclasses.fields(options):
+            text = str(getattr(options, one.name))
+            is_path = one.metadata.get("part") == "place" and (one.default is dataclasses.MISSING or os.sep in text)
+            if is_path and not os.path.exists(text):
+                raise ConfigError(f"dataset.{one.name}: there is no file or folder {text!r}", hint=f"say -o dataset.{one.name}=PATH")
+        for extractor in self.extractors(manager).values():
+            if extractor.spec.find_weights:
+                load_attribute(extractor.spec.find_weights, owner=str(extractor))(self.extractor_context)
 
     def describe(self) -> str:
         """Return the configuration as TOML lines with the origin of each value behind it."""

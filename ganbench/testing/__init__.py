@@ -12,10 +12,14 @@ without a file. :func:`check` returns the outcomes as values.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from ganbench.testing.check import check, find_subjects, promises
 from ganbench.testing.promise import Broken, NotClaimed, Outcome, Promise, Subject, promise, promises_of
-from ganbench.testing.recorded_graph import RecordedGraphs
-from ganbench.testing.trial import Trial
+
+if TYPE_CHECKING:
+    from ganbench.testing.recorded_graph import RecordedGraphs
+    from ganbench.testing.trial import Trial
 
 __all__ = [
     "Broken",
@@ -31,3 +35,16 @@ __all__ = [
     "promises",
     "promises_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use what needs torch, so that a plugin's name that is misspelt is told at once."""
+    if name == "RecordedGraphs":
+        from ganbench.testing.recorded_graph import RecordedGraphs
+
+        return RecordedGraphs
+    if name == "Trial":
+        from ganbench.testing.trial import Trial
+
+        return Trial
+    raise AttributeError(f"module 'ganbench.testing' has no attribute {name!r}")

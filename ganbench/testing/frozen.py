@@ -18,10 +18,10 @@ from ganbench.data.source import DataContext, Dataset
 from ganbench.errors import PluginError
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import PlannedMetric, plan_metrics
-from ganbench.evaluation.protocol import Extractor, ExtractorContext, Metric
+from ganbench.evaluation.protocol import Extractor, Metric
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.record import Key, MetricValue, Scalar
-from ganbench.spec import DatasetSpec, ExtractorSpec, MetricSpec
+from ganbench.spec import DatasetSpec, ExtractorContext, ExtractorSpec, MetricSpec
 
 _BATCH_SIZE = 250
 

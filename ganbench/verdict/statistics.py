@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 _POWER = 0.8
 """Probability with which the smallest visible change is seen."""
@@ -87,7 +87,7 @@ def pooled_deviation(base: Sequence[float], head: Sequence[float]) -> float | No
 
 
 def _t_quantile(probability: float, freedom: int) -> float:
-    return float(stats.t.ppf(probability, freedom))
+    return float(special.stdtrit(freedom, probability))
 
 
 _MOST_EXACT = 50
@@ -122,6 +122,8 @@ def rank_effect(base: Sequence[float], head: Sequence[float], *, alpha: float) -
 
 def _rank_p(base: Sequence[float], head: Sequence[float]) -> float:
     """Return the two-sided p of the Mann-Whitney test; exact, also with ties, up to 50 values."""
+    from scipy import stats  # late: it takes a second
+
     doubled = tuple(int(2 * rank) for rank in stats.rankdata([*base, *head]))  # twice the rank, so that the mean of ties is whole
     if len(base) + len(head) > _MOST_EXACT:
         if len({*base, *head}) == 1:
@@ -146,7 +148,7 @@ def _first_inside(num_base: int, num_head: int, alpha: float) -> int | None:
     """Return how many of the sorted shifts lie outside the interval at each end; None where the interval is open."""
     if num_base + num_head > _MOST_EXACT:
         pairs, spread = num_base * num_head, math.sqrt(num_base * num_head * (num_base + num_head + 1) / 12)
-        return max(0, math.floor(pairs / 2 + float(stats.norm.ppf(alpha / 2)) * spread) - 1)
+        return max(0, math.floor(pairs / 2 + statistics.NormalDist().inv_cdf(alpha / 2) * spread) - 1)
     counts = _rank_sums(tuple(range(2, 2 * (num_base + num_head) + 1, 2)), num_base)[::2]
     counts = counts[num_base * (num_base + 1) // 2 :]  # by the statistic U
     tails = 2 * counts.cumsum() / counts.sum()

@@ -13,7 +13,7 @@ INCEPTION = ExtractorSpec(
     factory="ganbench_extractors.inception:build",
     paper=INCEPTION_PAPER,
     inception=True,
-    needs_weights=True,
+    find_weights="ganbench_extractors.inception_weights:find_weights",
 )
 
 INCEPTION_CLEAN = ExtractorSpec(
@@ -22,7 +22,7 @@ INCEPTION_CLEAN = ExtractorSpec(
     factory="ganbench_extractors.inception:build_clean",
     paper=INCEPTION_PAPER,
     inception=True,
-    needs_weights=True,
+    find_weights="ganbench_extractors.inception_weights:find_weights",
     variant="clean",
 )
 
@@ -65,7 +65,7 @@ VGG16_LAYERS = ExtractorSpec(
     summary="five layers of VGG16 at 64x64, for perceptual distances; give torchvision's weights with --extractor-weights",
     factory="ganbench_extractors.vgg:build",
     paper=LPIPS_PAPER,
-    needs_weights=True,
+    find_weights="ganbench_extractors.vgg_weights:find_weights",
     gives="layers",
 )
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from ganbench import ExtractorContext, WeightsError, cache_directory
 
@@ -35,8 +34,12 @@ class PublishedWeights:
 
     @property
     def in_hub(self) -> Path:
-        """Where torch.hub would have put it."""
-        return Path(torch.hub.get_dir()) / "checkpoints" / self.file
+        """Where torch.hub would have put it; torch itself is only asked where it is imported, which takes seconds."""
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            return Path(torch.hub.get_dir()) / "checkpoints" / self.file
+        home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
+        return Path(home).expanduser() / "hub" / "checkpoints" / self.file
 
     def find(self, context: ExtractorContext, *places: Path) -> Path | None:
         """Return the file that was named, whatever is in it, or the published one from the first of the places that has a file.

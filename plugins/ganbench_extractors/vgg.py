@@ -14,16 +14,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ganbench import ExtractorContext, Features, WeightsError
+from ganbench import ExtractorContext, Features
 from ganbench_extractors.layers import join_layers
 from ganbench_extractors.numerics import full_float32
-from ganbench_extractors.published import PublishedWeights, fitting, sha256_of
+from ganbench_extractors.published import fitting, sha256_of
 from ganbench_extractors.resize import resize_antialiased, to_colour
 from ganbench_extractors.state_dict import read_state_dict
+from ganbench_extractors.vgg_weights import FILE, find_weights
 
-FILE = "vgg16-397923af.pth"
-SHA256 = "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"
-PUBLISHED = PublishedWeights(FILE, f"https://download.pytorch.org/models/{FILE}", SHA256)
 RESOLUTION = 64
 LAYERS = (3, 8, 15, 22, 29)
 """Where the five layers stand in torchvision's ``vgg16().features``."""
@@ -86,18 +84,6 @@ def build(options: object, context: ExtractorContext) -> VggLayers:
     """
     path = find_weights(context)
     return VggLayers(load_convolutions(path), sha256_of(path), context.device)
-
-
-def find_weights(context: ExtractorContext) -> Path:
-    """Return the weights file: the one that was named, or torchvision's where it lies in a cache. It is not downloaded.
-
-    Raises:
-        WeightsError: there is none, or what lies in the cache is another; says where to get and put it.
-    """
-    path = PUBLISHED.find(context, PUBLISHED.cached, PUBLISHED.in_hub)
-    if path is None:
-        raise WeightsError("the VGG16 weights are not there", hint=PUBLISHED.where_to_put)
-    return path
 
 
 def load_convolutions(path: Path) -> nn.Sequential:

@@ -95,6 +95,25 @@ def plan_of(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...])
     )
 
 
+def check_request(plan: AbPlan) -> None:
+    """Find out whether a side takes what is asked: what is wrong with the last of several plans is told before the first is measured.
+
+    Raises:
+        UsageError: neither side takes it.
+    """
+    from ganbench import NotComparable
+    from ganbench_gate.failed_sides import failed_finding
+    from ganbench_gate.measure import Measurement
+    from ganbench_gate.side import SidesFailed
+
+    try:
+        Measurement(plan, lambda text: None).resolve()
+    except SidesFailed as error:
+        failed_finding(error.refusals, plan.policy)
+    except NotComparable:
+        pass  # measuring it will say so
+
+
 CHECKED: dict[str, Any] = {"gates": (), "thresholds": ()}
 """Flags that were looked at before anything was measured, and lose nothing afterwards."""
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench import Invocation, NothingToCompare, UsageError, WorkerFailed, add_options, deliver, outputs_of, policy_of
-from ganbench_gate.ab import CHECKED, measure, plan_of
+from ganbench_gate.ab import CHECKED, check_request, measure, plan_of
 from ganbench_gate.accept import ACCEPT_FILE, accepts_of
+from ganbench_gate.history import DEFAULT_HISTORY
 from ganbench_gate.known_names import refuse_unknown_names
 from ganbench_gate.options import CI_GROUPS, CiCommand
 from ganbench_gate.several import together
@@ -86,12 +87,15 @@ def _walk(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -
     """
     from ganbench import print_document
     from ganbench_gate.each import CommitVerdict, each_document, worst_exit_code
-    from ganbench_gate.trees import commit_subject, commits_between, default_base
+    from ganbench_gate.trees import commit_subject, commits_between, default_base, is_commit
 
     if taken := [name for name, value in (("-o", flags["outputs"]), ("--json", flags["as_json"]), ("--runs", flags["runs"])) if value]:
         raise UsageError(f"{taken[0]} is of one verdict, and --each gives several", hint="each commit has its own folder below --out")
     _check(sides, flags)
     base = sides[0] if sides else default_base(Path.cwd(), os.environ).commit
+    for side in (base, *sides[1:]):
+        if not is_commit(Path.cwd(), side):
+            raise UsageError(f"{side!r} is no commit, branch or tag of the checkout", hint="--each walks the commits between two of them")
     commits = commits_between(Path.cwd(), base, sides[1] if len(sides) > 1 else "WORKTREE")[::-1]
     if not commits:
         raise NothingToCompare(f"there is no commit after {base}", hint="--each takes git refs of the checkout in the current folder")
@@ -111,6 +115,8 @@ def _gate(sides: tuple[str, ...], flags: dict[str, Any], off: tuple[str, ...]) -
     out: Path = flags["out"]
     plugins = dict.fromkeys(flags["plugins"] or (None,))
     plans = [_plan(sides, {**flags, "plugin": plugin}, off) for plugin in plugins]
+    for plan in plans[1:]:
+        check_request(plan)
     _make_folder(out)
     written = {**flags, "outputs": (*(f"{kind}={out / name}" for kind, name in FILES.items()), *flags["outputs"])}
     outputs_of(written)
@@ -197,6 +203,8 @@ def _check(sides: tuple[str, ...], flags: dict[str, Any]) -> None:
     if bool(flags["baseline"]) != bool(flags["runs"]):
         given, missing = ("--baseline", "--runs") if flags["baseline"] else ("--runs", "--baseline")
         raise UsageError(f"{given} is given and {missing} is missing", hint="quality is that of --runs against --baseline")
+    if flags["history"] != DEFAULT_HISTORY and not os.path.isdir(flags["history"]):
+        raise UsageError(f"--history {flags['history']}: there is no such folder", hint="it holds baselines and accept.toml")
     out: Path = flags["out"]
     existing = next(path for path in (out.absolute(), *out.absolute().parents) if os.path.exists(path))
     if not os.path.isdir(existing):

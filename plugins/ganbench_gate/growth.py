@@ -15,8 +15,6 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from scipy import stats
-
 from ganbench import Effect, Finding, MetricRule, Policy, finding
 from ganbench_gate.paired import mean_effect
 
@@ -87,6 +85,8 @@ def slope_of(facts: Mapping[str, Any]) -> float | None:
 
     It is the middle one of the slopes of three parts: where an allocator takes a lot at once, the other two know nothing of it.
     """
+    from scipy import stats  # late: it takes a second
+
     readings = [(float(steps), float(used)) for steps, used in facts.get("memory_readings") or []]
     if len(readings) < _FEWEST_READINGS:
         return None

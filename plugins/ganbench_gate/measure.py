@@ -107,7 +107,10 @@ class Measurement:
         for side in (plan.base, plan.head):
             refuse_missing_gpu(str(side.settings.get("training.device", "auto")))
         sides = {HEAD: plan.head} if plan.first else {BASE: plan.base, HEAD: plan.head}
-        launches = {role: make_resolve_launch(role, side, off=plan.off, others=self._trees_but(side)) for role, side in sides.items()}
+        launches = {
+            role: make_resolve_launch(role, side, off=plan.off, others=self._trees_but(side), evaluates=plan.seeds is not None)
+            for role, side in sides.items()
+        }
         answers = resolve_sides(launches, {role: side.tree for role, side in sides.items()})
         refusals = {role: answer for role, answer in answers.items() if isinstance(answer, Refusal)}
         resolved = {role: answer for role, answer in answers.items() if isinstance(answer, Resolved)}

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from ganbench import Comparison, Difference, Effect, Finding, MetricRule, NullRatio, Policy, Quality, conclude, finding, plain_finding
 
@@ -81,6 +81,8 @@ def compare_paired(
         quality: what is known of it.
     """
     findings = [_finding(metric, policy) for metric in metrics if metric.pairs]
+    beside = next((one.null for one in findings if one.null is not None), None)
+    findings = [_doubted(one, one.null or beside, policy) for one in findings]
     return conclude(
         "paired", [*findings, *others], policy, base=base, head=head, machine=machine, notes=notes, changes=changes, quality=quality
     )
@@ -129,17 +131,28 @@ def _finding(metric: PairedMetric, policy: Policy) -> Finding:
         return dataclasses.replace(_without_pairs(rule, metric.pairs, reason), cell=metric.cell)
     if len(valid) == 1:
         reason = "; ".join(filter(None, (reason, "one pair has no spread")))
-    made = dataclasses.replace(finding(rule, effect, base, head, reason=reason), null=_null_ratio(valid, policy), cell=metric.cell)
-    if made.state in ("regressed", "improved") and _could_be_nothing(made, policy):
-        why = f"{len(valid)} pairs are few, and so large a change was measured of base against base"
-        made = dataclasses.replace(made, state="inconclusive", reason="; ".join(filter(None, (made.reason, why))))
-    return made
+    return dataclasses.replace(finding(rule, effect, base, head, reason=reason), null=_null_ratio(valid, policy), cell=metric.cell)
 
 
-def _could_be_nothing(one: Finding, policy: Policy) -> bool:
-    """Tell whether fewer pairs than were planned, or two, show no more than what the machine makes of no change."""
-    is_short = one.num_head < max(policy.looks[0], _FEW_PAIRS)
-    return is_short and one.null is not None and one.change is not None and one.null.low <= one.change <= one.null.high
+def _doubted(one: Finding, null: NullRatio | None, policy: Policy) -> Finding:
+    """Return a finding as inconclusive where fewer pairs than were planned, or two, show no more than what the machine makes of no change.
+
+    Args:
+        one: of any metric.
+        null: of the metric itself, or of one that was measured in the same blocks.
+        policy: with the looks.
+    """
+    if one.state not in ("regressed", "improved") or null is None or one.change is None:
+        return one
+    if one.num_head >= max(policy.looks[0], _FEW_PAIRS) or _size(one.change) > max(_size(null.low), _size(null.high)):
+        return one
+    why = f"{one.num_head} pairs are few, and so large a change was measured of base against base"
+    return dataclasses.replace(one, state="inconclusive", reason="; ".join(filter(None, (one.reason, why))))
+
+
+def _size(change: float) -> float:
+    """Return how large a change is, whichever side is the larger."""
+    return abs(math.log1p(change)) if change > -1 else math.inf
 
 
 def _without_pairs(rule: MetricRule, pairs: Sequence[Pair], reason: str) -> Finding:
@@ -203,7 +216,7 @@ def mean_effect(worsenings: Sequence[float], *, alpha: float, num_looks: int = 1
         return Effect(center=center, low=-math.inf, high=math.inf, p_value=1.0, smallest_p=1.0, confidence=confidence)
     error = statistics.stdev(worsenings) / math.sqrt(count)
     critical = _t_quantile(1 - alpha / num_looks / 2, count - 1)
-    p_value = 2 * float(stats.t.sf(abs(center) / error, count - 1)) if error > 0 else float(center == 0)
+    p_value = 2 * float(special.stdtr(count - 1, -abs(center) / error)) if error > 0 else float(center == 0)
     return Effect(
         center=center,
         low=center - critical * error,
@@ -215,4 +228,4 @@ def mean_effect(worsenings: Sequence[float], *, alpha: float, num_looks: int = 1
 
 
 def _t_quantile(probability: float, freedom: int) -> float:
-    return float(stats.t.ppf(probability, freedom))
+    return float(special.stdtrit(freedom, probability))

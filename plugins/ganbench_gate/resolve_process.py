@@ -7,6 +7,7 @@ not run what is asked has ``refusal``. Nothing here imports torch, so that a typ
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import importlib.metadata
 import importlib.util
@@ -46,6 +47,8 @@ def _answer(job: dict[str, Any]) -> dict[str, Any]:
 
         manager = PluginManager(off=tuple(job["off"]))
         found = _resolve(manager, job)
+        if job.get("evaluates") and hasattr(found, "find_files"):
+            dataclasses.replace(found, metrics=found.metrics[:1]).find_files(manager)
     except BaseException as error:  # SystemExit of a plugin too
         return {"refusal": _kind(error, manager, job), "message": f"{type(error).__name__}: {error}", "options": _options(manager, job)}
     from ganbench.config.resolve import flatten

@@ -60,9 +60,13 @@ class SidesFailed(RunFailed):
         self.refusals = dict(refusals)
 
 
-def make_resolve_launch(role: str, side: Side, *, off: Sequence[str] = (), others: Sequence[Path] = ()) -> Launch:
-    """Return how to start the process that says what a side would run; the arguments are those of :func:`make_launch`."""
+def make_resolve_launch(role: str, side: Side, *, off: Sequence[str] = (), others: Sequence[Path] = (), evaluates: bool = False) -> Launch:
+    """Return how to start the process that says what a side would run; the arguments are those of :func:`make_launch`.
+
+    Where it evaluates, what its first metric needs must be there: the weights of an extractor are found or downloaded.
+    """
     job = {
+        "evaluates": evaluates,
         "plugin": side.plugin,
         "settings": dict(side.settings),
         "options": dict(side.options),

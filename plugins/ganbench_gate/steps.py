@@ -24,7 +24,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 ALPHA = 0.01
 """Probability of any split in a series that has none, whatever its distribution, as long as its points are independent."""
@@ -82,6 +81,8 @@ def _splits(values: NDArray[np.float64], offset: int, random: np.random.Generato
     """Yield the place of each split with its p."""
     if len(values) < MIN_POINTS:
         return
+    from scipy import stats  # late: it takes a second
+
     ranks = stats.rankdata(values)
     orders = random.permuted(np.tile(ranks, (1 + _ORDERS, 1)), axis=1)
     orders[0] = ranks  # the order that was observed is one of those that could have been

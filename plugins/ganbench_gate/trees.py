@@ -277,6 +277,11 @@ def commits_between(folder: Path, base: str, head: str) -> tuple[str, ...]:
     return tuple((_git(folder, "rev-list", "--first-parent", f"{ends[0]}..{ends[1]}", "--") or "").split())
 
 
+def is_commit(folder: Path, text: str) -> bool:
+    """Tell whether a text names a commit of the checkout that a folder lies in, or the checkout as it is."""
+    return text in _WORKING_TREE or _commit(folder, text) is not None
+
+
 def commit_subject(folder: Path, commit: str) -> str:
     """Return the first line of a commit's message."""
     return _git(folder, "show", "--no-patch", "--format=%s", commit, "--") or ""

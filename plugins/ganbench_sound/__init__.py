@@ -153,6 +153,6 @@ def _extractors() -> list[ExtractorSpec]:
             factory="ganbench_sound.vggish:build",
             sources=("ganbench_extractors",),
             paper="Hershey et al. 2017, https://arxiv.org/abs/1609.09430; Kilgour et al. 2019, https://arxiv.org/abs/1812.08466",
-            needs_weights=True,
+            find_weights="ganbench_sound.vggish_weights:find_weights",
         ),
     ]

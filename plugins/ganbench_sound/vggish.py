@@ -16,15 +16,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ganbench import ExtractorContext, Features, WeightsError
+from ganbench import ExtractorContext, Features
 from ganbench_extractors.numerics import full_float32
-from ganbench_extractors.published import PublishedWeights, fitting, sha256_of
+from ganbench_extractors.published import fitting, sha256_of
 from ganbench_extractors.state_dict import read_state_dict
+from ganbench_sound.vggish_weights import FILE, find_weights
 
-FILE = "vggish-10086976.pth"
-SHA256 = "10086976245803799d9194e9a73d9b6c1549c71d1b80106f5cade5608a561f4b"
-URL = f"https://github.com/harritaylor/torchvggish/releases/download/v0.1/{FILE}"
-PUBLISHED = PublishedWeights(FILE, URL, SHA256)
 RATE = 16_000
 _WINDOW, _HOP, _SPECTRUM, _MOMENTS, _BANDS = 400, 160, 512, 96, 64
 LEAST_LENGTH = _WINDOW + (_MOMENTS - 1) * _HOP
@@ -135,18 +132,6 @@ def build(options: object, context: ExtractorContext) -> VGGishFeatures:
     """
     path = find_weights(context)
     return VGGishFeatures(load_network(path), sha256_of(path), context.device)
-
-
-def find_weights(context: ExtractorContext) -> Path:
-    """Return the weights file: the one that was named, or what lies in the cache. It is not downloaded.
-
-    Raises:
-        WeightsError: there is none, or what lies in the cache is another; says where to get and put it.
-    """
-    path = PUBLISHED.find(context, PUBLISHED.cached)
-    if path is None:
-        raise WeightsError("the VGGish weights are not there", hint=PUBLISHED.where_to_put)
-    return path
 
 
 def load_network(path: Path) -> VGGish:

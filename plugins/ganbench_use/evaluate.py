@@ -111,14 +111,20 @@ def command(invocation: Invocation, /, source: str, **flags: Any) -> int:
     Samples are taken in the order of their names, as many as a metric looks at; nothing is resized. SOURCE is code where it names a module
     or a .py file: it runs. A record of the kind "evaluation" stands beside the runs in `ganbench table`, without a speed.
     """
-    from ganbench import PluginManager, RunDirectory, say
-    from ganbench_use.evaluation import carry_out
+    from ganbench import ExtractorContext, PluginManager, RunDirectory, read_pairs, refuse_missing_gpu, say
+    from ganbench_use.asked import refuse_missing
 
     if flags["out"] is not None:
         if flags["seeds"] > 1:
             raise UsageError("--seeds makes a record for each seed, and --out names one folder", hint="leave one of them out")
         RunDirectory.check_free(flags["out"])
     manager = PluginManager(off=invocation.off)
+    refuse_missing_gpu(flags["device"])
+    weights = Path(flags["extractor_weights"]).expanduser() if flags["extractor_weights"] else None
+    given = {"trust_files": flags["trust_files"], "options": read_pairs("-o", flags["options"])}
+    refuse_missing(manager, source, flags["dataset"], _metrics(flags), ExtractorContext(weights=weights), **given)
+    from ganbench_use.evaluation import carry_out
+
     runs = [carry_out(_request(source, flags, index), manager) for index in range(flags["seeds"])]
     _print([run.record for run in runs], as_json=flags["as_json"])
     if not flags["as_json"]:
@@ -137,6 +143,10 @@ def _print(records: list[RunRecord], *, as_json: bool) -> None:
     print_document(table(*records, each=True))
 
 
+def _metrics(flags: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(name.strip() for one in flags["metrics"] for name in one.split(",") if name.strip())
+
+
 def _request(source: str, flags: dict[str, Any], index: int) -> Request:
     """Return what the flags ask for, of the seed at an index."""
     from ganbench import read_pairs
@@ -146,7 +156,7 @@ def _request(source: str, flags: dict[str, Any], index: int) -> Request:
     request = Request(
         source=source,
         dataset=flags["dataset"],
-        metrics=tuple(name.strip() for one in flags["metrics"] for name in one.split(",") if name.strip()),
+        metrics=_metrics(flags),
         options=read_pairs("-o", flags["options"]),
         latent_shape=shape,
         output_range=output_range,

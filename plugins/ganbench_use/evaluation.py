@@ -24,6 +24,7 @@ from ganbench import (
     storage_errors,
 )
 from ganbench_use import exported, reference_file, sources, weights
+from ganbench_use.asked import DATASET_MISSING, RUN_MARKS
 from ganbench_use.loader import SECTION, load_generator
 from ganbench_use.measure import PICTURE_COLUMNS, Account, Measured, Yardstick, evaluator_for, keep, make_record, make_yardstick, measure
 from ganbench_use.restored import RestoredRun, Which, restore
@@ -31,7 +32,6 @@ from ganbench_use.sources import GeneratorOptions, MeasuredSamples
 
 _BATCH_SIZE = 250
 _ARRAYS = (".npy", ".npz", ".csv")
-_MARKS = ("config.toml", "record.json", "partial_record.json")
 _Kind = Literal["run", "folder", "array", "generator", "program", "weights"]
 _ASKED = ("latent_shape", "latents", "classes", "output_range")
 """Fields that say how a generator is asked."""
@@ -229,7 +229,7 @@ def _refuse_unheeded(request: Request) -> None:
 def _kind_of(source: str) -> _Kind:
     path = Path(source)
     if os.path.isdir(path):
-        if any(os.path.isfile(path / mark) for mark in _MARKS):
+        if any(os.path.isfile(path / mark) for mark in RUN_MARKS):
             return "run"
         if os.path.isfile(path / exported.LAYOUT_FILE):
             return "program"
@@ -306,7 +306,7 @@ def _of_run(restored: RestoredRun, count: int, seed: int, truncation: float, nam
 def _evaluate_other(manager: PluginManager, request: Request) -> _Result:
     """Measure samples or a generator against a dataset that the user names."""
     if request.dataset is None:
-        raise UsageError("which data are these? --dataset is missing", hint="for a folder: --dataset folder -o path=DIR -o resolution=N")
+        raise DATASET_MISSING
     request = dataclasses.replace(request, device=str(choose_device(request.device)))
     yardstick = make_yardstick(
         manager,

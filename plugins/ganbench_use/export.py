@@ -37,22 +37,18 @@ def command(invocation: Invocation, /, run: str, **flags: Any) -> int:
     sizes, before anything is written.
     """
     from ganbench import PluginManager, RunDirectory, read_pairs, say, storage_errors
+    from ganbench_use.asked import plan_of_run
 
-    forms, left_out = _forms(flags["write"])
     RunDirectory.check_free(flags["out"])
+    manager, asked = PluginManager(off=invocation.off), {"trust_files": flags["trust_files"], "options": read_pairs("-o", flags["options"])}
+    _named_forms(flags["write"])
+    plan_of_run(manager, run, metrics=None, **asked)
+    forms, left_out = _forms(flags["write"])
     from ganbench_use.exported import FILES, LAYOUT_FILE, export
     from ganbench_use.generator import EvaluatedGenerator, draw_inputs, layout_of
     from ganbench_use.restored import restore
 
-    restored = restore(
-        PluginManager(off=invocation.off),
-        run,
-        which=flags["which"],
-        metrics=None,
-        device="cpu",
-        trust_files=flags["trust_files"],
-        options=read_pairs("-o", flags["options"]),
-    )
+    restored = restore(manager, run, which=flags["which"], metrics=None, device="cpu", **asked)
     generator = EvaluatedGenerator(restored.materials, restored.which)
     layout, (inputs, labels) = layout_of(restored, generator), draw_inputs(restored.materials, _COMPARED)
     made = {form: export(generator, form, layout, inputs, labels) for form in forms}
@@ -69,20 +65,30 @@ def command(invocation: Invocation, /, run: str, **flags: Any) -> int:
     return 0
 
 
-def _forms(given: str | None) -> tuple[tuple[str, ...], str]:
-    """Return what is written, and the packages for want of which ONNX is left out where nobody named it.
+def _named_forms(given: str | None) -> tuple[str, ...]:
+    """Return the names of the forms.
 
     Raises:
-        UsageError: an unknown form, or one whose packages are missing.
+        UsageError: there is no such form.
     """
-    from ganbench_use.exported import missing_packages
-
     names = tuple(dict.fromkeys(name.strip() for name in (given or ",".join(_FORMS)).split(",") if name.strip()))
     if not names:
         raise UsageError(f"--write names nothing; a generator is written as {', '.join(_FORMS)}")
     for name in names:
         if name not in _FORMS:
             raise UsageError(f"--write {name}: a generator is written as {', '.join(_FORMS)}")
+    return names
+
+
+def _forms(given: str | None) -> tuple[tuple[str, ...], str]:
+    """Return what is written, and the packages for want of which ONNX is left out where nobody named it.
+
+    Raises:
+        UsageError: an unknown form, or one whose packages are missing.
+    """
+    names = _named_forms(given)
+    from ganbench_use.exported import missing_packages  # late: it imports torch, which takes seconds
+
     missing = missing_packages("onnx") if "onnx" in names else ""
     if missing and given is not None:
         raise UsageError(f"--write onnx needs {missing}", hint="pip install 'ganbench[onnx]'")

@@ -43,10 +43,10 @@ from ganbench import (
     hardware_key,
     has_collapsed,
     host_name,
-    plan_metrics,
     reference_cache,
     software_key,
 )
+from ganbench_use.asked import plan_against
 from ganbench_use.sources import MeasuredSamples
 
 PICTURE_COLUMNS = 10
@@ -96,23 +96,14 @@ def make_yardstick(
     Raises:
         UsageError: an unknown name or option, or data or weights that are missing.
     """
-    registered = manager.find(DatasetSpec, dataset)
-    spec = registered.spec
-    families = {one.spec.name: one for one in manager.specs(MetricSpec)}
-    extractors = {one.spec.name: one.spec for one in manager.specs(ExtractorSpec)}
-    planned = plan_metrics(names or spec.metrics, {name: one.spec for name, one in families.items()}, extractors, spec.extractor)
-    if not planned:
-        raise ConfigError(f"the dataset {dataset} names no metric of its own", hint="choose with --metric, as in fid10k")
-    for one in planned:
-        if one.spec.looks_at in ("targets", "scores"):
-            hint = "it is measured on a run, without --dataset"
-            raise ConfigError(f"metric {one.name!r} looks at {one.spec.looks_at}, which these samples have not", hint=hint)
+    context = ExtractorContext(device=device, weights=Path(weights).expanduser() if weights else None, download=download)
+    registered, planned = plan_against(manager, dataset, names, context)
+    spec, families = registered.spec, {one.spec.name: one for one in manager.specs(MetricSpec)}
     used = {one.spec.name for one in planned}
     given = _sorted_options(pairs, used)
     options = build_options(spec.options, given.pop("dataset", {}), "dataset.options")
     chosen = {name: build_options(families[name].spec.options, given.get(name, {}), name) for name in used}
     made = _build_dataset(registered, options, data_root, download=download)
-    context = ExtractorContext(device=device, weights=Path(weights).expanduser() if weights else None, download=download)
     wanted = {name: manager.find(ExtractorSpec, name) for name in dict.fromkeys(one.extractor_name for one in planned) if name}
     config: dict[str, Any] = {"dataset.name": dataset}
     config |= {f"dataset.options.{field.name}": _scalar(getattr(options, field.name)) for field in dataclasses.fields(options)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,18 +11,14 @@ import torch
 from torch import Tensor
 
 from ganbench import (
-    ExtractorSpec,
     Materials,
-    MetricSpec,
     PluginManager,
     RunRecord,
     UsageError,
     build,
-    load,
     load_checkpoint,
-    plan_again,
-    plan_metrics,
 )
+from ganbench_use.asked import plan_of_run
 from ganbench_use.source import SampleSource
 
 Which = Literal["ema", "raw"]
@@ -95,24 +90,14 @@ def restore(
     Raises:
         UsageError: there is no such run, it has no checkpoint, or something of it has changed.
     """
-    stored = load(name)
-    if not os.path.isfile(stored.directory / "config.toml"):
-        raise UsageError(f"{stored.directory} holds no config.toml, so nothing can be generated again", hint="give a run's whole folder")
-    plan = plan_again(manager, stored.directory / "config.toml", trust_files=trust_files, options=options)
-    if metrics is not None:
-        families = {one.spec.name: one.spec for one in manager.specs(MetricSpec)}
-        extractors = {one.spec.name: one.spec for one in manager.specs(ExtractorSpec)}
-        plan = dataclasses.replace(plan, metrics=plan_metrics(metrics, families, extractors, plan.dataset.spec.extractor))
+    stored, plan = plan_of_run(manager, name, metrics=metrics, trust_files=trust_files, options=options)
     config = plan.config
     if truncation is not None:
         config = dataclasses.replace(config, evaluation=dataclasses.replace(config.evaluation, truncation=truncation))
     if device is not None:
         config = dataclasses.replace(config, training=dataclasses.replace(config.training, device=device))
-    checkpoints = stored.directory / "checkpoints"
-    if not os.path.isdir(checkpoints) or not any(checkpoints.glob("*.pt")):
-        raise UsageError(f"{stored.directory} has no checkpoint", hint="its samples/ are all that is left of what it generated")
     materials = build(dataclasses.replace(plan, config=config), manager)
-    state = load_checkpoint(checkpoints, _loader(materials))
+    state = load_checkpoint(stored.directory / "checkpoints", _loader(materials))
     assert state is not None
     if materials.device.type == "cpu":
         torch.set_num_threads(int(state["threads"][0]))  # another count sums in another order

@@ -155,16 +155,20 @@ def _of_run(manager: PluginManager, run: str, options: dict[str, str], flags: di
     Raises:
         UsageError: it cannot be restored, or a flag is of a loader.
     """
-    from ganbench_use.restored import restore
+    from ganbench_use.asked import plan_of_run
 
     for name in ("dataset", "weights_key", "data_root"):
         if flags[name]:
             raise UsageError(f"--{name.replace('_', '-')} says nothing of a run", hint="it goes with --loader")
+    metrics = None if flags["as_evaluated"] else ()
+    plan_of_run(manager, run, metrics=metrics, trust_files=flags["trust_files"], options=options)
+    from ganbench_use.restored import restore
+
     return restore(
         manager,
         run,
         which=flags["which"],
-        metrics=None if flags["as_evaluated"] else (),
+        metrics=metrics,
         device=None if flags["device"] == "auto" else flags["device"],
         trust_files=flags["trust_files"],
         options=options,

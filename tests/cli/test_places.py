@@ -131,7 +131,7 @@ def test_a_run_and_its_data_move(here: Path, capfd: pytest.CaptureFixture[str]) 
     shutil.move(f"{NAME}.py", "moved")
     shutil.move("run", "there")
     assert main(["run", "--resume", "there", "--quiet"]) == 2
-    assert "path must be a directory" in capfd.readouterr().err
+    assert "dataset.path: there is no file or folder" in capfd.readouterr().err
     (here / "other").mkdir()
     Image.new("RGB", (16, 16)).resize((16, 16)).save(here / "other/0.png")
     for number in range(12):

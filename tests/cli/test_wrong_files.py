@@ -209,6 +209,47 @@ def test_a_wrong_environment_is_one_line_of_a_process(name: str, value: str, wor
     assert len(done.stderr.splitlines()) == 1
 
 
+_TOLD = """
+import sys
+from ganbench.cli.main import main
+code = main(sys.argv[1:])
+print(code, *sorted({"torch", "scipy.stats", "sklearn"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            "run --plugin dcgan --metric fid5k --set data.download=false",
+            "the Inception weights are not there and downloading is off; get https://",
+        ),
+        ("run --plugin dcgan --metric fid5k --extractor-weights none.pth", "no such weights file: none.pth"),
+        (f"{QUICK} --dataset folder -o path=none", "dataset.path: there is no file or folder 'none'; say -o dataset.path=PATH"),
+        (f"{QUICK} --loss hinge --set loss.name=logistic", "loss.name is hinge by a flag, and logistic by --set; give one of them"),
+        ("evaluate none --dataset digits", "no run 'none'"),
+        ("evaluate . --dataset digit", "unknown dataset 'digit'; did you mean 'digits'?"),
+        ("evaluate . --dataset digits --metric fid5k --extractor-weights none.pth", "no such weights file: none.pth"),
+        ("evaluate none.py:Generator --dataset digits", "there is no file none.py"),
+        ("sample none --out shown", "no run 'none'"),
+        ("export none --out gan", "no run 'none'"),
+        ("export none --out gan --write onx", "--write onx: a generator is written as safetensors, pt2, onnx"),
+        ("plugins check dcgn", "did you mean 'dcgan'?"),
+        ("plugins new architecur my-gan", "did you mean 'architecture'?"),
+        ("compare none none", "no run 'none'"),
+        ("ab none --plugin dcgan", "no folder and no git ref"),
+    ],
+)
+def test_what_is_impossible_is_told_before_anything_is_imported_that_takes_seconds(arguments: str, words: str, workplace: Path) -> None:
+    """In a process of its own, as a user starts it, without weights in any cache."""
+    environment = {**os.environ, "GANBENCH_CACHE": str(workplace / "cache"), "TORCH_HOME": str(workplace / "hub")}
+    command = [sys.executable, "-c", _TOLD, *arguments.split()]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == "2\n"
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(("arguments", "words"), [([], "plugins"), (["plugins"], "show")])
 def test_a_command_without_its_subcommand_shows_its_help(arguments: list[str], words: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Nothing was asked for, so nothing failed."""

@@ -153,7 +153,7 @@ CONFIG_FILES = [
     Case(
         "no-folder-no-weights",  # the folder is what is wrong first
         (*FID, "--dataset", "folder", "-o", "path=nope"),
-        ("path must be a directory", "nope"),
+        ("dataset.path: there is no file or folder", "nope"),
     ),
     Case("count-huge", (*RUN, "--metric", "fd99999999999999999999k_digits"), ("must be at most 10,000,000",)),
     Case("count-of-thousands-of-digits", (*RUN, "--metric", f"fd{'9' * 5000}_digits"), ("must be at most 10,000,000",)),

@@ -214,6 +214,9 @@ def test_what_cannot_be_walked_is_refused(repository: list[str], call: Call, cap
     assert call(repository[0], "--each", "--json") == 2
     assert call(repository[0], "--each", "-o", "csv=a.csv") == 2
     assert "-o is of one verdict, and --each gives several" in capsys.readouterr().err
+    for sides in (("nowhere",), (repository[0], "nowhere")):
+        assert call(*sides, "--each") == 2
+        assert "'nowhere' is no commit, branch or tag of the checkout" in capsys.readouterr().err
     assert not Path("ganbench-ci").exists()
 
 

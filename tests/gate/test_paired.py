@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganbench.verdict.findings import Comparison, Finding
-from ganbench.verdict.policy import RULES, MetricRule, Policy, time_rule
+from ganbench.verdict.policy import RULES, MetricRule, Policy, rule_of, time_rule
 from ganbench_gate.paired import Pair, PairedMetric, compare_in_looks, compare_paired, next_look
 
 TIME = time_rule("step_seconds", "step")
@@ -245,3 +245,14 @@ def test_two_pairs_decide_nothing_that_base_against_base_shows_too() -> None:
     found = one([Pair(base=base, head=(level,) * 4) for base, level in ((calm, 120.0), (busy, 142.0))])
     assert (found.state, found.null is not None and found.null.high > 0.2) == ("inconclusive", True)
     assert "2 pairs are few, and so large a change was measured of base against base" in found.reason
+
+
+def test_two_pairs_decide_no_time_that_stands_beside_a_machine_which_cannot_measure() -> None:
+    """A phase has no base against base of its own: that of the throughput, from the same blocks, is what the machine makes of no change."""
+    phase = PairedMetric(rule=rule_of("phase_milliseconds.joint"), pairs=tuple(Pair.of_log_ratio(log) for log in (0.58, 0.59)))
+    calm, busy = (100.0, 100.0, 100.0, 100.1), (40.0, 140.0, 140.0, 40.0)
+    for base, state in ((calm, "regressed"), (busy, "inconclusive")):
+        speed = PairedMetric(rule=rule_of("samples_per_second"), pairs=tuple(Pair(base=one, head=one) for one in (calm, base)))
+        comparison = compare_paired([speed, phase], Policy(looks=(2,)))
+        (found,) = [one for one in comparison.findings if one.metric == "phase_milliseconds.joint"]
+        assert (found.state, found.null) == (state, None)

@@ -9,8 +9,8 @@ import torch
 
 from ganbench.data.source import DataContext, Dataset
 from ganbench.errors import DataError, RunFailed, WeightsError
-from ganbench.evaluation.protocol import ExtractorContext
 from ganbench.registration import NoOptions
+from ganbench.spec import ExtractorContext
 from ganbench_datasets.digits import build as build_digits_dataset
 from ganbench_datasets.mnist import build_fashion_mnist
 from ganbench_datasets.options import DigitsOptions, MnistOptions

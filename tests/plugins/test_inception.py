@@ -25,9 +25,9 @@ from ganbench.data.source import Dataset
 from ganbench.errors import WeightsError
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import plan_metrics
-from ganbench.evaluation.protocol import ExtractorContext
 from ganbench.record.serialise import from_json
 from ganbench.registration import NoOptions
+from ganbench.spec import ExtractorContext
 from ganbench_extractors import INCEPTION, inception_weights, published
 from ganbench_extractors.inception import build, build_clean
 from ganbench_metrics import (

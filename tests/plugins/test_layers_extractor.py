@@ -7,9 +7,9 @@ import torch
 from torchvision.models import vgg16
 
 from ganbench.errors import WeightsError
-from ganbench.evaluation.protocol import ExtractorContext
 from ganbench.registration import NoOptions
-from ganbench_extractors import vgg
+from ganbench.spec import ExtractorContext
+from ganbench_extractors import vgg, vgg_weights
 from ganbench_extractors.classifiers import build_digits as build_classes
 from ganbench_extractors.layers import build_digits, build_fashion, join_layers
 from ganbench_extractors.preprocess import to_grey_input
@@ -127,7 +127,7 @@ def test_missing_and_wrong_vgg_weights_are_one_line(tmp_path, monkeypatch) -> No
     cached = tmp_path / "weights" / vgg.FILE
     cached.parent.mkdir()
     cached.write_bytes(b"others")
-    with pytest.raises(WeightsError, match=f"sha256 must be {vgg.SHA256} \\(got [0-9a-f]{{64}}\\)"):
+    with pytest.raises(WeightsError, match=f"sha256 must be {vgg_weights.SHA256} \\(got [0-9a-f]{{64}}\\)"):
         vgg.build(NoOptions(), ExtractorContext())
     cached.unlink()
     with pytest.raises(WeightsError, match="no such weights file"):

@@ -12,10 +12,9 @@ import torch
 from ganbench.data.source import DataContext, Dataset
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import plan_metrics
-from ganbench.evaluation.protocol import ExtractorContext
 from ganbench.plugin.manager import PluginManager
 from ganbench.record.record import MetricValue
-from ganbench.spec import DatasetSpec, ExtractorSpec, MetricSpec
+from ganbench.spec import DatasetSpec, ExtractorContext, ExtractorSpec, MetricSpec
 
 README = Path(__file__).parents[2] / "README.md"
 MANAGER = PluginManager()

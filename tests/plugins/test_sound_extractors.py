@@ -15,7 +15,7 @@ import ganbench
 from ganbench import DataContext, ExtractorContext, ExtractorSpec, MetricSpec, NoOptions, PluginManager, plan_metrics
 from ganbench_extractors.recipes import SEEDS
 from ganbench_extractors.train import train_all
-from ganbench_sound import espeak, vggish
+from ganbench_sound import espeak, vggish, vggish_weights
 from ganbench_sound.classifier import LENGTH, RATE, RECIPE, WEIGHTS, build, mel_bands, to_pictures
 from ganbench_sound.options import SpokenDigitsOptions
 from ganbench_sound.spoken import build as build_spoken
@@ -140,7 +140,7 @@ def test_vggishs_weights_are_given_or_asked_for(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path))
     with pytest.raises(ganbench.WeightsError, match="the VGGish weights are not there") as caught:
         vggish.build(NoOptions(), ExtractorContext())
-    assert vggish.URL in str(caught.value.hint)
+    assert vggish_weights.URL in str(caught.value.hint)
     with pytest.raises(ganbench.WeightsError, match="no such weights file"):
         vggish.build(NoOptions(), ExtractorContext(weights=tmp_path / "none.pth"))
     other = tmp_path / "weights" / vggish.FILE

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganbench.data.source import ArraySource, DataContext, Source
-from ganbench.evaluation.protocol import ExtractorContext
+from ganbench.spec import ExtractorContext
 from ganbench_datasets import digits
 from ganbench_datasets.options import DigitsOptions, StackedDigitsOptions
 from ganbench_datasets.stacked import StackedSource, build

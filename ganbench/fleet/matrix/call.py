@@ -159,12 +159,13 @@ def stated_threads() -> int | None:
     """Return the threads of one process as the user's environment has them.
 
     Raises:
-        UsageError: OMP_NUM_THREADS is no number.
+        UsageError: OMP_NUM_THREADS is no number, nor a list of them: each library would guess another, and complain in its own words.
     """
-    stated = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    if stated and not (stated.isdecimal() and int(stated) > 0):
-        raise UsageError(f"OMP_NUM_THREADS must be a number of threads, 1 or more (got {stated!r})", hint="unset it")
-    return int(stated) if stated else None
+    stated = os.environ.get("OMP_NUM_THREADS", "").strip()
+    levels = [part.strip() for part in stated.split(",")]
+    if stated and not all(part.isdecimal() and int(part) > 0 for part in levels):
+        raise UsageError(f"OMP_NUM_THREADS must be a number of threads, 1 or more (got {stated!r})", hint="unset it, or use --threads N")
+    return int(levels[0]) if stated else None
 
 
 class _RowListener:

@@ -21,23 +21,19 @@ _LOGS = "logs"
 
 
 class MatrixListener(Protocol):
-    """Follows a matrix."""
+    """Follows a matrix; what a subclass leaves as it is does nothing."""
 
     def started(self, row: CellRow) -> None:
         """A cell begins, or begins again."""
-        ...
 
     def progressed(self, progress: CellProgress) -> None:
         """A running cell has come further."""
-        ...
 
     def ended(self, row: CellRow) -> None:
         """A cell has ended for this call."""
-        ...
 
     def stopping(self) -> None:
         """The user wants the matrix to stop; running cells save and end."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
