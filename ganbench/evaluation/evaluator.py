@@ -27,7 +27,7 @@ from ganbench.evaluation.protocol import Extractor, Metric, Needs, SampleSet
 from ganbench.evaluation.reference import Floor, Reference, Sets, compute, reference_of
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.evaluation.statistics import diversity, num_compared
-from ganbench.record.record import Key, MetricValue, Scalar
+from ganbench.record.record import Key, MetricValue, Scalar, deviation
 
 _Generate = Callable[[int, int], Tensor]
 """``generate(start, count)`` returns the samples from index ``start`` on as the space stores them, a pure function of the index."""
@@ -273,7 +273,7 @@ class Evaluator:
                     name=quantity.name,
                     label=quantity.label,
                     value=statistics.fmean(members),
-                    spread=statistics.stdev(members) if len(members) > 1 else 0.0,
+                    spread=deviation(members),
                     num_generated=planned.num_generated,
                     num_reference=self._compared_with(planned)[1].num_samples,
                     higher_is_better=quantity.higher_is_better,

@@ -233,7 +233,12 @@ class MetricValue:
     @property
     def floor_spread(self) -> float:
         """Standard deviation (ddof 1) of real against real over the splits; 0 where there are not two."""
-        return statistics.stdev(self.floor_splits) if len(self.floor_splits) > 1 else 0.0
+        return deviation(self.floor_splits)
+
+
+def deviation(values: Sequence[float]) -> float:
+    """Return the standard deviation (ddof 1): 0 of fewer than two values; NaN where one is not finite, of which ``statistics`` raises."""
+    return math.nan if not all(map(math.isfinite, values)) else statistics.stdev(values) if len(values) > 1 else 0.0
 
 
 def best_of(history: Sequence[tuple[int, MetricValue]]) -> MetricValue:

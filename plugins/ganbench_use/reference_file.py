@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import statistics
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,7 +107,7 @@ def _values(planned: object, by_member: list[tuple[float, ...]], key: Key) -> It
             name=quantity.name,
             label=f"{quantity.label} (unverified)",
             value=statistics.fmean(members),
-            spread=statistics.stdev(members) if len(members) > 1 else 0.0,
+            spread=statistics.stdev(members) if len(members) > 1 and all(map(math.isfinite, members)) else 0.0,
             num_generated=planned.num_generated,  # type: ignore[attr-defined]
             num_reference=0,
             higher_is_better=quantity.higher_is_better,

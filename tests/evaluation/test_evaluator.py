@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 import statistics
 
 import pytest
@@ -101,6 +102,21 @@ def test_a_value_is_the_mean_over_the_networks_with_its_spread():
     assert value.value == pytest.approx(statistics.fmean(expected), rel=1e-9)
     assert value.spread == pytest.approx(statistics.stdev(expected), rel=1e-9)
     assert (value.name, value.label, value.num_generated, value.num_reference) == ("fd120_sums", "FD sums", 120, 150)
+
+
+@pytest.mark.parametrize("found", [math.inf, math.nan])
+def test_a_network_under_which_a_metric_is_not_finite_ends_no_run(monkeypatch, found):
+    """Found by the fuzzer: the standard library's deviation raises an AttributeError there. Spread and floor's spread are NaN."""
+    values = iter([found, *[1.0] * 99])
+    monkeypatch.setattr(FrechetMetric, "compute", lambda *sets: (next(values),))
+    evaluator = make(["fd120"])
+    evaluator.prepare()
+    values = iter([1.0, found, 2.0])
+    (value,) = evaluator.evaluate(generate)
+    assert not math.isfinite(value.value)
+    assert math.isnan(value.spread)
+    assert math.isnan(value.floor_spread)
+    assert str(value.floor) == str(found)
 
 
 def test_a_smaller_count_sees_the_first_samples_of_one_pass():

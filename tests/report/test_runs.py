@@ -80,6 +80,13 @@ def test_the_spread_and_the_range_of_the_splits_stand_beside_real_against_real(m
     assert told in table.explanation[0]
 
 
+def test_splits_that_are_not_finite_have_no_spread(make_record, make_value):
+    """As the fuzzer found them in a record."""
+    value = make_value(2.0, floor=math.inf, floor_splits=(1.0, math.inf), floor_count=5, floor_of="train images against 5 others")
+    table = make_table([make_record(evaluations=(Evaluation(samples_seen=1, training_seconds=1.0, values=(value,)),))])
+    assert _texts(table, part="floor") == ["inf"]
+
+
 def test_higher_is_better_takes_the_largest(make_record, make_value):
     """Precision's best is its maximum, and a NaN is never the best."""
     values = [make_value(v, name="precision1k", higher_is_better=True) for v in (0.2, 0.9, math.nan, 0.5)]
