@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ def pretender(tmp_path: Path) -> Path:
     path = tmp_path / "python"
     path.write_text(f"""#!/usr/bin/env bash
 case "$*" in
-  *gpu_summary.py*) exec {sys.executable} "$@" ;;
+  *gpu_summary.py*) exec {shlex.quote(sys.executable)} "$@" ;;
   *"bench kernels"*) exit 7 ;;
 esac
 echo "asked: $* in $PART_SECONDS s"

@@ -32,7 +32,10 @@ def shell(tmp_path: Path, make_record: Callable[..., RunRecord]) -> Callable[...
     (tmp_path / "t0" / "record.json").write_text(to_json(make_record()))
     (tmp_path / "t0" / "config.toml").touch()
     paths = os.pathsep.join(str(path) for path in (ROOT, ROOT / "plugins", ROOT / "kernels"))
-    environment = os.environ | {"G": f"{shlex.quote(sys.executable)} -m ganbench", "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    caller = tmp_path / "g"  # bash parts $G at its spaces, and the interpreter's path may hold one
+    caller.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m ganbench "$@"\n')
+    caller.chmod(0o755)
+    environment = os.environ | {"G": str(caller), "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
 
     def call(line: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(("bash", "-c", line), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False)
