@@ -41,7 +41,10 @@ def read_settings(path: Path, *, trust_files: bool = False) -> dict[str, Any]:
     else:
         import tomli as tomllib
     try:
-        settings = by_path(_with_bytes(tomllib.loads(read_file(path).decode("utf-8-sig"))))  # editors on Windows write a byte order mark
+        text = read_file(path).decode("utf-8-sig")  # editors on Windows write a byte order mark
+        if any(line.count(".") > 100 * _DEEPEST for line in text.splitlines()):
+            raise RecursionError  # the parser's time and memory grow with the square of a key's parts
+        settings = by_path(_with_bytes(tomllib.loads(text)))
         texts = _texts(settings)
     except FileNotFoundError:
         raise ConfigError(f"no such configuration file: {path}") from None

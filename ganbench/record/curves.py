@@ -107,8 +107,7 @@ def _draw_metric(axis: Axes, record: RunRecord, metric: str, colour: str) -> Non
     at, values = [x for x, _ in history], [value.value for _, value in history]
     axis.plot(at, values, color=colour, marker="o", markersize=4, linewidth=1.6, label=metric)
     low, high = [v.value - v.spread for _, v in history], [v.value + v.spread for _, v in history]
-    measured = record.final(metric).floor
-    floor = math.nan if measured is None else measured
+    floor = math.nan if (measured := record.final(metric).floor) is None else measured
     logarithmic, is_near = _scale(values, floor)
     if any(v.spread > 0 for _, v in history):
         smallest = min(values) / 2 if logarithmic else -math.inf

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -109,6 +111,17 @@ def test_what_is_nested_deeper_than_anybody_writes_is_refused(tmp_path: Path) ->
         path.write_text(text)
         with pytest.raises(ConfigError, match="it is nested too deeply"):
             read_settings(path)
+
+
+@pytest.mark.parametrize("text", ["{} = 1", "x = {{{} = 1}}", "[{}]"])
+def test_a_key_of_tens_of_thousands_of_parts_is_not_parsed(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The standard library's parser would take seconds and a gigabyte and a half for it."""
+    parser = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    monkeypatch.setattr(parser, "loads", lambda _: pytest.fail("it was parsed"))
+    path = tmp_path / "long.toml"
+    path.write_text(text.format(".".join(["a"] * 20_000)))
+    with pytest.raises(ConfigError, match="it is nested too deeply"):
+        read_settings(path)
 
 
 def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
