@@ -10,6 +10,8 @@ from ganbench import Finding, MetricRule, Policy, State, UsageError, plain_findi
 from ganbench_gate.lockstep import BASE, HEAD, NULL
 from ganbench_gate.side import Refusal
 
+_SILENT = "gave no answer"
+"""What is said of a process that was waited for in vain."""
 _USAGE = {("unknown", "unknown"), ("refused", "refused"), ("refused", "unknown"), ("unknown", "refused"), ("broken", "refused")}
 """What base and head say where the request does not do for either."""
 
@@ -50,6 +52,10 @@ def failed_finding(refusals: Mapping[str, Refusal], policy: Policy, *, one_code:
         ours, theirs = _said(base), _said(head)
         is_first = base.kind == "unknown" and "; " not in ours  # says nothing of what could be mended
         raise UsageError(theirs if is_first or ours == theirs else f"neither side can be run; base says: {ours}; head says: {theirs}")
+    if base and head and all(_SILENT in one.message for one in (base, head)):
+        why = "neither side gave an answer in time: the machine is too busy, or both hang; nothing is known of head"
+        silent = run_finding("broken", why, policy)
+        return dataclasses.replace(silent, gate="warn")
     if head:
         also = f"; base cannot be run either: {_said(base)}" if base else ""
         lacks = "no longer has what base has: " if head.kind == "unknown" and not base else ""

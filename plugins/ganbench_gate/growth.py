@@ -96,8 +96,15 @@ def slope_of(facts: Mapping[str, Any]) -> float | None:
     return float(statistics.median(slopes)) * _STEPS / 2**20
 
 
+def _plural(kind: str) -> str:
+    """Return ``tensors float32[64, 1]``, ``graph nodes MulBackward0``, ``objects dict``."""
+    noun, _, what = kind.rpartition(" ") if kind.startswith("graph node ") else kind.partition(" ")
+    return f"{noun}s {what}"
+
+
 def named_growth(facts: Mapping[str, Any]) -> str:
     """Return which objects grow, with how many and how many bytes each step leaves behind; empty where none do."""
     named = (facts.get("object_growth") or {}).get("named", [])
-    texts = [f"{rate:.3g} {kind}{f' ({size / 1024:.3g} KiB)' if size else ''}" for kind, rate, size in named]
+    counted = [(f"{rate:.3g} {kind if rate == 1 else _plural(kind)}", size) for kind, rate, size in named]
+    texts = [f"{text} ({size / 1024:.3g} KiB)" if size else text for text, size in counted]
     return f"each step of head leaves behind {', '.join(texts)}" if texts else ""

@@ -25,8 +25,17 @@ def intended_changes(accepts: Iterable[Accept], findings: Sequence[Finding], cha
         one
         for one in accepts
         if any(change.field == one.metric and one.is_change(change.base, change.head) for change in changes)
-        or any(found.metric == one.metric and one.is_change(found.base, found.head, tolerance=found.threshold) for found in findings)
+        or any(found.metric == one.metric and _means(one, found) for found in findings)
     )
+
+
+def _means(one: Accept, found: Finding) -> bool:
+    """Tell whether an entry means what a metric went from and to; one that has no values cannot be meant by them."""
+    return _has_values(found) and one.is_change(found.base, found.head, tolerance=found.threshold)
+
+
+def _has_values(found: Finding) -> bool:
+    return found.base is not None or found.head is not None
 
 
 def excused(policy: Policy, intended: Iterable[Accept]) -> Policy:
@@ -59,7 +68,7 @@ def proposed_entries(findings: Iterable[Finding]) -> str:
     for cell, failed in cells.items():
         exact = [one for one in failed if one.tier == "deterministic" and one.state == "regressed" and _can_be_written(one)]
         if exact:
-            also = [one.metric for one in failed if one is not exact[0]]
+            also = [one.metric for one in failed if one is not exact[0] and _has_values(one)]
             fields = {"metric": exact[0].metric, "cell": cell, "from": exact[0].base, "to": exact[0].head}
             lines = [f"{name} = {json.dumps(ABSENT if value is None else value)}" for name, value in fields.items()]
             entries.append("\n".join(["[[accept]]", *lines, *([f"also = {json.dumps(also)}"] if also else []), 'reason = ""\n']))
@@ -67,4 +76,4 @@ def proposed_entries(findings: Iterable[Finding]) -> str:
 
 
 def _can_be_written(found: Finding) -> bool:
-    return all(not isinstance(value, float) or math.isfinite(value) for value in (found.base, found.head))
+    return _has_values(found) and all(not isinstance(value, float) or math.isfinite(value) for value in (found.base, found.head))

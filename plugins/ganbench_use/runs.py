@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench import UsageError, add_options, complete_runs, complete_words
+from ganbench import UsageError, add_options, complete_runs
 
 if TYPE_CHECKING:
     from ganbench import Document, RunRecord
 
+_STATUSES = ("complete", "diverged", "failed", "interrupted", "running", "unreadable")
 _FILTERS = (
     click.option("--name", "name", metavar="TEXT", help="Only those whose name has TEXT in it."),
     click.option("--dataset", "dataset", metavar="TEXT", help="Only those of such data."),
@@ -27,7 +28,7 @@ _FILTERS = (
         "--status",
         "status",
         metavar="S",
-        shell_complete=complete_words("complete", "diverged", "failed", "interrupted", "running", "unreadable"),
+        type=click.Choice(_STATUSES),
         help="Only those: complete, diverged, failed, interrupted, running or unreadable.",
     ),
     click.option("--older-than", "older_than", metavar="AGE", help="Only those that began longer ago: 12h, 30d, 8w."),

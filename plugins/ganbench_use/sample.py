@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,9 @@ class _SampleCommand(GroupedCommand):
     groups = _GROUPS
 
 
+_FORMS = ("sheet", "npz", "files", "gif")
+
+
 @click.command("sample", cls=_SampleCommand)
 @click.argument("run", metavar="RUN", shell_complete=complete_runs)
 @add_options([add for group in _GROUPS.values() for add in group])
@@ -111,6 +115,10 @@ def command(invocation: Invocation, /, run: str, **flags: Any) -> int:
     refuse_missing_gpu(flags["device"])
     _refuse_contradictions(flags)
     RunDirectory.check_free(flags["out"])
+    if unknown := [name for name in (flags["write"] or "").split(",") if name.strip() and name.strip() not in _FORMS]:
+        raise UsageError(f"--write {unknown[0]}: samples are written as {', '.join(_FORMS)}")
+    if flags["latents"] is not None and not os.path.isfile(flags["latents"]):
+        raise UsageError(f"--latents {flags['latents']}: there is no such file", hint="give a .npy or .npz file")
     options = read_pairs("-o", flags["options"])
     source = (_of_weights if flags["loader"] else _of_run)(PluginManager(off=invocation.off), run, options, flags)
     forms = _forms(flags["write"], source.reference.space)

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from ganbench import Difference, Finding, Policy, plain_finding, rule_of
-from ganbench_gate.accept import Accept
-from ganbench_gate.intended import excused, intended_changes, notes_of
+from ganbench_gate.accept import ABSENT, Accept
+from ganbench_gate.intended import excused, intended_changes, notes_of, proposed_entries
 
 ENTRY = Accept(metric="op_count", cell="dcgan digits", before=205, after=300, reason="fused", where="#41")
 WIDTH = Accept(metric="architecture.options.width", cell="dcgan digits", before=64, after=96, reason="wider", also=("op_count",))
@@ -41,3 +41,12 @@ def test_the_reader_is_told_what_holds_and_what_went_elsewhere() -> None:
     assert list(notes_of([ENTRY], [ENTRY], [count(205, 300)])) == ["intended: op_count from 205 to 300: fused (#41)"]
     (note,) = notes_of([], [ENTRY], [count(205, 310)])
     assert note == "not as accepted: op_count was to go from 205 to 300, and goes to 310"
+
+
+def test_what_has_no_values_cannot_be_accepted_by_them() -> None:
+    """Head that does not repeat itself goes from nothing to nothing: such an entry would excuse whatever came later."""
+    unsteady = dataclasses.replace(plain_finding(rule_of("data_hash"), "regressed", ""), metric="repeatability", cell="dcgan digits")
+    entry = Accept(metric="repeatability", cell="dcgan digits", before=ABSENT, after=ABSENT, reason="threads")
+    assert proposed_entries([unsteady]) == ""
+    assert "repeatability" not in proposed_entries([dataclasses.replace(count(205, 300), cell="dcgan digits"), unsteady])
+    assert intended_changes([entry], [unsteady], ()) == ()
