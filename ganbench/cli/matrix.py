@@ -126,9 +126,8 @@ def _run(planned: Sequence[PlannedCell], folder: Path, start: Callable[[Executor
     from ganbench.fleet.matrix.ledger import MatrixLedger
 
     ledger = MatrixLedger(folder)
-    for one in planned if not flags["quiet"] else ():
-        if one.reason:  # in the table too, which comes when all others have run
-            say(f"{one.cell.name}: cannot run: {one.reason}")
+    for one in () if flags["quiet"] else filter(lambda one: one.reason, planned):  # the table, which says it too, comes at the end
+        say(f"{one.cell.name}: cannot run: {one.reason}")
     with (
         started_executor(start, folder, jobs=flags["jobs"], part=flags["shard"] or "") as executor,
         _StopRequests().listening() as stop,

@@ -167,9 +167,7 @@ def _overridden(
 
 def _with_resolution(layers: list[Layer], recipe: Registered[RecipeSpec] | None, dataset: Registered[DatasetSpec]) -> list[Layer]:
     """Add the recipe's resolution where the dataset can choose its own; elsewhere the images are what they are."""
-    if recipe is None or not recipe.spec.resolution:
-        return layers
-    if "resolution" not in field_types(dataset.spec.options):
+    if recipe is None or not recipe.spec.resolution or "resolution" not in field_types(dataset.spec.options):
         return layers
     return [Layer(origin=layers[0].origin, settings={**layers[0].settings, "dataset.options.resolution": recipe.spec.resolution})]
 

@@ -31,8 +31,8 @@ class RunPlan(Resolved):
     def identities(self, manager: PluginManager) -> tuple[PluginIdentity, ...]:
         """Return every plugin that takes part: the recipe, what a step is made of, the metrics and their extractors."""
         metrics = [manager.find(MetricSpec, one.spec.name) for one in self.metrics]
-        used = (*([self.recipe] if self.recipe else []), *self.plugins, *metrics, *self.extractors(manager).values())
-        return tuple(dict.fromkeys(one.identity() for one in used))
+        used = (self.recipe, *self.plugins, *metrics, *self.extractors(manager).values())
+        return tuple(dict.fromkeys(one.identity() for one in used if one is not None))
 
     def extractors(self, manager: PluginManager) -> dict[str, Registered[ExtractorSpec]]:
         """Return what the metrics look through, by name."""
@@ -41,8 +41,8 @@ class RunPlan(Resolved):
     @property
     def extractor_context(self) -> ExtractorContext:
         """What extractors are given, but for the device."""
-        weights = self.config.evaluation.extractor_weights
-        return ExtractorContext(weights=Path(os.path.expanduser(weights)) if weights else None, download=self.config.data.download)
+        named = self.config.evaluation.extractor_weights
+        return ExtractorContext(weights=Path(os.path.expanduser(named)) if named else None, download=self.config.data.download)
 
     def find_files(self, manager: PluginManager) -> None:
         """Find what the dataset's options name, and the extractors' weights, before anything is imported that takes seconds.
@@ -52,14 +52,13 @@ class RunPlan(Resolved):
             WeightsError: there are no weights, and they cannot or may not be downloaded.
         """
         options: Any = self.config.dataset.options
-        for one in dataclasses.fields(options):
-            text = str(getattr(options, one.name))
-            is_path = one.metadata.get("part") == "place" and (one.default is dataclasses.MISSING or os.sep in text)
+        for option in dataclasses.fields(options):
+            text, name = str(getattr(options, option.name)), f"dataset.{option.name}"
+            is_path = option.metadata.get("part") == "place" and (option.default is dataclasses.MISSING or os.sep in text)
             if is_path and not os.path.exists(text):
-                raise ConfigError(f"dataset.{one.name}: there is no file or folder {text!r}", hint=f"say -o dataset.{one.name}=PATH")
-        for extractor in self.extractors(manager).values():
-            if extractor.spec.find_weights:
-                load_attribute(extractor.spec.find_weights, owner=str(extractor))(self.extractor_context)
+                raise ConfigError(f"{name}: there is no file or folder {text!r}", hint=f"say -o {name}=PATH")
+        for one in filter(lambda one: one.spec.find_weights, self.extractors(manager).values()):
+            load_attribute(one.spec.find_weights, owner=str(one))(self.extractor_context)
 
     def describe(self) -> str:
         """Return the configuration as TOML lines with the origin of each value behind it."""

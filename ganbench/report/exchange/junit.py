@@ -76,8 +76,8 @@ def _test(comparison: Comparison, cell: str, found: Finding) -> ET.Element:
     test = ET.Element("testcase", name=clean(found.metric), classname=f"{_PACKAGE}.{suite}", time="0")
     kind = _kind(found, strict=comparison.strict)
     if kind:
-        said, reason = finding_sentence(found), why(found)
-        outcome = ET.SubElement(test, kind, message=said if said.endswith(reason) else f"{said}: {reason}", type=found.state)
+        said = finding_sentence(found).removesuffix(f": {why(found)}")
+        outcome = ET.SubElement(test, kind, message=f"{said}: {why(found)}", type=found.state)
         outcome.text = "\n".join([_line(found), *map(difference_text, found.differences)])
     return test
 
