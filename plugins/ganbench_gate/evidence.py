@@ -49,10 +49,11 @@ def changed_later(base: Mapping[str, Any], head: Mapping[str, Any]) -> Iterator[
     for moment in ours if theirs else ():
         unlike = [name for name in ours[moment] if ours[moment][name] != theirs.get(moment, {}).get(name)]
         if unlike:
-            only = unlike == [SAMPLES] or not moment.endswith(" %")
-            what = ", ".join(unlike[:_NAMED]) if only else "and weights"
+            unlike.sort(key=lambda name: name != SAMPLES)  # what is measured first; networks may differ in their running statistics alone
+            trained = any(name.endswith("optimizer") for name in unlike)
+            what = "and weights" if trained else ", ".join(unlike[:_NAMED])
             values = [side.get(moment, {}).get(unlike[0]) for side in (ours, theirs)]
-            yield Difference(key="evaluation" if only else "losses", field=f"{what} {_where(moment)}", base=values[0], head=values[1])
+            yield Difference(key="losses" if trained else "evaluation", field=f"{what} {_where(moment)}", base=values[0], head=values[1])
             return
 
 

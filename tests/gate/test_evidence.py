@@ -132,6 +132,17 @@ def test_what_no_other_comparison_saw_is_told_with_its_moment() -> None:
     assert changed(fingerprint()) == changed({"error": "none"}) == ()
 
 
+def test_running_statistics_are_no_change_of_the_training() -> None:
+    """A generator that is evaluated in train mode differs in its buffers; where its optimizer agrees, training is the same."""
+    base = {"generator": "a", "generator_optimizer": "b", "evaluated samples": "c"}
+    for head, told in (
+        (base | {"generator": "x", "evaluated samples": "y"}, ("evaluation", "evaluated samples, generator at 0 % of the budget")),
+        (base | {"generator": "x", "generator_optimizer": "y"}, ("losses", "and weights at 0 % of the budget")),
+    ):
+        (found,) = changed_later({"digests": {"0 %": base}}, {"digests": {"0 %": head}})
+        assert (found.key, found.field) == told
+
+
 def test_the_code_of_a_metric_is_what_it_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package may hold networks too: what is changed in them does not change how they are measured."""
     files = {
