@@ -67,7 +67,7 @@ def test_a_chain_of_graphs_is_named_by_its_nodes(base: dict[str, Any]) -> None:
     assert found.fails
     assert found.head is not None
     assert float(found.head) >= 3
-    assert "graph node MulBackward0" in found.reason
+    assert "graph nodes MulBackward0" in found.reason
 
 
 @pytest.mark.slow
