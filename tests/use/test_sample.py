@@ -173,11 +173,11 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "one component twice": (["--vary", "1,1"], "two different components"),
     "a component beyond": (["--vary", "0,5000"], "two different components"),
     "a count of a grid": (["--interpolate", "linear", "-n", "5"], "-n says nothing"),
-    "a form that images lack": (["--write", "csv"], "images are written as sheet, npz, files, gif"),
+    "a form that images lack": (["--write", "csv"], "--write csv: samples are written as sheet, npz, files, gif"),
     "rows that a file decides": (["--interpolate", "linear", "--latents", "absent.npy", "--rows", "2"], "with --latents these decide"),
     "rows of no order": (["--rows", "2"], "--rows is for"),
     "more neighbours than there are": (["-n", "1", "--neighbours", "100000"], "Invalid value for '--neighbours'"),
-    "no latents": (["--latents", "absent.npy"], "cannot be read"),
+    "no latents": (["--latents", "absent.npy"], "there is no such file"),
     "nothing was measured": (["--as-evaluated"], "measured no samples"),
 }
 
