@@ -29,7 +29,7 @@ from ganbench import (
     stream,
 )
 from ganbench_loaders.options import InstalledOptions
-from ganbench_use.loader import fill
+from ganbench_use.loader import AskedModules, fill
 
 _NAME, _OPTIONS = "architecture.name", "architecture.options."
 _TRIED = 2
@@ -81,7 +81,7 @@ def _filled(networks: Networks, context: BuildContext, weights: Mapping[str, Ten
     """Return the modules that generate, and no others, with the weights."""
     if not isinstance(networks.inputs, Latents):
         raise ValueError(f"{name} is asked with samples, and not with latents: measure its run")
-    asked = _Asked(networks.modules)
+    asked = AskedModules(networks.modules)
     labels = torch.arange(_TRIED) % context.num_classes if networks.inputs.labels else None
     for module in networks.modules.values():
         module.eval()
@@ -93,15 +93,3 @@ def _filled(networks: Networks, context: BuildContext, weights: Mapping[str, Ten
     else:
         fill(nn.ModuleDict(parts), weights)
     return Networks(modules=parts, inputs=networks.inputs, averaged=tuple(parts), generate=networks.generate)
-
-
-class _Asked(dict[str, nn.Module]):
-    """Modules by name, which remember who was asked."""
-
-    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
-        super().__init__(modules)
-        self.names = dict[str, None]()
-
-    def __getitem__(self, name: str) -> nn.Module:
-        self.names[name] = None
-        return super().__getitem__(name)

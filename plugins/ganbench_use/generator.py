@@ -6,7 +6,6 @@ Shapes: n samples of a batch, whatever their number.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 import ganbench
 from ganbench import Latents, Materials, UsageError, stream
+from ganbench_use.loader import AskedModules
 from ganbench_use.restored import RestoredRun, Which
 
 LAYOUT_VERSION = 1
@@ -41,7 +41,7 @@ class EvaluatedGenerator(nn.Module):
         self._generate = algorithm.networks.generate
         for module in modules.values():
             module.eval()
-        asked, (inputs, labels) = _Asked(modules), draw_inputs(materials, _TRIED)
+        asked, (inputs, labels) = AskedModules(modules), draw_inputs(materials, _TRIED)
         with torch.inference_mode():
             self._generate(asked, inputs.to(materials.device), None if labels is None else labels.to(materials.device))
         try:
@@ -58,18 +58,6 @@ class EvaluatedGenerator(nn.Module):
     def num_parameters(self) -> int:
         """Trainable numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
-
-
-class _Asked(dict[str, nn.Module]):
-    """Modules by name, which remember who was asked."""
-
-    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
-        super().__init__(modules)
-        self.names = dict[str, None]()
-
-    def __getitem__(self, name: str) -> nn.Module:
-        self.names[name] = None
-        return super().__getitem__(name)
 
 
 def draw_inputs(made: Materials, count: int) -> tuple[Tensor, Tensor | None]:

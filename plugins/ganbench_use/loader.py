@@ -28,6 +28,18 @@ _FAR = 1.0
 _SHOWN = 3
 
 
+class AskedModules(dict[str, nn.Module]):
+    """Modules by name, which remember who was asked."""
+
+    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
+        super().__init__(modules)
+        self.names = dict[str, None]()
+
+    def __getitem__(self, name: str) -> nn.Module:
+        self.names[name] = None
+        return super().__getitem__(name)
+
+
 def fill(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Copy weights into a module, each to its place.
 
