@@ -24,7 +24,7 @@ def hookimpl(hook: _Hook) -> _Hook:
     return hook
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True)
 class NoOptions:
     """The options of a plugin that has none."""
 
@@ -59,10 +59,11 @@ class PluginSpec:
     """Further top-level packages whose code this plugin runs: a change there is a change of it, in records and for ``--resume``."""
 
     def __post_init__(self) -> None:
-        for field, hint in _field_types(type(self)):  # type: ignore[arg-type]  # a class can be hashed, whatever its instances can
-            if type(getattr(self, field)) is not hint and not _is_of(getattr(self, field), hint):
+        for name, written in ((field.name, field.type) for field in fields(self) if field.name not in ("options", "sources")):
+            value = getattr(self, name)
+            if written not in (type(value), type(value).__name__) and not _is_of(value, hint := _types_of(type(self)).get(name, object)):  # type: ignore[arg-type]
                 kind = str(hint).replace("ganbench.spec.", "") if get_args(hint) else getattr(hint, "__name__", hint)
-                raise ValueError(f"{self.name}: {field} must be {kind} (got {getattr(self, field)!r:.80})")
+                raise ValueError(f"{self.name}: {name} must be {kind} (got {value!r:.80})")
         if not self.name or self.name != self.name.lower() or not all(c.isalnum() or c in "-_" for c in self.name):
             raise ValueError(f"a plugin's name is lower case letters, digits and hyphens (got {self.name!r})")
         if not self.kind:
@@ -84,19 +85,15 @@ class PluginSpec:
 
 
 @functools.cache
-def _field_types(spec: Any) -> tuple[tuple[str, Any], ...]:
-    """Return the fields of a spec with their types; those of a stranger's kind that cannot be resolved are not checked."""
-    try:
-        hints = get_type_hints(spec)
-    except Exception:
-        return ()
-    return tuple((field.name, hints[field.name]) for field in fields(spec) if field.name not in ("options", "sources"))
+def _types_of(spec: Any) -> dict[str, Any]:
+    """Return the types of a spec's fields; none of a stranger's kind that cannot be resolved."""
+    with contextlib.suppress(Exception):
+        return get_type_hints(spec)
+    return {}
 
 
 def _is_of(value: Any, hint: Any) -> bool:
     """Tell whether a spec's field holds what its type says."""
-    if type(hint) is type:
-        return isinstance(value, hint)
     origin, members = get_origin(hint), get_args(hint)
     if origin is Literal:
         return value in members

@@ -50,16 +50,15 @@ def read_entry_points(groups: tuple[str, ...]) -> Iterator[EntryPoint]:
 def _entry_points_of(info: str, groups: tuple[str, ...]) -> Iterator[EntryPoint]:
     """Yield the entry points of the distribution that a folder of metadata describes; one that cannot be read is passed over."""
     try:
-        with open(os.path.join(info, "entry_points.txt"), encoding="utf-8") as file:
-            text = file.read()
-        lines = list(_lines_of(text, groups)) if any(group in text for group in groups) else []
+        with open(os.path.join(info, "entry_points.txt"), "rb", buffering=0) as file:
+            content = file.read()
+        lines = list(_lines_of(content.decode(), groups)) if any(group.encode() in content for group in groups) else []
     except OSError:
         return
     except ValueError as error:
         import logging  # late, for nothing else of --help needs it
 
-        message = "the distribution in %s has a damaged entry_points.txt (%s); it is passed over"
-        logging.getLogger(__name__).warning(message, info, error)
+        logging.getLogger(__name__).warning("the distribution in %s has a damaged entry_points.txt (%s); it is passed over", info, error)
         return
     if lines:
         origin = _name_and_version(info)

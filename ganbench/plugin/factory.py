@@ -8,7 +8,6 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ganbench.errors import GanbenchError, PluginError, did_you_mean
@@ -22,15 +21,20 @@ Kind = TypeVar("Kind", bound=PluginSpec)
 _Kind_co = TypeVar("_Kind_co", bound=PluginSpec, covariant=True)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Registered(Generic[_Kind_co]):
-    """A spec and where it came from."""
+    """A spec and where it came from: a distribution, and the entry point that registered it, empty for a file.
 
-    spec: _Kind_co
-    distribution: str
-    version: str
-    entry: str = ""
-    """The entry point that registered it; empty for a file."""
+    No dataclass, because ``--help`` makes this class, and that would take it a hundredth of its time.
+    """
+
+    def __init__(self, *, spec: _Kind_co, distribution: str, version: str, entry: str = "") -> None:
+        self.spec, self.distribution, self.version, self.entry = spec, distribution, version, entry
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Registered) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((self.spec, self.distribution, self.version, self.entry))
 
     @property
     def key(self) -> tuple[str, str, str]:
