@@ -127,8 +127,8 @@ def rule_of(name: str, unit: str = "images") -> MetricRule:
     """
     if name == "startup_seconds":
         return time_rule(name, "start-up", gate="off")
-    family, _, phase = name.partition(".")
-    if phase:
+    family, dot, phase = name.partition(".")
+    if dot:  # a file may hold a phase without a name
         return time_rule(name, f"time of the {phase} phase", "ms", gate="off")
     module = family.removesuffix("_parameters")
     if module != family:

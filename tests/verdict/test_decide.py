@@ -64,6 +64,12 @@ def test_what_is_exactly_at_the_threshold_is_not_past_it(rule: MetricRule, base:
     assert (at.state, at.not_worse, past.state) == ("unchanged", True, "regressed")
 
 
+def test_a_phase_without_a_name_has_a_rule_too() -> None:
+    """A record is a file, and a file may hold anything."""
+    rule = rule_of("phase_milliseconds.")
+    assert (rule.name, rule.gate, rule.unit) == ("phase_milliseconds.", "off", "ms")
+
+
 def test_where_values_must_be_equal_fewer_is_a_regression_too() -> None:
     """A network that lost a layer has not improved."""
     rule = rule_of("generator_parameters")
