@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from ganbench import UsageError, read_file
+from ganbench_gate.toml import parse_toml
 
 ACCEPT_FILE = "accept.toml"
 """What is read from the directory of a history where no file is named."""
@@ -142,19 +143,11 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _toml(path: Path) -> dict[str, Any]:
-    import sys
-
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        return dict(tomllib.loads(read_file(path).decode("utf-8-sig")))
+        return parse_toml(read_file(path).decode("utf-8-sig"))
     except OSError as error:
         raise _unreadable(path, error) from None
-    except RecursionError:
-        raise UsageError(f"{path} is not valid TOML: it is nested too deeply", hint="mend that line") from None
-    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError
+    except ValueError as error:  # UnicodeDecodeError too
         raise UsageError(f"{path} is not valid TOML: {error}", hint="mend that line") from None
 
 

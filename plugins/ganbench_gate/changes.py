@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +11,7 @@ from typing import Any
 
 from ganbench import Difference, Launch, Worker, WorkerFailed
 from ganbench_gate.side import Refusal
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from ganbench_gate.toml import parse_toml
 
 _TIMEOUT_SECONDS = 120.0
 _OPTION = ".options."
@@ -75,7 +70,7 @@ def requirements_of(tree: Path) -> dict[str, str]:
     """Return what a tree demands, by the name of the distribution: of its ``pyproject.toml`` and its ``requirements*.txt``."""
     lines: list[str] = []
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        lines += tomllib.loads((tree / "pyproject.toml").read_text(encoding="utf-8")).get("project", {}).get("dependencies", [])
+        lines += parse_toml((tree / "pyproject.toml").read_text(encoding="utf-8")).get("project", {}).get("dependencies", [])
     for file in sorted(tree.glob("requirements*.txt")):
         with contextlib.suppress(OSError, ValueError):
             lines += [line.partition("#")[0] for line in file.read_text(encoding="utf-8").splitlines()]

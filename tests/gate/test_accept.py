@@ -34,6 +34,8 @@ def test_an_empty_file_accepts_nothing(tmp_path: Path) -> None:
     [
         ("a.toml", "[[accept]", "is not valid TOML"),
         ("a.toml", b"\xff", "is not valid TOML"),
+        ("a.toml", ".".join("a" * 20_000) + " = 1", "is not valid TOML: it is nested too deeply"),
+        ("a.toml", "a = " + "[" * 10_000, "is not valid TOML: it is nested too deeply"),
         ("a.json", "{", "is not valid JSON"),
         ("a.json", "[]", "must be an object"),
         ("a.toml", "accept = 1", "accept must be a list of entries"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ganbench.errors import UsageError
+from ganbench_gate.changes import requirements_of
 from ganbench_gate.trees import Tree, find_tree, top_level
 
 
@@ -188,3 +189,11 @@ def test_outside_a_checkout_refs_are_refused(tmp_path: Path) -> None:
     """There is nothing that a ref could be of."""
     with pytest.raises(UsageError, match="is not in a git checkout"):
         find_tree("main", tmp_path)
+
+
+def test_a_pyproject_that_cannot_be_parsed_demands_nothing(tmp_path: Path) -> None:
+    """A stranger's file must not end the comparison."""
+    for text in ("dependencies = [", "a = " + "[" * 10_000, ".".join("a" * 20_000) + " = 1", "project = 1"):
+        (tmp_path / "pyproject.toml").write_text(text)
+        (tmp_path / "requirements.txt").write_text("torch>=2.11  # the oldest\n")
+        assert requirements_of(tmp_path) == {"torch": ">=2.11"}
