@@ -5,6 +5,7 @@ Nothing heavy is imported here: ``--help`` and completion stay below a fifth of 
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ class _LazyGroup(click.Group):
         """Call the subcommand; click would end the process with code 1, a failed gate, for any pipe that broke."""
         import logging  # late, for --help logs nothing
 
+        gc.enable()
         if logging.lastResort:  # what prints a warning where a command has no screen of its own
             logging.lastResort.addFilter(_cleaned)
         try:
@@ -206,8 +208,3 @@ def _report(error: Exception, debug: bool) -> int:
 def _say(what: str, hint: str = "") -> None:
     """Print one line to stderr, whatever the message holds; a hint is never cut, because it may be a command."""
     say("ganbench: " + "; ".join(filter(None, (shortened(" ".join(what.split())), hint))))
-
-
-def entry() -> None:
-    """Run as a console script."""
-    sys.exit(main())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -103,10 +102,7 @@ def _definition(flags: dict[str, Any], *, needed: bool = True) -> Definition | N
 def _folder(definition: Definition | None, out: Path | None) -> Path:
     from ganbench.record.directory import DEFAULT_RUNS
 
-    if out is not None:
-        return out
-    assert definition is not None
-    return DEFAULT_RUNS / definition.name
+    return out or DEFAULT_RUNS / (definition.name if definition else "")
 
 
 def _plan(definition: Definition, folder: Path, part: str | None, off: tuple[str, ...], *, runs_here: bool) -> tuple[PlannedCell, ...]:
@@ -125,12 +121,12 @@ def _run(planned: Sequence[PlannedCell], folder: Path, start: Callable[[Executor
     from ganbench.fleet.matrix.call import run_cells, started_executor
     from ganbench.fleet.matrix.ledger import MatrixLedger
 
-    ledger = MatrixLedger(folder)
+    ledger, stop = MatrixLedger(folder), _StopRequests()
     for one in () if flags["quiet"] else filter(lambda one: one.reason, planned):  # the table, which says it too, comes at the end
         say(f"{one.cell.name}: cannot run: {one.reason}")
     with (
         started_executor(start, folder, jobs=flags["jobs"], part=flags["shard"] or "") as executor,
-        _StopRequests().listening() as stop,
+        handled_signals(stop.handle),
         _overview(sum(one.directory is not None and not one.is_finished for one in planned), quiet=flags["quiet"]) as listener,
     ):
         result = run_cells(
@@ -160,20 +156,14 @@ def _exit_code(rows: Sequence[CellRow], *, whole: bool) -> int:
 class _StopRequests:
     """Counts Ctrl-C and SIGTERM, and the terminal's end once however often it tells."""
 
-    def __init__(self) -> None:
-        self._count = 0
+    _count = 0
 
     def __call__(self) -> int:
         """Return how many there were."""
         return self._count
 
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[_StopRequests]:
-        """Handle the signals inside the block."""
-        with handled_signals(self._handle):
-            yield self
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal."""
         if not (self._count and signal.Signals(number).name == "SIGHUP"):
             self._count += 1
 

@@ -201,11 +201,9 @@ class StopSignal:
             self.training, self.directory, self.has_checkpoint = True, event.directory, event.resumed
         self.has_checkpoint |= isinstance(event, Saved) and event.what == "checkpoint"
 
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
+    def listening(self) -> contextlib.AbstractContextManager[None]:
         """Handle the signals inside the block."""
-        with handled_signals(self._handle):
-            yield
+        return handled_signals(self._handle)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if not self.training:

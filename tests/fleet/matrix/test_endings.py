@@ -33,7 +33,7 @@ def launch() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def start(*arguments: str, largest_file: int = 0) -> subprocess.Popen[str]:
         limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({largest_file}, -1))" if largest_file else ""
-        code = f"import sys; sys.path[:] = {sys.path!r}; {limit}\nfrom ganbench.cli.main import entry; entry()"
+        code = f"import sys; sys.path[:] = {sys.path!r}; {limit}\nfrom ganbench.__main__ import entry; entry()"
         command = [sys.executable, "-c", code, "matrix", *arguments]
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True))
         return started[-1]
