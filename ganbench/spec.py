@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from ganbench.errors import ConfigError
 from ganbench.registration import ModelSpec, PluginSpec
 
 Setting = tuple[str, "bool | int | float | str | tuple[str, ...]"]
@@ -97,6 +98,8 @@ class DatasetSpec(PluginSpec):
     kind: ClassVar[str] = "dataset"
     option_parts: ClassVar[tuple[str, ...]] = ("place",)
 
+    space: str = ""
+    """Name of the space of its samples: ``images``. Empty where only building it tells; what does not fit is then refused later."""
     metrics: tuple[str, ...] = ()
     """The metrics of a run that names none, for instance ``("fd5k_digits",)``; empty for none."""
     extractor: str = "inception"
@@ -239,3 +242,14 @@ class PluginIdentity:
     version: str
     source_hash: str = ""
     """sha256 over the sources of the factory's top-level package (or file), and of the further ones that its spec names."""
+
+
+def check_space(what: str, spaces: tuple[str, ...], holder: str, space: str) -> None:
+    """Refuse what is made for samples of some spaces where ``holder`` holds those of another; an empty name is not known yet.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if space and spaces and space not in spaces:
+        wanted = " or ".join(spaces)
+        raise ConfigError(f"{what} {wanted}, and {holder} holds {space}", hint=f"choose one for {space}, or a dataset of {wanted}")

@@ -121,18 +121,13 @@ def _as_int(value: Any) -> int | None:
 
 def _whole(value: Any) -> int | None:
     """Read ``1e5`` and ``64.0``."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return int(number) if math.isfinite(number) and number == int(number) else None
+    number = _as_float(value)
+    return None if number is None or math.isinf(number) or number != int(number) else int(number)
 
 
 def _as_float(value: Any) -> float | None:
-    if isinstance(value, bool):
-        return None
     try:
-        number = float(value)
+        number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         return None
     return None if math.isnan(number) else number

@@ -28,6 +28,7 @@ from ganbench.evaluation.reference import Floor, Reference, Sets, compute, refer
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.evaluation.statistics import diversity, num_compared
 from ganbench.record.record import Key, MetricValue, Scalar, deviation
+from ganbench.spec import check_space
 
 _Generate = Callable[[int, int], Tensor]
 """``generate(start, count)`` returns the samples from index ``start`` on as the space stores them, a pure function of the index."""
@@ -100,12 +101,7 @@ class Evaluator:
 
     def _fitting(self, name: str, extractor: Extractor) -> Extractor:
         """Return an extractor that tells this dataset's modes apart."""
-        space = self._dataset.space
-        if extractor.spaces and space.name not in extractor.spaces:
-            raise ConfigError(
-                f"the extractor {name!r} takes {' or '.join(extractor.spaces)}, and {self._dataset.name} holds {space.name}",
-                hint="name another extractor: FAMILY_EXTRACTOR",
-            )
+        check_space(f"the extractor {name!r} takes", extractor.spaces, self._dataset.name, self._dataset.space.name)
         find = self._dataset.mode_of
         return extractor if find is None else DataModes(extractor, find, self._dataset.num_modes)
 
@@ -127,11 +123,7 @@ class Evaluator:
                 f"metric {planned.name!r} needs {space.unit} that are asked for by label, and these networks take no labels",
                 hint="choose a conditional architecture",
             )
-        if spec.spaces and space.name not in spec.spaces:
-            looked_at = " or ".join(spec.spaces)
-            raise ConfigError(
-                f"metric {planned.name!r} looks at {looked_at}, and {data.name} holds {space.name}", hint="choose another metric"
-            )
+        check_space(f"metric {planned.name!r} looks at", spec.spaces, data.name, space.name)
 
     def _check_counts(self) -> None:
         """Refuse a metric that could not be computed, before anything is trained."""

@@ -25,7 +25,7 @@ from ganbench.run.evaluation import build_evaluator
 from ganbench.run.machine import choose_device, keep_freed_memory, memory_given_back, set_numerics
 from ganbench.run.plan import RunPlan
 from ganbench.run.two_samples import Tried, try_augmentation, try_networks, try_objective, try_source
-from ganbench.spec import ArchitectureSpec
+from ganbench.spec import ArchitectureSpec, check_space
 from ganbench.training.algorithm import Algorithm, AlgorithmContext
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Objective
@@ -205,16 +205,11 @@ def _check_space(spec: ArchitectureSpec, dataset: Dataset) -> None:
         ConfigError: they are of another space, or of another resolution.
     """
     space = dataset.space
-    if spec.spaces and space.name not in spec.spaces:
-        allowed = ", ".join(map(str, spec.resolutions)) or " or ".join(spec.spaces)
-        hint = f"choose a dataset of {' or '.join(spec.spaces)}"
-        raise ConfigError(f"{spec.name} cannot be built for {space.unit} (it can for {allowed})", hint=hint)
+    check_space(f"{spec.name} makes", spec.spaces, dataset.name, space.name)
     if spec.resolutions and space.resolution not in spec.resolutions:
         allowed = ", ".join(map(str, spec.resolutions))
-        what = f"{'x'.join(map(str, space.size[1:]))} {space.unit}".strip()
-        raise ConfigError(
-            f"{spec.name} cannot be built for {what} (it can for {allowed})", hint="choose a resolution with -o dataset.resolution=N"
-        )
+        what = f"{spec.name} cannot be built for {'x'.join(map(str, space.size[1:]))} {space.unit}".rstrip()
+        raise ConfigError(f"{what} (it can for {allowed})", hint="choose a resolution with -o dataset.resolution=N")
 
 
 def _build_objective(plan: RunPlan) -> Objective | None:

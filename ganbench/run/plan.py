@@ -17,7 +17,7 @@ from ganbench.errors import ConfigError
 from ganbench.evaluation.naming import PlannedMetric, plan_metrics
 from ganbench.plugin.factory import Registered, load_attribute
 from ganbench.plugin.manager import PluginManager
-from ganbench.spec import ExtractorContext, ExtractorSpec, MetricSpec, PluginIdentity
+from ganbench.spec import ExtractorContext, ExtractorSpec, MetricSpec, PluginIdentity, check_space
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +82,11 @@ def plan_run(manager: PluginManager, name: str, layers: Iterable[Layer] = (), op
     began = time.perf_counter()
     resolved = resolve(manager, name, layers, options)
     parts = {field.name: getattr(resolved, field.name) for field in dataclasses.fields(resolved)}
-    return RunPlan(**parts, metrics=_metrics(resolved, manager), began=began)
+    plan = RunPlan(**parts, metrics=_metrics(resolved, manager), began=began)
+    model, data = plan.architecture.spec, plan.dataset.spec
+    for what, spaces in ((f"{model.name} makes", model.spaces), *((f"metric {m.name!r} looks at", m.spec.spaces) for m in plan.metrics)):
+        check_space(what, spaces, data.name, data.space)
+    return plan
 
 
 def plan_again(

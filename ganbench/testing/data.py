@@ -27,7 +27,9 @@ def _splits(dataset: Dataset) -> list[tuple[str, Source]]:
 @promise("dataset")
 def its_samples_are_of_its_space(subject: Subject) -> None:
     """Each split reads samples of the type and size that the space says, the same ones each time."""
-    dataset = dataset_of(subject)
+    dataset, declared = dataset_of(subject), getattr(subject.registered.spec, "space", "")
+    if declared not in ("", dataset.space.name):
+        raise Broken(f"its spec says space={declared!r}, and its space is {dataset.space.name!r}", remedy="say its space's name, or none")
     for name, split in _splits(dataset):
         indices = torch.arange(min(_COUNT, split.num_samples)).flip(0)
         stored = split.read(indices)

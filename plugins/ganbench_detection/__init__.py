@@ -101,6 +101,7 @@ def _anomalies() -> DatasetSpec:
         name="anomalies",
         summary="any labelled dataset, of which one class is normal (normal-3) or the anomaly (without-3)",
         factory="ganbench_detection.anomalies:build",
+        space="images",
         sources=_SHARED,
         options=options.AnomaliesOptions,
         metrics=("auroc", "auprc"),

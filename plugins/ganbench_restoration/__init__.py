@@ -64,6 +64,7 @@ def _restore() -> DatasetSpec:
         name="restore",
         summary="any dataset of images with a degraded copy of each: enlarge-x2, enlarge-x4, denoise, colour, inpaint, deblur",
         factory="ganbench_restoration.restore:build",
+        space="images",
         sources=_SHARED,
         options=options.RestoreOptions,
         metrics=("psnr_crop4_y100", "ssim_crop4_y100"),

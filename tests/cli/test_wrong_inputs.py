@@ -221,6 +221,7 @@ DATA = [
         (*QUICK, "--dataset", "cifar10", "--data-root", "data", "--set", "data.download=false"),
         ("cifar-10-python.tar.gz", "data"),
     ),
+    Case("points-for-images", (*QUICK, "--dataset", "ring8"), ("dcgan makes images", "ring8 holds points")),
     Case("resolution-odd", (*QUICK, "-o", "dataset.resolution=20"), ("20x20", "16")),
     Case("resolution-zero", (*QUICK, "-o", "dataset.resolution=0"), ("resolution", "0")),
     Case("batch-above-data", (*QUICK, "--batch-size", "5000"), ("5000", "1437 train images")),

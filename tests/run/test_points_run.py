@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +101,6 @@ def test_images_cannot_be_measured_by_the_points_extractor(tmp_path: Path) -> No
     [
         ("mlp", {"training.dequantise": True}, "training.dequantise is for grey levels, and ring8 holds points"),
         ("mlp", {"augmentation.name": "diffaugment"}, "diffaugment needs images (got points in the plane)"),
-        ("dcgan", {}, "dcgan cannot be built for points"),
     ],
 )
 def test_what_needs_images_is_refused_for_points(tmp_path: Path, name: str, settings: dict[str, Any], message: str) -> None:
@@ -129,3 +130,27 @@ def test_samples_of_points_are_not_quantised() -> None:
     stream.inputs[3] = torch.inf
     with pytest.raises(Diverged, match="the generated points hold NaN or Inf"):
         stream(0, 9)
+
+
+def test_networks_of_images_are_refused_for_points_before_anything_is_imported() -> None:
+    """Both specs say what they are for; so does that of a metric."""
+    code = """if True:
+        import sys
+        from ganbench.config.resolve import Layer
+        from ganbench.errors import ConfigError
+        from ganbench.plugin.manager import PluginManager
+        from ganbench.run.plan import plan_run
+        manager = PluginManager()
+        for name, more in (("dcgan", {}), ("mlp", {"evaluation.metrics": ("msssim100",)})):
+            try:
+                plan_run(manager, name, [Layer(origin="test", settings={"dataset.name": "ring8", **more})])
+            except ConfigError as error:
+                print(error.what)
+        sys.exit("torch" in sys.modules)
+    """
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        "dcgan makes images, and ring8 holds points",
+        "metric 'msssim100' looks at images, and ring8 holds points",
+    ]
+    assert done.returncode == 0, done.stderr

@@ -204,8 +204,8 @@ def test_a_run_on_clips(tmp_path: Path) -> None:
 
 
 def test_networks_of_images_are_refused_for_clips() -> None:
-    """When the run is built, with what they can be built for."""
-    with pytest.raises(UsageError, match=r"dcgan cannot be built for clips \(it can for 8, 16, 32"):
+    """When the run is built, with what they can be built for; where the dataset's spec names its space, when it is planned."""
+    with pytest.raises(UsageError, match=r"dcgan makes images, and .* holds clip"):
         Run(plan_run(MANAGER, "dcgan", [Layer(origin="test", settings={"dataset.name": TINY["dataset.name"]})]), MANAGER)
 
 
