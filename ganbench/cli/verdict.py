@@ -117,7 +117,7 @@ def _write_files(comparison: Comparison, outputs: Sequence[tuple[str, Path]], wi
 
 
 def _append_summary(comparison: Comparison, wish: Wish) -> None:
-    """Add the verdict to the summary of a GitHub step, as far as there is room; that it cannot be written changes no verdict."""
+    """Add the verdict to a GitHub step's summary, folded but for its first line; that it cannot be written changes no verdict."""
     from ganbench.report.outputs import SUMMARY_BYTES, cut_to, render
 
     name = os.environ.get(_SUMMARY_VARIABLE)
@@ -125,8 +125,8 @@ def _append_summary(comparison: Comparison, wish: Wish) -> None:
         return
     try:
         with Path(name).open("ab") as file:
-            before = "\n" if file.tell() else ""
-            text = before + render("markdown", comparison, wish)[""]
+            headline, _, rest = render("markdown", comparison, wish)[""].partition("\n")
+            text = "\n" * bool(file.tell()) + f"{headline}\n\n<details><summary>Details</summary>\n{rest}\n</details>\n"
             file.write(cut_to(text, SUMMARY_BYTES - file.tell()).encode())
     except OSError as error:
         say(f"ganbench: the step summary was not written: {error.strerror or error}")

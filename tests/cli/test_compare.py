@@ -312,11 +312,13 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(
 
 
 def test_the_verdict_is_added_to_the_step_summary(sides: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Below what another command wrote there; its first line is the verdict."""
+    """Below what another command wrote there; its first line is the verdict, and the rest is folded."""
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
     assert main(["compare", *sides, *GATED]) == 1
     text = Path("summary.md").read_text()
-    assert text.startswith("failed: throughput")
+    first, second, third, *_, last = text.splitlines()
+    assert first.startswith("failed: throughput")
+    assert (second, third, last) == ("", "<details><summary>Details</summary>", "</details>")
     assert main(["compare", *sides, *GATED]) == 1
     assert Path("summary.md").read_text() == f"{text}\n{text}"
 

@@ -250,7 +250,8 @@ def test_other_outputs_and_the_summary_are_written_too(
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
     assert call("./a", "./b", "-o", "csv=verdict.csv", "--out", "deep/folder", "--json") == 0
     assert json.loads(capsys.readouterr().out) == json.loads(Path("deep/folder/verdict.json").read_text())
-    assert Path("summary.md").read_text() == Path("deep/folder/verdict.md").read_text()
+    headline, _, rest = Path("deep/folder/verdict.md").read_text().partition("\n")
+    assert Path("summary.md").read_text() == f"{headline}\n\n<details><summary>Details</summary>\n{rest}\n</details>\n"
     assert Path("verdict.csv").read_text().startswith("cell,")
 
 
