@@ -154,6 +154,7 @@ from ganbench.report.verdict import verdict_document as verdict_document
 from ganbench.run import run as run
 from ganbench.run.build import Materials as Materials
 from ganbench.run.build import build as build
+from ganbench.run.calibration import count_flops as count_flops
 from ganbench.run.call import StoredRun as StoredRun
 from ganbench.run.call import load as load
 from ganbench.run.call import plan as plan

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ganbench import ArchitectureSpec, MetricSpec, PluginSpec, Quantity, RecipeSpec, hookimpl
-from ganbench_autoencoders.options import VAEOptions
+from ganbench_autoencoders.options import BoundTableOptions, VAEOptions
+from ganbench_reproduce import ReproductionSpec
 
 _PAPER = "Kingma and Welling, 2014, https://arxiv.org/abs/1312.6114"
 _BURDA = "Burda et al., 2016, https://arxiv.org/abs/1509.00519"
@@ -51,11 +52,19 @@ VAE_SMALL = RecipeSpec(
     deviations=(_DATA, "256 pixels, binary, in the place of 784 grey ones", "the budget is the dataset's default, and not 10 epochs"),
 )
 
+VAE_ELBO = ReproductionSpec(
+    name="vae-elbo",
+    summary="the bounds of a VAE by the size of its latents, on binary pixels; published figures of other images as notes",
+    factory="ganbench_autoencoders.table:build",
+    options=BoundTableOptions,
+    paper=f"{_PAPER}; {_BURDA}",
+)
+
 
 @hookimpl
 def ganbench_register() -> Iterable[PluginSpec]:
     """Return all of it."""
-    return [VAE, VAE_784, VAE_SMALL, *_metrics()]
+    return [VAE, VAE_784, VAE_SMALL, *_metrics(), VAE_ELBO]
 
 
 def _metrics() -> Iterator[MetricSpec]:

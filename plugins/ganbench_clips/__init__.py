@@ -20,6 +20,7 @@ from ganbench import (
     hookimpl,
 )
 from ganbench_clips import options
+from ganbench_reproduce import ReproductionSpec
 
 _MOCOGAN = "Tulyakov et al. 2018, https://arxiv.org/abs/1707.04993"
 _VGAN = "Vondrick et al. 2016, https://arxiv.org/abs/1609.02612"
@@ -35,7 +36,7 @@ _JUDGES = ("fd1k_moving-digits", "fd1k_moving-digits-frames", "motion1k")
 @hookimpl
 def ganbench_register() -> list[PluginSpec]:
     """Return the family."""
-    return [_space(), *_architectures(), *_recipes(), *_datasets(), *_extractors(), *_metrics()]
+    return [_space(), *_architectures(), *_recipes(), *_datasets(), *_extractors(), *_metrics(), _table()]
 
 
 def _space() -> SpaceSpec:
@@ -205,4 +206,15 @@ def _metrics() -> Iterator[MetricSpec]:
         default_count=200,
         looks_at="samples",
         spaces=_CLIP,
+    )
+
+
+def _table() -> ReproductionSpec:
+    return ReproductionSpec(
+        name="moving-digits",
+        summary="MoCoGAN and VGAN, small, on digits that move; published figures of other clips as notes",
+        factory="ganbench_clips.table:build",
+        sources=_SHARED,
+        options=options.MovingTableOptions,
+        paper=_MOCOGAN,
     )

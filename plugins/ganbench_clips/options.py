@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ganbench import Settings, setting
+from ganbench_reproduce.rows import check_once
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,3 +84,15 @@ class VGANOptions(Settings):
     """Channels nearest to the clip."""
     mask_weight: float = setting(0.1, least=0)
     """Weight of the mask's mean in the generator's loss, which keeps the background where nothing moves."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MovingTableOptions(Settings):
+    """Options of the reproduction ``moving-digits``."""
+
+    rows: tuple[Literal["mocogan", "vgan"], ...] = ("mocogan", "vgan")
+    """What is trained."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        check_once("rows", self.rows)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ganbench import Settings, setting
+from ganbench_reproduce.rows import check_once
 
 PROTOCOLS = ("normal", "without")
 
@@ -143,8 +144,7 @@ class ProtocolOptions(Settings):
 
     def __post_init__(self) -> None:
         Settings.__post_init__(self)
-        for name, chosen in (("methods", self.methods), ("classes", self.classes)):
-            if not chosen or len(set(chosen)) < len(chosen):
-                raise ValueError(f"{name} must be one or more, each once (got {','.join(map(str, chosen)) or 'none'})")
+        check_once("methods", self.methods)
+        check_once("classes", self.classes)
         if min(self.classes) < 0:
             raise ValueError(f"classes must be 0 or more (got {min(self.classes)})")

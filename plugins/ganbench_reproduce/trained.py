@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
-from ganbench import Materials, PluginManager, SampleStream, build, choose_runner, plan, scorers_of, start_runner
+from ganbench import Algorithm, Materials, PluginManager, SampleStream, build, choose_runner, count_flops, plan, scorers_of, start_runner
 from ganbench_reproduce.experiment import ExperimentFacts, ExperimentSetup
 
 Settings = Mapping[str, Any]
@@ -22,11 +22,12 @@ class TrainedRuns:
         plugin: an architecture or a recipe; its configuration has the whole budget, which schedules follow.
         settings: by configuration path.
         columns: by a column's name, the full name of the metric's quantity.
-        interval_kimg: thousands of samples between two scores; rounded up to whole steps.
+        interval_kimg: thousands of samples between two scores. An interval is that share of the steps of the whole budget, rounded up, so
+            that intervals are alike where steps show more samples early or late.
     """
 
     def __init__(self, setup: ExperimentSetup, plugin: str, settings: Settings, columns: Mapping[str, str], interval_kimg: float) -> None:
-        self._columns, self._interval_samples = dict(columns), interval_kimg * 1000
+        self._columns = dict(columns)
         self._runs = [_build(plugin, {**settings, "training.seed": seed, "training.device": str(setup.device)}) for seed in setup.seeds]
         self._algorithms = [run.algorithm for run in self._runs]
         self._runners = [start_runner(choose_runner("auto", one, setup.device), one, setup.device).runner for one in self._algorithms]
@@ -34,8 +35,8 @@ class TrainedRuns:
         self._device, self._steps, self._samples_seen = setup.device, 0, 0
         first = self._algorithms[0]
         self.facts = ExperimentFacts(
-            steps_per_interval=max(-(-int(self._interval_samples) // first.samples_shown(0)), 1),
-            flops_per_step=_flops(plugin, {**settings, "training.device": str(setup.device)}),
+            steps_per_interval=_steps_of_interval(first, self._runs[0].config.training.total_kimg, interval_kimg),
+            flops_per_step=count_flops(first, setup.device),
             parameters=tuple((name, sum(p.numel() for p in module.parameters())) for name, module in first.networks.modules.items()),
             runner=self._runners[0].name,
         )
@@ -94,6 +95,15 @@ def _build(plugin: str, settings: Settings) -> Materials:
     return build(plan(plugin, settings=dict(settings), manager=manager), manager)
 
 
+def _steps_of_interval(algorithm: Algorithm, total_kimg: float, interval_kimg: float) -> int:
+    """Return the steps of an interval, at least one."""
+    steps = samples = 0
+    while samples < total_kimg * 1000:
+        samples += algorithm.samples_shown(steps)
+        steps += 1
+    return max(math.ceil(steps * interval_kimg / total_kimg - 1e-9), 1)
+
+
 def _samples(run: Materials) -> SampleStream:
     """Return what is measured: the same samples as in a run of that seed."""
     inputs = run.networks.inputs
@@ -109,17 +119,3 @@ def _samples(run: Materials) -> SampleStream:
         dataset=run.dataset,
         truncation=run.config.evaluation.truncation,
     )
-
-
-def _flops(plugin: str, settings: Settings) -> int:
-    """Return the arithmetic of one step, counted on a run of its own."""
-    algorithm = _build(plugin, {**settings, "evaluation.metrics": ("none",)}).algorithm
-    phases = {phase.name: phase for phase in algorithm.phases()}
-    algorithm.set_progress(0)
-    with FlopCounterMode(display=False) as counter:
-        for name in algorithm.plan(0):
-            stage = phases[name].stage
-            if stage is not None:
-                stage()
-            phases[name].run()
-    return int(counter.get_total_flops())

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ganbench import Settings, setting
+from ganbench_reproduce.rows import check_once
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,5 +126,4 @@ class SuperResolutionOptions(Settings):
 
     def __post_init__(self) -> None:
         Settings.__post_init__(self)
-        if not self.methods or len(set(self.methods)) < len(self.methods):
-            raise ValueError(f"methods must be one or more, each once (got {','.join(self.methods) or 'none'})")
+        check_once("methods", self.methods)

@@ -6,6 +6,7 @@ CTGAN is written from the facts of its article alone. Nothing here depends on th
 from __future__ import annotations
 
 from ganbench import ArchitectureSpec, DatasetSpec, MetricSpec, PluginSpec, Quantity, RecipeSpec, SpaceSpec, both_optimizers, hookimpl
+from ganbench_reproduce import ReproductionSpec
 from ganbench_rows import options
 
 _CTGAN = "Xu et al. 2019, https://arxiv.org/abs/1907.00503"
@@ -22,7 +23,7 @@ _STEPS = (
 @hookimpl
 def ganbench_register() -> list[PluginSpec]:
     """Return the family."""
-    return [_space(), *_architectures(), *_recipes(), *_tables(), *_metrics()]
+    return [_space(), *_architectures(), *_recipes(), *_tables(), *_metrics(), _table()]
 
 
 def _space() -> SpaceSpec:
@@ -204,3 +205,13 @@ def _metrics() -> list[MetricSpec]:
             spaces=("rows",),
         ),
     ]
+
+
+def _table() -> ReproductionSpec:
+    return ReproductionSpec(
+        name="ctgan-tables",
+        summary="CTGAN, small, beside a copula and independent marginals on four tables; published figures of other tables as notes",
+        factory="ganbench_rows.table:build",
+        options=options.RowsTableOptions,
+        paper=_CTGAN,
+    )

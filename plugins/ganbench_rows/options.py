@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ganbench import Settings, setting
+from ganbench_reproduce.rows import check_once
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,3 +89,22 @@ class TSTROptions(Settings):
     """scikit-learn's random forest, AdaBoost, decision tree or logistic regression, each with its defaults."""
     seed: int = setting(0, least=0, most=2**32 - 1)
     """The classifier's."""
+
+
+_Method = Literal["ctgan", "gaussian-copula", "independent-marginals"]
+_Table = Literal["iris", "wine", "breast-cancer", "mixture-rows"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowsTableOptions(Settings):
+    """Options of the reproduction ``ctgan-tables``."""
+
+    rows: tuple[_Method, ...] = ("ctgan", "gaussian-copula", "independent-marginals")
+    """What is trained on each table."""
+    tables: tuple[_Table, ...] = ("iris", "wine", "breast-cancer", "mixture-rows")
+    """The datasets: those with a category to predict."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        check_once("rows", self.rows)
+        check_once("tables", self.tables)

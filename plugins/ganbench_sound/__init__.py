@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ganbench import ArchitectureSpec, DatasetSpec, ExtractorSpec, PluginSpec, RecipeSpec, SpaceSpec, both_optimizers, hookimpl
+from ganbench_reproduce import ReproductionSpec
 from ganbench_sound import options
 
 _PAPER = "Donahue et al. 2019, https://arxiv.org/abs/1802.04208"
@@ -22,7 +23,7 @@ _JUDGES = ("fd1k_spoken-digits", "cs1k_spoken-digits")
 @hookimpl
 def ganbench_register() -> list[PluginSpec]:
     """Return the family."""
-    return [_space(), *_architectures(), *_recipes(), *_datasets(), *_extractors()]
+    return [_space(), *_architectures(), *_recipes(), *_datasets(), *_extractors(), _table()]
 
 
 def _space() -> SpaceSpec:
@@ -159,3 +160,14 @@ def _extractors() -> list[ExtractorSpec]:
             find_weights="ganbench_sound.vggish_weights:find_weights",
         ),
     ]
+
+
+def _table() -> ReproductionSpec:
+    return ReproductionSpec(
+        name="wavegan-spoken-digits",
+        summary="WaveGAN and SpecGAN, small, asked for spoken digits; published figures of other sounds as notes",
+        factory="ganbench_sound.table:build",
+        sources=("ganbench_extractors",),
+        options=options.SpokenTableOptions,
+        paper=_PAPER,
+    )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ganbench import Settings, setting
+from ganbench_reproduce.rows import check_once
 
 _LEAST_LENGTH, _MOST_LENGTH = 256, 2**20
 
@@ -83,3 +84,15 @@ class SpecGANOptions(Settings):
     """Iterations that find the phases of a generated spectrogram."""
     conditional: bool = False
     """Whether the networks are told the class, as ``wavegan`` tells them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpokenTableOptions(Settings):
+    """Options of the reproduction ``wavegan-spoken-digits``."""
+
+    rows: tuple[Literal["wavegan", "specgan"], ...] = ("wavegan", "specgan")
+    """What is trained."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        check_once("rows", self.rows)

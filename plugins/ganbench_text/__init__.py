@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ganbench import ArchitectureSpec, DatasetSpec, MetricSpec, PluginSpec, Quantity, SpaceSpec, hookimpl
+from ganbench_reproduce import ReproductionSpec
 from ganbench_text import options
 from ganbench_text.recipes import GULRAJANI, RECIPES, RELGAN_PAPER, SEQGAN_PAPER
 
@@ -21,7 +22,7 @@ _ON_ORACLE = (*_ALWAYS, *_ADAM, ("dataset.name", "oracle"))
 @hookimpl
 def ganbench_register() -> Iterable[PluginSpec]:
     """Return the family."""
-    return [_space(), *_architectures(), *RECIPES, *_datasets(), *_metrics()]
+    return [_space(), *_architectures(), *RECIPES, *_datasets(), *_metrics(), _table()]
 
 
 def _space() -> SpaceSpec:
@@ -186,3 +187,13 @@ def _metrics() -> Iterator[MetricSpec]:
             looks_at="samples",
             spaces=_TOKENS,
         )
+
+
+def _table() -> ReproductionSpec:
+    return ReproductionSpec(
+        name="seqgan-oracle",
+        summary="MLE at three temperatures, SeqGAN and a Gumbel-softmax GAN, small, on an oracle; published figures of another as notes",
+        factory="ganbench_text.table:build",
+        options=options.OracleTableOptions,
+        paper=SEQGAN_PAPER,
+    )

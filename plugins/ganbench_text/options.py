@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ganbench import Settings, setting
+from ganbench_reproduce.rows import check_once
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,3 +158,15 @@ class CharacterOptions(Settings):
     """Channels of both networks."""
     num_blocks: int = setting(5, least=1)
     """Residual blocks of each network."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OracleTableOptions(Settings):
+    """Options of the reproduction ``seqgan-oracle``."""
+
+    rows: tuple[Literal["mle", "mle-0-9", "mle-0-8", "seqgan", "gumbel"], ...] = ("mle", "mle-0-9", "mle-0-8", "seqgan", "gumbel")
+    """What is trained; mle-0-9 and mle-0-8 are MLE at these temperatures."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        check_once("rows", self.rows)

@@ -1,0 +1,57 @@
+"""A table whose rows are ordinary runs of recipes or architectures, each trained to a budget of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganbench_reproduce.experiment import ExperimentCell, ExperimentColumn, ExperimentRun, ExperimentSetup
+from ganbench_reproduce.trained import TrainedRuns
+
+_SHARES = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecipeRow:
+    """One row."""
+
+    name: str
+    """Lower case, digits and hyphens."""
+    label: str
+    plugin: str
+    """What ``ganbench run --plugin`` takes."""
+    kimg: float
+    """The whole budget, in thousands of samples."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Further settings, by configuration path."""
+
+
+class RecipeTable:
+    """An :class:`~ganbench_reproduce.experiment.Experiment` that trains each row as ``ganbench run`` does.
+
+    Args:
+        rows: in the order of the table.
+        metrics: their full names, the same for every row.
+        columns: each score, and the full name of the metric's quantity that it is.
+        notes: what a reader must know; published figures of other data belong here.
+    """
+
+    intervals = _SHARES
+    interval_name = "twentieths of the budget"
+    num_seeds = 3
+    error_name = "nothing: no figure of these data is published"
+
+    def __init__(
+        self, rows: Sequence[RecipeRow], metrics: tuple[str, ...], columns: Mapping[ExperimentColumn, str], notes: tuple[str, ...]
+    ) -> None:
+        self._rows, self._metrics = {row.name: row for row in rows}, metrics
+        self._quantities = {column.name: quantity for column, quantity in columns.items()}
+        self.columns, self.notes = tuple(columns), notes
+        self.cells = tuple(ExperimentCell(name=row.name, label=row.label, published={}) for row in rows)
+
+    def start(self, setup: ExperimentSetup) -> ExperimentRun:
+        """Return a row before its first step."""
+        row = self._rows[setup.cell]
+        settings = {**row.settings, "evaluation.metrics": self._metrics, "training.total_kimg": row.kimg}
+        return TrainedRuns(setup, row.plugin, settings, self._quantities, interval_kimg=row.kimg / _SHARES)
