@@ -23,8 +23,8 @@ from ganbench import (
     scorers_of,
     storage_errors,
 )
-from ganbench_use import exported, reference_file, sources, weights
-from ganbench_use.asked import DATASET_MISSING, RUN_MARKS
+from ganbench_use import exported, reference_file, sources
+from ganbench_use.asked import DATASET_MISSING, RUN_MARKS, WEIGHTS_SUFFIXES
 from ganbench_use.loader import SECTION, load_generator
 from ganbench_use.measure import PICTURE_COLUMNS, Account, Measured, Yardstick, evaluator_for, keep, make_record, make_yardstick, measure
 from ganbench_use.restored import RestoredRun, Which, restore
@@ -240,8 +240,10 @@ def _kind_of(source: str) -> _Kind:
             return "array" if suffix in _ARRAYS else "program"
         if suffix == ".json":
             return "run"
-        if suffix in weights.SUFFIXES:
-            raise UsageError(f"whose weights are in {source}? --loader is missing", hint="or name their module: module:name --weights FILE")
+        if suffix in WEIGHTS_SUFFIXES:
+            is_ours = os.path.isfile(path.parent / exported.LAYOUT_FILE) and path.name == exported.FILES["safetensors"]
+            hint = f"ganbench evaluate {exported.with_loader(path)}" if is_ours else "or name their module: module:name --weights FILE"
+            raise UsageError(f"whose weights are in {source}? --loader is missing", hint=hint)
         known = ", ".join((*_ARRAYS, *exported.PROGRAMS))
         raise UsageError(f"{source} is no samples: {path.suffix or 'no suffix'}", hint=f"give a folder of images, or {known}")
     if ":" in source:

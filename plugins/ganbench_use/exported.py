@@ -12,6 +12,7 @@ import io
 import json
 import logging
 import os
+import shlex
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -145,6 +146,8 @@ def read_program(path: Path, device: str = "cpu") -> Program:
     """
     if os.path.isdir(path):
         found = [path / FILES[form] for form in ("pt2", "onnx") if os.path.isfile(path / FILES[form])]
+        if not found and os.path.isfile(path / FILES["safetensors"]):
+            raise UsageError(f"{path} holds weights and no program", hint=f"ganbench evaluate {with_loader(path / FILES['safetensors'])}")
         if not found:
             raise DataError(f"{path} holds no program", hint="write one with `ganbench export RUN --write pt2`")
         path = found[0]
@@ -161,6 +164,12 @@ def read_program(path: Path, device: str = "cpu") -> Program:
     if program.layout is not None:
         _check_layout(program.layout, path)
     return program
+
+
+def with_loader(weights: Path) -> str:
+    """Return what to type behind a command for exported weights: how their network was built stands in the file beside them."""
+    layout = shlex.quote(f"loader.config={weights.parent / LAYOUT_FILE}")
+    return f"{shlex.quote(str(weights))} --loader architecture -o {layout} --dataset NAME"
 
 
 def _check_layout(layout: Any, path: Path) -> None:

@@ -163,8 +163,10 @@ def _of_run(manager: PluginManager, run: str, options: dict[str, str], flags: di
     Raises:
         UsageError: it cannot be restored, or a flag is of a loader.
     """
-    from ganbench_use.asked import plan_of_run
+    from ganbench_use.asked import WEIGHTS_SUFFIXES, plan_of_run
 
+    if Path(run).suffix in WEIGHTS_SUFFIXES and os.path.isfile(run):
+        raise UsageError(f"whose weights are in {run}? --loader is missing", hint="ganbench plugins list --kind loader")
     for name in ("dataset", "weights_key", "data_root"):
         if flags[name]:
             raise UsageError(f"--{name.replace('_', '-')} says nothing of a run", hint="it goes with --loader")

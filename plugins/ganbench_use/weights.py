@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ganbench import GanbenchError, UsageError, read_file, tensors_from_bytes
 
-SUFFIXES = (".pt", ".pth", ".safetensors")
 _SHOWN = 8
 
 

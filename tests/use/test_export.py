@@ -153,11 +153,17 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "no configuration": (["record_alone", "--out", "gan"], "holds no config.toml"),
     "a damaged checkpoint": (["damaged", "--out", "gan"], "damaged"),
 }
+WITH_LOADER = (
+    "ganbench evaluate 'weights alone/generator.safetensors' --loader architecture"
+    " -o 'loader.config=weights alone/generator.json' --dataset NAME"
+)
 WRONG_PROGRAMS: dict[str, tuple[list[str], str]] = {
     "no data": (["text.pt2"], "--dataset is missing"),
     "nothing there": (["absent.onnx", "--dataset", "digits"], "there is no absent.onnx"),
     "no program": (["text.pt2", "--dataset", "digits"], "text.pt2 cannot be read as a .pt2 program"),
-    "weights alone": (["weights_alone", "--dataset", "digits"], "weights_alone holds no program"),
+    "a layout alone": (["layout_alone", "--dataset", "digits"], "layout_alone holds no program"),
+    "weights alone": (["weights alone", "--dataset", "digits"], f"weights alone holds weights and no program; {WITH_LOADER}"),
+    "a file of weights": (["weights alone/generator.safetensors", "--dataset", "digits"], f"--loader is missing; {WITH_LOADER}"),
     "a flag of others": (["text.pt2", "--dataset", "digits", "--weights", "text.pt2"], "--weights says nothing of an exported program"),
 }
 
@@ -177,8 +183,10 @@ def test_what_is_wrong_is_one_line(run: Path, capsys: pytest.CaptureFixture[str]
     Path("record_alone/config.toml").unlink()
     for checkpoint in Path("damaged/checkpoints").glob("*.pt"):
         checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    Path("weights_alone").mkdir()
-    Path("weights_alone/generator.json").write_text("{}")
+    for name in ("layout_alone", "weights alone"):
+        Path(name).mkdir()
+        Path(name, "generator.json").write_text("{}")
+    Path("weights alone/generator.safetensors").write_bytes(b"")
     before = sorted(Path.cwd().rglob("*"))
     for command, cases in (("export", WRONG), ("evaluate", WRONG_PROGRAMS)):
         for case, (arguments, expected) in cases.items():

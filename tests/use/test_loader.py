@@ -228,7 +228,7 @@ CALLS = {
         ["sample", "--loader", "pytorch-dcgan", "--dataset", "digits", "--as-evaluated"],
         "--as-evaluated says nothing of weights",
     ),
-    "of a loader": (["sample", "--dataset", "digits"], "--dataset says nothing of a run"),
+    "no loader for samples": (["sample", "--dataset", "digits"], "--loader is missing; ganbench plugins list --kind loader"),
 }
 
 

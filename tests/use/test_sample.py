@@ -178,6 +178,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "rows of no order": (["--rows", "2"], "--rows is for"),
     "more neighbours than there are": (["-n", "1", "--neighbours", "100000"], "Invalid value for '--neighbours'"),
     "no latents": (["--latents", "absent.npy"], "there is no such file"),
+    "a flag of loaders": (["--dataset", "digits"], "--dataset says nothing of a run; it goes with --loader"),
     "nothing was measured": (["--as-evaluated"], "measured no samples"),
 }
 
