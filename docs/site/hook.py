@@ -162,7 +162,17 @@ def size(picture: Path) -> tuple[int, int]:
 
 def on_post_page(output: str, page: Page, **_: object) -> str:
     """Return the page with a name for the theme's search, which has none; one that would load something from elsewhere is told."""
-    output = output.replace('data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"')
+    output = with_name_of_search(output)
     for tag in FOREIGN.findall(output):
         log.warning("%s would load from another machine: %s", page.file.src_uri, tag)
     return output
+
+
+def on_post_template(output: str, template_name: str, **_: object) -> str:
+    """Return the page of a server that has no such page with a name for the search too."""
+    return with_name_of_search(output) if template_name == "404.html" else output
+
+
+def with_name_of_search(output: str) -> str:
+    """Return a page whose search has a name."""
+    return output.replace('data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"')
