@@ -163,7 +163,7 @@ def test_a_batch_must_be_a_multiple_of_the_pack(tmp_path: Any, capsys: pytest.Ca
         ({"training.penalty_every": 4}, "training.penalty_every must be 1 for ctgan"),
         ({"loss.options.gp_weight": 0.0}, "ctgan takes a loss with penalties alone"),
         ({"loss.name": "hinge"}, "ctgan is not trained with the loss 'hinge'"),
-        ({"dataset.name": "digits", "dataset.options.max_modes": None}, "choose a dataset of rows"),
+        ({"dataset.name": "digits", "dataset.options.max_modes": None}, "or a dataset of rows"),
     ],
 )
 def test_what_it_cannot_heed_is_refused(settings: dict[str, Any], said: str) -> None:

@@ -160,6 +160,8 @@ def planned(section: str, name: str, settings: dict[str, Any]) -> RunPlan:
     """Plan a run with one plugin of the section; the others are whatever goes with it."""
     model = name if section == "architecture" else "mlp"
     chosen = {f"{section}.name": name} if section != "architecture" else {}
+    if section == "architecture" and MANAGER.find(ArchitectureSpec, name).spec.spaces == ("rows",):
+        chosen = {"dataset.name": "iris"}  # the others for which the default dataset will not do bring their own
     return plan_run(MANAGER, model, [Layer(origin="test", settings={**chosen, "evaluation.metrics": (), **settings})])
 
 
