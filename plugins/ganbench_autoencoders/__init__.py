@@ -1,11 +1,11 @@
-"""Autoencoders: the VAE of Kingma and Welling (2014), and its bounds. Registration only, without torch."""
+"""Autoencoders: the VAE of Kingma and Welling (2014) and its bounds, the VAE-GAN of Larsen et al. (2016). Registration only, no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ganbench import ArchitectureSpec, MetricSpec, PluginSpec, Quantity, RecipeSpec, hookimpl
-from ganbench_autoencoders.options import BoundTableOptions, VAEOptions
+from ganbench import ArchitectureSpec, MetricSpec, PluginSpec, Quantity, RecipeSpec, both_optimizers, hookimpl
+from ganbench_autoencoders.options import BoundTableOptions, VAEGANOptions, VAEOptions
 from ganbench_reproduce import ReproductionSpec
 
 _PAPER = "Kingma and Welling, 2014, https://arxiv.org/abs/1312.6114"
@@ -52,6 +52,60 @@ VAE_SMALL = RecipeSpec(
     deviations=(_DATA, "256 pixels, binary, in the place of 784 grey ones", "the budget is the dataset's default, and not 10 epochs"),
 )
 
+_LARSEN = "Larsen et al., 2016, https://arxiv.org/abs/1512.09300"
+_AEGAN = f"{_LARSEN}; andersbll/autoencoding_beyond_pixels"
+_RMSPROP = both_optimizers(kind="rmsprop", learning_rate=3e-4, rmsprop_alpha=0.9)
+_NO_MARGIN = "both networks are updated in every iteration, as in the article; the source leaves out one that is far ahead"
+
+VAE_GAN = ArchitectureSpec(
+    name="vae-gan",
+    summary="VAE-GAN: a variational autoencoder whose reconstructions are compared in features of a discriminator",
+    factory="ganbench_autoencoders.vae_gan:build_vae_gan",
+    options=VAEGANOptions,
+    paper=_AEGAN,
+    spaces=("images",),
+    losses=("none",),
+    algorithm="ganbench_autoencoders.vae_gan_step:VAEGAN",
+    defaults=(("loss.name", "none"), ("training.ema_halflife_kimg", 0.0)),
+)
+VAE_GAN_64 = RecipeSpec(
+    name="vae-gan-64",
+    summary="VAE-GAN as its source trains it on CelebA: 64x64, codes of 128, RMSprop",
+    paper=f"{_AEGAN} celeba_aegan.py",
+    architecture="vae-gan",
+    resolution=64,
+    settings=(("training.batch_size", 64), *_RMSPROP, ("training.total_kimg", 2400.0)),
+    deviations=(
+        "the images are the dataset's, and not CelebA's unless --dataset celeba says so",
+        _NO_MARGIN,
+        "the learning rate stays; the source lowers it from 3.1e-4 over 150 epochs of 250 batches",
+        "no weight decay (1e-5 there), and no epsilon in the logarithm (1e-3 there)",
+        "RMSprop is PyTorch's, with a decay of 0.9",
+    ),
+)
+VAE_GAN_SMALL = RecipeSpec(
+    name="vae-gan-small",
+    summary="VAE-GAN at 16x16 with a quarter of the width and codes of 32, for two cores",
+    paper=f"{_AEGAN} celeba_aegan.py",
+    architecture="vae-gan",
+    resolution=16,
+    settings=(
+        ("training.batch_size", 64),
+        ("architecture.options.width", 16),
+        ("architecture.options.latent_dim", 32),
+        ("architecture.options.encoder_hidden", 256),
+        ("architecture.options.discriminator_hidden", 128),
+        ("architecture.options.reconstruction_share", 1e-3),
+        *_RMSPROP,
+    ),
+    deviations=(
+        "the images are the dataset's, at 16x16",
+        "a quarter of the width, and a share of the reconstruction of 1e-3, for its sum is over a sixty-fourth of the features",
+        _NO_MARGIN,
+        "the learning rate stays, and there is no weight decay",
+    ),
+)
+
 VAE_ELBO = ReproductionSpec(
     name="vae-elbo",
     summary="the bounds of a VAE by the size of its latents, on binary pixels; published figures of other images as notes",
@@ -64,7 +118,7 @@ VAE_ELBO = ReproductionSpec(
 @hookimpl
 def ganbench_register() -> Iterable[PluginSpec]:
     """Return all of it."""
-    return [VAE, VAE_784, VAE_SMALL, *_metrics(), VAE_ELBO]
+    return [VAE, VAE_784, VAE_SMALL, VAE_GAN, VAE_GAN_64, VAE_GAN_SMALL, *_metrics(), VAE_ELBO]
 
 
 def _metrics() -> Iterator[MetricSpec]:

@@ -23,6 +23,24 @@ class VAEOptions(Settings):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class VAEGANOptions(Settings):
+    """Options of ``vae-gan``; the defaults are those of the source for CelebA at 64x64."""
+
+    latent_dim: int = setting(128, least=1)
+    """Length of a code."""
+    width: int = setting(64, least=2)
+    """Channels of the encoder's first layer; the others are two and four times as many, and half."""
+    encoder_hidden: int = setting(1024, least=1)
+    """Units of the encoder's last hidden layer."""
+    discriminator_hidden: int = setting(512, least=1)
+    """Units of the discriminator's."""
+    reconstruction_share: float = setting(1e-5, above=0, below=1)
+    """Weight of the reconstruction for the decoder; the rest is that of what the discriminator gains."""
+    real_weight: float = setting(0.66, above=0, below=1)
+    """Weight of images for the discriminator; the rest is that of decoded ones."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BoundTableOptions(Settings):
     """Options of the reproduction ``vae-elbo``."""
 

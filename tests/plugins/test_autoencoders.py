@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,15 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.distributions import Normal, kl_divergence
 
 import ganbench
 from ganbench import BuildContext, ConfigError, Networks, SampleSet
 from ganbench_autoencoders.bounds import elbo_static
 from ganbench_autoencoders.networks import build_vae
-from ganbench_autoencoders.options import VAEOptions
+from ganbench_autoencoders.options import VAEGANOptions, VAEOptions
+from ganbench_autoencoders.vae_gan import build_vae_gan
+from ganbench_autoencoders.vae_gan_step import VAEGAN
 from ganbench_spaces.images import ImageSpace
 
 
@@ -72,3 +76,90 @@ def test_what_its_iteration_cannot_heed_is_refused(how: dict[str, Any], words: s
     with pytest.raises(ConfigError, match=words):
         ganbench.run("vae", out=tmp_path / "run", **how)
     assert not (tmp_path / "run").exists()
+
+
+def vae_gan(side: int = 16, **options: int | float) -> Networks:
+    torch.manual_seed(0)
+    context = BuildContext(space=ImageSpace(channels=3, height=side, width=side), num_classes=0)
+    return build_vae_gan(VAEGANOptions(**options), context)  # type: ignore[arg-type]
+
+
+def test_vae_gan_has_the_sources_layers() -> None:
+    """andersbll/autoencoding_beyond_pixels, architectures.py, img64x64, and codes of 128; counted from its list of layers."""
+
+    def convolution(inputs: int, outputs: int, *, bias: bool = False) -> int:
+        return 25 * inputs * outputs + (outputs if bias else 2 * outputs)  # a batch norm behind those without a bias
+
+    modules = vae_gan(64).modules
+    counts = {name: sum(p.numel() for p in module.parameters()) for name, module in modules.items()}
+    hidden = 256 * 8 * 8 * 1024 + 2 * 1024 + 2 * (1024 * 128 + 128)
+    assert counts["encoder"] == convolution(3, 64) + convolution(64, 128) + convolution(128, 256) + hidden
+    dense = 128 * 256 * 8 * 8 + 2 * 256 * 8 * 8
+    doubled = convolution(256, 256) + convolution(256, 128) + convolution(128, 32)
+    assert counts["decoder"] == dense + doubled + convolution(32, 3, bias=True)
+    halved = convolution(3, 32, bias=True) + convolution(32, 128) + convolution(128, 256) + convolution(256, 256)
+    assert counts["discriminator"] == halved + 256 * 8 * 8 * 512 + 2 * 512 + 512 + 1
+    assert modules["discriminator"].features(torch.zeros(1, 3, 64, 64)).shape == (1, 256, 8, 8)  # of the last convolution, before its norm
+    assert modules["decoder"].eval()(torch.zeros(2, 128)).shape == (2, 3, 64, 64)
+
+
+def test_vae_gan_needs_sizes_that_can_be_halved_three_times() -> None:
+    """One line, and what to type."""
+    with pytest.raises(ConfigError, match=r"vae-gan cannot be built for 20x20 images"):
+        vae_gan(20)
+
+
+class Given:
+    """VAE-GAN's losses on fixed weights."""
+
+    def __init__(self, share: float) -> None:
+        self.networks = vae_gan(8, width=4, latent_dim=3, encoder_hidden=5, discriminator_hidden=6)
+        self.algorithm = VAEGAN.__new__(VAEGAN)
+        self.algorithm.__dict__.update(
+            _options=VAEGANOptions(reconstruction_share=share),
+            _encoder=self.networks["encoder"],
+            _decoder=self.networks["decoder"],
+            _discriminator=self.networks["discriminator"],
+        )
+        self.algorithm.autocast = contextlib.nullcontext  # type: ignore[method-assign]
+        random = torch.Generator().manual_seed(1)
+        self.real = torch.rand(4, 3, 8, 8, generator=random) * 2 - 1
+        self.noise, self.prior = torch.randn(4, 3, generator=random), torch.randn(4, 3, generator=random)
+
+    def gradients(self, name: str) -> list[torch.Tensor]:
+        """Return those of a network for the loss of encoder and decoder."""
+        loss, _ = self.algorithm.autoencoder_loss(self.real, self.noise, self.prior)
+        return list(torch.autograd.grad(loss, list(self.networks[name].parameters())))
+
+    def parts(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return divergence, reconstruction and the discriminator's part, by the article's formulas."""
+        encoder, decoder, discriminator = (self.networks[name] for name in ("encoder", "decoder", "discriminator"))
+        mean, log_std = encoder(self.real)
+        codes = mean + log_std.exp() * self.noise
+        divergence = kl_divergence(Normal(mean, log_std.exp()), Normal(0.0, 1.0))
+        again, real = discriminator.features(torch.cat([decoder(codes), self.real])).flatten(1).chunk(2)
+        likelihood = Normal(again, 1.0).log_prob(real) + 0.5 * math.log(2 * math.pi)
+        decoded = decoder(torch.cat([codes.detach(), self.prior]))
+        made = discriminator(torch.cat([self.real, decoded]))[4:]
+        return divergence.sum(1).mean(), -likelihood.sum(1).mean(), torch.log(1 - made.sigmoid()).mean()
+
+
+@pytest.mark.parametrize("share", [1e-5, 0.25])
+def test_each_network_of_vae_gan_descends_its_own_sum(share: float) -> None:
+    """Algorithm 1 of the article: the encoder the divergence and the whole reconstruction, the decoder a share of it and what D gains."""
+    given = Given(share)
+    for name, weights in (("encoder", (1.0, 1.0, 0.0)), ("decoder", (0.0, share, 1 - share))):
+        parameters = list(given.networks[name].parameters())
+        loss = sum(weight * part for weight, part in zip(weights, given.parts(), strict=True))
+        wanted = torch.autograd.grad(loss, parameters)
+        for one, other in zip(given.gradients(name), wanted, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_vae_gans_discriminator_weights_images_and_decoded_ones() -> None:
+    """0.66 of the images' cross-entropy and 0.34 of the others', the mean of reconstructions and decoded draws."""
+    given = Given(1e-5)
+    _, decoded = given.algorithm.autoencoder_loss(given.real, given.noise, given.prior)
+    loss, _ = given.algorithm.discriminator_loss(given.real, decoded.detach())
+    odds = given.networks["discriminator"](torch.cat([given.real, decoded])).sigmoid()
+    torch.testing.assert_close(loss, -0.66 * odds[:4].log().mean() - 0.34 * (1 - odds[4:]).log().mean())

@@ -6,4 +6,19 @@ from typing import Any
 
 _SMALL: dict[str, Any] = {"architecture.options.width": 8, "architecture.options.latent_dim": 4, "training.batch_size": 8}
 
-CASES: dict[str, dict[str, Any]] = {"vae": _SMALL, "vae-784": _SMALL, "vae-small": _SMALL}
+_NARROW: dict[str, Any] = {
+    "architecture.options.width": 4,
+    "architecture.options.latent_dim": 4,
+    "architecture.options.encoder_hidden": 8,
+    "architecture.options.discriminator_hidden": 8,
+    "training.batch_size": 8,
+}
+
+CASES: dict[str, dict[str, Any]] = {
+    "vae": _SMALL,
+    "vae-784": _SMALL,
+    "vae-small": _SMALL,
+    "vae-gan": _NARROW,
+    "vae-gan-64": {**_NARROW, "training.total_kimg": 1.0},
+    "vae-gan-small": _NARROW,
+}
