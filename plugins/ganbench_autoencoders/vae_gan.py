@@ -1,7 +1,8 @@
 """VAE-GAN's networks (Larsen et al. 2016, https://arxiv.org/abs/1512.09300): an encoder, a decoder and a discriminator of convolutions.
 
 The layers are those of andersbll/autoencoding_beyond_pixels, architectures.py, for 64x64 images; another size keeps its three halvings. The
-discriminator returns logits and no sigmoid. Weights begin as PyTorch draws them, for the source's filler is its framework's.
+discriminator returns logits and no sigmoid. Biases begin at zero, as there, and weights as PyTorch draws them: the source's filler is its
+framework's.
 
 Shapes: N images, C channels, S height and width, L the length of a code, F the features of the discriminator.
 """
@@ -110,6 +111,9 @@ def build_vae_gan(options: VAEGANOptions, context: BuildContext) -> Networks:
         "decoder": decoder,
         "discriminator": Discriminator(channels, base, options),
     }
+    for layer in (layer for module in modules.values() for layer in module.modules()):
+        if isinstance(layer, (nn.Conv2d, nn.Linear)) and layer.bias is not None:
+            nn.init.zeros_(layer.bias)
     return Networks(
         modules=modules,
         inputs=Latents(options.latent_dim),
