@@ -108,7 +108,7 @@ def test_a_recipes_networks_have_the_parameters_of_its_row(name: str) -> None:
         assert row["source"].split()[0].strip(",") in spec.paper
     resolved = resolve(MANAGER, name, [])
     # Spectral norm begins with power iterations, for which weights must have values.
-    with torch.device("cpu" if name.startswith(("sngan", "biggan")) else "meta"):
+    with torch.device("cpu" if name.startswith(("sngan", "biggan", "sagan")) else "meta"):
         made = resolved.architecture.build(resolved.config.architecture.options, shape(row["images"]))
     names = [name for name in ("generator", "discriminator") if name in made.modules] if "generator" in made.modules else list(made.modules)
     there = [made[name] for name in names]
