@@ -45,10 +45,10 @@ class Server:
 
 
 class Held:
-    """Holds a run at half of its way; from there on its page steers it."""
+    """Holds a run on its way; from there on its page steers it."""
 
-    def __init__(self) -> None:
-        self.reached, self.go = threading.Event(), threading.Event()
+    def __init__(self, at: int = 1000) -> None:
+        self.at, self.reached, self.go = at, threading.Event(), threading.Event()
         self.messages: list[str] = []
 
     def __call__(self, event: Event) -> None:
@@ -59,7 +59,7 @@ class Held:
                 self.messages.append(event.text)
             case Ended():
                 self.steering.close()
-            case Progressed() if event.samples_seen >= 1000 and not self.reached.is_set():
+            case Progressed() if event.samples_seen >= self.at and not self.reached.is_set():
                 self.reached.set()
                 self.go.wait(HOLD_SECONDS)
 
@@ -217,6 +217,67 @@ def test_a_page_follows_a_run_to_its_end(tmp_path, monkeypatch, open_page):
         assert [text for text in complaints if not any(one in text for one in expected)] == []
     finally:
         go.set()
+        server.stop()
+
+
+@pytest.mark.slow
+def test_a_page_on_a_phone_follows_a_run_of_images_to_its_end(tmp_path, monkeypatch, open_page):
+    """A real run of ``digits``: it has no plane, and all else that a run of points has; axe finds no fault in it."""
+    sync = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    hold = Held(at=100)
+    settings = {"training.device": "cpu", "training.threads": 1, "training.batch_size": 50, "evaluation.every_kimg": 0.1}
+    widths = {"generator_width": 8, "discriminator_width": 8}
+    run = threading.Thread(
+        target=lambda: ganbench.run(
+            "dcgan",
+            dataset="digits",
+            kimg=0.3,
+            metrics=["fd100_digits"],
+            options=widths,
+            settings=settings,
+            out=tmp_path / "run",
+            on_event=hold,
+        )
+    )
+    run.start()
+    assert hold.reached.wait(HOLD_SECONDS)
+    server = Server(Path("run"))
+    try:
+        page = open_page(viewport={"width": 400, "height": 900}, color_scheme="dark")
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(server.address)
+        expect(page.locator("p.progress")).to_contain_text("33 % 0.1 of 0.3 kimg")
+        expect(page.locator("dd .tone.going")).to_have_text("running")
+        (tmp_path / "run" / "live" / "commands.jsonl").write_text('{"do": "pause"}\n')
+        hold.go.set()
+        expect(page.locator(".steered")).to_have_text("paused at 0.15 kimg, step 3")
+        page.get_by_role("button", name="One step").click()
+        expect(page.locator(".steered")).to_have_text("paused at 0.2 kimg, step 4")
+        captions = page.locator("figure.chart figcaption").all_inner_texts()
+        assert {"generator loss", "discriminator loss"} < set(captions)
+        assert page.locator("canvas.plane").count() == 0
+        assert page.locator(".media img").evaluate("image => image.complete && image.naturalWidth") > 0
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            found = sync.Axe().run(page).response["violations"]
+            assert [(one["id"], one["impact"], one["nodes"][0]["html"]) for one in found] == [], scheme
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        page.get_by_role("button", name="Continue").click()
+        run.join(HOLD_SECONDS)
+        expect(page.locator("p.progress")).to_contain_text("100 % 0.3 of 0.3 kimg")
+        expect(page.locator("dd .tone.good")).to_have_text("complete")
+        assert page.get_by_label("Training", exact=True).get_attribute("aria-valuetext") == "0.3 kimg"
+        record = ganbench.load("run").record
+        label = record.evaluations[-1].values[0].label
+        assert any(text.startswith(label) for text in page.locator("figure.chart figcaption").all_inner_texts())
+        assert not [note for note in record.notes if "intervention" in note]
+        assert complaints == []
+    finally:
+        hold.go.set()
         server.stop()
 
 
