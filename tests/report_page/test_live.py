@@ -51,9 +51,16 @@ class Held:
         self.at, self.reached, self.go = at, threading.Event(), threading.Event()
         self.messages: list[str] = []
 
+    def release(self) -> None:
+        """Let the run go on to its end, though a page has paused it: else a test that failed waits as long as a paused run for a page."""
+        self.go.set()
+        with (self.directory / "live" / "commands.jsonl").open("a") as commands:
+            commands.write('{"do": "continue"}\n')
+
     def __call__(self, event: Event) -> None:
         match event:
             case Started():
+                self.directory = event.directory
                 self.steering = Steering(event.directory, HOLD_SECONDS)
             case Message():
                 self.messages.append(event.text)
@@ -216,7 +223,7 @@ def test_a_page_follows_a_run_to_its_end(tmp_path, monkeypatch, open_page):
         expected = ("net::ERR_", "400 (Bad Request)")  # the server was away for a while, and refused a command
         assert [text for text in complaints if not any(one in text for one in expected)] == []
     finally:
-        go.set()
+        hold.release()
         server.stop()
 
 
@@ -259,7 +266,7 @@ def test_a_page_on_a_phone_follows_a_run_of_images_to_its_end(tmp_path, monkeypa
         expect(page.locator(".steered")).to_have_text("paused at 0.2 kimg, step 4")
         captions = page.locator("figure.chart figcaption").all_inner_texts()
         assert {"generator loss", "discriminator loss"} < set(captions)
-        assert page.locator("canvas.plane").count() == 0
+        expect(page.locator("canvas.plane")).to_be_hidden()
         assert page.locator(".media img").evaluate("image => image.complete && image.naturalWidth") > 0
         for scheme in ("dark", "light"):
             page.emulate_media(color_scheme=scheme)
@@ -269,7 +276,7 @@ def test_a_page_on_a_phone_follows_a_run_of_images_to_its_end(tmp_path, monkeypa
         page.get_by_role("button", name="Continue").click()
         run.join(HOLD_SECONDS)
         expect(page.locator("p.progress")).to_contain_text("100 % 0.3 of 0.3 kimg")
-        expect(page.locator("dd .tone.good")).to_have_text("complete")
+        expect(page.locator("dd .tone")).to_have_text(re.compile("^(complete|collapsed)$"))  # so few steps may leave all images alike
         assert page.get_by_label("Training", exact=True).get_attribute("aria-valuetext") == "0.3 kimg"
         record = ganbench.load("run").record
         label = record.evaluations[-1].values[0].label
@@ -277,7 +284,7 @@ def test_a_page_on_a_phone_follows_a_run_of_images_to_its_end(tmp_path, monkeypa
         assert not [note for note in record.notes if "intervention" in note]
         assert complaints == []
     finally:
-        hold.go.set()
+        hold.release()
         server.stop()
 
 
