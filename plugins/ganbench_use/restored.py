@@ -124,8 +124,8 @@ def _weights_hash(materials: Materials, which: Which) -> str:
     digest = hashlib.sha256()
     for name in algorithm.networks.averaged:
         for key, tensor in sorted(modules[name].state_dict().items()):
+            # Flat: the weight of a 1x1 convolution is contiguous in the layout of channels last, and its last stride is not 1.
             digest.update(f"{name}.{key}".encode())
-            digest.update(
-                tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if tensor.ndim else str(tensor.item()).encode()
-            )
+            flat = tensor.detach().cpu().contiguous().flatten()
+            digest.update(flat.view(torch.uint8).numpy().tobytes() if tensor.ndim else str(tensor.item()).encode())
     return digest.hexdigest()

@@ -99,6 +99,18 @@ def test_what_is_asked_with_data_is_exported_too(plugin: str, capsys: pytest.Cap
     assert "measure its run" in capsys.readouterr().err
 
 
+@pytest.mark.slow(keep=1)
+@pytest.mark.parametrize("plugin", ["r3gan", "sagan"])
+def test_weights_of_any_layout_are_exported(plugin: str) -> None:
+    """1x1 convolutions in the layout of channels last, spectral norm, and images without a bound."""
+    from zoo import small_cases
+
+    settings = [part for path, value in small_cases()[plugin].items() for part in ("--set", f"{path}={_text(value)}")]
+    assert main(["run", "--plugin", plugin, *settings, "--kimg", "0.008", "--no-eval", "--out", "run", *SHARED]) == 0
+    assert main(["export", "run", "--out", "gan", "--write", "safetensors,pt2"]) == 0
+    assert main(["sample", "run", "--device", "cpu", "--out", "samples", "--count", "4"]) == 0
+
+
 def _text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
