@@ -60,7 +60,7 @@ class _LazyGroup(click.Group):
             return None
         from ganbench.cli.plugin_commands import find_command
 
-        return _with_debug(find_command(cmd_name, _off(ctx)))
+        return _with_debug(find_command(cmd_name, ctx.params.get("off") or ()))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Call the subcommand; click would end the process with code 1, a failed gate, for any pipe that broke."""
@@ -106,12 +106,7 @@ def _of_plugins(ctx: click.Context) -> dict[str, str]:
     """Return the names and summaries of the commands that plugins add."""
     from ganbench.cli.plugin_commands import summaries
 
-    return summaries(_off(ctx))
-
-
-def _off(ctx: click.Context) -> tuple[str, ...]:
-    """Return the plugins that ``-p no:NAME`` switches off; asked before the group itself has run."""
-    return tuple(ctx.params.get("off") or ())
+    return summaries(ctx.params.get("off") or ())  # asked before the group itself has run
 
 
 def switched_off(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -169,11 +164,11 @@ def _run(arguments: list[str]) -> int | None:
         width = max(min(stream_width(), 80) - 2, 50)  # what click would take, had it to ask
         result: Any = cli.main(args=arguments, prog_name="ganbench", standalone_mode=False, terminal_width=width)
         return result if isinstance(result, int) else None
-    except Exception as error:
-        return _report(error, debug)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         _say("interrupted")
         return 130
+    except Exception as error:
+        return _report(error, debug)
 
 
 def _report(error: Exception, debug: bool) -> int:
@@ -181,17 +176,14 @@ def _report(error: Exception, debug: bool) -> int:
     if isinstance(error, _NO_ARGUMENTS):
         click.echo(error.ctx.get_help() if error.ctx else "")
         return 0
-    if debug and not isinstance(error, (click.ClickException, click.Abort, click.exceptions.Exit)):
+    if debug and not isinstance(error, (click.ClickException, click.exceptions.Exit)):
         import traceback
 
         traceback.print_exception(error)
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
-    if isinstance(error, click.Abort):
-        _say("interrupted")
-        return 130
     if isinstance(error, click.ClickException):
-        _say(error.format_message())
+        _say(*_message(error))
         return 2
     if isinstance(error, GanbenchError):
         _say(error.what, error.hint)
@@ -203,6 +195,17 @@ def _report(error: Exception, debug: bool) -> int:
         return 3
     _say(f"unexpected {type(error).__name__}: {error}", "--debug shows where, and a report is welcome")
     return 3
+
+
+def _message(error: click.ClickException) -> tuple[str, ...]:
+    """Return what to say; of an option that is none, but the name of a reporter, where the command takes reporters, how that is named."""
+    if isinstance(error, click.NoSuchOption) and error.ctx and any("--reporter" in one.opts for one in error.ctx.command.params):
+        from ganbench.plugin.manager import PluginManager
+
+        name = error.option_name.lstrip("-")
+        if name in {one.spec.name for one in PluginManager().registered if one.spec.kind == "reporter"}:
+            return f"no such option: --{name}", f"a reporter is named with --reporter {name}"
+    return (error.format_message(),)
 
 
 def _say(what: str, hint: str = "") -> None:

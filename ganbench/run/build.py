@@ -169,13 +169,17 @@ def _build_networks(plan: RunPlan, dataset: Dataset, device: torch.device) -> tu
     """Build, check and place the networks; return them with what two samples showed.
 
     Raises:
-        ConfigError: the resolution is not one of the architecture's.
+        ConfigError: the space or the resolution is not one of the architecture's.
         PluginError: the networks do not keep to the contract.
     """
     config, spec = plan.config, plan.architecture.spec
     assert isinstance(spec, ArchitectureSpec)
     context = _context(dataset, packing=config.training.packing if spec.packing else 1)
-    _check_space(spec, dataset)
+    check_space(f"{spec.name} makes", spec.spaces, dataset.name, dataset.space.name)
+    if spec.resolutions and dataset.space.resolution not in spec.resolutions:
+        what = f"{spec.name} cannot be built for {'x'.join(map(str, dataset.space.size[1:]))} {dataset.space.unit}".rstrip()
+        allowed = ", ".join(map(str, spec.resolutions))
+        raise ConfigError(f"{what} (it can for {allowed})", hint="choose a resolution with -o dataset.resolution=N")
     seed_everything(config.training.seed)
     networks: Networks = plan.architecture.build(config.architecture.options, context)
     tried = try_networks(spec.name, networks, context, dataset)
@@ -196,20 +200,6 @@ def _place(module: nn.Module, device: torch.device, channels_last: bool) -> None
 
 def _context(dataset: Dataset, packing: int = 1) -> BuildContext:
     return BuildContext(space=dataset.space, num_classes=dataset.num_classes, packing=packing, class_names=dataset.class_names)
-
-
-def _check_space(spec: ArchitectureSpec, dataset: Dataset) -> None:
-    """Refuse an architecture that cannot make such samples.
-
-    Raises:
-        ConfigError: they are of another space, or of another resolution.
-    """
-    space = dataset.space
-    check_space(f"{spec.name} makes", spec.spaces, dataset.name, space.name)
-    if spec.resolutions and space.resolution not in spec.resolutions:
-        allowed = ", ".join(map(str, spec.resolutions))
-        what = f"{spec.name} cannot be built for {'x'.join(map(str, space.size[1:]))} {space.unit}".rstrip()
-        raise ConfigError(f"{what} (it can for {allowed})", hint="choose a resolution with -o dataset.resolution=N")
 
 
 def _build_objective(plan: RunPlan) -> Objective | None:

@@ -85,3 +85,14 @@ def test_the_shell_completes_what_an_option_takes(words: str, wanted: list[str],
     done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     assert done.stdout.split() == wanted
+
+
+def test_a_reporter_that_is_given_as_a_flag_is_told_how_it_is_named(capfd: pytest.CaptureFixture[str]) -> None:
+    """Other programs have --watch; a command without reporters, and a word that is none, get the suggestion of any other flag."""
+    for words in (["run", "--plugin", "mlp", "--watch"], ["matrix", "-a", "plugin=mlp", "--tensorboard"]):
+        assert main(words) == 2
+        name = words[-1].lstrip("-")
+        assert capfd.readouterr().err == f"ganbench: no such option: --{name}; a reporter is named with --reporter {name}\n"
+    for words in (["show", "--watch"], ["run", "--plugin", "mlp", "--sead", "3"]):
+        assert main(words) == 2
+        assert "--reporter" not in capfd.readouterr().err
