@@ -1,4 +1,4 @@
-"""Sixteen mistakes that published GAN code makes, and the tests that would notice them here.
+"""Mistakes that published GAN code makes, and the tests that would notice them here.
 
 | trap | tests |
 | --- | --- |
@@ -29,6 +29,27 @@ tests/plugins/test_wgan.py::test_wgan_trains_as_its_source |
 | 15. Adam's eps | tests/training/test_optimizers.py::test_adams_eps_is_1e_8_unless_the_source_says_otherwise |
 | 16. one batch of real and generated images | \
 tests/training/test_adversarial.py::test_real_and_generated_images_go_through_the_discriminator_apart |
+| 17. fp16, and new blocks that add something | \
+tests/plugins/test_r3gan.py::test_no_run_is_in_fp16, \
+tests/plugins/test_r3gan.py::test_the_coarsest_maps_stay_in_fp32_where_the_run_is_in_bf16, \
+tests/plugins/test_r3gan.py::test_a_new_block_is_the_identity_to_the_bit |
+| 18. R1 and R2: a mean over pixels, another factor, now and then | \
+tests/plugins/test_r3gan_training.py::test_r1_and_r2_of_a_linear_discriminator_are_its_squared_norm, \
+tests/plugins/test_r3gan_training.py::test_the_penalties_are_part_of_every_step_and_of_the_logits_of_the_loss |
+| 19. schedules by steps, and a beta2 that is copied once | \
+tests/plugins/test_r3gan_training.py::test_another_batch_does_not_change_the_schedules, \
+tests/plugins/test_r3gan_training.py::test_adam_is_torchs_whose_beta2_is_set_before_each_step, \
+tests/plugins/test_r3gan_training.py::test_captured_steps_follow_every_schedule |
+| 20. an average whose half-life is 0 | \
+tests/plugins/test_r3gan_training.py::test_the_average_begins_as_a_copy |
+| 21. relativistic pairs of two classes | \
+tests/plugins/test_r3gan_training.py::test_a_pair_shares_its_class_in_both_updates, \
+tests/plugins/test_r3gan_training.py::test_pairing_other_images_changes_the_value_and_not_its_expectation |
+| 22. attention that is not pooled, or not the identity at first | \
+tests/plugins/test_sagan.py::test_attention_begins_as_the_identity_and_attends_to_a_quarter_of_the_places, \
+tests/plugins/test_sagan.py::test_the_cifar_networks_have_the_parameter_counts_of_studiogans_log |
+| 23. SAGAN's two ways to train taken for one | \
+tests/plugins/test_sagan.py::test_two_rates_and_five_steps_are_two_recipes |
 """
 
 from __future__ import annotations
@@ -66,9 +87,9 @@ def named_in(path: Path) -> set[str]:
 
 
 def test_every_trap_has_a_test() -> None:
-    """All sixteen, in order, and each test that the table names is there."""
+    """All of them, in order, and each test that the table names is there."""
     found = table()
-    assert list(found) == list(range(1, 17))
+    assert list(found) == list(range(1, 24))
     assert [number for number, tests in found.items() if not tests] == []
     named = [test.split("::") for tests in found.values() for test in tests]
     assert [f"{path}::{name}" for path, name in named if name not in named_in(ROOT / path)] == []
