@@ -115,15 +115,20 @@ class Interrupted(GanbenchError):
     exit_code = 130
 
 
+_READ = 40
+"""Names that a hint lists."""
+
+
 def did_you_mean(name: str, known: list[str]) -> str:
-    """Return a hint with the closest known name, or with all of them when none is close."""
+    """Return a hint with the closest known name, or with as many of them as one reads when none is close."""
     import difflib
 
     begun = [one for one in known if one.startswith((f"{name}_", f"{name}-"))]  # latent_dim for latent, and not latents
     close = begun if len(begun) == 1 else difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
-    return f"known: {', '.join(sorted(known))}" if known else "none is available"
+    more = f" and {len(known) - _READ} more" if len(known) > _READ else ""
+    return f"known: {', '.join(sorted(known)[:_READ])}{more}" if known else "none is available"
 
 
 _DOING = "_ganbench_doing"
