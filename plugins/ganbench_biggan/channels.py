@@ -6,10 +6,11 @@ discriminator keeps its four blocks and ends at 4x4.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-_GENERATOR = {
+GENERATOR: Mapping[int, tuple[int, ...]] = {
     16: (4, 4, 4),
     32: (4, 4, 4, 4),
     64: (16, 16, 8, 4, 2),
@@ -17,7 +18,7 @@ _GENERATOR = {
     256: (16, 16, 8, 8, 4, 2, 1),
     512: (16, 16, 8, 8, 4, 2, 1, 1),
 }
-_DISCRIMINATOR = {
+DISCRIMINATOR: Mapping[int, tuple[int, ...]] = {
     16: (4, 4, 4, 4),
     32: (4, 4, 4, 4),
     64: (1, 2, 4, 8, 16),
@@ -43,15 +44,17 @@ class Stage:
     """Whether the block doubles (generator) or halves (discriminator) the resolution."""
 
 
-def generator_stages(resolution: int, width: int) -> list[Stage]:
-    """Return the generator's blocks, from 4x4 up."""
-    channels = [width * unit for unit in _GENERATOR[resolution]]
+def generator_stages(resolution: int, width: int, units: Mapping[int, tuple[int, ...]] = GENERATOR) -> list[Stage]:
+    """Return the generator's blocks, from 4x4 up; ``units`` are the channels by the resolution of the image."""
+    channels = [width * unit for unit in units[resolution]]
     return [Stage(before=b, after=a, resolution=8 * 2**level, resampled=True) for level, (b, a) in enumerate(pairwise(channels))]
 
 
-def discriminator_stages(resolution: int, width: int, image_channels: int) -> list[Stage]:
-    """Return the discriminator's blocks, from the image down."""
-    channels = [image_channels, *(width * unit for unit in _DISCRIMINATOR[resolution])]
+def discriminator_stages(
+    resolution: int, width: int, image_channels: int, units: Mapping[int, tuple[int, ...]] = DISCRIMINATOR
+) -> list[Stage]:
+    """Return the discriminator's blocks, from the image down; ``units`` as above."""
+    channels = [image_channels, *(width * unit for unit in units[resolution])]
     halvings = len(channels) - 1 - _PLAIN_BLOCKS.get(resolution, 1)
     stages = []
     for level, (before, after) in enumerate(pairwise(channels)):

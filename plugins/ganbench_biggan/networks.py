@@ -27,9 +27,9 @@ from ganbench_kernels import NormAct
 from ganbench_spaces.images import square_images
 
 
-def used_classes(options: BigGANOptions, context: BuildContext) -> int:
-    """Return K where the networks use labels, else 0; a pack of images has no label."""
-    unwanted = options.conditional is False or (options.conditional is None and context.packing > 1)
+def used_classes(conditional: bool | None, context: BuildContext) -> int:
+    """Return K where networks with this option use labels, else 0; a pack of images has no label."""
+    unwanted = conditional is False or (conditional is None and context.packing > 1)
     return 0 if unwanted else context.num_classes
 
 
@@ -45,7 +45,7 @@ class Generator(nn.Module):
         super().__init__()
         images = square_images(context.space)
         stages = generator_stages(images.resolution, options.generator_width)
-        self.num_classes, self.hierarchical = used_classes(options, context), options.hierarchical
+        self.num_classes, self.hierarchical = used_classes(options.conditional, context), options.hierarchical
         self.parts = len(stages) + 1 if options.hierarchical else 1
         part = options.latent_dim // self.parts
         shared_dim = options.shared_dim if self.num_classes else 0
@@ -57,7 +57,7 @@ class Generator(nn.Module):
         self.shared = prepare.table(nn.Embedding(self.num_classes, shared_dim)) if shared_dim else None
         self.linear = prepare(nn.Linear(part, stages[0].before * 4 * 4))
         self.blocks = nn.ModuleList(GeneratorBlock(stage, norm, prepare) for stage in stages)
-        self.attention = _attention(stages, attended_resolution(options, context), prepare)
+        self.attention = attention_of(stages, attended_resolution(options, context), prepare)
         self.norm = NormAct(stages[-1].after, options.norm_eps, negative_slope=0.0)
         self.conv = prepare(nn.Conv2d(stages[-1].after, images.channels, 3, padding=1))
 
@@ -80,18 +80,21 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """``[N, C, H, W]`` images to ``[N]`` logits: a linear term and a projection (Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637)."""
+    """``[N, C, H, W]`` images to ``[N]`` logits: a linear term and a projection (Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637).
 
-    def __init__(self, options: BigGANOptions, context: BuildContext) -> None:
+    Args:
+        stages: its blocks, from the image down.
+        num_classes: K, or 0 for a network that is told no label.
+        attended: resolution of the feature maps that get self-attention, 0 for none.
+        prepare: initialises and normalises every layer.
+    """
+
+    def __init__(self, stages: list[Stage], *, num_classes: int, attended: int, prepare: Preparation) -> None:
         super().__init__()
-        images = square_images(context.space)
-        self.num_classes = used_classes(options, context)
-        stages = discriminator_stages(images.resolution, options.discriminator_width, images.channels * context.packing)
-        prepare = Preparation(options.initialisation, options.discriminator_spectral_norm)
         self.blocks = nn.ModuleList(DiscriminatorBlock(stage, level == 0, prepare) for level, stage in enumerate(stages))
-        self.attention = _attention(stages, attended_resolution(options, context), prepare)
+        self.attention = attention_of(stages, attended, prepare)
         self.linear = prepare(nn.Linear(stages[-1].after, 1))
-        self.embedding = prepare(nn.Embedding(self.num_classes, stages[-1].after)) if self.num_classes else None
+        self.embedding = prepare(nn.Embedding(num_classes, stages[-1].after)) if num_classes else None
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Judgement:
         """Return logits and the features that they are made of."""
@@ -106,7 +109,7 @@ class Discriminator(nn.Module):
         return Judgement(logits, features=features)
 
 
-def _attention(stages: list[Stage], wanted: int, prepare: Preparation) -> nn.ModuleList:
+def attention_of(stages: list[Stage], wanted: int, prepare: Preparation) -> nn.ModuleList:
     """Return what follows each block: self-attention behind the first one of the wanted resolution, nothing behind the others.
 
     Raises:
@@ -127,7 +130,7 @@ def check(options: BigGANOptions, context: BuildContext) -> None:
         ValueError: see the messages.
     """
     images = square_images(context.space)
-    classes, parts = used_classes(options, context), len(generator_stages(images.resolution, 1)) + 1
+    classes, parts = used_classes(options.conditional, context), len(generator_stages(images.resolution, 1)) + 1
     if options.conditional and context.num_classes == 0:
         raise ValueError("conditional needs labels, and this dataset has none; use -o conditional=false")
     if options.hierarchical and options.latent_dim % parts:
@@ -154,8 +157,16 @@ def build(options: BigGANOptions, context: BuildContext) -> Networks:
         ValueError: options that do not go together, or not with this dataset.
     """
     check(options, context)
+    images, num_classes = square_images(context.space), used_classes(options.conditional, context)
+    generator = Generator(options, context)
+    discriminator = Discriminator(
+        discriminator_stages(images.resolution, options.discriminator_width, images.channels * context.packing),
+        num_classes=num_classes,
+        attended=attended_resolution(options, context),
+        prepare=Preparation(options.initialisation, options.discriminator_spectral_norm),
+    )
     return Networks(
-        modules={"generator": Generator(options, context), "discriminator": Discriminator(options, context)},
-        inputs=Latents(options.latent_dim, labels=used_classes(options, context) > 0),
+        modules={"generator": generator, "discriminator": discriminator},
+        inputs=Latents(options.latent_dim, labels=num_classes > 0),
         weight_terms=(partial(regularise, beta=options.orthogonal_weight),) if options.orthogonal_weight else (),
     )

@@ -3,7 +3,7 @@
 At 128x128 they are those of brain-research/self-attention-gan @ad9612e (generator_test, discriminator_test): spectral norm in both, plain
 tables of gains and biases by class, attention at 32x32, projection of summed features. At 32x32 with ``normalised_tables`` they are those
 of POSTECH-CVLab/PyTorch-StudioGAN models/resnet.py with CIFAR10/SAGAN.yaml, whose log counts 4,386,308 and 1,075,586 parameters.
-The blocks and the attention are BigGAN's, which took them over.
+The blocks, the attention and the discriminator are BigGAN's, which took them over.
 
 Shapes: N images, L the length of z, K classes, C, H, W an image.
 """
@@ -14,27 +14,20 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from ganbench import BuildContext, Judgement, Latents, Networks
-from ganbench_biggan.attention import SelfAttention
-from ganbench_biggan.blocks import DiscriminatorBlock, GeneratorBlock
-from ganbench_biggan.channels import Stage
+from ganbench import BuildContext, Latents, Networks
+from ganbench_biggan.blocks import GeneratorBlock
+from ganbench_biggan.channels import discriminator_stages, generator_stages
 from ganbench_biggan.conditioning import Conditioning, make_norm
+from ganbench_biggan.networks import Discriminator, attention_of, used_classes
 from ganbench_biggan.preparation import Preparation
 from ganbench_kernels import NormAct
 from ganbench_sagan import SAGANOptions
-from ganbench_sagan.channels import discriminator_stages, generator_stages
+from ganbench_sagan.channels import DISCRIMINATOR, GENERATOR
 from ganbench_spaces.images import square_images
 
 LARGEST_ATTENTION = 32
 """Resolution of the attended maps in the article; an attention map has a quarter of its fourth power in entries."""
-
-
-def used_classes(options: SAGANOptions, context: BuildContext) -> int:
-    """Return K where the networks use labels, else 0; a pack of images has no label."""
-    unwanted = options.conditional is False or (options.conditional is None and context.packing > 1)
-    return 0 if unwanted else context.num_classes
 
 
 def attended_resolution(options: SAGANOptions, context: BuildContext) -> int:
@@ -50,12 +43,11 @@ class Generator(nn.Module):
     def __init__(self, options: SAGANOptions, context: BuildContext) -> None:
         super().__init__()
         images = square_images(context.space)
-        stages = generator_stages(images.resolution, options.generator_width)
-        self.num_classes = used_classes(options, context)
+        stages = generator_stages(images.resolution, options.generator_width, GENERATOR)
         prepare = Preparation(options.initialisation, options.generator_spectral_norm)
         norm = partial(
             make_norm,
-            conditioning=Conditioning(num_classes=self.num_classes),
+            conditioning=Conditioning(num_classes=used_classes(options.conditional, context)),
             prepare=prepare,
             prepare_table=prepare if options.normalised_tables else zeros,
             eps=options.norm_eps,
@@ -74,51 +66,10 @@ class Generator(nn.Module):
         return torch.tanh(self.conv(self.norm(x)))
 
 
-class Discriminator(nn.Module):
-    """``[N, C, H, W]`` images to ``[N]`` logits: a linear term and a projection (Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637)."""
-
-    def __init__(self, options: SAGANOptions, context: BuildContext) -> None:
-        super().__init__()
-        images = square_images(context.space)
-        stages = discriminator_stages(images.resolution, options.discriminator_width, images.channels * context.packing)
-        prepare = Preparation(options.initialisation, options.discriminator_spectral_norm)
-        self.blocks = nn.ModuleList(DiscriminatorBlock(stage, level == 0, prepare) for level, stage in enumerate(stages))
-        self.attention = attention_of(stages, attended_resolution(options, context), prepare)
-        self.linear = prepare(nn.Linear(stages[-1].after, 1))
-        num_classes = used_classes(options, context)
-        self.embedding = prepare(nn.Embedding(num_classes, stages[-1].after)) if num_classes else None
-
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Judgement:
-        """Return logits and the features that they are made of."""
-        x = images
-        for block, attention in zip(self.blocks, self.attention, strict=True):
-            x = attention(block(x))
-        features = F.relu(x).sum(dim=(2, 3))
-        logits: Tensor = self.linear(features).squeeze(1)
-        if self.embedding is not None:
-            assert labels is not None
-            logits = logits + (self.embedding(labels) * features).sum(dim=1)
-        return Judgement(logits, features=features)
-
-
 def zeros(table: nn.Embedding) -> nn.Embedding:
     """Begin with gains of 1, which a norm adds, and biases of 0."""
     nn.init.zeros_(table.weight)
     return table
-
-
-def attention_of(stages: list[Stage], wanted: int, prepare: Preparation) -> nn.ModuleList:
-    """Return what follows each block: self-attention behind the first one of the wanted resolution, nothing behind the others.
-
-    Raises:
-        ValueError: no block ends at that resolution.
-    """
-    resolutions = [stage.resolution for stage in stages]
-    if wanted and wanted not in resolutions:
-        allowed = ", ".join(map(str, sorted({0, *resolutions})))
-        raise ValueError(f"attention_resolution must be one of {allowed} (got {wanted})")
-    attended = resolutions.index(wanted) if wanted else None
-    return nn.ModuleList(SelfAttention(s.after, prepare) if level == attended else nn.Identity() for level, s in enumerate(stages))
 
 
 def build(options: SAGANOptions, context: BuildContext) -> Networks:
@@ -129,7 +80,14 @@ def build(options: SAGANOptions, context: BuildContext) -> Networks:
     """
     if options.conditional and context.num_classes == 0:
         raise ValueError("conditional needs labels, and this dataset has none; use -o conditional=false")
+    images, num_classes = square_images(context.space), used_classes(options.conditional, context)
+    generator = Generator(options, context)
+    discriminator = Discriminator(
+        discriminator_stages(images.resolution, options.discriminator_width, images.channels * context.packing, DISCRIMINATOR),
+        num_classes=num_classes,
+        attended=attended_resolution(options, context),
+        prepare=Preparation(options.initialisation, options.discriminator_spectral_norm),
+    )
     return Networks(
-        modules={"generator": Generator(options, context), "discriminator": Discriminator(options, context)},
-        inputs=Latents(options.latent_dim, labels=used_classes(options, context) > 0),
+        modules={"generator": generator, "discriminator": discriminator}, inputs=Latents(options.latent_dim, labels=num_classes > 0)
     )

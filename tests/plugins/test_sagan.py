@@ -15,9 +15,10 @@ from ganbench import BuildContext, Networks
 from ganbench.config.resolve import resolve
 from ganbench.plugin.manager import PluginManager
 from ganbench_biggan.attention import SelfAttention
+from ganbench_biggan.channels import discriminator_stages, generator_stages
 from ganbench_biggan.conditioning import ConditionedNormAct, PlainNormAct
 from ganbench_sagan import SAGANOptions
-from ganbench_sagan.channels import discriminator_stages, generator_stages
+from ganbench_sagan.channels import DISCRIMINATOR, GENERATOR
 from ganbench_sagan.networks import build
 from ganbench_spaces.images import ImageSpace
 
@@ -84,7 +85,7 @@ def test_shapes_fit_at_every_resolution(resolution: int) -> None:
 
 def test_the_channels_are_the_sources() -> None:
     """128x128: gf_dim times 16, 16, 8, 4, 2, 1; df_dim times 1, 2, 4, 8, 16, 16, the last block at 4x4."""
-    up, down = generator_stages(128, 64), discriminator_stages(128, 64, 3)
+    up, down = generator_stages(128, 64, GENERATOR), discriminator_stages(128, 64, 3, DISCRIMINATOR)
     assert [(s.after, s.resolution) for s in up] == [(1024, 8), (512, 16), (256, 32), (128, 64), (64, 128)]
     assert [(s.after, s.resolution) for s in down] == [(64, 64), (128, 32), (256, 16), (512, 8), (1024, 4), (1024, 4)]
     assert [s.resampled for s in down] == [True] * 5 + [False]
