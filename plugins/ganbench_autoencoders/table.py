@@ -21,8 +21,7 @@ def build(options: BoundTableOptions) -> RecipeTable:
             name=f"latents-{size}",
             label=f"VAE, {size} latents",
             plugin="vae-small",
-            kimg=options.kimg,
-            settings={"architecture.options.latent_dim": size, "dataset.name": options.of},
+            settings={"architecture.options.latent_dim": size, "dataset.name": options.of, "training.total_kimg": options.kimg},
         )
         for size in options.latents
     ]

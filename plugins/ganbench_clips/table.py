@@ -27,6 +27,6 @@ _NOTES = (
 
 def build(options: MovingTableOptions) -> RecipeTable:
     """Build the experiment from its options."""
-    rows = [RecipeRow(name=name, label=_LABELS[name], plugin=f"{name}-small", kimg=16.0) for name in options.rows]
+    rows = [RecipeRow(name=name, label=_LABELS[name], plugin=f"{name}-small") for name in options.rows]
     metrics = ("fd1k_moving-digits", "fd1k_moving-digits-frames", "motion1k", "digit_kept200")
     return RecipeTable(rows, metrics, _COLUMNS, _NOTES)

@@ -1,4 +1,4 @@
-"""A table whose rows are ordinary runs of recipes or architectures, each trained to a budget of its own."""
+"""A table whose rows are ordinary runs of recipes or architectures, each trained to its own budget."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ganbench import plan
 from ganbench_reproduce.experiment import ExperimentCell, ExperimentColumn, ExperimentRun, ExperimentSetup
 from ganbench_reproduce.trained import TrainedRuns
 
@@ -21,10 +22,8 @@ class RecipeRow:
     label: str
     plugin: str
     """What ``ganbench run --plugin`` takes."""
-    kimg: float
-    """The whole budget, in thousands of samples."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Further settings, by configuration path."""
+    """By configuration path, above the plugin's own; the budget is what these make of ``training.total_kimg``."""
 
 
 class RecipeTable:
@@ -53,5 +52,6 @@ class RecipeTable:
     def start(self, setup: ExperimentSetup) -> ExperimentRun:
         """Return a row before its first step."""
         row = self._rows[setup.cell]
-        settings = {**row.settings, "evaluation.metrics": self._metrics, "training.total_kimg": row.kimg}
-        return TrainedRuns(setup, row.plugin, settings, self._quantities, interval_kimg=row.kimg / _SHARES)
+        settings = {**row.settings, "evaluation.metrics": self._metrics}
+        kimg = plan(row.plugin, settings=settings).config.training.total_kimg
+        return TrainedRuns(setup, row.plugin, settings, self._quantities, interval_kimg=kimg / _SHARES)

@@ -26,6 +26,6 @@ _NOTES = (
 
 def build(options: SpokenTableOptions) -> RecipeTable:
     """Build the experiment from its options."""
-    rows = [RecipeRow(name=name, label=_LABELS[name], plugin=f"{name}-small", kimg=80.0) for name in options.rows]
+    rows = [RecipeRow(name=name, label=_LABELS[name], plugin=f"{name}-small") for name in options.rows]
     metrics = ("class_accuracy1k_spoken-digits", "cs1k_spoken-digits", "fd1k_spoken-digits")
     return RecipeTable(rows, metrics, _COLUMNS, _NOTES)

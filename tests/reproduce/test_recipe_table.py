@@ -27,8 +27,7 @@ def test_each_row_is_a_run_with_the_columns_of_the_table(name: str) -> None:
     table = registered.build(build_options(registered.spec.options, {}, name))
     assert isinstance(table, RecipeTable)
     for row in table._rows.values():
-        settings = {**row.settings, "evaluation.metrics": table._metrics, "training.total_kimg": row.kimg}
-        plan = ganbench.plan(row.plugin, settings=settings, manager=MANAGER)
+        plan = ganbench.plan(row.plugin, settings={**row.settings, "evaluation.metrics": table._metrics}, manager=MANAGER)
         given = {quantity.name for metric in plan.metrics for quantity in metric.quantities}
         assert set(table._quantities.values()) <= given
     assert all("not checked here" in table.notes[0] for _ in table.cells)
@@ -53,9 +52,10 @@ def test_a_wrong_row_is_refused(name: str, option: str, words: str, tmp_path: Pa
 
 def small_table() -> RecipeTable:
     """Two rows of points, of other budgets."""
+    settings = {"dataset.name": "ring8", "training.batch_size": 32}
     rows = [
-        RecipeRow(name="few", label="few", plugin="mlp", kimg=0.64, settings={"dataset.name": "ring8", "training.batch_size": 32}),
-        RecipeRow(name="more", label="more", plugin="mlp", kimg=1.28, settings={"dataset.name": "ring8", "training.batch_size": 32}),
+        RecipeRow(name=name, label=name, plugin="mlp", settings={**settings, "training.total_kimg": kimg})
+        for name, kimg in (("few", 0.64), ("more", 1.28))
     ]
     columns = {ExperimentColumn(name="modes", label="modes"): "modes200_points"}
     return RecipeTable(rows, ("modes200_points",), columns, ("a note",))
@@ -78,11 +78,12 @@ def test_an_interval_is_a_share_of_the_steps_where_steps_show_more_samples_later
         "architecture.options.likelihood_kimg": 6.4,
         "architecture.options.discriminator_kimg": 0.64,
         "dataset.options.num_texts": 256,
+        "training.total_kimg": 12.8,
     }
-    row = RecipeRow(name="seqgan", label="SeqGAN", plugin="seqgan-small", kimg=12.8, settings=settings)
+    row = RecipeRow(name="seqgan", label="SeqGAN", plugin="seqgan-small", settings=settings)
     table = RecipeTable([row], ("nll_gen",), {ExperimentColumn(name="nll_gen", label="NLL-gen"): "nll_gen"}, ())
     run = table.start(ExperimentSetup(cell="seqgan", seeds=(0,), device=torch.device("cpu")))
-    plan = ganbench.plan("seqgan-small", settings={**settings, "training.total_kimg": 12.8, "evaluation.metrics": ("none",)})
+    plan = ganbench.plan("seqgan-small", settings={**settings, "evaluation.metrics": ("none",)})
     algorithm = ganbench.build(plan, PluginManager()).algorithm
     steps = samples = 0
     while samples < 12_800:
