@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from ganbench import Algorithm, AlgorithmContext, Phase, Statistics
-from ganbench_autoencoders.networks import levels_of
+from ganbench_autoencoders.networks import divergence_of, levels_of
 from ganbench_autoencoders.options import VAEOptions
 
 
@@ -48,5 +48,4 @@ class VAE(Algorithm):
         with self.autocast():
             mean, log_std = self.networks["encoder"](levels).float().chunk(2, dim=1)
             logits = self.networks["decoder"](mean + log_std.exp() * noise).float()
-        divergence = (0.5 * (mean.square() + (2 * log_std).exp() - 1) - log_std).sum(1).mean()
-        return cross_entropy(logits, levels, reduction="none").sum(1).mean(), divergence
+        return cross_entropy(logits, levels, reduction="none").sum(1).mean(), divergence_of(mean, log_std)

@@ -43,6 +43,11 @@ def log_weights(modules: Mapping[str, nn.Module], levels: Tensor, noise: Tensor)
     return likelihood + (0.5 * (noise.square() - latents.square()) + log_std).sum(1)
 
 
+def divergence_of(mean: Tensor, log_std: Tensor) -> Tensor:
+    """Return the mean divergence of codes from N(0, 1) in nats; both are ``[N, L]``."""
+    return (0.5 * (mean.square() + (2 * log_std).exp() - 1) - log_std).sum(1).mean()
+
+
 def score_bound(modules: Mapping[str, nn.Module], samples: Tensor, *, pixels: str, latent_dim: int, weighted: bool) -> Tensor:
     """Return a lower bound of log p(x) of each sample, ``[N]``; it depends on the sample alone.
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from ganbench import Algorithm, AlgorithmContext, Ledger, Phase, logit_statistics
+from ganbench_autoencoders.networks import divergence_of
 from ganbench_autoencoders.options import VAEGANOptions
 from ganbench_autoencoders.vae_gan import Discriminator, Encoder, ScaledGradient
 
@@ -69,10 +70,9 @@ class VAEGAN(Algorithm):
             of_again, of_real = self._discriminator.features(torch.cat([again, real])).float().flatten(1).split(count)
             decoded = self._decoder(torch.cat([codes.detach(), prior]))
             logits = self._discriminator(torch.cat([real, decoded]))[count:].float()
-        divergence = (0.5 * (mean.square() + (2 * log_std).exp() - 1) - log_std).sum(1).mean()
         reconstruction = 0.5 * (of_again - of_real).square().sum(1).mean()
         gained = -softplus(logits).mean()  # log(1 - D), which the decoder makes small as the article has it
-        return divergence + share * reconstruction + (1 - share) * gained, decoded.float()
+        return divergence_of(mean, log_std) + share * reconstruction + (1 - share) * gained, decoded.float()
 
     def discriminator_loss(self, real: Tensor, decoded: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cross-entropy, images and decoded ones weighted as the option says, and the statistics ``[5]`` of the logits."""

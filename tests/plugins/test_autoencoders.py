@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from pathlib import Path
 from typing import Any
@@ -110,20 +109,17 @@ def test_vae_gan_needs_sizes_that_can_be_halved_three_times() -> None:
 
 
 class Given:
-    """VAE-GAN's losses on fixed weights."""
+    """VAE-GAN's losses of fixed images, weights and draws."""
 
     def __init__(self, share: float) -> None:
-        self.networks = vae_gan(8, width=4, latent_dim=3, encoder_hidden=5, discriminator_hidden=6)
-        self.algorithm = VAEGAN.__new__(VAEGAN)
-        self.algorithm.__dict__.update(
-            _options=VAEGANOptions(reconstruction_share=share),
-            _encoder=self.networks["encoder"],
-            _decoder=self.networks["decoder"],
-            _discriminator=self.networks["discriminator"],
-        )
-        self.algorithm.autocast = contextlib.nullcontext  # type: ignore[method-assign]
+        options = {"width": 4, "latent_dim": 3, "encoder_hidden": 5, "discriminator_hidden": 6, "reconstruction_share": share}
+        settings = {f"architecture.options.{name}": value for name, value in options.items()}
+        more = {"dataset.options.resolution": 8, "training.batch_size": 4, "evaluation.metrics": ("none",)}
+        built = ganbench.build(ganbench.plan("vae-gan", settings={**settings, **more}), ganbench.PluginManager())
+        assert isinstance(built.algorithm, VAEGAN)
+        self.algorithm, self.networks = built.algorithm, built.networks
         random = torch.Generator().manual_seed(1)
-        self.real = torch.rand(4, 3, 8, 8, generator=random) * 2 - 1
+        self.real = torch.rand(4, 1, 8, 8, generator=random) * 2 - 1
         self.noise, self.prior = torch.randn(4, 3, generator=random), torch.randn(4, 3, generator=random)
 
     def gradients(self, name: str) -> list[torch.Tensor]:
