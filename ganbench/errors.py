@@ -115,7 +115,7 @@ class Interrupted(GanbenchError):
     exit_code = 130
 
 
-_READ = 40
+_LISTED = 40
 """Names that a hint lists."""
 
 
@@ -127,8 +127,8 @@ def did_you_mean(name: str, known: list[str]) -> str:
     close = begun if len(begun) == 1 else difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
-    more = f" and {len(known) - _READ} more" if len(known) > _READ else ""
-    return f"known: {', '.join(sorted(known)[:_READ])}{more}" if known else "none is available"
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return f"known: {', '.join(sorted(known)[:_LISTED])}{more}" if known else "none is available"
 
 
 _DOING = "_ganbench_doing"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ganbench.errors import did_you_mean
 from ganbench.record.directory import RunDirectory
 from ganbench.text import quoted, resume_command, shortened
 
@@ -53,3 +54,12 @@ def test_only_what_is_absurd_is_shortened() -> None:
     assert text.startswith("no run 'abbb")
     assert text.endswith("bbbc'")
     assert "(5,004 characters)" in text
+
+
+def test_a_hint_lists_as_many_names_as_one_reads() -> None:
+    """The rest is counted; a few are listed whole, and a near one is named alone."""
+    many = [f"name-{number:02}" for number in range(45)]
+    assert did_you_mean("zzz", many) == f"known: {', '.join(many[:40])} and 5 more"
+    assert did_you_mean("zzz", many[:40]) == f"known: {', '.join(many[:40])}"
+    assert did_you_mean("name-44x", many) == "did you mean 'name-44'?"
+    assert did_you_mean("zzz", []) == "none is available"

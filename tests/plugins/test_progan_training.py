@@ -7,18 +7,17 @@ from typing import Any
 
 import pytest
 import torch
+from random_images import context_on_random_images
 from torch import Tensor
 
-from ganbench import AlgorithmContext, ArchitectureSpec, BuildContext, ConfigError, Dataset, LossSpec
+from ganbench import ConfigError
 from ganbench.config.resolve import Layer, resolve
-from ganbench.data.choose import make_sampler
 from ganbench.plugin.manager import PluginManager
 from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench.training.algorithm import execute
 from ganbench.training.graph_runner import GraphRunner
 from ganbench.training.runner import make_runner
 from ganbench_progan.algorithm import ProgressiveAlgorithm
-from ganbench_spaces.images import ImageSpace, image_source
 
 MANAGER = PluginManager()
 CPU = torch.device("cpu")
@@ -39,24 +38,7 @@ def make(
     }
     config = resolve(MANAGER, "progan", [Layer(origin="test", settings=chosen)], {"max_channels": "4", **options}).config
     count = 40 if resolution < 1024 else 8
-    pixels = torch.randint(0, 256, (count, 1, resolution, resolution), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
-    source = image_source(pixels, labels)
-    built_for = BuildContext(space=ImageSpace.square(1, resolution), num_classes=0 if labels is None else int(labels.max()) + 1)
-    torch.manual_seed(config.training.seed)
-    networks = MANAGER.find(ArchitectureSpec, "progressive").build(config.architecture.options, built_for)
-    for network in (networks["generator"], networks["discriminator"]):
-        network.to(memory_format=torch.channels_last).train()
-    training = config.training
-    context = AlgorithmContext(
-        config=config,
-        networks=networks,
-        objective=MANAGER.find(LossSpec, config.loss.name).build(config.loss.options),
-        sampler=make_sampler(source, batch_size=training.batch_size, seed=training.seed, channels_last=True),
-        train_labels=labels,
-        device=CPU,
-        dataset=Dataset(name="random", train=source),
-    )
-    return ProgressiveAlgorithm(context)
+    return ProgressiveAlgorithm(context_on_random_images(MANAGER, config, resolution=resolution, count=count, labels=labels))
 
 
 def train(algorithm: ProgressiveAlgorithm, iterations: int, start: int = 0) -> None:

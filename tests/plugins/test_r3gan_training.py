@@ -7,18 +7,17 @@ from typing import Any
 
 import pytest
 import torch
+from random_images import context_on_random_images
 from torch import Tensor, nn
 
-from ganbench import AlgorithmContext, ArchitectureSpec, Augmentation, BuildContext, ConfigError, Dataset, Judgement, LossSpec
+from ganbench import Augmentation, ConfigError, Judgement
 from ganbench.config.resolve import Layer, resolve
-from ganbench.data.choose import make_sampler
 from ganbench.plugin.manager import PluginManager
 from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench.training.algorithm import execute
 from ganbench.training.graph_runner import GraphRunner
 from ganbench_r3gan.algorithm import R3GANAlgorithm
 from ganbench_r3gan.schedule import MovingAdam, half_cosine
-from ganbench_spaces.images import ImageSpace, image_source
 
 MANAGER = PluginManager()
 CPU = torch.device("cpu")
@@ -32,25 +31,7 @@ def make(
     """Build the algorithm of a narrow R3GAN on 40 random 8x8 images, as a run does."""
     chosen = {"training.batch_size": 8, "training.total_kimg": 0.08, "training.ema_halflife_kimg": 0.04, **(settings or {})}
     config = resolve(MANAGER, "r3gan", [Layer(origin="test", settings=chosen)], {**NARROW, **options}).config
-    pixels = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
-    source = image_source(pixels, labels)
-    built_for = BuildContext(space=ImageSpace.square(1, 8), num_classes=0 if labels is None else int(labels.max()) + 1)
-    torch.manual_seed(config.training.seed)
-    networks = MANAGER.find(ArchitectureSpec, "r3gan").build(config.architecture.options, built_for)
-    for network in (networks["generator"], networks["discriminator"]):
-        network.to(memory_format=torch.channels_last).train()
-    training = config.training
-    context = AlgorithmContext(
-        config=config,
-        networks=networks,
-        objective=MANAGER.find(LossSpec, config.loss.name).build(config.loss.options),
-        sampler=make_sampler(source, batch_size=training.batch_size, seed=training.seed, channels_last=True),
-        train_labels=labels,
-        device=CPU,
-        dataset=Dataset(name="random", train=source),
-        augment=augment,
-    )
-    return R3GANAlgorithm(context)
+    return R3GANAlgorithm(context_on_random_images(MANAGER, config, resolution=8, labels=labels, augment=augment))
 
 
 def train(algorithm: R3GANAlgorithm, iterations: int, start: int = 0) -> None:
