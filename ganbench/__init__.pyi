@@ -69,8 +69,6 @@ from ganbench.evaluation.protocol import labels_of as labels_of
 from ganbench.evaluation.protocol import logits_of as logits_of
 from ganbench.evaluation.statistics import FeatureSpread as FeatureSpread
 from ganbench.evaluation.statistics import FeatureStatistics as FeatureStatistics
-from ganbench.evaluation.statistics import ModeScores as ModeScores
-from ganbench.evaluation.statistics import score_modes as score_modes
 from ganbench.fleet.cell_process import run_cell as run_cell
 from ganbench.fleet.executor import CellOutcome as CellOutcome
 from ganbench.fleet.executor import CellProgress as CellProgress

@@ -85,6 +85,8 @@ class SampleSet:
     """What one of the samples is; on the real side."""
     held_out: SampleSet | None = None
     """The held-out samples and their labels; on the real side of a metric that needs them beside the train split."""
+    prepared: Mapping[str, Tensor] = field(default_factory=dict)
+    """What the metrics of an extractor have made of these samples alone, see :class:`Metric`; on the real side."""
     inputs: Tensor | None = None
     """``[N, ...]`` float32 on the CPU: what the generator was asked; None of samples that came without it."""
     ask: Callable[[Tensor, Tensor | None], Tensor] | None = None
@@ -161,6 +163,11 @@ class Metric(Protocol):
     """A pure function of two sets of samples.
 
     What the sets hold follows from :attr:`ganbench.MetricSpec.looks_at` and from :attr:`needs`.
+
+    A metric may have a method ``prepare(real: SampleSet) -> Mapping[str, Tensor]`` besides: what it makes of the real samples alone, as the
+    distance of each to its nearest neighbours, under names that say all that it depends on but the samples. It is asked once for the whole
+    reference, and kept in the cache for other runs; :meth:`compute` finds it in :attr:`SampleSet.prepared`, with what other metrics of the
+    same extractor made, and has to do without where other real samples are compared, for real against real.
     """
 
     @property

@@ -16,7 +16,7 @@ Shapes: N real samples, P of them that are split into parts, M networks of an ex
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,7 +30,7 @@ from ganbench.evaluation.evaluation_key import HELD_OUT_SPLIT, REFERENCE_SPLIT, 
 from ganbench.evaluation.naming import PlannedMetric
 from ganbench.evaluation.protocol import Extractor, Features, Metric, Needs, SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache, sample_set_from_tensors, sample_set_to_tensors
-from ganbench.record.record import Key
+from ganbench.record.record import Key, Scalar
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ _FLOOR_VERSION = "real-against-real-1"
 _MOST_COMPARED = 5000
 _MOST_BYTES = 2**30
 """Of the features, or of the samples, that are remembered for the splits."""
+_Asked = Sequence[tuple[PlannedMetric, Metric]]
+_Prepare = Callable[[SampleSet], Mapping[str, Tensor]]
 Sets = tuple[SampleSet, ...]
 """One set for each network of an extractor, or one without features."""
 
@@ -199,8 +201,24 @@ class _RealSamples:
 
     def _key(self, needs: Needs, member: int) -> Key:
         kept = f"{'statistics' * needs.statistics}{'+features' * needs.features}{'+logits' * needs.logits}"
-        fields = {**extractor_fields(self._extractor), **reference_fields(self.source, self._split)}
-        return Key.of(**fields, member=member, kept=kept, code=self._cache.code_of(self._extractor) if self._cache else "")
+        return _key(self._cache, self._extractor, self.source, self._split, member=member, kept=kept)
+
+    def prepare(self, asked: _Asked) -> None:
+        """Add to the sets of the whole split what metrics make of it alone, from the cache where it was made before."""
+        for planned, metric in asked:
+            if (prepare := getattr(metric, "prepare", None)) is not None:
+                self.whole = tuple(self._prepared(planned, metric, prepare, *one) for one in enumerate(self.whole))
+
+    def _prepared(self, planned: PlannedMetric, metric: Metric, prepare: _Prepare, member: int, real: SampleSet) -> SampleSet:
+        key = _key(self._cache, self._extractor, self.source, self._split, metric, member=member, kept="prepared")
+        made = self._cache.load(key) if self._cache else None
+        if made is None:
+            logger.info("preparing %s of %d real samples", planned.name, self.source.num_samples)
+            with during(f"in metric {planned.name!r}"):
+                made = dict(prepare(replace(real, space=self.source.space)))
+            if self._cache:
+                self._cache.store(key, made)
+        return replace(real, prepared={**real.prepared, **made})
 
 
 def _is_kept(needs: Needs) -> bool:
@@ -208,7 +226,15 @@ def _is_kept(needs: Needs) -> bool:
     return not needs.samples and not needs.spread
 
 
-_Asked = Sequence[tuple[PlannedMetric, Metric]]
+def _key(
+    cache: ReferenceCache | None, extractor: Extractor | None, source: Source, split: str, metric: Metric | None = None, **more: Scalar
+) -> Key:
+    """Return what an entry of the cache depends on: the real samples, the network, and the arithmetic of a metric that has a part in it."""
+    fields = {**extractor_fields(extractor), **reference_fields(source, split)}
+    if metric is not None:
+        fields |= {f"parameter.{name}": value for name, value in metric.parameters().items()}
+        fields["implementation"] = metric.implementation
+    return Key.of(**fields, **more, code=" ".join(cache.code_of(one) for one in (extractor, metric) if one) if cache else "")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -372,6 +398,7 @@ class Reference:
                 if parts[planned.name].generated == name:
                     remembered[parts[planned.name].pool] = True
             samples.fill(Needs.of_all(needs) if needs else None, remembered)
+            samples.prepare([(p, metric) for p, metric in asked if wholes.get(p.name) == name])
         for planned, metric in asked:
             self._sets[planned.name] = self._splits[wholes[planned.name]].whole if planned.name in wholes else self._nothing
             if metric.needs.held_out == "beside" and (test := self._dataset.test) is not None:
@@ -419,13 +446,12 @@ class Reference:
 
     def _floor_key(self, metric: Metric, parts: _FloorParts) -> Key:
         test = self._dataset.test if metric.needs.held_out == "beside" else _held_out_samples(self._dataset, metric.needs)
-        parameters = {f"parameter.{name}": value for name, value in metric.parameters().items()}
-        fields = {**extractor_fields(self._extractor), **reference_fields(self._dataset.train, REFERENCE_SPLIT)}
-        return Key.of(
-            **fields,
-            **parameters,
-            implementation=metric.implementation,
-            code=" ".join(self._cache.code_of(one) for one in (self._extractor, metric) if one) if self._cache else "",
+        return _key(
+            self._cache,
+            self._extractor,
+            self._dataset.train,
+            REFERENCE_SPLIT,
+            metric,
             floor=_FLOOR_VERSION,
             floor_splits=parts.num_splits,
             floor_count=parts.count,

@@ -1,4 +1,4 @@
-"""What is summed up of a stream of features, in float64 and with the same bits whatever the batch size; and the scores of counted modes.
+"""What is summed up of a stream of features, in float64 and with the same bits whatever the batch size.
 
 :class:`FeatureStatistics` keeps count, mean and scatter, and the features themselves while they are few. The parts are joined by the
 pairwise update of Chan, Golub and LeVeque (1979), never by the sum of squares minus the square of the sum, in blocks of a fixed size. A set
@@ -7,17 +7,13 @@ of no more samples than dimensions has a singular covariance: it is kept as rows
 :class:`FeatureSpread` keeps count, mean and total variance of features of any width, for each class apart. The total variance is the trace
 of the covariance, and twice that is the mean squared distance between two samples of the set, over every pair. It is joined in blocks too.
 
-:func:`score_modes` has the scores of Lin et al. (2018), https://arxiv.org/abs/1712.04086, table 1, and agrees with their source
-(fjxmlzn/PacGAN): a mode with one sample or more is found, samples at no mode count against the quality alone, logarithms are natural.
-
 :func:`diversity` says how varied samples are themselves: whatever the metrics, a generator that makes the same again and again is seen.
 
-Shapes: N samples, D feature dimensions, K modes, any leading dimensions ``...``.
+Shapes: N samples, D feature dimensions.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -328,41 +324,6 @@ def _checked_dims(tensors: dict[str, Tensor]) -> int:
         if found == expected and int(tensors["count"]) > 0:
             return dims
     raise ValueError(f"these are not the tensors of feature statistics (got {found}); delete the cached file")
-
-
-@dataclass(frozen=True, slots=True)
-class ModeScores:
-    """The scores of a set of samples; float64, one of each for each leading index."""
-
-    modes_captured: Tensor
-    """``[...]``: modes with one sample or more."""
-    high_quality: Tensor
-    """``[...]``: the share of samples that lie at a mode, 0 to 1."""
-    reverse_kl: Tensor
-    """``[...]`` in nats: KL(q || p), where q is the share of each mode among the samples that lie at one. Where none does, log K, the most
-    that it can be with even shares; infinite where there are samples at a mode that the data lack."""
-    counts: Tensor
-    """``[..., K]`` int64: samples at each mode."""
-
-
-def score_modes(counts: Tensor, num_samples: int, shares: Tensor | None = None) -> ModeScores:
-    """Score samples that were counted by mode.
-
-    Args:
-        counts: ``[..., K]`` int64: samples at each mode.
-        num_samples: all samples, those at no mode too.
-        shares: ``[K]`` float64: p, the data's own shares; None for even ones, with which KL(q || p) is log K minus q's entropy.
-    """
-    total = counts.sum(-1)  # [...]
-    q = counts.double() / total.clamp(min=1).unsqueeze(-1)
-    negative_entropy = torch.special.xlogy(q, q).sum(-1)
-    expected = math.log(counts.shape[-1]) if shares is None else -torch.special.xlogy(q, shares).sum(-1)
-    return ModeScores(
-        modes_captured=(counts > 0).sum(-1).double(),
-        high_quality=total.double() / num_samples,
-        reverse_kl=(expected + negative_entropy).masked_fill(total == 0, math.log(counts.shape[-1])),
-        counts=counts,
-    )
 
 
 _MOST_COMPARED, _FEWEST_COMPARED = 256, 32

@@ -100,7 +100,7 @@ class PrecisionRecallOptions(Settings):
 PRECISION_RECALL = MetricSpec(
     name="pr",
     summary="precision and recall by nearest-neighbour balls",
-    factory="ganbench_metrics.precision_recall:build_precision_recall",
+    factory="ganbench_metrics.neighbour_metrics:build_precision_recall",
     options=PrecisionRecallOptions,
     paper="Kynkaanniemi et al., 2019, https://arxiv.org/abs/1904.06991",
     quantities=(
@@ -121,7 +121,7 @@ class DensityCoverageOptions(Settings):
 DENSITY_COVERAGE = MetricSpec(
     name="dc",
     summary="density and coverage by nearest-neighbour balls",
-    factory="ganbench_metrics.density_coverage:build_density_coverage",
+    factory="ganbench_metrics.neighbour_metrics:build_density_coverage",
     options=DensityCoverageOptions,
     paper="Naeem et al., 2020, https://arxiv.org/abs/2002.09797",
     quantities=(

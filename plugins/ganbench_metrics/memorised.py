@@ -23,21 +23,24 @@ from ganbench import Needs, SampleSet
 from ganbench_metrics import MemorisedOptions
 from ganbench_metrics.neighbours import nearest, pairwise_features, squared_radii
 
+_PREPARED = "memorised: squared distance to the nearest other"
 
-def memorised(train: Tensor, fake: Tensor, factor: float) -> Tensor:
+
+def memorised(train: Tensor, fake: Tensor, factor: float, radii: Tensor | None = None) -> Tensor:
     """Return which generated images are too near to a train image.
 
     Args:
         train: ``[N, D]`` float32, N of 2 or more.
         fake: ``[M, D]`` float32, on the same device.
         factor: of the train image's own distance to its nearest other one; above 0.
+        radii: the square of that distance of each train image, ``[N]`` float64 on the same device; None to compute it.
 
     Returns:
         ``[M]`` bool on the same device.
     """
-    radii = squared_radii(train, 1) * factor**2  # [N]
+    radii = squared_radii(train, 1) if radii is None else radii
     distances, which = nearest(fake, train)
-    return distances < radii[which]
+    return distances < radii[which] * factor**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,15 @@ class MemorisedMetric:
         """Return what changes the value."""
         return {"factor": self.options.factor}
 
+    def prepare(self, real: SampleSet) -> dict[str, Tensor]:
+        """Return the squared distance from each train image to its nearest other one, ``[N]`` float64."""
+        return {_PREPARED: squared_radii(pairwise_features(real), 1).cpu()}
+
     def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
         """Return (share,), from 0 to 1; see :func:`memorised`."""
-        return (memorised(pairwise_features(real), pairwise_features(fake), self.options.factor).double().mean().item(),)
+        train, radii = pairwise_features(real), real.prepared.get(_PREPARED)
+        radii = None if radii is None else radii.to(train.device)
+        return (memorised(train, pairwise_features(fake), self.options.factor, radii).double().mean().item(),)
 
 
 def build_memorised(options: MemorisedOptions) -> MemorisedMetric:

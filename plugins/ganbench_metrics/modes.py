@@ -1,12 +1,13 @@
-"""Modes found, their quality, and how evenly samples are spread over them; see :func:`ganbench.score_modes`."""
+"""Mode coverage of generated samples, as the extractor or the data tell the modes; see :mod:`ganbench_metrics.mode_scores`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ganbench import Needs, SampleSet, UnsuitableError, score_modes
+from ganbench import Needs, SampleSet, UnsuitableError
 from ganbench_metrics import ModesOptions
+from ganbench_metrics.mode_scores import score_modes
 
 
 @dataclass(frozen=True, slots=True)

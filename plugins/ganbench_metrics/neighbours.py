@@ -4,9 +4,9 @@ Squared Euclidean distances in float64. Nothing is centred, so distances between
 A product of matrices rounds one pair of points in several ways, by their places; whatever lies that near to a border is therefore computed
 again from the differences, which rounds it in one way. So the copy of a point lies on the border on which the point lies.
 
-On a CPU most pairs are decided in float32, by a product of matrices whose error is bounded (margins.py), and float64 decides the rest:
-the results are the same bits. Where too many are left, as between points that are nearly one, all of a tile is computed in float64, in
-blocks of :data:`BLOCK_ELEMENTS`. Their large tensors are made once and used again by the next block: made anew they cost more than their
+On a CPU the nearest are found in float32, by a product of matrices whose error is bounded (margins.py), and float64 decides the rest: the
+results are the same bits. Where too much is left, as between points that are nearly one, rows are computed in float64, in blocks of
+:data:`BLOCK_ELEMENTS`. Their large tensors are made once and used again by the next block: made anew they cost more than their
 own size, for a C library that keeps freed memory puts small results, which stay, between them, and the next one no longer fits where the
 last one was.
 
@@ -15,14 +15,12 @@ Shapes: N points, M queries, B rows of a block or tile, C columns of a tile, D f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from ganbench import ConfigError, Needs, SampleSet
+from ganbench import ConfigError, SampleSet
 from ganbench_metrics.margins import Margins, can_bound
 
 BLOCK_ELEMENTS = 2**22
@@ -30,32 +28,7 @@ BLOCK_ELEMENTS = 2**22
 _EPSILON = torch.finfo(torch.float64).eps
 _SPARE = 4
 """How many more neighbours than k are looked at in float64."""
-_MOST_OPEN = 32
-"""Where more than one in so many pairs of a tile is open, all of it is computed in float64."""
-
-
-@dataclass(frozen=True, slots=True)
-class NeighbourMetric:
-    """A metric of two numbers, from the distances of features to their nearest neighbours."""
-
-    num_neighbours: int
-    implementation: str
-    measure: Callable[[Tensor, Tensor, int], tuple[float, float]]
-    """Of real features, generated ones and the number of neighbours."""
-    needs: ClassVar[Needs] = Needs(statistics=False, features=True)
-
-    @property
-    def least_samples(self) -> int:
-        """A sample and its neighbours."""
-        return self.num_neighbours + 1
-
-    def parameters(self) -> dict[str, str | int | float]:
-        """Return what changes the value."""
-        return {"num_neighbours": self.num_neighbours}
-
-    def compute(self, real: SampleSet, fake: SampleSet) -> tuple[float, ...]:
-        """Return both numbers."""
-        return self.measure(pairwise_features(real), pairwise_features(fake), self.num_neighbours)
+_CHUNK = 1024
 
 
 class _Distances:
@@ -174,27 +147,48 @@ def _candidates_radii(points: Tensor, k: int, radii: Tensor) -> Tensor:
     """Fill in the radius of every point whose nearest neighbours float32 can tell from all others; return the rows of the rest.
 
     Of each point the nearest k and a few more are found in float32. Where the last of them is farther than the k-th by more than rounding
-    may have moved both, the k-th in float64 is one of them.
+    may have moved both, the k-th in float64 is one of them. A tile serves its rows and its columns, for a distance is the same from either
+    end: half of all tiles are made.
     """
-    margins, kept = Margins(points, points, None), min(k + _SPARE, len(points) - 1)
-    unsure = []
+    margins, nearest_ones = Margins(points, points), _NearestOnes(len(points), min(k + _SPARE, len(points) - 1))
     for rows in margins.rows():
-        best = torch.full((len(rows), kept), torch.inf)
-        places = torch.zeros((len(rows), kept), dtype=torch.int64)
-        for columns, tile in margins.tiles(rows):
-            inside = (rows >= columns.start) & (rows < columns.stop)
-            tile[inside.nonzero().squeeze(1), rows[inside] - columns.start] = torch.inf
-            better = (tile.amin(dim=1) < best[:, -1]).nonzero().squeeze(1)  # fewer and fewer, and a minimum costs little
-            found = tile[better].topk(min(kept, tile.shape[1]), dim=1, largest=False)
-            merged = torch.cat([best[better], found.values], dim=1).topk(kept, dim=1, largest=False)
-            best[better] = merged.values
-            places[better] = torch.cat([places[better], found.indices + columns.start], dim=1).gather(1, merged.indices)
-        sure = (best[:, -1] > best[:, k - 1] + 2 * margins.errors[rows]) | torch.tensor(kept == len(points) - 1)
-        own, those = rows[sure], places[sure]
-        distances = squared_distances(points, points, own.repeat_interleave(kept), those.flatten()).view(-1, kept)
-        radii[own] = distances.kthvalue(k, dim=1).values if len(own) else distances.new_zeros(0)
-        unsure.append(rows[~sure])
-    return torch.cat(unsure)
+        for columns in margins.columns(rows.start):
+            tile = margins.tile(rows, columns)
+            if columns.start == rows.start:
+                tile.diagonal().fill_(torch.inf)  # a point is none of its neighbours
+            nearest_ones.take(rows, tile, columns.start)
+            if columns.stop > rows.stop:  # the rows themselves are done with
+                later = slice(max(columns.start, rows.stop), columns.stop)
+                nearest_ones.take(later, tile[:, later.start - columns.start :].T, rows.start)
+    best, places = nearest_ones.distances, nearest_ones.places
+    sure = (best[:, -1] > best[:, k - 1] + 2 * margins.errors) | torch.tensor(best.shape[1] == len(points) - 1)
+    for own in sure.nonzero().squeeze(1).split(_CHUNK):
+        distances = squared_distances(points, points, own.repeat_interleave(best.shape[1]), places[own].flatten())
+        radii[own] = distances.view(-1, best.shape[1]).kthvalue(k, dim=1).values
+    return sure.logical_not().nonzero().squeeze(1)
+
+
+class _NearestOnes:
+    """The nearest of all others that each point has been shown.
+
+    Args:
+        count: N.
+        kept: how many are kept of each point.
+    """
+
+    def __init__(self, count: int, kept: int) -> None:
+        self.distances = torch.full((count, kept), torch.inf)
+        """``[N, kept]`` float32, rising."""
+        self.places = torch.zeros((count, kept), dtype=torch.int64)
+
+    def take(self, rows: slice, distances: Tensor, start: int) -> None:
+        """Take what some points are from others: ``[B, C]``, where the first of the others is at ``start``."""
+        best, places = self.distances[rows], self.places[rows]
+        better = (distances.amin(dim=1) < best[:, -1]).nonzero().squeeze(1)  # fewer and fewer, and a minimum costs little
+        found = distances[better].topk(min(best.shape[1], distances.shape[1]), dim=1, largest=False)
+        merged = torch.cat([best[better], found.values], dim=1).topk(best.shape[1], dim=1, largest=False)
+        best[better] = merged.values
+        places[better] = torch.cat([places[better], found.indices + start], dim=1).gather(1, merged.indices)
 
 
 def _kth(distances: _Distances, start: int, own: Tensor, block: Tensor, copies: Tensor, k: int) -> Tensor:
@@ -227,68 +221,6 @@ def within(queries: Tensor, centres: Tensor, radii: Tensor, *, border: bool) -> 
         inside = compare(block, radii, out=copies)
         inside[rows, columns] = compare(exact, radii[columns])
         yield inside
-
-
-def in_any(queries: Tensor, centres: Tensor, radii: Tensor, *, border: bool) -> Tensor:
-    """Return which queries lie in at least one ball, ``[M]`` bool; the arguments are those of :func:`within`."""
-    if not can_bound(queries, centres):
-        return torch.cat([inside.any(dim=1) for inside in within(queries, centres, radii, border=border)])
-    margins, found = Margins(queries, centres, radii), torch.zeros(len(queries), dtype=torch.bool)
-    for columns in margins.columns():
-        for rows in margins.rows(found.logical_not().nonzero().squeeze(1)):  # one that lies in a ball is asked no more
-            least, errors = margins.tile(rows, columns).amin(dim=1), margins.errors[rows]
-            found[rows[least < -errors]] = True
-            open_rows = rows[least.abs() <= errors]
-            if len(open_rows):
-                for at, inside in _decided(margins, open_rows, columns, queries, centres, radii, border=border):
-                    found[open_rows[at]] = inside.any(dim=1)
-    return found
-
-
-def num_within(queries: Tensor, centres: Tensor, radii: Tensor) -> tuple[int, Tensor]:
-    """Return how many pairs there are of a query and a ball that holds it, border left out, and which balls hold any, ``[N]`` bool.
-
-    The arguments are those of :func:`within`.
-    """
-    count, held = 0, torch.zeros(len(centres), dtype=torch.bool, device=centres.device)
-    if not can_bound(queries, centres):
-        for inside in within(queries, centres, radii, border=False):
-            count, held = count + int(inside.sum()), held | inside.any(dim=0)
-        return count, held
-    margins = Margins(queries, centres, radii)
-    for columns in margins.columns():
-        for rows in margins.rows():
-            tile, errors = margins.tile(rows, columns), margins.errors[rows]
-            is_open = margins.magnitudes(tile).amin(dim=1) <= errors
-            open_rows = rows[is_open]
-            if len(open_rows):
-                tile[is_open] = torch.inf
-            held[columns] |= tile.amin(dim=0) < 0
-            signs = margins.signs(tile)  # no margin of a row that is left is 0
-            count += (signs.numel() - round(float(signs.sum(dtype=torch.float64)))) // 2
-            if len(open_rows):
-                for _, inside in _decided(margins, open_rows, columns, queries, centres, radii, border=False):
-                    count += int(inside.sum())
-                    held[columns] |= inside.any(dim=0)
-    return count, held
-
-
-def _decided(
-    margins: Margins, rows: Tensor, columns: slice, queries: Tensor, centres: Tensor, radii: Tensor, *, border: bool
-) -> Iterator[tuple[slice, Tensor]]:
-    """Yield which rows of a tile, and which balls hold them, ``[B, C]`` bool, where float32 leaves some pairs open."""
-    tile, errors = margins.tile(rows, columns), margins.errors[rows, None]
-    near = (tile.abs() <= errors).nonzero()
-    if len(near) * _MOST_OPEN > tile.numel():
-        start = 0
-        for inside in within(queries[rows], centres[columns], radii[columns], border=border):
-            yield slice(start, start + len(inside)), inside
-            start += len(inside)
-        return
-    inside, (at, places) = tile < 0, near.unbind(dim=1)
-    exact = squared_distances(queries, centres, rows[at], places + columns.start)
-    inside[at, places] = (torch.le if border else torch.lt)(exact, radii[places + columns.start])
-    yield slice(0, len(rows)), inside
 
 
 def nearest(queries: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:

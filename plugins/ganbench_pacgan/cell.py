@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganbench import choose_runner, score_modes, start_runner
+from ganbench import choose_runner, start_runner
+from ganbench_metrics.mode_scores import score_modes
 from ganbench_pacgan import PacGANOptions
 from ganbench_pacgan.step import StackedGANs
 from ganbench_pacgan.streams import Streams

@@ -9,7 +9,7 @@ from ganbench.errors import ConfigError
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench_metrics import DensityCoverageOptions, neighbours
-from ganbench_metrics.density_coverage import build_density_coverage, density_coverage
+from ganbench_metrics.neighbour_metrics import build_density_coverage, density_coverage
 
 
 def features_of(count, dims, seed, scale=1.0, shift=0.0):

@@ -13,34 +13,38 @@ from ganbench.errors import Diverged, PluginError, UnsuitableError
 from ganbench.evaluation import reference
 from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import plan_metrics
-from ganbench.evaluation.protocol import Features, SampleSet
+from ganbench.evaluation.protocol import Features, Needs, SampleSet
 from ganbench.evaluation.reference import stratified
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench.registration import NoOptions
-from ganbench.spec import ExtractorSpec
+from ganbench.spec import ExtractorSpec, MetricSpec, Quantity
 from ganbench_metrics import (
     CLASSIFIER,
+    DENSITY_COVERAGE,
     FRECHET,
     KERNEL,
     PRECISION_RECALL,
     ClassifierScoreOptions,
+    DensityCoverageOptions,
     KernelDistanceOptions,
     PrecisionRecallOptions,
+    neighbour_metrics,
 )
 from ganbench_metrics.classifier_score import build_classifier_score
 from ganbench_metrics.frechet import FrechetMetric, build_frechet, frechet_distance
 from ganbench_metrics.kernel_distance import build_kernel_distance
-from ganbench_metrics.precision_recall import build_precision_recall
+from ganbench_metrics.neighbour_metrics import build_density_coverage, build_precision_recall
 from ganbench_spaces.images import image_source
 
-METRICS = {spec.name: spec for spec in (FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL)}
+METRICS = {spec.name: spec for spec in (FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL, DENSITY_COVERAGE)}
 EXTRACTORS = {"sums": ExtractorSpec(name="sums", summary="weighted sums of pixels", factory="a:b")}
 BUILT = {
     "fd": build_frechet(NoOptions()),
     "kd": build_kernel_distance(KernelDistanceOptions(num_subsets=3, subset_size=80)),
     "cs": build_classifier_score(ClassifierScoreOptions()),
     "pr": build_precision_recall(PrecisionRecallOptions()),
+    "dc": build_density_coverage(DensityCoverageOptions()),
 }
 
 
@@ -248,6 +252,60 @@ def test_a_second_run_takes_references_and_floors_from_the_cache(tmp_path):
 
 
 @pytest.mark.slow
+class Prepared:
+    """The mean of the real features' first dimension, and what another metric has prepared."""
+
+    implementation = "prepared-1"
+    needs = Needs(statistics=False, features=True)
+    least_samples = 1
+
+    def __init__(self, name):
+        self.name, self.asked = name, 0
+
+    def parameters(self):
+        return {"name": self.name}
+
+    def prepare(self, real):
+        self.asked += 1
+        return {self.name: real.features[:, 0].double().mean()[None]}
+
+    def compute(self, real, fake):
+        return (len(real.prepared), (real.prepared or self.prepare(real))[self.name].item())
+
+
+def test_what_a_metric_prepares_is_made_once_and_kept(tmp_path, monkeypatch):
+    """Under each network, seen by every metric of the extractor, not of parts of the real samples, and not again by another run."""
+    cache = ReferenceCache(tmp_path)
+    quantities = tuple(Quantity(name=name, label=name, higher_is_better=True) for name in ("seen", "mean"))
+    for name in ("one", "two"):
+        spec = MetricSpec(name=name, summary="prepared", factory="a:b", quantities=quantities, default_count=50)
+        monkeypatch.setitem(METRICS, name, spec)
+        monkeypatch.setitem(BUILT, name, Prepared(name))
+    first = make(["one", "two"], cache=cache)
+    first.prepare()
+    floors = BUILT["one"].asked - 3
+    assert floors == 3 * 10, "each part of the real samples has its own"
+    values = first.evaluate(generate)
+    assert [v.value for v in values if v.label.startswith("seen")] == [2, 2]
+    expected = statistics.fmean(found.features[:, 0].double().mean().item() for found in Sums().extract(REAL))
+    assert [v.value for v in values if v.label.startswith("mean")] == pytest.approx([expected] * 2)
+    BUILT["one"].asked = 0
+    assert make(["one", "two"], cache=cache).evaluate(generate) == values
+    assert BUILT["one"].asked == 0
+
+
+def test_precision_recall_density_and_coverage_share_one_pass(monkeypatch):
+    """Where they look at the same samples; the values are those of each alone."""
+    names = ["pr60", "dc60", "dc50"]
+    passes = []
+    count = neighbour_metrics.answer
+    monkeypatch.setattr(neighbour_metrics, "answer", lambda *sides: passes.append(len(sides[2])) or count(*sides))
+    together = make(names, floors=False).evaluate(generate)
+    assert passes == [3] * 6  # three networks, two counts
+    alone = [value for name in names for value in make([name], floors=False).evaluate(generate)]
+    assert together == tuple(alone)
+
+
 def test_each_real_image_is_extracted_once_for_the_reference_and_every_split(tmp_path, monkeypatch):
     """In one pass; a new floor beside a cached reference reads only the images of its parts."""
     extractor = Sums()

@@ -16,9 +16,10 @@ from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.naming import plan_metrics
 from ganbench.evaluation.protocol import Features, SampleSet
 from ganbench.evaluation.reference_cache import ReferenceCache, sample_set_from_tensors, sample_set_to_tensors
-from ganbench.evaluation.statistics import FeatureStatistics, score_modes
+from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench.spec import ExtractorSpec
 from ganbench_metrics import FRECHET, MODES, ModesOptions
+from ganbench_metrics.mode_scores import score_modes
 from ganbench_metrics.modes import build_modes
 from ganbench_spaces.images import image_source
 from ganbench_spaces.points import point_source

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from ganbench.errors import ConfigError
-from ganbench_metrics import margins, neighbours
-from ganbench_metrics.neighbours import _Distances, in_any, nearest, num_within, squared_radii, within
+from ganbench_metrics import balls, margins, neighbours
+from ganbench_metrics.balls import HeldPoints, HeldQueries, PairsWithin, answer
+from ganbench_metrics.neighbours import _Distances, nearest, squared_radii, within
 
 
 def squared_distance_blocks(queries, points):
@@ -67,7 +68,7 @@ FEATURES = {
 @pytest.mark.parametrize("dims", [1, 7, 130])
 @pytest.mark.parametrize("features", FEATURES)
 def test_float32_decides_nothing_that_float64_would_decide_otherwise(monkeypatch, features, dims):
-    """Radii, balls with a border and without, and counts are the same bits, over several tiles of both sides."""
+    """Radii, balls on either side and counts are the same bits, over several tiles of both sides, asked together and alone."""
     monkeypatch.setattr(margins, "ROWS", 32)
     monkeypatch.setattr(margins, "COLUMNS", 50)
     generator = torch.Generator().manual_seed(dims)
@@ -76,12 +77,21 @@ def test_float32_decides_nothing_that_float64_would_decide_otherwise(monkeypatch
 
     def found():
         radii = {k: squared_radii(points, k) for k in (1, 3, 136)}
-        balls = [in_any(queries, points, radii[3], border=border) for border in (False, True)]
-        return [*radii.values(), *balls, *map(torch.as_tensor, num_within(queries, points, radii[3]))]
+        held, pairs = HeldQueries(queries, points, radii[3]), PairsWithin(queries, points, radii[1])
+        around_queries = HeldPoints(queries, points, squared_radii(queries, 3))
+        for questions in ([held, pairs, around_queries],) if together else ([held], [pairs], [around_queries]):
+            answer(queries, points, questions)
+        return [*radii.values(), held.held, torch.as_tensor(pairs.count), pairs.holds_any, around_queries.held]
 
+    together = True
     fast = found()
-    monkeypatch.setattr(neighbours, "can_bound", lambda *sides: False)
-    assert all(torch.equal(one, other) for one, other in zip(fast, found(), strict=True))
+    together = False
+    alone = found()
+    for module in (neighbours, balls):
+        monkeypatch.setattr(module, "can_bound", lambda *sides: False)
+    for one, other, slow in zip(fast, alone, found(), strict=True):
+        assert torch.equal(one, other)
+        assert torch.equal(one, slow)
 
 
 @pytest.mark.parametrize("dims", [1, 64, 2048])
@@ -91,8 +101,8 @@ def test_no_margin_is_off_by_more_than_is_said(features, dims):
     generator = torch.Generator().manual_seed(dims)
     points, queries = FEATURES[features](generator, 200, dims), FEATURES[features](generator, 100, dims)
     borders = exact(points, points).kthvalue(4, dim=1).values
-    made = margins.Margins(queries, points, borders)
-    found = made.tile(torch.arange(100), slice(0, 200)).double()
+    made = margins.Margins(queries, points, float(borders.max()))
+    found = made.less(made.tile(slice(0, 100), slice(0, 200)), made.borders(borders)).double()
     distances = exact(queries, points)
     assert bool(((found - made.scale * (distances - borders)).abs() <= made.errors[:, None]).all())
     assert features != "spread out" or made.errors.max() < 0.001 * made.scale * distances.median()

@@ -8,7 +8,7 @@ from ganbench.errors import ConfigError
 from ganbench.evaluation.protocol import SampleSet
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench_metrics import PrecisionRecallOptions, neighbours
-from ganbench_metrics.precision_recall import build_precision_recall, precision_recall
+from ganbench_metrics.neighbour_metrics import build_precision_recall, precision_recall
 
 
 def features_of(count, dims, seed, scale=1.0, shift=0.0):
