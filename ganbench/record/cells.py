@@ -64,7 +64,7 @@ class Match:
 
 def cells_of(records: Iterable[RunRecord]) -> tuple[CellRuns, ...]:
     """Group records by what was run; a record that is given twice counts once."""
-    unique = {(r.run_id, r.host, r.keys.work.digest, r.keys.software.digest): r for r in records}
+    unique = {(r.run_id, r.host, r.created, r.keys.work.digest, r.keys.software.digest): r for r in records}
     groups: dict[tuple[tuple[str, Scalar], ...], list[RunRecord]] = {}
     for record in sorted(unique.values(), key=lambda r: (r.created, r.run_id)):
         groups.setdefault(_settings(record), []).append(record)

@@ -69,6 +69,14 @@ def test_a_slowdown_fails_at_its_commit(make_history: MakeHistory) -> None:
     assert (step.before, step.after) == (pytest.approx(1000, rel=0.03), pytest.approx(800, rel=0.03))
 
 
+def test_nightly_runs_of_one_name_are_all_points(tmp_path: Path, make_run: MakeRun) -> None:
+    """A job writes into one folder each night, and the commits since have changed no source of the run."""
+    for day, speed in enumerate(level(1000, 25) + level(800, 8)):
+        add_record(tmp_path, make_run(day, speed=speed, run_id="nightly"), commit_of(day))
+    assert len(one(trend_of(tmp_path)).points) == 33
+    assert trend_of(tmp_path).exit_code == 1
+
+
 def test_a_speedup_passes(make_history: MakeHistory) -> None:
     """More images per second are better."""
     trend = trend_of(make_history(level(800, 25) + level(1000, 8)))
