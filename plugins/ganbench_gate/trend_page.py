@@ -19,6 +19,11 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto
 h2 { margin-top: 2.5rem; font-size: 1.1rem }
 figure { margin: 1.2rem 0 }
 figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 1rem }
+.plot { display: grid; grid-template-columns: minmax(4.5rem, max-content) 1fr; gap: .1rem .5rem; font-size: .8rem; color: var(--muted) }
+.scale { display: flex; justify-content: space-between }
+.values { flex-direction: column; text-align: right }
+.values span:only-child { margin: auto 0 }
+.commits { grid-column: 2 }
 svg { display: block; width: 100%; height: auto; border: 1px solid color-mix(in srgb, currentColor 20%, transparent) }
 polyline { fill: none; stroke: var(--line); stroke-width: 1.5 }
 circle { fill: var(--line) }
@@ -72,15 +77,30 @@ def _figure(series: TrendSeries) -> str:
 
 
 def _plot(series: TrendSeries) -> str:
-    """Return the points from left to right, and a line where each new level begins; a run that diverged stands at the upper edge."""
+    """Return the points from left to right between their scales, and a line where each new level begins.
+
+    A run that diverged stands at the upper edge. The scale spans at least what would be a step, so that noise below it looks small.
+    """
     finite = [point.value for point in series.points if math.isfinite(point.value)]
-    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    low, high = _span(min(finite, default=0.0), max(finite, default=0.0), series.threshold)
     places = [(_x(i, len(series.points)), _y(point.value, low, high)) for i, point in enumerate(series.points)]
     line = " ".join(f"{x:.1f},{y:.1f}" for (x, y), point in zip(places, series.points, strict=True) if math.isfinite(point.value))
     marks = "".join(_mark(step, len(series.points)) for step in series.steps)
     points = "".join(_point(point, *place) for point, place in zip(series.points, places, strict=True))
-    label = _text(f"{series.label} from {number(low)} to {number(high)}")
-    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{marks}<polyline points="{line}"/>{points}</svg>'
+    label = _text(f"{series.label} from {number(min(finite, default=0.0))} to {number(max(finite, default=0.0))}")
+    edges = "".join(f"<span>{edge}</span>" for edge in dict.fromkeys((number(high), number(low))))
+    ends = dict.fromkeys(f"{point.commit}, {point.time[:10]}" for point in (series.points[0], series.points[-1]))
+    return (
+        f'<div class="plot"><div class="scale values">{edges}</div>'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{marks}<polyline points="{line}"/>{points}</svg>'
+        f'<div class="scale commits">{"".join(f"<span>{_text(end)}</span>" for end in ends)}</div></div>'
+    )
+
+
+def _span(low: float, high: float, threshold: float) -> tuple[float, float]:
+    middle = (low + high) / 2
+    half = max((high - low) / 2, threshold * abs(middle))
+    return middle - half, middle + half
 
 
 def _x(index: int, count: int) -> float:

@@ -92,6 +92,17 @@ def test_the_page_is_one_file_that_loads_nothing(history, capsys):
     assert html.unescape(policy) == f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-{digest}'"
 
 
+def test_a_plot_of_the_page_has_its_scales(history):
+    """From the lowest to the highest value, or as wide as a step would be; one value where there is one; the first and the last commit."""
+    main(["trend", "h", "-o", "html=trend.html"])
+    page = Path("trend.html").read_text(encoding="utf-8")
+    scales = [re.findall(r"<span>([^<]+)</span>", values) for values in re.findall(r'values">(.*?)</div>', page)]
+    assert scales[0] == ["1,002", "800.0"]
+    assert scales[1] == ["643.1", "581.9"], "5 % on either side of 612.5 MiB"
+    assert len(scales[2]) == 1, "the parameters never changed"
+    assert page.count("<span>0000000abcde, 2026-01-01</span><span>000001babcde, 2026-01-28</span>") == page.count("<svg")
+
+
 def test_a_step_that_fails_is_marked_on_the_page(history):
     """And the verdict stands above all plots."""
     assert main(["trend", "h", "-o", "html=trend.html"]) == 1
