@@ -28,7 +28,6 @@ BLOCK_ELEMENTS = 2**22
 _EPSILON = torch.finfo(torch.float64).eps
 _SPARE = 4
 """How many more neighbours than k are looked at in float64."""
-_CHUNK = 1024
 
 
 class _Distances:
@@ -147,8 +146,8 @@ def _candidates_radii(points: Tensor, k: int, radii: Tensor) -> Tensor:
     """Fill in the radius of every point whose nearest neighbours float32 can tell from all others; return the rows of the rest.
 
     Of each point the nearest k and a few more are found in float32. Where the last of them is farther than the k-th by more than rounding
-    may have moved both, the k-th in float64 is one of them. A tile serves its rows and its columns, for a distance is the same from either
-    end: half of all tiles are made.
+    may have moved both, the k-th in float64 is one of them: one of those that lie as near to the k-th as that, less the number of those that
+    lie certainly below. A tile serves its rows and its columns, for a distance is the same from either end: half of all tiles are made.
     """
     margins, nearest_ones = Margins(points, points), _NearestOnes(len(points), min(k + _SPARE, len(points) - 1))
     for rows in margins.rows():
@@ -160,11 +159,14 @@ def _candidates_radii(points: Tensor, k: int, radii: Tensor) -> Tensor:
             if columns.stop > rows.stop:  # the rows themselves are done with
                 later = slice(max(columns.start, rows.stop), columns.stop)
                 nearest_ones.take(later, tile[:, later.start - columns.start :].T, rows.start)
-    best, places = nearest_ones.distances, nearest_ones.places
-    sure = (best[:, -1] > best[:, k - 1] + 2 * margins.errors) | torch.tensor(best.shape[1] == len(points) - 1)
-    for own in sure.nonzero().squeeze(1).split(_CHUNK):
-        distances = squared_distances(points, points, own.repeat_interleave(best.shape[1]), places[own].flatten())
-        radii[own] = distances.view(-1, best.shape[1]).kthvalue(k, dim=1).values
+    best = nearest_ones.distances
+    border, errors = best[:, k - 1 : k], 2 * margins.errors[:, None]
+    sure = (best[:, -1:] > border + errors).squeeze(1) | torch.tensor(best.shape[1] == len(points) - 1)
+    distances = torch.where(best < border - errors, -torch.inf, torch.inf).double()
+    near = torch.logical_and((best - border).abs() <= errors, sure[:, None])
+    rows = near.nonzero()[:, 0]
+    distances[near] = squared_distances(points, points, rows, nearest_ones.places[near])
+    radii[sure] = distances[sure].kthvalue(k, dim=1).values
     return sure.logical_not().nonzero().squeeze(1)
 
 

@@ -1,7 +1,9 @@
 """The kernel distance equals its definition and torch-fidelity's, in each of its three ways of summing."""
 
+import dataclasses
 import itertools
 import math
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -42,22 +44,54 @@ def test_it_equals_the_definition(n, m, dims):
 
 
 @pytest.mark.parametrize(("n", "m", "dims"), [(1500, 2100, 5), (1024, 1025, 40), (10, 2500, 3)])
-def test_moments_and_blocks_of_pairs_agree(n, m, dims):
-    """The two ways to sum over pairs are equal to rounding, so the choice by cost changes no value."""
+def test_moments_and_tiles_of_pairs_agree(monkeypatch, n, m, dims):
+    """The two ways to sum over pairs are equal to rounding, so the choice by cost changes no value, of subsets neither."""
     x, y = features_of(n, dims, 3), features_of(m, dims, 4, shift=0.2)
-    assert kernel_distance._sums_by_moments(x, y) == pytest.approx(kernel_distance._sums_by_pairs(x, y), rel=1e-12)
+    options = KernelDistanceOptions(num_subsets=5, subset_size=10)
+    found = []
+    for cheaper in (False, True):
+        monkeypatch.setattr(kernel_distance, "_moments_are_cheaper", lambda x, y, cheaper=cheaper: cheaper)
+        found.append((unbiased_mmd2(x, y), *astuple(subset_kernel_distance(x, y, options))))
+    assert found[0] == pytest.approx(found[1], rel=1e-9, abs=1e-12)
 
 
-def test_no_more_than_a_block_of_either_side_is_in_float64(monkeypatch):
-    """However many there are; blocks of any size have the value of one block."""
+def test_tiles_of_any_size_have_the_value_of_one_tile(monkeypatch):
+    """Also those at the edges and on the diagonal."""
     x, y = features_of(40, 64, 3), features_of(53, 64, 4, shift=0.2)
-    whole = unbiased_mmd2(x, y)
-    monkeypatch.setattr(kernel_distance, "BLOCK_ROWS", 7)
-    monkeypatch.setattr(kernel_distance, "BLOCK_COLUMNS", 11)
-    sizes, augmented = [], kernel_distance._augmented
-    monkeypatch.setattr(kernel_distance, "_augmented", lambda features: sizes.append(len(features)) or augmented(features))
-    assert unbiased_mmd2(x, y) == pytest.approx(whole, rel=1e-12)
-    assert max(sizes) == 11
+    options = KernelDistanceOptions(num_subsets=5, subset_size=10)
+    whole = (unbiased_mmd2(x, y), *astuple(subset_kernel_distance(x, y, options)))
+    monkeypatch.setattr(kernel_distance, "TILE_ROWS", 7)
+    monkeypatch.setattr(kernel_distance, "TILE_COLUMNS", 11)
+    assert (unbiased_mmd2(x, y.clone()), *astuple(subset_kernel_distance(x, y.clone(), options))) == pytest.approx(whole, rel=1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 30.0])
+def test_tiles_in_float32_are_far_nearer_than_implementations_agree(monkeypatch, scale):
+    """Features after a ReLU, so that all products have one sign; 1e-8 of the kernel's mean, where 1e-6 is asked for."""
+    x, y = (scale * features_of(2100, 512, seed, shift=0.3 * seed).relu() for seed in (1, 2))
+    assert len(x) * len(y) > kernel_distance.MANY_PAIRS
+    options = KernelDistanceOptions(num_subsets=10, subset_size=100)
+    kernel = float(((x[:300].double() @ y[:300].double().T) / 512 + 1).pow(3).mean())
+    narrow = (unbiased_mmd2(x, y), *astuple(subset_kernel_distance(x, y, options)))
+    monkeypatch.setattr(kernel_distance, "MANY_PAIRS", math.inf)
+    y = y.clone()
+    wide = (unbiased_mmd2(x, y), *astuple(subset_kernel_distance(x, y, options)))
+    assert narrow != wide
+    assert narrow == pytest.approx(wide, rel=0, abs=1e-8 * kernel)
+
+
+def test_what_real_samples_are_to_each_other_is_summed_once(monkeypatch):
+    """By the evaluations of a run, which all ask for the same subsets; others are summed anew."""
+    real, calls = features_of(60, 16, 15), []
+    within = kernel_distance._sums_within
+    monkeypatch.setattr(kernel_distance, "_sums_within", lambda side: calls.append(len(side)) or within(side))
+    options = KernelDistanceOptions(num_subsets=3, subset_size=20)
+    first = subset_kernel_distance(features_of(50, 16, 1), real, options)
+    subset_kernel_distance(features_of(50, 16, 2), real, options)
+    assert calls.count(60) == 1
+    subset_kernel_distance(features_of(50, 16, 2), real, dataclasses.replace(options, seed=4))
+    assert calls.count(60) == 2
+    assert subset_kernel_distance(features_of(50, 16, 1), real.clone(), options) == first
 
 
 @pytest.mark.parametrize("dims", [8, 64])
