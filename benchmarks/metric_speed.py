@@ -1,4 +1,4 @@
-"""How fast metrics are beside torch-fidelity's: ``python benchmarks/metric_speed.py [--samples 10000] [--dims 2048] [--rounds 3] [--out FILE]``.
+"""How fast metrics are beside torch-fidelity's: ``python benchmarks/metric_speed.py [--samples 10000] [--dims 2048] [--out FILE]``.
 
 The kernel distance, and precision and recall, of the same random features after a ReLU, in turns: ours for the first time, ours of a
 reference that was prepared before, and theirs; every second round goes backwards. Seconds of the CPU, peak memory of a process for each,

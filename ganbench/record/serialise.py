@@ -60,13 +60,13 @@ def _check_version(version: object, source: str) -> None:
 
 _SCHEMA_1_NAMES = {"images_seen": "samples_seen", "images_per_second": "samples_per_second"}
 _SCHEMA_1_PARAMETERS = ("generator_parameters", "discriminator_parameters")
-_SCHEMA_1_POINTS = ["data.shape", "2x1x1"]
+_SCHEMA_1_POINTS = '["data.shape", "2x1x1"]'
 """How a work key of schema 1 says that its samples are points."""
 
 
 def _from_schema_1(data: dict[str, Any]) -> dict[str, Any]:
     data = {**data, "schema_version": 2}
-    space = "points" if _SCHEMA_1_POINTS in _work_fields(data) else "images"
+    space = "points" if _SCHEMA_1_POINTS in json.dumps(data.get("keys")) else "images"
     data.update({"space": space, "unit": space})
     for part in ("throughput", "work"):
         if isinstance(data.get(part), dict):
@@ -81,14 +81,6 @@ def _from_schema_1(data: dict[str, Any]) -> dict[str, Any]:
 
 def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
     return {_SCHEMA_1_NAMES.get(name, name): value for name, value in fields.items()}
-
-
-def _work_fields(data: dict[str, Any]) -> list[Any]:
-    """Return the fields of the work key, or nothing where it is damaged."""
-    try:
-        return list(data["keys"]["work"]["fields"])
-    except (KeyError, TypeError):
-        return []
 
 
 def encode(value: object) -> Any:
@@ -140,10 +132,21 @@ def _fields(kind: type) -> tuple[dict[str, Any], frozenset[str]]:
     return {f.name: hints[f.name] for f in fields}, required
 
 
-def _value(hint: Any, data: object, place: str) -> Any:
-    """Return ``data`` as the annotated type."""
+@functools.cache
+def _form(hint: Any) -> tuple[Any, tuple[Any, ...], frozenset[type]]:
+    """Return origin and arguments of a type, and the types of which it takes any value as it is: a table reads thousands of records."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
+        return Union, arguments, frozenset().union(*(_form(one)[2] for one in arguments))
+    return origin, arguments, frozenset([hint] if origin is None and not dataclasses.is_dataclass(hint) else [])
+
+
+def _value(hint: Any, data: object, place: str) -> Any:
+    """Return ``data`` as the annotated type."""
+    origin, arguments, plain = _form(hint)
+    if type(data) in plain:
+        return data
+    if origin is Union:
         return _first_match(arguments, data, place)
     if origin is Literal:
         return _literal(arguments, data, place)
@@ -161,7 +164,7 @@ def _value(hint: Any, data: object, place: str) -> Any:
 
 
 def _first_match(options: tuple[Any, ...], data: object, place: str) -> Any:
-    for option in sorted(options, key=lambda option: option is float):  # an int stays an int where both are allowed
+    for option in options:
         try:
             return _value(option, data, place)
         except ValueError:
@@ -179,6 +182,8 @@ def _literal(allowed: tuple[Any, ...], data: object, place: str) -> Any:
 def _tuple(arguments: tuple[Any, ...], data: object, place: str) -> tuple[Any, ...]:
     items = _list(data, place)
     if len(arguments) == 2 and arguments[1] is Ellipsis:
+        if _form(arguments[0])[2].issuperset(map(type, items)):
+            return tuple(items)
         return tuple(_value(arguments[0], item, f"{place}[{i}]") for i, item in enumerate(items))
     if len(items) != len(arguments):
         raise ValueError(f"{place} must hold {len(arguments)} items (got {len(items)})")

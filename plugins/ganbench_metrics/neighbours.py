@@ -146,8 +146,8 @@ def _candidates_radii(points: Tensor, k: int, radii: Tensor) -> Tensor:
     """Fill in the radius of every point whose nearest neighbours float32 can tell from all others; return the rows of the rest.
 
     Of each point the nearest k and a few more are found in float32. Where the last of them is farther than the k-th by more than rounding
-    may have moved both, the k-th in float64 is one of them: one of those that lie as near to the k-th as that, less the number of those that
-    lie certainly below. A tile serves its rows and its columns, for a distance is the same from either end: half of all tiles are made.
+    may have moved both, the k-th in float64 is one of those that lie as near to the k-th as that. A tile serves its rows and its columns,
+    for a distance is the same from either end: half of all tiles are made.
     """
     margins, nearest_ones = Margins(points, points), _NearestOnes(len(points), min(k + _SPARE, len(points) - 1))
     for rows in margins.rows():
@@ -162,12 +162,18 @@ def _candidates_radii(points: Tensor, k: int, radii: Tensor) -> Tensor:
     best = nearest_ones.distances
     border, errors = best[:, k - 1 : k], 2 * margins.errors[:, None]
     sure = (best[:, -1:] > border + errors).squeeze(1) | torch.tensor(best.shape[1] == len(points) - 1)
-    distances = torch.where(best < border - errors, -torch.inf, torch.inf).double()
-    near = torch.logical_and((best - border).abs() <= errors, sure[:, None])
-    rows = near.nonzero()[:, 0]
+    below, near = _below_and_near(best, border, errors)
+    near &= sure[:, None]
+    distances, rows = torch.where(below, -torch.inf, torch.inf).double(), near.nonzero()[:, 0]
     distances[near] = squared_distances(points, points, rows, nearest_ones.places[near])
     radii[sure] = distances[sure].kthvalue(k, dim=1).values
     return sure.logical_not().nonzero().squeeze(1)
+
+
+def _below_and_near(values: Tensor, border: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
+    """Return which values lie certainly below a border, and which may lie at it: together all up to the border, however these round."""
+    below = values < border - errors
+    return below, (values <= border + errors) & below.logical_not()
 
 
 class _NearestOnes:

@@ -115,6 +115,18 @@ def test_a_leave_to_round_more_is_not_taken(monkeypatch):
     assert not margins.can_bound(torch.zeros(1))
 
 
+def test_rounding_leaves_no_value_between_those_below_and_those_near():
+    """A value that was neither, by two differences that round apart, had an infinite radius."""
+    generator = torch.Generator().manual_seed(0)
+    border, errors = torch.rand(2, 200_000, generator=generator) * torch.tensor([[1.0], [1e-3]]) + torch.tensor([[1.0], [0.0]])
+    values = border - errors  # rounded: at most of them, and just above or just below it
+    assert bool(((border - values).abs() > errors).any()), "the case that was missed"
+    for moved in (values, values.nextafter(border), values.nextafter(torch.tensor(0.0))):
+        below, near = neighbours._below_and_near(moved, border, errors)
+        assert bool((below ^ near).all())
+        assert not bool((below & (moved.double() > border.double() - errors.double() + 1e-6)).any())
+
+
 @pytest.mark.parametrize("elements", [7, 2**22])
 @pytest.mark.parametrize("k", [1, 3, 11])
 def test_radii_are_those_of_the_sorted_matrix(monkeypatch, elements, k):
