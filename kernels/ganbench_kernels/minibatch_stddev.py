@@ -32,8 +32,7 @@ def minibatch_stddev(x: Tensor, *, group_size: int, num_channels: int = 1) -> Te
         ValueError: another dtype, shape or number than said above.
     """
     _check(x, group_size, num_channels)
-    y: Tensor = _op(x, group_size, num_channels) if torch.compiler.is_compiling() else _append(x, group_size, num_channels)
-    return y
+    return _append(x, group_size, num_channels)
 
 
 def minibatch_stddev_ref(x: Tensor, *, group_size: int, num_channels: int = 1) -> Tensor:

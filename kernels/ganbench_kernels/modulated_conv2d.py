@@ -41,9 +41,7 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, *, demodulate: b
         ValueError: another dtype, shape or number than said above.
     """
     _check(x, weight, styles, padding, up)
-    arguments = (x, weight, styles, demodulate, padding, up)
-    y: Tensor = _op(*arguments) if torch.compiler.is_compiling() else _convolve(*arguments)
-    return y
+    return _convolve(x, weight, styles, demodulate, padding, up)
 
 
 def modulated_conv2d_ref(x: Tensor, weight: Tensor, styles: Tensor, *, demodulate: bool = True, padding: int = 0, up: int = 1) -> Tensor:

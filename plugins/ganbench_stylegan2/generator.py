@@ -80,7 +80,7 @@ class SynthesisBlock(nn.Module):
     def _at_this_resolution(self, x: Tensor | None, images: Tensor | None, styles: Tensor) -> tuple[Tensor, Tensor | None]:
         if x is None:
             assert self.basis is not None
-            x = self.basis.expand(len(styles), -1, -1, -1)
+            x = self.basis.expand(styles.shape[0], -1, -1, -1)  # len() would fix the batch of an exported program
         for layer, w in zip(self.layers, styles.unbind(dim=1), strict=False):
             x = layer(x, w)
         if images is not None and self.enlarge is not None:

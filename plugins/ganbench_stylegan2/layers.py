@@ -130,7 +130,7 @@ class StyledConv(nn.Module):
             y = upfirdn2d(y, self.filter, padding=1, gain=4.0)
         else:
             y = modulated_conv2d(x, self.weight, styles, padding=1)
-        noise = torch.randn(len(x), 1, *self.noise.shape, device=x.device) if self.training else self.noise
+        noise = torch.randn(x.shape[0], 1, *self.noise.shape, device=x.device) if self.training else self.noise
         return bias_act(y + (noise * self.noise_strength).to(y.dtype), self.bias, gain=GAIN, clamp=self.clamp)
 
 
