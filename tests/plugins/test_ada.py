@@ -52,7 +52,7 @@ class Chosen(Draws):
 
     def __init__(self, kind: int, *numbers: float) -> None:
         super().__init__(stream(), 1, torch.ones(()))
-        self._turn, self._numbers, self.chances = kind, list(numbers), list[float]()
+        self._turn, self._numbers = kind, list(numbers)
 
     def _next(self) -> Tensor:
         return torch.tensor([self._numbers.pop(0)], dtype=torch.float64)
