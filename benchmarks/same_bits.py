@@ -32,6 +32,7 @@ CASES: dict[str, tuple[int, tuple[str, ...]]] = {
     "cyclegan": (4, ("--plugin", "cyclegan", "-o", "width=8", "-o", "discriminator_width=8")),
     "pix2pix": (4, ("--plugin", "pix2pix", "-o", "width=8", "-o", "discriminator_width=8")),
     "mlp on ring8": (64, ("--plugin", "mlp", "--dataset", "ring8")),
+    "r3gan": (8, ("--plugin", "r3gan", "--dataset", "digits", "-o", "width=8", "-o", "group_channels=4", "-o", "blocks=1")),
     "biggan": (8, ("--plugin", "biggan", "--dataset", "digits", "-o", "generator_width=4", "-o", "discriminator_width=4")),
 }
 """By name: real samples of a step, and what is said on the command line."""

@@ -50,6 +50,13 @@ tests/plugins/test_sagan.py::test_attention_begins_as_the_identity_and_attends_t
 tests/plugins/test_sagan.py::test_the_cifar_networks_have_the_parameter_counts_of_studiogans_log |
 | 23. SAGAN's two ways to train taken for one | \
 tests/plugins/test_sagan.py::test_two_rates_and_five_steps_are_two_recipes |
+| 24. augmented real images and generated ones as they are, or strength by accuracy | \
+tests/plugins/test_ada.py::test_it_is_applied_to_real_and_generated_images_in_both_updates_and_hears_of_real_ones, \
+tests/plugins/test_ada.py::test_the_strength_follows_the_published_rule |
+| 25. lazy regularisation without its factor, or without the correction of rate and betas | \
+tests/plugins/test_stylegan2_training.py::test_rate_and_betas_are_corrected_for_the_steps_that_are_more, \
+tests/plugins/test_stylegan2_training.py::test_lazy_r1_is_a_step_of_its_own_k_times_as_strong, \
+tests/plugins/test_stylegan2.py::test_each_recipe_has_its_parameter_counts |
 """
 
 from __future__ import annotations
@@ -89,7 +96,7 @@ def named_in(path: Path) -> set[str]:
 def test_every_trap_has_a_test() -> None:
     """All of them, in order, and each test that the table names is there."""
     found = table()
-    assert list(found) == list(range(1, 24))
+    assert list(found) == list(range(1, 26))
     assert [number for number, tests in found.items() if not tests] == []
     named = [test.split("::") for tests in found.values() for test in tests]
     assert [f"{path}::{name}" for path, name in named if name not in named_in(ROOT / path)] == []

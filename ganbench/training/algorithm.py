@@ -322,7 +322,8 @@ class Algorithm(Steps):
 
     def read_statistics(self) -> dict[str, float]:
         """Return the means since the last call by name, and start anew; this synchronises."""
-        return self.statistics.read()
+        told = () if self.augment is None else self.augment.told
+        return self.statistics.read() | {name: float(getattr(self.augment, name)) for name in told}
 
     def trajectory(self) -> Tensor:
         """Return the losses of the first iterations."""

@@ -85,6 +85,9 @@ class Augmentation(nn.Module, ABC):
     What changes while it is used lies in buffers, which are saved with the run and which captured steps follow.
     """
 
+    told: tuple[str, ...] = ()
+    """Names of its scalar buffers that are told with the means of the losses, as they are at that moment."""
+
     @abstractmethod
     def forward(self, samples: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
         """Return augmented samples.
@@ -138,16 +141,13 @@ def pack(images: Tensor, packing: int) -> Tensor:
 
 def as_judgement(answer: Tensor | tuple[Tensor, ...]) -> Judgement:
     """Return what a discriminator answered as a judgement in float32; a bare tensor is the logits."""
-    if isinstance(answer, tuple):
-        return Judgement(*(None if part is None else part.float() for part in answer))
-    return Judgement(answer.float())
+    parts = answer if isinstance(answer, tuple) else (answer,)
+    return Judgement(*(None if part is None else part.float() for part in parts))
 
 
 def add_terms(loss: Tensor, terms: Iterable[Tensor | None]) -> Tensor:
     """Return the sum of a loss and of what its terms gave."""
-    for term in terms:
-        loss = loss if term is None else loss + term
-    return loss
+    return sum((term for term in terms if term is not None), loss)
 
 
 def boosted_steps(iteration: int, d_steps: int, boost: int) -> int:

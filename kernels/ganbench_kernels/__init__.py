@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from ganbench_kernels.bias_act import bias_act, bias_act_ref, no_param_grads
 from ganbench_kernels.dispatch import Impl, has_triton, higher_order, implementation, set_implementation, triton_runs_on, use_implementation
+from ganbench_kernels.filtered_lrelu import filtered_lrelu, filtered_lrelu_ref
 from ganbench_kernels.gan_loss import GanLoss, gan_loss, gan_loss_ref
 from ganbench_kernels.gather_normalize import gather_normalize, gather_normalize_ref
+from ganbench_kernels.minibatch_stddev import minibatch_stddev, minibatch_stddev_ref
+from ganbench_kernels.modulated_conv2d import modulated_conv2d, modulated_conv2d_ref
 from ganbench_kernels.modules import BiasAct, ConvBiasAct
 from ganbench_kernels.norm_act import NormAct, norm_act, norm_act_ref
+from ganbench_kernels.resample import Downsample2d, Upsample2d
 from ganbench_kernels.sum_of_squares import sum_of_squares_per_sample, sum_of_squares_per_sample_ref
 from ganbench_kernels.to_uint8 import to_uint8, to_uint8_ref
+from ganbench_kernels.upfirdn2d import upfirdn2d, upfirdn2d_ref
 
 __all__ = [
     "BiasAct",
     "ConvBiasAct",
+    "Downsample2d",
     "GanLoss",
     "Impl",
     "NormAct",
+    "Upsample2d",
     "bias_act",
     "bias_act_ref",
+    "filtered_lrelu",
+    "filtered_lrelu_ref",
     "gan_loss",
     "gan_loss_ref",
     "gather_normalize",
@@ -26,6 +35,10 @@ __all__ = [
     "has_triton",
     "higher_order",
     "implementation",
+    "minibatch_stddev",
+    "minibatch_stddev_ref",
+    "modulated_conv2d",
+    "modulated_conv2d_ref",
     "no_param_grads",
     "norm_act",
     "norm_act_ref",
@@ -35,5 +48,7 @@ __all__ = [
     "to_uint8",
     "to_uint8_ref",
     "triton_runs_on",
+    "upfirdn2d",
+    "upfirdn2d_ref",
     "use_implementation",
 ]

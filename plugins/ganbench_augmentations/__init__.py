@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ganbench import AugmentationSpec, Settings, hookimpl, setting
 
@@ -32,9 +33,34 @@ class DiffAugmentOptions(Settings):
         return tuple(part.strip() for part in self.policy.split(",") if part.strip())
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ADAOptions(Settings):
+    """Options of ADA; the defaults are its authors'."""
+
+    pipeline: Literal["b", "bg", "bgc"] = "bgc"
+    """Pixel blits (mirroring, quarter turns, whole shifts), with g also scaling, rotation, stretching and any shift, with c colours."""
+    strength: float = setting(0.0, least=0, most=1)
+    """The probability of each kind at first."""
+    target: float | None = setting(0.6, above=-1, below=1)
+    """The mean sign of real logits above which the probability rises, and below which it falls; unset: it does not follow them."""
+    every: int = setting(4, least=1)
+    """Updates of the discriminator between two changes."""
+    rise_kimg: float = setting(500.0, above=0)
+    """Thousands of real images in which the probability can rise from 0 to 1."""
+    final_strength: float | None = setting(None, least=0, most=1)
+    """With target=none, the probability moves to this along half a cosine; unset: it stays."""
+    ramp_kimg: float = setting(20_000.0, above=0)
+    """Thousands of real images until it is there."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        if self.target is not None and self.final_strength is not None:
+            raise ValueError(f"target must be none where final_strength is {self.final_strength:g} (got {self.target:g})")
+
+
 @hookimpl
 def ganbench_register() -> list[AugmentationSpec]:
-    """Return DiffAugment."""
+    """Return both."""
     return [
         AugmentationSpec(
             name="diffaugment",
@@ -42,5 +68,12 @@ def ganbench_register() -> list[AugmentationSpec]:
             factory="ganbench_augmentations.diffaugment:build",
             options=DiffAugmentOptions,
             paper="Zhao et al. 2020, https://arxiv.org/abs/2006.10738",
-        )
+        ),
+        AugmentationSpec(
+            name="ada",
+            summary="ADA: many transformations, with a probability that follows the discriminator's overfitting",
+            factory="ganbench_augmentations.ada:build",
+            options=ADAOptions,
+            paper="Karras et al. 2020, https://arxiv.org/abs/2006.06676",
+        ),
     ]

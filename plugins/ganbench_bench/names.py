@@ -9,6 +9,7 @@ OPS = {
     "sum_of_squares_per_sample": "sum_of_squares",
     "gather_normalize": "gather_normalize",
     "to_uint8": "to_uint8",
+    "upfirdn2d": "upfirdn2d",
 }
 """Name of each op and of the file with its cases, in the order of the table."""
 DTYPES = ("fp32", "bf16")

@@ -21,7 +21,7 @@ from ganbench import FrozenSamples, FrozenScore, PluginManager, UsageError, resc
 from ganbench_extractors.frozen import FOLDER, images_sha256, read_samples, write_mosaic
 
 NUM_IMAGES = 500
-FAMILIES: dict[str, dict[str, int]] = {"fd": {}, "kd": {"subset_size": 250}, "cs": {}, "pr": {}, "dc": {}}
+FAMILIES: dict[str, dict[str, int]] = {"fd": {}, "fd_inf": {}, "kd": {"subset_size": 250}, "cs": {}, "pr": {}, "dc": {}}
 """The metrics with the options that so few images need."""
 _BATCH_SIZE = 250
 

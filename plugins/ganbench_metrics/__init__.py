@@ -29,6 +29,33 @@ FRECHET = MetricSpec(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FrechetInfinityOptions(Settings):
+    """How the Fréchet distance is extrapolated. The defaults are those of Chong and Forsyth (2020)."""
+
+    num_points: int = setting(15, least=2)
+    """Counts of generated samples at which it is measured."""
+    seed: int = 2020
+    """Seed of the stream by which the samples of each count are drawn."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        _seed(self.seed)
+
+
+FRECHET_INFINITY = MetricSpec(
+    name="fd_inf",
+    inception_name="fid_inf",
+    summary="Fréchet distance extrapolated to infinitely many generated samples (FID infinity under Inception)",
+    factory="ganbench_metrics.frechet_infinity:build_frechet_infinity",
+    options=FrechetInfinityOptions,
+    paper="Chong and Forsyth, 2020, https://arxiv.org/abs/1911.07023",
+    quantities=(
+        Quantity(name="fd_inf", label="FD infinity", higher_is_better=False, inception_name="fid_inf", inception_label="FID infinity"),
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class KernelDistanceOptions(Settings):
     """How the kernel distance is estimated. The defaults are those of Binkowski et al. (2018)."""
 
@@ -443,7 +470,7 @@ INVERSION = MetricSpec(
 def ganbench_register() -> list[MetricSpec]:
     """Register the metrics."""
     return [
-        *(FRECHET, KERNEL, CLASSIFIER, PRECISION_RECALL, DENSITY_COVERAGE, MODES, TARGET_ACCURACY, SQUARED_ERROR),
+        *(FRECHET, FRECHET_INFINITY, KERNEL, CLASSIFIER, PRECISION_RECALL, DENSITY_COVERAGE, MODES, TARGET_ACCURACY, SQUARED_ERROR),
         *(LPIPS, MS_SSIM, CLASSIFICATION_ACCURACY, CLASS_ACCURACY, CLASS_FRECHET, MEMORISED),
         *(*NAIVE_AUGMENTATION, *BIRTHDAY, INVERSION),
     ]

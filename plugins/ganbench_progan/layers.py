@@ -3,7 +3,7 @@
 Every convolution has weights of N(0, 1) that are scaled at run time by He's constant, so that Adam moves all of them alike; a leaky ReLU of
 slope 0.2 follows. Resampling and convolution are one operation each, which saves more than half of the multiplications.
 
-Shapes: N images, C channels, H, W an image, G samples of a group, M groups.
+Shapes: N images, C channels, H, W an image.
 """
 
 from __future__ import annotations
@@ -106,25 +106,3 @@ def pixel_norm(x: Tensor) -> Tensor:
     """See :class:`PixelNorm`. The mean square is taken in float32."""
     squares = x.to(torch.promote_types(x.dtype, torch.float32)).square()
     return x * torch.rsqrt(squares.mean(dim=1, keepdim=True) + 1e-8).to(x.dtype)
-
-
-def append_deviation(x: Tensor, group: int) -> Tensor:
-    """Append one channel: how much a group of samples varies (section 3, with the groups of the source's TensorFlow version).
-
-    Sample n belongs to the group of all samples with the same n modulo M. The standard deviation over the group's samples is averaged over
-    channels and pixels, so it is one number for each group.
-
-    Args:
-        x: ``[N, C, H, W]``.
-        group: most samples of a group; G is the largest number up to it that divides N.
-
-    Returns:
-        ``[N, C + 1, H, W]``.
-    """
-    count, _, height, width = x.shape
-    size = next(g for g in range(min(group, count), 0, -1) if count % g == 0)
-    grouped = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(size, count // size, *x.shape[1:])  # [G, M, C, H, W]
-    deviations = (grouped.var(dim=0, correction=0) + 1e-8).sqrt()  # [M, C, H, W]
-    of_group = deviations.mean(dim=(1, 2, 3)).to(x.dtype)  # [M]
-    plane = of_group.repeat(size).view(count, 1, 1, 1).expand(count, 1, height, width)
-    return torch.cat([x, plane], dim=1)

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import BuildContext, Judgement, Latents, Networks
+from ganbench_kernels import minibatch_stddev
 from ganbench_progan import ProgressiveOptions
 from ganbench_progan.class_loss import ClassLoss
 from ganbench_progan.growing import GrowingNetwork, blend, double, enlarge, halve, level_of, reduce
-from ganbench_progan.layers import DownConv, EqualisedConv, FirstConv, PixelNorm, UpConv, append_deviation, pixel_norm
+from ganbench_progan.layers import DownConv, EqualisedConv, FirstConv, PixelNorm, UpConv, pixel_norm
 from ganbench_spaces.images import square_images
 
 
@@ -103,7 +104,7 @@ class Discriminator(GrowingNetwork):
             if self.fading and level == self.level:
                 x = blend(self.from_image[level - 1](halve(images)), x, self.alpha)
         if self.stddev_group:
-            x = append_deviation(x, self.stddev_group)
+            x = minibatch_stddev(x, group_size=self.stddev_group)
         answer: Tensor = self.head(x)
         return Judgement(logits=answer[:, 0], class_logits=answer[:, 1:]) if self.num_classes else answer[:, 0]
 

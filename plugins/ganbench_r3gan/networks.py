@@ -19,9 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import BuildContext, Judgement, Latents, Networks
-from ganbench_kernels import ConvBiasAct
+from ganbench_kernels import ConvBiasAct, Downsample2d, Upsample2d
 from ganbench_r3gan import R3GANOptions
-from ganbench_r3gan.resample import Downsample, Upsample
 from ganbench_spaces.images import square_images
 
 SLOPE = 0.2
@@ -139,7 +138,7 @@ class Generator(nn.Module):
         scaled_normal(self.scale.weight, length)
         stages: list[nn.Module] = []
         for before, after in pairwise([0, *widths]):
-            enter = [] if not before else [*([conv1x1(before, after)] if before != after else []), Upsample()]
+            enter = [] if not before else [*([conv1x1(before, after)] if before != after else []), Upsample2d()]
             stages.append(nn.Sequential(*enter, *(ResidualBlock(after, options, num_blocks) for _ in range(options.blocks))))
         self.main = Stages(stages, exact_stages(options, len(stages)))
         self.output = conv1x1(widths[-1], images.channels)
@@ -165,7 +164,7 @@ class Discriminator(nn.Module):
         self.input = conv1x1(images.channels, widths[-1])
         stages: list[nn.Module] = []
         for before, after in pairwise([*reversed(widths), 0]):
-            leave = [] if not after else [Downsample(), *([conv1x1(before, after)] if before != after else [])]
+            leave = [] if not after else [Downsample2d(), *([conv1x1(before, after)] if before != after else [])]
             stages.append(nn.Sequential(*(ResidualBlock(before, options, num_blocks) for _ in range(options.blocks)), *leave))
         self.main = Stages(stages, exact_stages(options, len(stages))[::-1])
         self.basis = nn.Conv2d(features, features, FIRST_RESOLUTION, groups=features, bias=False)

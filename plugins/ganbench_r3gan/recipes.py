@@ -27,13 +27,25 @@ def gammas(gamma: float) -> tuple[Setting, ...]:
     return (("loss.name", "relativistic"), ("loss.options.r1_gamma", gamma), ("loss.options.r2_gamma", gamma))
 
 
-def _augmentation(probability: float) -> str:
-    return f"no augmentation: the source raises the probability of StyleGAN2-ADA's from 0 to {probability:g} over the same images"
+_AUGMENTATION = (
+    "the augmentation is StyleGAN2-ADA's bgc, each transformation alike; which ones the source takes, and how often, was not checked"
+)
+
+
+def _rising(probability: float, schedule_kimg: float) -> tuple[Setting, ...]:
+    """Return the settings of an augmentation whose probability rises from 0 over so many images."""
+    return (
+        ("augmentation.name", "ada"),
+        ("augmentation.options.target", "none"),
+        ("augmentation.options.final_strength", probability),
+        ("augmentation.options.ramp_kimg", schedule_kimg),
+    )
 
 
 def _published(
     *,
     gamma: float,
+    probability: float,
     batch_size: int,
     schedule_kimg: float,
     halflife_kimg: float,
@@ -45,6 +57,7 @@ def _published(
     return (
         *gammas(gamma),
         *adam(),
+        *_rising(probability, schedule_kimg),
         ("training.batch_size", batch_size),
         ("training.total_kimg", schedule_kimg if total_kimg is None else total_kimg),
         ("training.ema_halflife_kimg", halflife_kimg),
@@ -73,10 +86,16 @@ def _cifar() -> list[RecipeSpec]:
     found = []
     for name, words, conditional in (("r3gan-cifar", "class-conditional R3GAN", True), ("r3gan-cifar-unconditional", "R3GAN", False)):
         settings = _published(
-            gamma=0.05, batch_size=512, schedule_kimg=20_000.0, halflife_kimg=5_000.0, conditional=conditional, total_kimg=250_000.0
+            gamma=0.05,
+            probability=0.55,
+            batch_size=512,
+            schedule_kimg=20_000.0,
+            halflife_kimg=5_000.0,
+            conditional=conditional,
+            total_kimg=250_000.0,
         )
         figure = " (FID 1.96 there)" if conditional else ""
-        deviations = (_augmentation(0.55), _OWN_BATCH, _PRECISION, *([_CLASSES] if conditional else []))
+        deviations = (_AUGMENTATION, _OWN_BATCH, _PRECISION, *([_CLASSES] if conditional else []))
         found.append(_recipe(name, f"{words} at 32x32 as its authors train it on CIFAR-10{figure}", 32, settings, deviations))
     return found
 
@@ -88,8 +107,8 @@ def _ffhq() -> list[RecipeSpec]:
             f"r3gan-ffhq-{resolution}",
             f"R3GAN at {resolution}x{resolution} as its authors train it on FFHQ (FID {fid} there)",
             resolution,
-            _published(gamma=gamma, batch_size=256, schedule_kimg=20_000.0, halflife_kimg=500.0, conditional=False),
-            (_augmentation(0.3), _OWN_BATCH, _PRECISION, _BUDGET),
+            _published(gamma=gamma, probability=0.3, batch_size=256, schedule_kimg=20_000.0, halflife_kimg=500.0, conditional=False),
+            (_AUGMENTATION, _OWN_BATCH, _PRECISION, _BUDGET),
         )
         for resolution, gamma, fid in ((64, 2.0, "1.95"), (256, 150.0, "2.75"))
     ]
@@ -104,6 +123,7 @@ def _imagenet() -> list[RecipeSpec]:
             resolution,
             _published(
                 gamma=gamma,
+                probability=probability,
                 batch_size=4096,
                 schedule_kimg=200_000.0,
                 halflife_kimg=50_000.0,
@@ -112,7 +132,7 @@ def _imagenet() -> list[RecipeSpec]:
                 group_channels=32,
                 full_width_resolution=resolution,
             ),
-            (_augmentation(probability), _OWN_BATCH, _PRECISION, _CLASSES, _BUDGET),
+            (_AUGMENTATION, _OWN_BATCH, _PRECISION, _CLASSES, _BUDGET),
         )
         for resolution, gamma, probability, fid in ((32, 0.5, 0.5, "1.27"), (64, 1.0, 0.4, "2.09"))
     ]
@@ -136,7 +156,7 @@ def _small() -> RecipeSpec:
         (
             "16x16 pixels, 64 channels in groups of 16 and batches of 64, for two cores",
             "a budget of 100 kimg, over which all schedules run; rates are five times the source's, gamma ten times its CIFAR-10's",
-            _augmentation(0.55),
+            "no augmentation: the source raises the probability of StyleGAN2-ADA's from 0 to 0.55 over the same images",
             _OWN_BATCH,
             _CLASSES,
         ),

@@ -11,7 +11,7 @@ import torch
 from zoo import small_cases
 
 CASES = small_cases()
-NAMES = ["mlp", "cgan-mlp", "wgan-conv", "resnet", "biggan", "sagan", "r3gan", "progressive", "cyclegan", "pix2pix"]
+NAMES = ["mlp", "cgan-mlp", "wgan-conv", "resnet", "biggan", "sagan", "r3gan", "stylegan2", "progressive", "cyclegan", "pix2pix"]
 """Each architecture but dcgan, which has tests of its own; with the recipes whose steps are made of something else."""
 NAMES += ["wgan", "lsgan", "gan-2014", "pacgan-2d", "sngan-projection", "acgan", "wgan-gp"]
 ITERATIONS = 4

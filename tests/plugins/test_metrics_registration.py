@@ -34,6 +34,7 @@ def test_the_families_and_their_inception_names():
     }
     assert {name: inception for name, inception in names.items() if inception} == {
         "fd": "fid",
+        "fd_inf": "fid_inf",
         "kd": "kid",
         "cs": "is",
         "fd_class": "fid_class",

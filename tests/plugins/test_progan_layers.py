@@ -1,4 +1,4 @@
-"""ProGAN's layers: scaling, resampling, pixel norm and the standard deviation of a batch, each against its plain formula."""
+"""ProGAN's layers: scaling, resampling and pixel norm, each against its plain formula."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganbench_progan.layers import DownConv, EqualisedConv, FirstConv, UpConv, append_deviation, pixel_norm, spread
+from ganbench_progan.layers import DownConv, EqualisedConv, FirstConv, UpConv, pixel_norm, spread
 
 
 @pytest.fixture(autouse=True)
@@ -99,36 +99,6 @@ def test_pixel_norm_gives_each_pixel_a_mean_square_of_one() -> None:
     assert not pixel_norm(torch.zeros(1, 4, 2, 2)).any()
 
 
-@pytest.mark.parametrize("count", [8, 4, 12])
-def test_the_standard_deviation_is_that_of_groups_of_four(count: int) -> None:
-    """Sample n belongs with all n modulo M; one number for each group, in every pixel of a new channel."""
-    x = torch.randn(count, 3, 4, 4)
-    y = append_deviation(x, 4)
-    assert torch.equal(y[:, :3], x)
-    groups = count // 4
-    for n in range(count):
-        members = x[n % groups :: groups]
-        assert len(members) == 4
-        expected = (members.var(dim=0, unbiased=False) + 1e-8).sqrt().mean()
-        torch.testing.assert_close(y[n, 3], expected.expand(4, 4))
-
-
-@pytest.mark.parametrize(("count", "size"), [(2, 2), (3, 3), (6, 3), (7, 1), (1, 1)])
-def test_a_batch_that_four_does_not_divide_has_smaller_groups(count: int, size: int) -> None:
-    """The largest group up to four that divides it; a sample alone has no deviation."""
-    x = torch.randn(count, 3, 4, 4)
-    first = append_deviation(x, 4)[0, 3, 0, 0]
-    members = x[:: count // size]
-    torch.testing.assert_close(first, (members.var(dim=0, unbiased=False) + 1e-8).sqrt().mean())
-
-
-def test_samples_that_are_alike_show_it() -> None:
-    """What the layer is for: a collapsed batch has another value than a varied one."""
-    varied, alike = torch.randn(4, 8, 4, 4), torch.randn(1, 8, 4, 4).expand(4, -1, -1, -1)
-    assert append_deviation(varied, 4)[0, 8, 0, 0] > 0.5
-    assert append_deviation(alike, 4)[0, 8, 0, 0] < 1e-3
-
-
 @pytest.mark.parametrize("layer", [EqualisedConv(2, 2, 3, padding=1), UpConv(2, 2), DownConv(2, 2)], ids=["plain", "up", "down"])
 def test_layers_can_be_differentiated_twice(layer: EqualisedConv) -> None:
     """WGAN-GP needs it."""
@@ -137,8 +107,7 @@ def test_layers_can_be_differentiated_twice(layer: EqualisedConv) -> None:
 
 
 @pytest.mark.slow
-def test_norm_and_deviation_can_be_differentiated_twice() -> None:
+def test_the_norm_can_be_differentiated_twice() -> None:
     """In float64, which they keep."""
     x = torch.randn(4, 2, 2, 2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(pixel_norm, x)
-    assert torch.autograd.gradgradcheck(lambda t: append_deviation(t, 2), x)

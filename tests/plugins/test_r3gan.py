@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from ganbench import BuildContext, ConfigError, Networks
 from ganbench.config.resolve import Layer, resolve
 from ganbench.plugin.manager import PluginManager
+from ganbench_kernels import Upsample2d
 from ganbench_r3gan import R3GANOptions
 from ganbench_r3gan.networks import ResidualBlock, build, widths_of
-from ganbench_r3gan.resample import Downsample, Upsample
 from ganbench_spaces.images import ImageSpace
 
 MANAGER = PluginManager()
@@ -126,35 +126,9 @@ def test_a_new_generator_is_a_scaled_basis_that_is_enlarged() -> None:
     with torch.no_grad():
         x = generator.scale(z)[:, :, None, None] * generator.basis
         for _ in range(2):
-            x = Upsample()(x)
+            x = Upsample2d()(x)
         torch.testing.assert_close(generator(z), generator.output(x))
         torch.testing.assert_close(generator(2 * z), 2 * generator(z))
-
-
-def upfirdn(x: Tensor, up: int, down: int, pad: tuple[int, int]) -> Tensor:
-    """Insert zeros, pad, filter by [1, 3, 3, 1] and leave pixels out, in the plainest way."""
-    n, c, h, w = x.shape
-    wide = torch.zeros(n, c, h * up, w * up, dtype=x.dtype)
-    wide[:, :, ::up, ::up] = x
-    line = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype) / 8
-    kernel = (up**2 * torch.outer(line, line)).expand(c, 1, 4, 4)
-    return F.conv2d(F.pad(wide, (*pad, *pad)), kernel, groups=c)[:, :, ::down, ::down]
-
-
-def test_resampling_is_the_binomial_filter() -> None:
-    """As StyleGAN2's upsample2d and downsample2d with [1, 3, 3, 1], which is [1, 2, 1] on repeated pixels."""
-    x = torch.randn(2, 3, 6, 6)
-    torch.testing.assert_close(Upsample()(x), upfirdn(x, 2, 1, (2, 1)))
-    torch.testing.assert_close(Downsample()(x), upfirdn(x, 1, 2, (1, 1)))
-    inner = Upsample()(torch.ones(1, 1, 6, 6))[..., 1:-1, 1:-1]
-    torch.testing.assert_close(inner, torch.ones_like(inner))
-
-
-def test_resampling_can_be_differentiated_twice() -> None:
-    """As R1 and R2 ask of it."""
-    for layer in (Upsample().double(), Downsample().double()):
-        x = torch.randn(1, 2, 4, 4, dtype=torch.float64, requires_grad=True)
-        assert torch.autograd.gradgradcheck(lambda x, layer=layer: layer(x).square(), (x,))
 
 
 def test_labels_decide_what_a_conditional_network_says() -> None:

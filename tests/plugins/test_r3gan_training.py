@@ -298,17 +298,19 @@ def test_another_learning_rate_keeps_its_schedule() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "gamma", "batch_size", "schedule_kimg", "halflife_kimg"),
+    ("name", "gamma", "batch_size", "schedule_kimg", "halflife_kimg", "probability"),
     [
-        ("r3gan-cifar", 0.05, 512, 20_000, 5_000),
-        ("r3gan-ffhq-64", 2.0, 256, 20_000, 500),
-        ("r3gan-ffhq-256", 150.0, 256, 20_000, 500),
-        ("r3gan-imagenet-32", 0.5, 4096, 200_000, 50_000),
-        ("r3gan-imagenet-64", 1.0, 4096, 200_000, 50_000),
+        ("r3gan-cifar", 0.05, 512, 20_000, 5_000, 0.55),
+        ("r3gan-ffhq-64", 2.0, 256, 20_000, 500, 0.3),
+        ("r3gan-ffhq-256", 150.0, 256, 20_000, 500, 0.3),
+        ("r3gan-imagenet-32", 0.5, 4096, 200_000, 50_000, 0.5),
+        ("r3gan-imagenet-64", 1.0, 4096, 200_000, 50_000, 0.4),
     ],
 )
-def test_a_preset_trains_as_its_source(name: str, gamma: float, batch_size: int, schedule_kimg: float, halflife_kimg: float) -> None:
-    """brownvc/R3GAN @19a7ddf train.py; what there is no setting for is told as a deviation."""
+def test_a_preset_trains_as_its_source(
+    name: str, gamma: float, batch_size: int, schedule_kimg: float, halflife_kimg: float, probability: float
+) -> None:
+    """brownvc/R3GAN @19a7ddf train.py; what was not checked there is told as a deviation."""
     resolved = resolve(MANAGER, name, [])
     config: Any = resolved.config
     options = config.architecture.options
@@ -323,5 +325,8 @@ def test_a_preset_trains_as_its_source(name: str, gamma: float, batch_size: int,
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
         found = (optimizer.kind, optimizer.learning_rate, optimizer.beta1, optimizer.beta2, optimizer.eps)
         assert found == ("adam", 2e-4, 0.0, 0.9, 1e-8)
+    ada = config.augmentation.options
+    found = (config.augmentation.name, ada.target, ada.strength, ada.final_strength, ada.ramp_kimg)
+    assert found == ("ada", None, 0.0, probability, schedule_kimg)
     (spec,) = (r.spec for r in MANAGER.registered if r.spec.name == name)
     assert any("augmentation" in deviation for deviation in spec.deviations)  # type: ignore[attr-defined]

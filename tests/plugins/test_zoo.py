@@ -32,7 +32,7 @@ OF_EACH = ("it_can_be_built", "its_first_losses_are_finite", "its_deviations_are
 EVERYDAY = ("it_", "its_first", "its_deviations", "its_options", "its_factory", "a_wrong_option", "its_samples_are_finite")
 """Beginnings of the names of what is tried every day."""
 COMPILED = (
-    *("dcgan", "mlp", "resnet", "progressive", "r3gan", "srgan", "vae", "ctgan"),
+    *("dcgan", "mlp", "resnet", "progressive", "r3gan", "stylegan2", "srgan", "vae", "ctgan"),
     *("wavegan", "gumbel-softmax", "seqgan", "mocogan", "ganomaly"),
 )
 """What the others are made of too; of translation, `test_translation_training.py` compiles whole trainings."""

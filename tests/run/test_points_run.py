@@ -101,6 +101,7 @@ def test_images_cannot_be_measured_by_the_points_extractor(tmp_path: Path) -> No
     [
         ("mlp", {"training.dequantise": True}, "training.dequantise is for grey levels, and ring8 holds points"),
         ("mlp", {"augmentation.name": "diffaugment"}, "diffaugment needs images (got points in the plane)"),
+        ("mlp", {"augmentation.name": "ada"}, "augmentation 'ada': this needs images (got points)"),
     ],
 )
 def test_what_needs_images_is_refused_for_points(tmp_path: Path, name: str, settings: dict[str, Any], message: str) -> None:

@@ -100,9 +100,9 @@ def test_what_is_asked_with_data_is_exported_too(plugin: str, capsys: pytest.Cap
 
 
 @pytest.mark.slow(keep=1)
-@pytest.mark.parametrize("plugin", ["r3gan", "sagan"])
+@pytest.mark.parametrize("plugin", ["r3gan", "sagan", "stylegan2"])
 def test_weights_of_any_layout_are_exported(plugin: str) -> None:
-    """1x1 convolutions in the layout of channels last, spectral norm, and images without a bound."""
+    """1x1 convolutions in the layout of channels last, spectral norm, images without a bound, and styles."""
     from zoo import small_cases
 
     settings = [part for path, value in small_cases()[plugin].items() for part in ("--set", f"{path}={_text(value)}")]
