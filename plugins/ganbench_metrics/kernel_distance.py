@@ -137,7 +137,7 @@ def _mmd2(x: Tensor, y: Tensor, members_x: Tensor, members_y: Tensor) -> Tensor:
 
 
 class _Factor:
-    """One side of the matrix ``x.y / D + 1``, a row for each sample.
+    """One side of the matrix ``x.y / D + 1``: a row for each sample, and what is added to the products with the other side's.
 
     Args:
         features: ``[N, D]``.
@@ -147,36 +147,30 @@ class _Factor:
     """
 
     def __init__(self, features: Tensor, centre: Tensor, members: Tensor, dtype: torch.dtype) -> None:
-        dims = features.shape[1]
         self.members = members
-        self._rows = features.new_empty((len(features), dims + 2), dtype=dtype)
+        self._rows = torch.empty_like(features, dtype=dtype)
+        self._added = features.new_empty(len(features), dtype=dtype)
+        dims = features.shape[1]
         for part in _slices(len(features), TILE_COLUMNS):
             wide = features[part].to(torch.float64)
-            self._rows[part, :dims] = ((wide - centre) / math.sqrt(dims)).to(dtype)
-            self._rows[part, dims] = ((wide @ centre - centre @ centre / 2) / dims + 0.5).to(dtype)
-        self._rows[:, dims + 1] = 1.0
+            self._rows[part] = ((wide - centre) / math.sqrt(dims)).to(dtype)
+            self._added[part] = ((wide @ centre - centre @ centre / 2) / dims + 0.5).to(dtype)
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def rows(self, part: slice) -> Tensor:
-        """Return ``[B, D + 2]``."""
-        return self._rows[part]
-
-    def columns(self, part: slice) -> Tensor:
-        """Return ``[D + 2, C]``: the same with the last two exchanged, for each is to meet the other's."""
-        dims = self._rows.shape[1] - 2
-        order = [*range(dims), dims + 1, dims]
-        return self._rows[part][:, order].T
+    def kernel(self, rows: slice, other: _Factor, columns: slice) -> Tensor:
+        """Return the kernel of some samples with some of the other side's, ``[B, C]``."""
+        gram = torch.addmm(other._added[columns], self._rows[rows], other._rows[columns].T).add_(self._added[rows, None])
+        return (gram * gram).mul_(gram)
 
 
 def _sums_between(x: _Factor, y: _Factor) -> Tensor:
     """Return the sum of the kernel over the pairs of each subset of x with that of y, ``[R]`` float64."""
     total = torch.zeros(len(x.members), dtype=torch.float64, device=x.members.device)
     for columns in _slices(len(y), TILE_COLUMNS):
-        right = y.columns(columns)
         for rows in _slices(len(x), TILE_ROWS):
-            total += _sum(_cubed(x.rows(rows) @ right), x.members[:, rows], y.members[:, columns])
+            total += _sum(x.kernel(rows, y, columns), x.members[:, rows], y.members[:, columns])
     return total
 
 
@@ -184,12 +178,11 @@ def _sums_within(x: _Factor) -> Tensor:
     """Return the sum of the kernel over the ordered pairs of two samples of each subset, ``[R]`` float64: by symmetry half of all tiles."""
     total = torch.zeros(len(x.members), dtype=torch.float64, device=x.members.device)
     for rows in _slices(len(x), TILE_ROWS):
-        left, own = x.rows(rows), x.members[:, rows]
-        square = _cubed(left @ x.columns(rows))
+        own, square = x.members[:, rows], x.kernel(rows, x, rows)
         square.diagonal().zero_()
         total += _sum(square, own, own)
         for columns in _slices(len(x), TILE_COLUMNS, rows.stop):
-            total += 2.0 * _sum(_cubed(left @ x.columns(columns)), own, x.members[:, columns])
+            total += 2.0 * _sum(x.kernel(rows, x, columns), own, x.members[:, columns])
     return total
 
 
@@ -206,13 +199,9 @@ def _known_sums_within(features: Tensor, factor: _Factor) -> Tensor:
     return sums
 
 
-def _cubed(gram: Tensor) -> Tensor:
-    return (gram * gram).mul_(gram)
-
-
 def _sum(kernel: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Return the sum of a tile ``[B, C]`` over the pairs of each subset, ``[R]`` float64, by its rows ``[R, B]`` and columns ``[R, C]``."""
-    return ((rows.to(kernel.dtype) @ kernel).double() * columns).sum(dim=1)
+    return ((rows.to(kernel.dtype) @ kernel) * columns).sum(dim=1, dtype=torch.float64)
 
 
 def _slices(count: int, size: int, start: int = 0) -> Iterator[slice]:
