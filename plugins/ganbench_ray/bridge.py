@@ -397,7 +397,12 @@ def serve(orders: Iterable[str], say: Any) -> None:
     for message in ({"ready": bridge.sizes}, *early):
         say(message)
     bridge.say = say
-    threading.Thread(target=lambda: [waiting.put(json.loads(line)) for line in lines], daemon=True).start()
+
+    def read() -> None:
+        for line in lines:
+            waiting.put(json.loads(line))
+
+    threading.Thread(target=read, daemon=True).start()
     while True:
         try:
             order = waiting.get(timeout=0 if bridge.is_busy else _TICK_SECONDS)

@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from ganbench import RunDirectory, RunLock, UsageError, storage_errors
+from ganbench import RunDirectory, RunLock, StorageError, UsageError, storage_errors
 
 _ARRIVING = ".arriving"
 """Folder, inside the matrix's, of what is being unpacked."""
@@ -120,9 +120,11 @@ def mend(folder: Path) -> None:
         folder: of the matrix; a shard of it that runs just now holds its own locks.
     """
     for arriving in sorted((folder / _ARRIVING).iterdir()) if os.path.isdir(folder / _ARRIVING) else ():
-        with contextlib.suppress(UsageError, OSError), _locked(arriving):
-            _put_back(arriving, folder / arriving.name.partition("-")[2])
-            _remove(arriving)
+        with contextlib.suppress(UsageError, StorageError, OSError):
+            if os.path.exists(arriving / _LOCK):  # else a shard has just made it
+                with _locked(arriving):
+                    _put_back(arriving, folder / arriving.name.partition("-")[2])
+                    _remove(arriving)
 
 
 def _put_back(arriving: Path, directory: Path) -> None:

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ganbench import CellOutcome, CellProgress, CellTask, LocalExecutor, RunLock, UsageError
+from ganbench import CellOutcome, CellProgress, CellTask, LocalExecutor, RunLock, StorageError, UsageError
 from ganbench_ray.files import pack, unpack
 
 _ASK_SECONDS = 0.5
 _SCRATCH = "ganbench-ray-"
 _LOCK = ".lock"
+_STALE_SECONDS = 60.0
 _executors: dict[float, LocalExecutor] = {}
 """The one of this Ray worker, by its grace: the next cell finds the harness imported. Its processes end with this one."""
 
@@ -105,8 +106,10 @@ def _scratch() -> Iterator[Path]:
     """Yield a folder that is removed again, after those of attempts that were killed."""
     root = Path(tempfile.gettempdir())
     for left in root.glob(f"{_SCRATCH}*"):
-        with contextlib.suppress(OSError, UsageError), _locked(left):
-            shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(OSError, UsageError, StorageError):
+            if time.time() - (left / _LOCK).stat().st_mtime > _STALE_SECONDS:  # a new one may be made just now, and not be locked yet
+                with _locked(left):
+                    shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=_SCRATCH))
     try:
         with _locked(folder):

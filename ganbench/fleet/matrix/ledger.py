@@ -90,7 +90,7 @@ class MatrixLedger:
             lock = open_own(self.folder / f".{_FILE_NAME}.lock", os.O_RDWR)
         try:
             wait_for_lock(lock)
-            with storage_errors(self.path), open(open_own(self._changes, os.O_WRONLY | os.O_APPEND), "ab") as file:
+            with storage_errors(self.path), os.fdopen(open_own(self._changes, os.O_WRONLY | os.O_APPEND), "ab") as file:
                 if lines and os.path.exists(self.path) and file.tell() + len(lines) < self.path.stat().st_size:
                     file.write(lines)
                     return

@@ -27,7 +27,7 @@ def main():
                 answer["added"] = add(cluster, nodes, order["cpus"], order["add"])
             elif "remove" in order:
                 cluster.remove_node(nodes.pop(order["remove"]), allow_graceful=False)
-            answer["ids"] = list(nodes)
+            answer["nodes"] = {one: node.all_processes["raylet"][0].process.pid for one, node in nodes.items()}
             print(json.dumps(answer), file=out, flush=True)
     finally:
         if cluster is not None:

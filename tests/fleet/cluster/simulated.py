@@ -47,17 +47,15 @@ class Nodes:
         )
         self._cpus = cpus
         answer = self._ask({"start": count, "cpus": cpus})
-        self.address, self.ids = answer["address"], answer["ids"]
+        self.address = answer["address"]
 
     def add(self, **environment: str) -> str:
         """Add a node whose processes have these variables, and return its id."""
-        answer = self._ask({"add": environment, "cpus": self._cpus})
-        self.ids = answer["ids"]
-        return str(answer["added"])
+        return str(self._ask({"add": environment, "cpus": self._cpus})["added"])
 
     def remove(self, node: str) -> None:
         """Take a node away, as a power cut would."""
-        self.ids = self._ask({"remove": node})["ids"]
+        self._ask({"remove": node})
 
     def cells(self) -> dict[int, str]:
         """Return the Ray workers that run a cell just now: process id and name of the cell."""
@@ -68,6 +66,16 @@ class Nodes:
                 if title.startswith("ray::") and "=" in title:
                     found[pid] = title.removeprefix("ray::")
         return found
+
+    def of_cells(self) -> dict[str, str]:
+        """Return the node on which each cell runs just now."""
+        workers = {pid: node for node, raylet in self._raylets.items() for pid in descendants(raylet)}
+        return {name: workers[pid] for pid, name in self.cells().items() if pid in workers}
+
+    @property
+    def ids(self) -> list[str]:
+        """The nodes that are there, but for the head."""
+        return list(self._raylets)
 
     def close(self) -> None:
         """End it."""
@@ -88,6 +96,7 @@ class Nodes:
         line = self._process.stdout.readline()
         assert line, f"the cluster ended with {self._process.wait()}"
         answer: dict[str, Any] = json.loads(line)
+        self._raylets = answer["nodes"]
         return answer
 
 
@@ -97,10 +106,11 @@ class Matrix:
     Args:
         arguments: of the command.
         folder: its current folder, in which its output is kept.
+        largest_file: bytes that a file may have, as on a disk that is full beyond it; 0 for any number.
     """
 
-    def __init__(self, *arguments: str, folder: Path, limit: int = 0) -> None:
-        code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, -1)); " if limit else ""
+    def __init__(self, *arguments: str, folder: Path, largest_file: int = 0) -> None:
+        code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({largest_file}, -1)); " if largest_file else ""
         command = f"{code}import sys; sys.path[:] = {sys.path!r}\nfrom ganbench.__main__ import entry; entry()"
         self._out, self._err = folder / "out.txt", folder / "err.txt"
         with self._out.open("w") as out, self._err.open("w") as err:
