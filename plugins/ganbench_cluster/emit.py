@@ -44,6 +44,7 @@ def command(cluster: str, folder: Path, arguments: tuple[str, ...], **flags: Any
     """
     from ganbench_cluster.job import Job, job_name, kubernetes_job, slurm_script
 
+    _refuse_others(cluster, flags)
     cells = _count_cells(arguments)
     if flags["shards"] > cells:
         raise UsageError(f"--shards must be at most the {cells} cells of the matrix (got {flags['shards']})")
@@ -59,7 +60,6 @@ def command(cluster: str, folder: Path, arguments: tuple[str, ...], **flags: Any
         hours=flags["hours"],
         exclusive="--exclusive" in arguments,
     )
-    _refuse_others(cluster, flags)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
