@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from simulated import Nodes
+from simulated import Matrix, Nodes
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +22,20 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
         made = Nodes(3, log=log)
         yield made
         made.close()
+
+
+@pytest.fixture
+def call(workplace: Path) -> Iterator[Callable[..., Matrix]]:
+    """Return a function that calls ``ganbench matrix``; what still runs at the end of a test is killed."""
+    called: list[Matrix] = []
+
+    def start(*arguments: str, **how: Any) -> Matrix:
+        called.append(Matrix(*arguments, **{"folder": workplace, **how}))
+        return called[-1]
+
+    yield start
+    for one in called:
+        one.kill()
 
 
 @pytest.fixture(autouse=True)

@@ -87,6 +87,9 @@ class Nodes:
             for pid in [*descendants(self._process.pid), self._process.pid]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
@@ -139,6 +142,11 @@ class Matrix:
     def end(self) -> int:
         """Wait for its end and return its exit code."""
         return self.process.wait(PATIENCE_SECONDS)
+
+    def kill(self) -> None:
+        """End it now, if it has not ended."""
+        self.process.kill()
+        self.process.wait()
 
 
 def descendants(pid: int) -> list[int]:

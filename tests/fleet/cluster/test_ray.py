@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from ganbench.cli.main import main
 pytestmark = pytest.mark.slow
 
 QUALITY = ("name", "n", "kimg", "modes2500_points.final", "high_quality2500_points.final", "reverse_kl2500_points.final")
+Call = Callable[..., Matrix]
 PATIENT = f"{Path(__file__).with_name('patient.py')}:build"
 
 
@@ -39,10 +41,12 @@ def table(folder: str, capfd: pytest.CaptureFixture[str]) -> str:
     return capfd.readouterr().out
 
 
-def test_twenty_four_cells_are_the_runs_that_one_machine_makes(nodes: Nodes, workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_twenty_four_cells_are_the_runs_that_one_machine_makes(
+    nodes: Nodes, workplace: Path, call: Call, capfd: pytest.CaptureFixture[str]
+) -> None:
     """To the bit; Ray prints nothing, and nothing but runs is left."""
     seeds = ("-a", "seed=0..23")
-    there = Matrix(*CELLS, *seeds, *on_ray(nodes, "--jobs", "6", "--out", "m"), folder=workplace)
+    there = call(*CELLS, *seeds, *on_ray(nodes, "--jobs", "6", "--out", "m"))
     assert there.end() == 0, there.err
     assert there.out[-1] == "24 cells: 24 done, 0 failed, 0 unsupported, 0 skipped; everything is in m"
     assert len(there.err) == 48  # a line for each beginning and each end
@@ -56,11 +60,11 @@ def test_twenty_four_cells_are_the_runs_that_one_machine_makes(nodes: Nodes, wor
     assert inside == {".matrix.json.lock", ".matrix.lock", "matrix.json", *(row["directory"] for row in rows(workplace / "m").values())}
 
 
-def test_what_is_killed_is_tried_again_and_the_next_call_runs_the_rest(nodes: Nodes, workplace: Path) -> None:
+def test_what_is_killed_is_tried_again_and_the_next_call_runs_the_rest(nodes: Nodes, workplace: Path, call: Call) -> None:
     """A Ray worker by SIGKILL, a node, the driver; a second driver is refused, and no record is written twice."""
     command = (*patient(workplace, "0..1"), *on_ray(nodes, "--jobs", "4", "--retries", "3"))
     (workplace / "hold").touch()
-    first = Matrix(*command, folder=workplace)
+    first = call(*command)
     first.until(lambda: len(records(workplace / "m")) == 2 and len(list((workplace / "notes").iterdir())) == 4)
     before = {name: record["created"] for name, record in records(workplace / "m").items()}
 
@@ -72,18 +76,17 @@ def test_what_is_killed_is_tried_again_and_the_next_call_runs_the_rest(nodes: No
     assert rows(workplace / "m")[name]["state"] == "running"
 
     (workplace / "second").mkdir()
-    beside = Matrix(*patient(workplace, "0..1"), *on_ray(nodes), folder=workplace / "second")
+    beside = call(*patient(workplace, "0..1"), *on_ray(nodes), folder=workplace / "second")
     assert beside.end() == 2
     assert "m is in use by process" in beside.err[-1]
 
     where = nodes.of_cells()[name]
     nodes.remove(where)
     first.until(lambda: any(f"({where[:6]}) has gone" in line and "attempt" in line for line in first.err))
-    first.process.kill()
-    first.process.wait()
+    first.kill()
     (workplace / "hold").unlink()
     nodes.add()
-    again = Matrix(*command, folder=workplace)
+    again = call(*command)
     assert again.end() == 0, again.err
     after = {name: record["created"] for name, record in records(workplace / "m").items()}
     assert len(after) == 4
@@ -92,36 +95,36 @@ def test_what_is_killed_is_tried_again_and_the_next_call_runs_the_rest(nodes: No
     assert len([line for line in again.err if "begins" in line]) == 2
 
 
-def test_a_full_disk_on_the_driver_is_one_line_and_loses_nothing_finished(nodes: Nodes, workplace: Path) -> None:
+def test_a_full_disk_on_the_driver_is_one_line_and_loses_nothing_finished(nodes: Nodes, workplace: Path, call: Call) -> None:
     """Of what does not fit nothing is left, and the next call runs it."""
     command = (*CELLS, "--set=evaluation.metrics=none", "-a", "seed=0..2", *on_ray(nodes, "--jobs", "3", "--out", "m"))
-    full = Matrix(*command, folder=workplace, largest_file=100_000)
+    full = call(*command, largest_file=100_000)
     assert full.end() == 3, full.err
     assert [line for line in full.err if line.startswith("ganbench: ")] == full.err[-1:]
     assert "File too large; free space, then" in full.err[-1]
     assert records(workplace / "m") == {}
     assert not list((workplace / "m").glob("*/*")) + list((workplace / "m").glob(".arriving"))
-    assert Matrix(*command, folder=workplace).end() == 0
+    assert call(*command).end() == 0
     assert len(records(workplace / "m")) == 3
 
 
-def test_a_node_with_other_sources_gets_no_cell(nodes: Nodes, workplace: Path) -> None:
+def test_a_node_with_other_sources_gets_no_cell(nodes: Nodes, workplace: Path, call: Call) -> None:
     """One line says which it is and what differs; where there is no other node the call ends."""
     others = workplace / "others" / "ganbench_losses"
     shutil.copytree(Path(ganbench.__path__[0]).parent / "plugins" / "ganbench_losses", others)
     with (others / "__init__.py").open("a") as file:
         file.write("# changed\n")
     odd = nodes.add(PYTHONPATH=str(others.parent))
-    mixed = Matrix(*patient(workplace, "0..1"), *on_ray(nodes, "--jobs", "8"), folder=workplace)
+    mixed = call(*patient(workplace, "0..1"), *on_ray(nodes, "--jobs", "8"))
     assert mixed.end() == 0, mixed.err
     (line,) = [line for line in mixed.err if "gets no cell" in line]
     assert line.startswith("warning: the node ")
     assert line.endswith(f"({odd[:6]}) gets no cell: its ganbench_losses is not what this machine has")
     for node in (one for one in nodes.ids if one != odd):
         nodes.remove(node)
-    alone = Matrix("-a", "plugin=mlp", "-a", "seed=0..1", *on_ray(nodes), "--out", str(workplace / "n"), folder=workplace)
+    alone = call("-a", "plugin=mlp", "-a", "seed=0..1", *on_ray(nodes), "--out", str(workplace / "n"))
     assert alone.end() == 2
     assert alone.err[-1].startswith("ganbench: no node of the Ray cluster can run a cell: ")
     assert "its ganbench_losses is not what this machine has; install the same there, or say -x ship=true" in alone.err[-1]
-    shipped = Matrix(*patient(workplace, "2"), *on_ray(nodes, "-x", "ship=true"), folder=workplace)
+    shipped = call(*patient(workplace, "2"), *on_ray(nodes, "-x", "ship=true"))
     assert shipped.end() == 0, shipped.err
