@@ -26,8 +26,10 @@ from simulated import Matrix, Nodes, descendants
 
 PATIENT = f"{Path(__file__).parents[1] / 'tests' / 'fleet' / 'cluster' / 'patient.py'}:build"
 SETTINGS = ("dataset=ring8", "kimg=0.2", "batch_size=40", "device=cpu", "evaluation.metrics=none", "evaluation.grid_size=2")
-WEIGHTS = {"worker": 5, "cell": 3, "node": 1, "driver": 1}
+WEIGHTS = {"worker": 3, "cell": 5, "node": 1, "driver": 1}
 """How often which fault comes."""
+MOST_RECORDS, MOST_SECONDS = 2, 30.0
+"""Between two faults so many cells may end, drawn at random, or so much time may pass."""
 
 
 class Faults:
@@ -46,35 +48,44 @@ class Faults:
         self.seen: dict[Path, str] = {}
         self.cells = 0
         self.complaints: list[str] = []
+        self._matrix: Matrix | None = None
 
     def run(self) -> None:
         """Run matrices until there were enough faults, the last one to its end."""
-        while self.counts.total() < self._options.faults:
-            self._run_one(self._folder / f"m{self.cells}")
-            self.cells += self._options.cells
-            print(f"{self.counts.total()} faults, {len(self.seen)} records of {self.cells} cells", file=sys.stderr)
+        try:
+            while self.counts.total() < self._options.faults:
+                self._run_one(self._folder / f"m{self.cells}")
+                self.cells += self._options.cells
+                print(f"{self.counts.total()} faults, {len(self.seen)} records of {self.cells} cells", file=sys.stderr)
+        finally:
+            if self._matrix is not None:
+                self._matrix.kill()
 
     def _run_one(self, out: Path) -> None:
         seeds = ("-a", f"seed=0..{self._options.cells - 1}")
         axes = ("-a", f"plugin={PATIENT}", *seeds, *(f"--set={one}" for one in SETTINGS))
         how = ("--executor", "ray", "-x", f"address={self._nodes.address}", "--jobs", "3", "--retries", "99", "--out", str(out))
-        matrix = Matrix(*axes, *how, folder=self._folder)
-        due = time.monotonic()
+        self._matrix = matrix = Matrix(*axes, *how, folder=self._folder)
+        due, enough = 0.0, 0
         while (code := matrix.process.poll()) is None:
             time.sleep(0.1)
             self._look(out)
-            if time.monotonic() < due or self.counts.total() >= self._options.faults or not self._nodes.cells():
+            if self.counts.total() >= self._options.faults or not self._nodes.cells():
                 continue
+            if len(self.seen) < enough and time.monotonic() < due:
+                continue
+            time.sleep(self._random.uniform(0.0, 1.0))
             kind = self._random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
             if self._inject(kind, matrix):
                 self.counts[kind] += 1
             if kind == "driver":
-                matrix = Matrix(*axes, *how, folder=self._folder)
-            due = time.monotonic() + self._random.uniform(0.5, 4.0)
+                self._matrix = matrix = Matrix(*axes, *how, folder=self._folder)
+            due, enough = time.monotonic() + MOST_SECONDS, len(self.seen) + self._random.randint(0, MOST_RECORDS)
         self._look(out)
         records = len(list(out.glob("*/record.json")))
         if code or records != self._options.cells:
             self.complaints.append(f"{out.name} ended with {code} and {records} records: {matrix.err[-3:]}")
+            print(self.complaints[-1], file=sys.stderr)
 
     def _inject(self, kind: str, matrix: Matrix) -> bool:
         """Do it; return whether there was anything to do it to."""
