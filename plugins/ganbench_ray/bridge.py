@@ -7,6 +7,7 @@ matrix decides what is tried again, and an attempt that this process no longer w
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -91,7 +92,7 @@ class Bridge:
         for module in (mailbox, sources):
             self._ray.cloudpickle.register_pickle_by_value(module)
         self._run, self._compare_on = self._ray.remote(run), self._ray.remote(num_cpus=0, max_retries=0)(sources.code_of)
-        here = self._on(self._ray.get_runtime_context().get_node_id(), soft=True)
+        here = self._on(self._ray.get_runtime_context().get_node_id())  # not softly: any other node may go
         kind = self._ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=3)(mailbox.Mailbox)
         self._mailbox = kind.options(scheduling_strategy=here).remote()
         self._nodes: dict[str, _Node] = {}
@@ -193,9 +194,12 @@ class Bridge:
         resources = found["Resources"]
         name = f"{found.get('NodeName') or found['NodeManagerAddress']} ({found['NodeID'][:6]})"
         node = _Node(found["NodeID"], name, int(resources.get("CPU", 0)), float(resources.get("GPU", 0)))
-        node.comparison = self._compare_on.options(scheduling_strategy=self._on(node.id)).remote(*self._code_of)
+        node.comparison = self._ask_for_code(node)
         node.compared_until = time.monotonic() + _COMPARE_SECONDS
         return node
+
+    def _ask_for_code(self, node: _Node) -> Any:
+        return self._compare_on.options(scheduling_strategy=self._on(node.id)).remote(*self._code_of)
 
     def _compare(self, node: _Node) -> None:
         """See whether a node has this machine's sources; say it where it has not."""
@@ -207,7 +211,11 @@ class Bridge:
             return
         try:
             differs = sources.differences(self._code, self._ray.get(node.comparison))
-        except Exception as error:
+        except self._ray.exceptions.RayError as error:
+            passing = not isinstance(error, (self._ray.exceptions.RayTaskError, self._ray.exceptions.RuntimeEnvSetupError))
+            if passing and time.monotonic() < node.compared_until:  # its worker was killed, or the node goes just now
+                node.comparison = self._ask_for_code(node)
+                return
             differs = _first_line(error)
         if differs:
             self._refuse(node, differs)
@@ -309,17 +317,18 @@ class Bridge:
         """Pass on how far the cells are."""
         if self._mail is not None and self._ray.wait([self._mail], timeout=0)[0]:
             leases = {attempt.lease for attempt in self._running.values()}
-            for lease, progress in self._ray.get(self._mail).items():
-                if lease in leases:
-                    self.say({"progress": progress})
+            with contextlib.suppress(self._ray.exceptions.ActorUnavailableError):
+                for lease, progress in self._ray.get(self._mail).items():
+                    if lease in leases:
+                        self.say({"progress": progress})
             self._mail = None
         if self._mail is None and self._running:
             self._mail = self._mailbox.collect.remote()
 
-    def _on(self, node_id: str, *, soft: bool = False) -> Any:
+    def _on(self, node_id: str) -> Any:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        return NodeAffinitySchedulingStrategy(node_id=node_id, soft=soft)
+        return NodeAffinitySchedulingStrategy(node_id=node_id, soft=False)
 
     def _tell(self, outcome: CellOutcome) -> None:
         self.say({"outcome": encode(outcome)})

@@ -90,7 +90,11 @@ def _follow(task: CellTask, order: Order, mailbox: Any) -> CellOutcome:
             if asked is None and time.monotonic() >= ask_at:
                 asked, progress = mailbox.report.remote(order.lease, progress and dataclasses.asdict(progress)), None
             if asked is not None and ray.wait([asked], timeout=0)[0]:
-                wanted, asked, ask_at = ray.get(asked), None, time.monotonic() + _ASK_SECONDS
+                answer, asked, ask_at = asked, None, time.monotonic() + _ASK_SECONDS
+                try:
+                    wanted = ray.get(answer)
+                except ray.exceptions.ActorUnavailableError:  # for now; one that has gone is another error
+                    continue
                 if wanted is None:
                     raise RuntimeError("its lease was taken back")
                 for _ in range(wanted - stops):
