@@ -145,7 +145,9 @@ def main() -> None:
         figures |= {"largest_ledger_mib": round(ledger.largest / 2**20, 1), "rows_read_again": sum(row.state == "done" for row in again)}
         print(json.dumps(figures, indent=2))
         print(f"a cell costs the scheduler {figures['ms_per_cell']} ms{told(figures['ms_per_cell'] <= MOST_MS)}")
-        print(f"it takes {figures['peak_mib']} MiB{told(figures['peak_mib'] <= MOST_MIB)}", flush=True)  # to remove the folder takes a while
+        print(
+            f"it takes {figures['peak_mib']} MiB{told(figures['peak_mib'] <= MOST_MIB)}", flush=True
+        )  # to remove the folder takes a while
         if options.out:
             options.out.write_text(json.dumps(figures, indent=2) + "\n")
 
