@@ -40,8 +40,8 @@ class ShardsOptions(Settings):
 
     def __post_init__(self) -> None:
         Settings.__post_init__(self)
-        if bool(self.path) == bool(self.address):
-            raise ValueError(f"path or address must name shards, one of the two (got {self.path!r} and {self.address!r}); say -o path=DIR")
+        if self.path and self.address:
+            raise ValueError(f"path must be empty where address is given (got {self.path!r} and {self.address!r})")
         if self.address and "://" not in self.address:
             raise ValueError(f"address must begin like s3:// (got {self.address!r}); a folder here is a path")
         if self.size and not re.fullmatch(r"[1-9]\d*x[1-9]\d*", self.size):

@@ -80,6 +80,8 @@ def build(options: ShardsOptions, context: DataContext) -> Dataset:
     Raises:
         ganbench.errors.DataError: there is no shard, or one is damaged or not what its hash says.
     """
+    if not (options.path or options.address):
+        raise DataError("shards: neither path nor address names any", hint="say -o path=DIR")
     forget()
     shards = find_shards(options.path or options.address, options.only)
     if options.verify:

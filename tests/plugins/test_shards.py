@@ -249,7 +249,7 @@ def test_a_command_trains_on_shards(data: Path, tmp_path: Path, monkeypatch: pyt
     few = ("--kimg", "0.05", "--batch-size", "10", "--metric", "none", "--threads", "1", "--set", "data.resident_limit_mib=0", "--quiet")
     options = ("-o", "dataset.resolution=16", "-o", "dataset.label=cls")
     assert main(["run", "--plugin", "mlp", "--dataset", "shards", "-o", f"path={data / 'tar'}", *options, *few, "--out", "run"]) == 0
-    for path, message in ((f"path={tmp_path}/gone", "there is no file or folder"), ("path=", "path or address must name shards")):
+    for path, message in ((f"path={tmp_path}/gone", "there is no file or folder"), ("path=", "shards: neither path nor address names any")):
         capfd.readouterr()
         assert main(["run", "--plugin", "mlp", "--dataset", "shards", "-o", path, *options, *few]) == 2
         said = capfd.readouterr().err
