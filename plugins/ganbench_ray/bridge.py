@@ -194,9 +194,13 @@ class Bridge:
         resources = found["Resources"]
         name = f"{found.get('NodeName') or found['NodeManagerAddress']} ({found['NodeID'][:6]})"
         node = _Node(found["NodeID"], name, int(resources.get("CPU", 0)), float(resources.get("GPU", 0)))
-        node.comparison = self._ask_for_code(node)
-        node.compared_until = time.monotonic() + _COMPARE_SECONDS
+        self._doubt(node)
         return node
+
+    def _doubt(self, node: _Node) -> None:
+        """Use a node only when it has answered; one that has just died is listed for some seconds still."""
+        node.usable, node.comparison = False, self._ask_for_code(node)
+        node.compared_until = time.monotonic() + _COMPARE_SECONDS
 
     def _ask_for_code(self, node: _Node) -> Any:
         return self._compare_on.options(scheduling_strategy=self._on(node.id)).remote(*self._code_of)
@@ -277,6 +281,7 @@ class Bridge:
         except errors.OutOfMemoryError:
             self._end(attempt, "killed", f"Ray ended it because the node {node.name} was short of memory")
         except errors.RayError as error:
+            self._doubt(node)
             self._end(attempt, "interrupted" if self._stops > 1 else "killed", self._why_lost(node, error))
         else:
             self._keep(attempt, parcel)

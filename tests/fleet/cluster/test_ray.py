@@ -62,7 +62,7 @@ def test_twenty_four_cells_are_the_runs_that_one_machine_makes(
 
 def test_what_is_killed_is_tried_again_and_the_next_call_runs_the_rest(nodes: Nodes, workplace: Path, call: Call) -> None:
     """A Ray worker by SIGKILL, a node, the driver; a second driver is refused, and no record is written twice."""
-    command = (*patient(workplace, "0..1"), *on_ray(nodes, "--jobs", "4", "--retries", "3"))
+    command = (*patient(workplace, "0..1"), *on_ray(nodes, "--jobs", "4", "--retries", "2"))
     (workplace / "hold").touch()
     first = call(*command)
     first.until(lambda: len(records(workplace / "m")) == 2 and len(list((workplace / "notes").iterdir())) == 4)
