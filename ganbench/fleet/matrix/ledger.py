@@ -105,8 +105,7 @@ class MatrixLedger:
         try:
             lines = read_file(self._changes).split(b"\n") if os.path.exists(self._changes) else []  # first: what is added later is newer
             data = json.loads(read_file(self.path))
-            version = data["schema_version"]
-            if isinstance(version, int) and version > _SCHEMA_VERSION:
+            if isinstance(version := data["schema_version"], int) and version > _SCHEMA_VERSION:
                 raise LaterVersion(self.path, version, _SCHEMA_VERSION)
             rows = {(row := decode(CellRow, cell, "matrix.cells")).key: row for cell in data["cells"]}
         except FileNotFoundError:
