@@ -80,9 +80,12 @@ from ganbench.fleet.local import LocalExecutor as LocalExecutor
 from ganbench.fleet.matrix.call import StoredMatrix as StoredMatrix
 from ganbench.fleet.matrix.call import matrix as matrix
 from ganbench.fleet.matrix.ledger import CellRow as CellRow
+from ganbench.fleet.matrix.ledger import MatrixLedger as MatrixLedger
 from ganbench.fleet.worker import Launch as Launch
 from ganbench.fleet.worker import Worker as Worker
 from ganbench.fleet.worker import WorkerFailed as WorkerFailed
+from ganbench.fleet.worker import launch_function as launch_function
+from ganbench.fleet.worker import take_in as take_in
 from ganbench.plugin.factory import Registered as Registered
 from ganbench.plugin.manager import PluginManager as PluginManager
 from ganbench.reading import read_file as read_file

@@ -41,8 +41,8 @@ class LineOverview:
         return None
 
     def started(self, row: CellRow) -> None:
-        """Name the cell."""
-        again = f", attempt {row.attempts}" if row.attempts > 1 else ""
+        """Name the cell; of a further attempt say what ended the one before."""
+        again = f", attempt {row.attempts}{f': {row.reason}' if row.reason else ''}" if row.attempts > 1 else ""
         self._say(f"{self._count()}  {row.name}: begins{again}")
 
     def progressed(self, progress: CellProgress) -> None:
@@ -94,6 +94,8 @@ class LiveOverview(LineOverview):
         again = f"attempt {row.attempts}" if row.attempts > 1 else "starting"
         name = clean(row.name).replace("[", "\\[")  # neither the terminal nor rich obeys it
         self._cells[row.name] = self._bars.add_task(name, total=None, status=again)
+        if row.reason:
+            super().started(row)
 
     def progressed(self, progress: CellProgress) -> None:
         """Move the cell's bar."""

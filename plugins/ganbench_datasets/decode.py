@@ -1,6 +1,6 @@
 """One image file to uint8 pixels: every mode that Pillow reads, upright, of one size, antialiased.
 
-A file that cannot be decoded raises :class:`UndecodableError` with a reason of a few words; nothing else leaves :meth:`Decoder.decode`.
+A file that cannot be decoded raises :class:`UndecodableError` with a reason of a few words; nothing else leaves a :class:`Decoder`.
 Shapes: C channels, H, W height and width.
 """
 
@@ -10,6 +10,7 @@ import io
 import os
 import stat
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,10 +78,14 @@ class Decoder:
         return ImageSpace(self.channels, self.height, self.width)
 
     def decode(self, path: bytes) -> tuple[NDArray[np.uint8], bool]:
-        """Return the pixels of a file.
+        """Return the pixels of a file, by its path as the file system has it; see :meth:`decode_bytes`."""
+        return self._guarded(lambda: _read(path))
+
+    def decode_bytes(self, data: bytes) -> tuple[NDArray[np.uint8], bool]:
+        """Return the pixels of an image file's content.
 
         Args:
-            path: as the file system has it.
+            data: the whole file.
 
         Returns:
             ``[C, H, W]`` uint8, and whether the image is smaller than that and was enlarged.
@@ -88,8 +93,11 @@ class Decoder:
         Raises:
             UndecodableError: with the reason.
         """
+        return self._guarded(lambda: data)
+
+    def _guarded(self, content: Callable[[], bytes]) -> tuple[NDArray[np.uint8], bool]:
         try:
-            data = _read(path)
+            data = content()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what matters raises; the rest is about metadata
                 warnings.simplefilter("error", Image.DecompressionBombWarning)  # such an image takes gigabytes in every worker

@@ -57,8 +57,8 @@ def hash_sample(source: Source) -> str:
     indices = torch.linspace(0, source.num_samples - 1, count, dtype=torch.float64).long()
     hasher = ContentHasher(source.space)
     try:
-        for index in indices.split(1):  # one at a time: they may be large
-            hasher.update(source.read(index))
+        for index in indices.tolist():  # one at a time: they may be large
+            hasher.update(source.read(torch.tensor([index])))
     except DataError:
         return ""
     return hasher.finish()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganbench import CellRow, NothingToCompare, UsageError, clean, decode, find_runs, read_file
+from ganbench import CellRow, MatrixLedger, NothingToCompare, UsageError, clean, find_runs
 
 _LEDGER = "matrix.json"
 
@@ -40,8 +39,8 @@ class Watched:
         if not self.is_matrix:
             return ()
         try:
-            return tuple(decode(CellRow, row, "cell") for row in json.loads(read_file(self.path / _LEDGER))["cells"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return MatrixLedger(self.path).rows()
+        except UsageError:
             return ()
 
 

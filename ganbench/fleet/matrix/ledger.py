@@ -1,7 +1,7 @@
 """``matrix.json``: what became of each cell of a matrix, also of those that never became a run.
 
 It holds what run directories cannot say. Where the two disagree the run directory is right: a run is complete if and only if its
-``record.json`` exists. Every change reads the file again under a lock, so that shards may share it.
+``record.json`` exists. A change is a line in ``matrix.jsonl``, under a lock; lines that outgrow the file, or their call, go into it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -56,13 +56,6 @@ class CellRow:
         return f"{self.name}\n{json.dumps(self.settings, sort_keys=True)}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _File:
-    schema_version: int
-    ganbench_version: str
-    cells: tuple[CellRow, ...]
-
-
 class MatrixLedger:
     """The rows of a matrix's folder.
 
@@ -72,7 +65,7 @@ class MatrixLedger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.path = folder / _FILE_NAME
+        self.path, self._changes = folder / _FILE_NAME, folder / f"{_FILE_NAME}l"
 
     def rows(self) -> tuple[CellRow, ...]:
         """Return all rows as they stand: what a finished run says of itself goes above what the file says.
@@ -82,8 +75,8 @@ class MatrixLedger:
         """
         return tuple(self._as_it_stands(row) for row in self._read())
 
-    def update(self, rows: Iterable[CellRow]) -> None:
-        """Write rows in the place of earlier ones of the same cells.
+    def update(self, rows: Collection[CellRow]) -> None:
+        """Write rows in the place of earlier ones of the same cells; with none put all changes into the file.
 
         Raises:
             UsageError: the file that is there is damaged.
@@ -91,32 +84,30 @@ class MatrixLedger:
         """
         from ganbench.distribution import own_distribution
 
-        with self._alone():
-            known = {row.key: row for row in self._read()}
-            for row in rows:
-                known[row.key] = row
-            file = _File(schema_version=_SCHEMA_VERSION, ganbench_version=own_distribution().version, cells=tuple(known.values()))
-            write_text(self.path, json.dumps(encode(file), indent=2, ensure_ascii=False) + "\n")
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Wait for whoever else writes."""
+        lines = "".join(f"\n{json.dumps(encode(row), ensure_ascii=False)}" for row in rows).encode(errors="backslashreplace")
         with storage_errors(self.path):
             self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor = open_own(self.folder / f".{_FILE_NAME}.lock", os.O_RDWR)
+            lock = open_own(self.folder / f".{_FILE_NAME}.lock", os.O_RDWR)
         try:
-            wait_for_lock(descriptor)
-            yield
+            wait_for_lock(lock)
+            with storage_errors(self.path), os.fdopen(open_own(self._changes, os.O_WRONLY | os.O_APPEND), "ab") as file:
+                if lines and os.path.exists(self.path) and file.tell() + len(lines) < self.path.stat().st_size:
+                    file.write(lines)
+                    return
+            cells = list({row.key: row for row in (*self._read(), *rows)}.values())
+            data = {"schema_version": _SCHEMA_VERSION, "ganbench_version": own_distribution().version, "cells": cells}
+            write_text(self.path, json.dumps(encode(data), indent=2, ensure_ascii=False) + "\n")
+            self._changes.unlink()
         finally:
-            os.close(descriptor)
+            os.close(lock)
 
     def _read(self) -> tuple[CellRow, ...]:
         try:
+            lines = read_file(self._changes).split(b"\n") if os.path.exists(self._changes) else []  # first: what is added later is newer
             data = json.loads(read_file(self.path))
-            version = data["schema_version"]
-            if isinstance(version, int) and version > _SCHEMA_VERSION:
+            if isinstance(version := data["schema_version"], int) and version > _SCHEMA_VERSION:
                 raise LaterVersion(self.path, version, _SCHEMA_VERSION)
-            return decode(_File, data, "matrix").cells
+            rows = {(row := decode(CellRow, cell, "matrix.cells")).key: row for cell in data["cells"]}
         except FileNotFoundError:
             return ()
         except OSError as error:
@@ -124,13 +115,18 @@ class MatrixLedger:
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             hint = "remove it; the runs beside it are not lost by that"
             raise UsageError(f"{self.path} is damaged: {type(error).__name__}: {error}", hint=hint) from None
+        for line in lines:
+            with contextlib.suppress(
+                ValueError, TypeError, RecursionError
+            ):  # half a line of a killed writer; the run directory knows better
+                row = decode(CellRow, json.loads(line), "row")
+                rows[row.key] = row
+        return tuple(rows.values())
 
     def _as_it_stands(self, row: CellRow) -> CellRow:
         if not row.directory:
             return row
-        path = self.folder / row.directory
-        finished = finished_state(path)
-        if finished is not None:
+        if (finished := finished_state(path := self.folder / row.directory)) is not None:
             return dataclasses.replace(row, state=finished, reason=row.reason if row.state == finished else "", output=())
         if row.state in ("done", "diverged"):
             return dataclasses.replace(row, state="waiting", reason="its run directory has gone")

@@ -5,6 +5,7 @@ Nothing here starts a process or prints: an executor runs the cells, a listener 
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -70,7 +71,7 @@ def share_threads(cpus: int, slots: int, machines: int = 1, stated: int | None =
         machines: that share them.
         stated: threads of one process as the user's environment has them (OMP_NUM_THREADS), which stands above the division.
     """
-    return stated or max(1, cpus * machines // slots), stated or max(1, cpus)
+    return stated or min(max(1, cpus * machines // max(1, slots)), max(1, cpus)), stated or max(1, cpus)
 
 
 def first_row(planned: PlannedCell, rules: Rules | None = None) -> CellRow:
@@ -119,7 +120,7 @@ class Scheduler:
         waiting = [name for name, row in self._rows.items() if row.state == "waiting"]
         self._shared = deque(name for name in waiting if not self._rows[name].exclusive)
         self._alone = deque(name for name in waiting if self._rows[name].exclusive)
-        self._running: set[str] = set()
+        self._running, self._running_alone = set[str](), 0
         self._no_space: StorageError | None = None
 
     def run(self) -> Result:
@@ -137,29 +138,29 @@ class Scheduler:
                 else:
                     self._end(happened)
             self._listen()
+        with contextlib.suppress(StorageError):  # nothing is lost by that
+            self._ledger.update(())
         if self._no_space is not None:
             raise self._no_space
         return Result(rows=tuple(self._rows.values()), skipped=skipped, interrupted=self._stops > 0)
 
     def _submit(self) -> bool:
         """Begin what may begin now; return whether anything waits or runs."""
-        while self._shared and len(self._running) < self._executor.slots and all(map(self._shares, self._running)):
+        while self._shared and len(self._running) < self._executor.slots and not self._running_alone:
             self._start(self._shared.popleft())
         machines = 0 if self._shared else self._executor.machines
-        while self._alone and len(self._running) < machines and not any(map(self._shares, self._running)):
+        while self._alone and self._running_alone == len(self._running) < machines:
             self._start(self._alone.popleft())
         return bool(self._shared or self._alone or self._running)
-
-    def _shares(self, name: str) -> bool:
-        return not self._rows[name].exclusive
 
     def _start(self, name: str) -> None:
         planned, row = self._planned[name], self._rows[name]
         assert planned.directory is not None
-        row = replace(row, state="running", reason="", attempts=row.attempts + 1)
+        again = replace(row, state="running", attempts=row.attempts + 1)  # with the reason why it was ended before
         self._running.add(name)
-        self._keep(row)
-        self._listener.started(row)
+        self._running_alone += row.exclusive
+        self._keep(row := replace(again, reason=""))
+        self._listener.started(again)
         task = CellTask(
             name=name,
             request=planned.request,
@@ -179,6 +180,7 @@ class Scheduler:
         self._running.discard(outcome.name)
         row, planned = self._rows[outcome.name], self._planned[outcome.name]
         assert planned.directory is not None
+        self._running_alone -= row.exclusive
         if outcome.state == "no-space":
             self._give_up(StorageError(outcome.reason))
         finished = finished_state(planned.directory)

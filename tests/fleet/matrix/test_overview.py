@@ -28,7 +28,7 @@ def play(overview: LineOverview) -> None:
         overview.started(row("dcgan seed=0", "running"))
         overview.progressed(CellProgress(name="dcgan seed=0", samples_seen=1500, total_samples=3000, samples_per_second=1234.5))
         overview.ended(row("dcgan seed=0", "done", seconds=2.5))
-        overview.started(row("[b] seed=1", "running", attempts=2))
+        overview.started(row("[b] seed=1", "running", attempts=2, reason="its node has gone"))
         overview.ended(row("[b] seed=1", "failed", reason="its process crashed with SIGSEGV", output=("Fatal [red] error",)))
         overview.stopping()
 
@@ -40,7 +40,7 @@ def test_a_pipe_gets_one_line_for_each_beginning_and_end() -> None:
     assert stream.getvalue().splitlines() == [
         "0/2  dcgan seed=0: begins",
         "1/2  dcgan seed=0: done after 2.5 s",
-        "1/2  [b] seed=1: begins, attempt 2",
+        "1/2  [b] seed=1: begins, attempt 2: its node has gone",
         "2/2  [b] seed=1: FAILED: its process crashed with SIGSEGV",
         "    | Fatal [red] error",
         "stopping: the running cells save and end; Ctrl-C again kills them",

@@ -57,7 +57,7 @@ class Ear:
         self.heard: list[str] = []
 
     def started(self, row: CellRow) -> None:
-        self.heard.append(f"{row.name} begins {row.attempts}")
+        self.heard.append(f"{row.name} begins {row.attempts}{row.reason and f' after {row.reason}'}")
 
     def progressed(self, progress: CellProgress) -> None:
         self.heard.append(f"{progress.name} moves")
@@ -174,6 +174,7 @@ def test_only_what_something_from_outside_ended_is_tried_again(matrix: Matrix) -
     assert [(row.state, row.attempts) for row in result.rows] == [("failed", 1), ("done", 2), ("failed", 3)]
     assert result.rows[2].reason == "SIGKILL"
     assert "b begins 2" in matrix.ear.heard
+    assert "c begins 3 after SIGKILL" in matrix.ear.heard
 
 
 def test_a_run_that_died_after_its_record_is_done(matrix: Matrix) -> None:
@@ -236,6 +237,12 @@ def test_a_full_disk_under_the_ledger_ends_the_matrix(matrix: Matrix, monkeypatc
         matrix.run([matrix.planned("a"), matrix.planned("b")], executor)
     assert executor.log == ["a"]
     assert [row.state for row in MatrixLedger(matrix.folder).rows()] == ["done", "waiting"]
+
+
+def test_a_cell_gets_no_more_threads_than_its_machine_has() -> None:
+    """Where fewer cells run than there are machines, and where none can run just now."""
+    assert share_threads(4, 2, machines=3) == (4, 4)
+    assert share_threads(4, 0, machines=0) == (1, 4)
 
 
 @pytest.mark.parametrize(
