@@ -46,7 +46,7 @@ def main() -> None:
             print(f"{metric:21} {way:15} {row['seconds']:6.2f} s, torch-fidelity takes {row['theirs_over_this']:.2f} times that")
     if given.out:
         what = {name: getattr(given, name) for name in ("samples", "dims", "threads", "rounds")}
-        machine = {"machine": dict(hardware_key().fields), "torch": torch.__version__}
+        machine = {"machine": dict(hardware_key("cpu").fields), "torch": torch.__version__}
         given.out.write_text(json.dumps({**what, **machine, "metrics": rows}, indent=1) + "\n", encoding="utf-8")
 
 

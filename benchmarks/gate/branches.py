@@ -87,7 +87,7 @@ BRANCHES = (
         edits=((GAN, f"        {D_FORWARD}", f"        sum(range(9_000))\n        {D_FORWARD}"),),
         arguments=("--gate", "throughput=fail"),
         exit_code=1,
-        says=("throughput is",),
+        says=("^failed: throughput of",),
         needs_quiet=True,
     ),
     Branch(

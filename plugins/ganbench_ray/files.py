@@ -25,7 +25,7 @@ def pack(directory: Path) -> bytes:
     paths = [path for path in sorted(directory.rglob("*")) if not path.is_symlink() and path.name != _LOCK]
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path in filter(lambda one: one.is_dir() or one.is_file(), paths):
+        for path in filter(lambda one: os.path.isdir(one) or os.path.isfile(one), paths):
             archive.add(path, arcname=path.relative_to(directory).as_posix(), recursive=False)
     return buffer.getvalue() if paths else b""
 

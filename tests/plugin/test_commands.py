@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -46,8 +47,8 @@ def test_the_help_lists_it_by_its_summary_and_does_not_import_it(install: Instal
     other = install("other", greeting("unseen"))
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
-    assert "  greet       Greet somebody.\n" in out
-    assert "  bench       Measure the speed" in out
+    assert re.search(r"\n  greet +Greet somebody\.\n", out)
+    assert re.search(r"\n  bench +Measure the speed", out)
     assert "unseen" not in out
     assert not {other, "fake_heavy_command"} & set(sys.modules)
 

@@ -42,7 +42,7 @@ from ganbench_metrics import (
 from ganbench_metrics.classifier_score import build_classifier_score
 from ganbench_metrics.frechet import build_frechet
 from ganbench_metrics.kernel_distance import build_kernel_distance
-from ganbench_metrics.precision_recall import build_precision_recall
+from ganbench_metrics.neighbour_metrics import build_precision_recall
 from ganbench_spaces.images import image_source
 
 COUNT = 20
