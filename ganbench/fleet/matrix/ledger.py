@@ -91,8 +91,8 @@ class MatrixLedger:
         try:
             wait_for_lock(lock)
             with storage_errors(self.path), os.fdopen(open_own(self._changes, os.O_WRONLY | os.O_APPEND), "ab") as file:
-                if lines and os.path.exists(self.path) and file.tell() + len(lines) < self.path.stat().st_size:
-                    file.write(lines)
+                file.write(lines)  # also before they go into the file: what is read in between is no older
+                if lines and os.path.exists(self.path) and file.tell() < self.path.stat().st_size:
                     return
             cells = list({row.key: row for row in (*self._read(), *rows)}.values())
             data = {"schema_version": _SCHEMA_VERSION, "ganbench_version": own_distribution().version, "cells": cells}
@@ -116,9 +116,7 @@ class MatrixLedger:
             hint = "remove it; the runs beside it are not lost by that"
             raise UsageError(f"{self.path} is damaged: {type(error).__name__}: {error}", hint=hint) from None
         for line in lines:
-            with contextlib.suppress(
-                ValueError, TypeError, RecursionError
-            ):  # half a line of a killed writer; the run directory knows better
+            with contextlib.suppress(ValueError, TypeError, RecursionError):  # half a line of a killed writer; the run directory is right
                 row = decode(CellRow, json.loads(line), "row")
                 rows[row.key] = row
         return tuple(rows.values())
