@@ -113,13 +113,15 @@ def _choose(folders: Sequence[Path]) -> dict[str, Path]:
     """Return from which folder each run comes: the finished one, else the one that has come furthest; of equal ones the first.
 
     Raises:
-        UsageError: two finished ones differ.
+        UsageError: two finished ones differ, or a ledger leads out of its folder.
     """
     chosen: dict[str, Path] = {}
     conflicts: set[str] = set()
     for folder in folders:
         for row in MatrixLedger(folder).rows():
             name, now = row.directory, chosen.get(row.directory)
+            if name == ".." or Path(name).name != name:
+                raise UsageError(f"{folder / _LEDGER} names a run outside its folder: {name!r}", hint="leave this shard out")
             if not name or now == folder or not os.path.isdir(folder / name):
                 continue
             if now is None or _progress(folder / name) > _progress(now / name):

@@ -143,6 +143,21 @@ def test_a_shard_that_is_running_is_refused(shards: list[Path], tmp_path: Path) 
     assert merge(shards, tmp_path / "whole").cells == 5
 
 
+@pytest.mark.parametrize("name", ["..", ".", "../precious", "seed=2-id/../../precious", "/precious"])
+def test_a_ledger_that_leads_out_of_its_folder_is_refused(shards: list[Path], tmp_path: Path, name: str) -> None:
+    """A shard may be a stranger's: its runs would be put in the place of other folders."""
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "work.txt").write_text("mine")
+    MatrixLedger(shards[1]).update(
+        [CellRow(name="seed=9", state="waiting", directory=name.replace("/precious", str(precious)) if name[0] == "/" else name)]
+    )
+    with pytest.raises(UsageError, match="names a run outside its folder"):
+        merge(shards, tmp_path / "whole", move=True)
+    assert (precious / "work.txt").read_text() == "mine"
+    assert tree(tmp_path / "whole") == {}
+
+
 def test_a_folder_without_shards_is_nothing_to_compare(tmp_path: Path) -> None:
     """Exit code 5."""
     with pytest.raises(NothingToCompare, match="no shard in"):
