@@ -1,4 +1,4 @@
-"""Mode coverage of generated samples, as the extractor or the data tell the modes; see :mod:`ganbench_metrics.mode_scores`."""
+"""Mode coverage of generated samples, as the extractor or the data tell the modes; see :mod:`ganbench_spaces.modes`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ganbench import Needs, SampleSet, UnsuitableError
 from ganbench_metrics import ModesOptions
-from ganbench_metrics.mode_scores import score_modes
+from ganbench_spaces.modes import score_modes
 
 
 @dataclass(frozen=True, slots=True)

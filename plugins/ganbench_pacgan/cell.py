@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from ganbench import choose_runner, start_runner
-from ganbench_metrics.mode_scores import score_modes
 from ganbench_pacgan import PacGANOptions
 from ganbench_pacgan.step import StackedGANs
 from ganbench_pacgan.streams import Streams
 from ganbench_reproduce.experiment import ExperimentFacts, ExperimentSetup
+from ganbench_spaces.modes import score_modes
 from ganbench_toy.distributions import Modes, mode_scores, squared_distances
 
 

@@ -1,6 +1,7 @@
 """The kinds of samples that come with ganbench: images in :mod:`ganbench_spaces.images`, points in :mod:`ganbench_spaces.points`.
 
-A library below the other plugins, as the kernels are: datasets make these spaces, architectures ask them for sizes.
+A library below the other plugins, as the kernels are: datasets make these spaces, architectures ask them for sizes, and whoever counts
+samples by mode scores them by :mod:`ganbench_spaces.modes`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganbench_metrics.mode_scores import ModeScores, score_modes
+from ganbench_spaces.modes import ModeScores, score_modes
 
 __all__ = ["ModeScores", "Modes", "ceiling", "grid25", "mode_scores", "nearest_modes", "ring8", "sample", "squared_distances"]
 

@@ -19,9 +19,9 @@ from ganbench.evaluation.reference_cache import ReferenceCache, sample_set_from_
 from ganbench.evaluation.statistics import FeatureStatistics
 from ganbench.spec import ExtractorSpec
 from ganbench_metrics import FRECHET, MODES, ModesOptions
-from ganbench_metrics.mode_scores import score_modes
 from ganbench_metrics.modes import build_modes
 from ganbench_spaces.images import image_source
+from ganbench_spaces.modes import score_modes
 from ganbench_spaces.points import point_source
 
 EXTRACTORS = {"plane": ExtractorSpec(name="plane", summary="coordinates", factory="a:b")}

@@ -78,10 +78,10 @@ def test_that_nothing_was_checked_is_a_note(said: list[Any] | None, words: str) 
 
 @pytest.mark.slow
 def test_the_checkout_scores_its_own_samples() -> None:
-    """The real process with the real samples: every metric of all five families is unchanged."""
+    """The real process with the real samples: every metric of all six families is unchanged."""
     found = check_frozen_samples(Side(name="head", plugin="dcgan", tree=ROOT), Policy(), threads=1, device="cpu")
     assert {one.metric.removeprefix("frozen.").partition("500")[0] for one in found.findings} == {
-        "fd", "kd", "kd_std", "kd_full", "cs", "cs_std", "precision", "recall", "density", "coverage",
+        "fd", "fd_inf", "kd", "kd_std", "kd_full", "cs", "cs_std", "precision", "recall", "density", "coverage",
     }  # fmt: skip
     assert {one.state for one in found.findings} == {"unchanged"}
     assert found.notes == ()

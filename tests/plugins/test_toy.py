@@ -13,7 +13,7 @@ import torch
 from ganbench import DataContext, ExtractorContext
 from ganbench.config.values import describe_fields, field_types
 from ganbench.plugin.factory import load_attribute
-from ganbench_metrics.mode_scores import ModeScores
+from ganbench_spaces.modes import ModeScores
 from ganbench_spaces.points import PointSpace
 from ganbench_toy import ganbench_register
 from ganbench_toy.curves import one_spiral, swiss_roll, two_spirals

@@ -44,7 +44,7 @@ VAE, DETECTOR, ENLARGEMENT, WIDE, ADAPTIVE = PROOFS = [
         dataset="digits",
         metrics=("fd100_digits",),
         options={**GAN, "augmentation.speed_kimg": 0.1},
-        settings={"augmentation.name": "ada"},
+        settings={"augmentation.name": "adaptive"},
     ),
 ]
 

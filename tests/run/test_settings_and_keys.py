@@ -149,6 +149,9 @@ PLUGINS = [f"{section} {one.spec.name}" for section, kind in SECTIONS.items() fo
 NEEDED: dict[str, dict[str, Any]] = {
     "loss.options.gp_one_sided": {"loss.options.gp_weight": 10.0},
     "loss.options.feature_matching_alone": {"loss.options.feature_matching": 1.0},
+    "augmentation.options.final_strength": {"augmentation.options.target": None},
+    "augmentation.options.ramp_kimg": {"augmentation.options.target": None, "augmentation.options.final_strength": 0.5},
+    "dataset.options.address": {"dataset.options.path": ""},
     "architecture.options.minibatch_discrimination": {"architecture.options.head": "linear"},
     "architecture.options.filter_sizes": {"architecture.options.filter_sizes": (1, 2), "architecture.options.filters": (3, 4)},
     "architecture.options.filters": {"architecture.options.filter_sizes": (1, 2), "architecture.options.filters": (3, 4)},
@@ -160,8 +163,9 @@ def planned(section: str, name: str, settings: dict[str, Any]) -> RunPlan:
     """Plan a run with one plugin of the section; the others are whatever goes with it."""
     model = name if section == "architecture" else "mlp"
     chosen = {f"{section}.name": name} if section != "architecture" else {}
-    if section == "architecture" and MANAGER.find(ArchitectureSpec, name).spec.spaces == ("rows",):
-        chosen = {"dataset.name": "iris"}  # the others for which the default dataset will not do bring their own
+    spaces = MANAGER.find(ArchitectureSpec, name).spec.spaces if section == "architecture" else ()
+    if spaces in (("rows",), ("points",)):  # the others for which the default dataset will not do bring their own
+        chosen = {"dataset.name": {"rows": "iris", "points": "ring8"}[spaces[0]]}
     return plan_run(MANAGER, model, [Layer(origin="test", settings={**chosen, "evaluation.metrics": (), **settings})])
 
 
@@ -175,7 +179,7 @@ def others(annotation: Any, default: Any) -> Iterator[Any]:
     """Yield values of a type that are not the default."""
     kinds = [one for one in get_args(annotation) if one is not NoneType] if NoneType in get_args(annotation) else [annotation]
     for kind in kinds:
-        values: tuple[Any, ...] = ("elsewhere", "4x6", "64", "bloodmnist", str(default).partition(",")[0], f"{default}1")
+        values: tuple[Any, ...] = ("elsewhere", "s3://elsewhere", "4x6", "64", "bloodmnist", str(default).partition(",")[0], f"{default}1")
         if get_origin(kind) is Literal:
             values = get_args(kind)
         elif kind is bool:

@@ -10,7 +10,7 @@ from ganbench import AugmentationSpec, Settings, hookimpl, setting
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdaptiveOptions(Settings):
-    """Options of ``ada``."""
+    """Options of ``adaptive``."""
 
     target: float = setting(0.6, least=0.0, most=1.0)
     """The mean sign of the real logits that it aims at."""
@@ -21,4 +21,4 @@ class AdaptiveOptions(Settings):
 @hookimpl
 def ganbench_register() -> Iterator[AugmentationSpec]:
     """Register it."""
-    yield AugmentationSpec(name="ada", summary="shifts, adaptively", factory="proof_adaptive.model:Adaptive", options=AdaptiveOptions)
+    yield AugmentationSpec(name="adaptive", summary="shifts, adaptively", factory="proof_adaptive.model:Adaptive", options=AdaptiveOptions)
