@@ -90,7 +90,7 @@ def test_it_sorts_and_the_address_keeps_that(boards, visit):
     assert speeds == sorted(speeds, reverse=True)
     assert page.evaluate("document.activeElement.textContent") == "images/s▼"
     heading.click()
-    assert page.locator("section.board").first.locator('th[aria-sort="ascending"]').count() == 1
+    page.locator("section.board").first.locator('th[aria-sort="ascending"]').wait_for()
     assert "sort=samples_per_second%3Aup" in page.url
     other = visit()
     assert names(other.open(boards, page.url.partition("#")[2])) == names(page)
