@@ -51,68 +51,41 @@ def answer(queries: Tensor, points: Tensor, questions: Sequence[Question]) -> No
                 question.look(margins, rows, columns, tile)
 
 
-class HeldQueries:
-    """Which queries lie in at least one ball around a point, border included.
+class Held:
+    """Which samples of one side lie in at least one ball around a sample of the other side, border included.
 
     Args:
-        queries: ``[M, D]``.
-        points: ``[N, D]``.
-        radii: of the balls, squared, ``[N]``.
+        samples: ``[S, D]``: the queries, or the points.
+        centres: ``[K, D]``: the other side.
+        radii: of the balls, squared, ``[K]``.
+        around_queries: whether the centres are the queries.
     """
 
-    def __init__(self, queries: Tensor, points: Tensor, radii: Tensor) -> None:
-        self._queries, self._points, self.radii = queries, points, radii
-        self.held = torch.zeros(len(queries), dtype=torch.bool, device=queries.device)
-        """``[M]`` bool."""
+    def __init__(self, samples: Tensor, centres: Tensor, radii: Tensor, *, around_queries: bool = False) -> None:
+        self._samples, self._centres, self.radii, self._around_queries = samples, centres, radii, around_queries
+        self.held = torch.zeros(len(samples), dtype=torch.bool, device=samples.device)
+        """``[S]`` bool."""
 
     def look(self, margins: Margins, rows: slice, columns: slice, tile: Tensor) -> None:
         """See :class:`Question`."""
-        held, errors = self.held[rows], margins.errors[rows]
+        own, around = (columns, rows) if self._around_queries else (rows, columns)
+        held = self.held[own]
         if bool(held.all()):
             return
-        less = margins.less(tile, margins.borders(self.radii[columns]))
-        least = less.amin(dim=1)
-        held |= least < -errors
-        unsure = _places(least <= errors, held)
-        if len(unsure):
-            near = _Near(self._queries[rows][unsure], self._points[columns], self.radii[columns])
-            held[unsure] = near.decide(less[unsure], errors[unsure, None], border=True).any(dim=1)
-
-    def look_at_all(self) -> None:
-        """See :class:`Question`."""
-        self.held = torch.cat([inside.any(dim=1) for inside in within(self._queries, self._points, self.radii, border=True)])
-
-
-class HeldPoints:
-    """Which points lie in at least one ball around a query, border included.
-
-    Args:
-        queries: ``[M, D]``.
-        points: ``[N, D]``.
-        radii: of the balls, squared, ``[M]``.
-    """
-
-    def __init__(self, queries: Tensor, points: Tensor, radii: Tensor) -> None:
-        self._queries, self._points, self.radii = queries, points, radii
-        self.held = torch.zeros(len(points), dtype=torch.bool, device=points.device)
-        """``[N]`` bool."""
-
-    def look(self, margins: Margins, rows: slice, columns: slice, tile: Tensor) -> None:
-        """See :class:`Question`."""
-        held, errors = self.held[columns], margins.errors[rows, None]
-        if bool(held.all()):
-            return
-        less = margins.less(tile, margins.borders(self.radii[rows])[:, None])
-        least, most_off = less.amin(dim=0), errors.max()
+        borders, errors = margins.borders(self.radii[around]), margins.errors[rows, None]
+        less = margins.less(tile, borders[:, None] if self._around_queries else borders)
+        if self._around_queries:
+            less, errors = less.T, errors.T
+        least, most_off = less.amin(dim=1), errors.amax(dim=1)
         held |= least < -most_off
-        unsure = _places(least <= most_off, held)
+        unsure = torch.logical_and(least <= most_off, held.logical_not()).nonzero().squeeze(1)
         if len(unsure):
-            near = _Near(self._points[columns][unsure], self._queries[rows], self.radii[rows])
-            held[unsure] = near.decide(less[:, unsure].T, errors.T, border=True).any(dim=1)
+            near = _Near(self._samples[own][unsure], self._centres[around], self.radii[around])
+            held[unsure] = near.decide(less[unsure], errors.expand(len(held), -1)[unsure], border=True).any(dim=1)
 
     def look_at_all(self) -> None:
         """See :class:`Question`."""
-        self.held = torch.cat([inside.any(dim=1) for inside in within(self._points, self._queries, self.radii, border=True)])
+        self.held = torch.cat([inside.any(dim=1) for inside in within(self._samples, self._centres, self.radii, border=True)])
 
 
 class PairsWithin:
@@ -150,10 +123,6 @@ class PairsWithin:
         for inside in within(self._queries, self._points, self.radii, border=False):
             self.count += int(inside.sum())
             self.holds_any |= inside.any(dim=0)
-
-
-def _places(open_ones: Tensor, decided: Tensor) -> Tensor:
-    return torch.logical_and(open_ones, decided.logical_not()).nonzero().squeeze(1)
 
 
 class _Near:

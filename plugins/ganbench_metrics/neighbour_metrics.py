@@ -27,7 +27,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from ganbench import ConfigError, Needs, SampleSet
 from ganbench_metrics import DensityCoverageOptions, PrecisionRecallOptions
-from ganbench_metrics.balls import HeldPoints, HeldQueries, PairsWithin, Question, answer
+from ganbench_metrics.balls import Held, PairsWithin, Question, answer
 from ganbench_metrics.neighbours import pairwise_features, squared_radii
 
 
@@ -43,8 +43,8 @@ class _Scores(Protocol):
 
 class _PrecisionRecall:
     def __init__(self, real: Tensor, fake: Tensor, num_neighbours: int, radii: Tensor) -> None:
-        self._fakes = HeldQueries(fake, real, radii)
-        self._reals = HeldPoints(fake, real, squared_radii(fake, num_neighbours))
+        self._fakes = Held(fake, real, radii)
+        self._reals = Held(real, fake, squared_radii(fake, num_neighbours), around_queries=True)
         self.questions = (self._fakes, self._reals)
 
     def values(self) -> tuple[float, float]:

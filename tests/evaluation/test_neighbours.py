@@ -5,7 +5,7 @@ import torch
 
 from ganbench.errors import ConfigError
 from ganbench_metrics import balls, margins, neighbours
-from ganbench_metrics.balls import HeldPoints, HeldQueries, PairsWithin, answer
+from ganbench_metrics.balls import Held, PairsWithin, answer
 from ganbench_metrics.neighbours import _Distances, nearest, squared_radii, within
 
 
@@ -77,8 +77,8 @@ def test_float32_decides_nothing_that_float64_would_decide_otherwise(monkeypatch
 
     def found():
         radii = {k: squared_radii(points, k) for k in (1, 3, 136)}
-        held, pairs = HeldQueries(queries, points, radii[3]), PairsWithin(queries, points, radii[1])
-        around_queries = HeldPoints(queries, points, squared_radii(queries, 3))
+        held, pairs = Held(queries, points, radii[3]), PairsWithin(queries, points, radii[1])
+        around_queries = Held(points, queries, squared_radii(queries, 3), around_queries=True)
         for questions in ([held, pairs, around_queries],) if together else ([held], [pairs], [around_queries]):
             answer(queries, points, questions)
         return [*radii.values(), held.held, torch.as_tensor(pairs.count), pairs.holds_any, around_queries.held]
