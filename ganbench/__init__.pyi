@@ -108,6 +108,7 @@ from ganbench.record.events import Started as Started
 from ganbench.record.events import read_events as read_events
 from ganbench.record.files import remove_leftovers as remove_leftovers
 from ganbench.record.files import storage_errors as storage_errors
+from ganbench.record.files import write_bytes as write_bytes
 from ganbench.record.files import write_output as write_output
 from ganbench.record.files import write_text as write_text
 from ganbench.record.find import Unreadable as Unreadable
@@ -118,6 +119,7 @@ from ganbench.record.machine import describe_machine as describe_machine
 from ganbench.record.machine import hardware_key as hardware_key
 from ganbench.record.machine import host_name as host_name
 from ganbench.record.machine import software_key as software_key
+from ganbench.record.pictures import save_picture as save_picture
 from ganbench.record.probes import refuse_missing_gpu as refuse_missing_gpu
 from ganbench.record.record import MIXED_MACHINES as MIXED_MACHINES
 from ganbench.record.record import SCHEMA_VERSION as SCHEMA_VERSION

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganbench.config.model import RunConfig, without_folder
 from ganbench.data.choose import make_sampler
@@ -27,6 +27,7 @@ from ganbench.run.plan import RunPlan
 from ganbench.run.two_samples import Tried, try_augmentation, try_networks, try_objective, try_source
 from ganbench.spec import ArchitectureSpec, check_space
 from ganbench.training.algorithm import Algorithm, AlgorithmContext
+from ganbench.training.inputs import SampleStream, grid_labels
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Objective
 from ganbench.training.seeding import seed_everything
@@ -55,6 +56,27 @@ class Materials:
     def config(self) -> RunConfig:
         """The configuration."""
         return self.plan.config
+
+    def samples(self, purpose: str, count: int, labels: Tensor | None = None) -> SampleStream:
+        """Return what the evaluated networks generate from the fixed latents of a purpose; ``[count]`` labels, or those of the data."""
+        return SampleStream(
+            self.algorithm.sample,
+            self.networks.inputs,
+            count=count,
+            seed=self.config.training.seed,
+            purpose=purpose,
+            space=self.networks.inputs.reference(self.dataset).space,
+            device=self.device,
+            label_pool=self.dataset.train.labels,
+            labels=labels,
+            dataset=self.dataset,
+            truncation=self.config.evaluation.truncation,
+        )
+
+    def grid(self) -> SampleStream:
+        """Return what a picture shows at every moment: where samples are asked for by class, a class in each column."""
+        size, count = self.config.evaluation.grid_size, self.dataset.space.picture_count(self.config.evaluation.grid_size)
+        return self.samples("grid", count, grid_labels(self.dataset.num_classes, size, count))
 
 
 def build(plan: RunPlan, manager: PluginManager) -> Materials:

@@ -29,7 +29,6 @@ from ganbench.run.machine import memory_given_back
 from ganbench.run.recording import RunFacts, make_record, run_identity
 from ganbench.training.algorithm import Algorithm, Phase
 from ganbench.training.eager_runner import StepRunner
-from ganbench.training.inputs import SampleStream, grid_labels
 from ganbench.training.seeding import global_state, own_randomness, set_global_state
 
 _REPORTS = 200
@@ -89,31 +88,9 @@ class Trainer:
         self._before: tuple[dict[str, Any], int] | None = None  # the global random streams and the log's length before what is under way
         self._is_between_steps = True
         self._asked: list[tuple[str, Phase]] = []  # updates alone
-        self._evaluated, self._grid = self._sample_streams()
-
-    def _sample_streams(self) -> tuple[SampleStream | None, SampleStream]:
-        """Return the fixed latents of the metrics and of the grid."""
-        made = self._materials
-        training, size = made.config.training, made.config.evaluation.grid_size
-        count = max((p.num_generated for p in made.plan.metrics), default=0)
-
-        def build(purpose: str, count: int, labels: torch.Tensor | None = None) -> SampleStream:
-            return SampleStream(
-                self.algorithm.sample,
-                made.networks.inputs,
-                count=count,
-                seed=training.seed,
-                purpose=purpose,
-                space=made.networks.inputs.reference(made.dataset).space,
-                device=made.device,
-                label_pool=made.dataset.train.labels,
-                labels=labels,
-                dataset=made.dataset,
-                truncation=made.config.evaluation.truncation,
-            )
-
-        shown = made.dataset.space.picture_count(size)
-        return (build(SAMPLES, count) if count else None), build("grid", shown, grid_labels(made.dataset.num_classes, size, shown))
+        measured = max((p.num_generated for p in materials.plan.metrics), default=0)
+        self._evaluated = materials.samples(SAMPLES, measured) if measured else None
+        self._grid = materials.grid()
 
     def train(self) -> None:
         """Train to the end of the budget; see :meth:`train_until`."""

@@ -6,6 +6,7 @@
         reproduction.json           the record; it exists if and only if every cell is finished
         partial_reproduction.json   the record so far
         table.md                    published beside measured, for the cells that are finished
+        samples/CELL.png, CELL/     what the first seed of a finished cell generates, where it can be shown
         checkpoints/CELL/           of the cell that is being trained
 """
 
@@ -45,7 +46,7 @@ class ReproductionDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"--out {self.path} cannot be made: {error.strerror}", hint="choose another folder") from None
-        ours = ("reproduction.json", "partial_reproduction.json", "table.md", "checkpoints")
+        ours = ("reproduction.json", "partial_reproduction.json", "table.md", "samples", "checkpoints")
         others = [entry.name for entry in self.path.iterdir() if entry.name not in ours and not entry.name.startswith(".")]
         if others and not (os.path.exists(self._complete) or os.path.exists(self._partial)):
             raise UsageError(f"--out {self.path} holds other files ({min(others)})", hint="choose another folder")
@@ -84,6 +85,12 @@ class ReproductionDirectory:
     def checkpoints(self, cell: str) -> Path:
         """Return the folder of a cell's checkpoints, which the first of them makes."""
         return self.path / "checkpoints" / cell
+
+    def samples(self, cell: str) -> Path:
+        """Return where the samples of a cell are written, without a suffix; the folder is made."""
+        folder = self.path / "samples"
+        folder.mkdir(exist_ok=True)
+        return folder / cell
 
     def write(self, record: ReproductionRecord) -> None:
         """Keep a record and its table; a complete one takes the place of the partial one, and ends the checkpoints.

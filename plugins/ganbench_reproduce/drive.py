@@ -25,7 +25,7 @@ from ganbench import (
     software_key,
 )
 from ganbench_reproduce.directory import ReproductionDirectory
-from ganbench_reproduce.experiment import Experiment, ExperimentCell, ExperimentRun, ExperimentSetup
+from ganbench_reproduce.experiment import Experiment, ExperimentCell, ExperimentRun, ExperimentSetup, ShowsSamples
 from ganbench_reproduce.record import SCHEMA_VERSION, CellResult, Moment, ReproductionRecord, Score
 
 logger = logging.getLogger(__name__)
@@ -223,6 +223,8 @@ class _Cell:
         return f"{where}: {done}, {_duration(left)} left; {shown or 'no score yet'}"
 
     def _result(self, run: ExperimentRun) -> CellResult:
+        if isinstance(run, ShowsSamples):
+            run.save_samples(self._directory.samples(self._cell.name))
         return CellResult(
             name=self._cell.name,
             label=self._cell.label,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -103,6 +104,15 @@ class ExperimentRun(Protocol):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what :meth:`state_dict` returned."""
+        ...
+
+
+@runtime_checkable
+class ShowsSamples(Protocol):
+    """An :class:`ExperimentRun` that can be looked at and listened to, beside its scores."""
+
+    def save_samples(self, place: Path) -> None:
+        """Write what the first seed generates: a picture beside ``place``, and in the folder ``place`` a few as files of their own."""
         ...
 
 

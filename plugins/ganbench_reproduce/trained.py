@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from ganbench import Algorithm, Materials, PluginManager, SampleStream, build, choose_runner, count_flops, plan, scorers_of, start_runner
+from ganbench import (
+    Algorithm,
+    Materials,
+    PluginManager,
+    build,
+    choose_runner,
+    count_flops,
+    plan,
+    save_picture,
+    scorers_of,
+    start_runner,
+    write_bytes,
+)
 from ganbench_reproduce.experiment import ExperimentFacts, ExperimentSetup
 
 Settings = Mapping[str, Any]
+_AT_ONCE = 64
+"""Samples that are generated together for the picture."""
+_FILES = 10
+"""Samples that are written as files of their own: sounds to listen to, rows to read."""
 
 
 class TrainedRuns:
@@ -31,7 +48,7 @@ class TrainedRuns:
         self._runs = [_build(plugin, {**settings, "training.seed": seed, "training.device": str(setup.device)}) for seed in setup.seeds]
         self._algorithms = [run.algorithm for run in self._runs]
         self._runners = [start_runner(choose_runner("auto", one, setup.device), one, setup.device).runner for one in self._algorithms]
-        self._streams = [_samples(run) for run in self._runs]
+        self._streams = [run.samples("evaluation", max(p.num_generated for p in run.plan.metrics)) for run in self._runs]
         self._device, self._steps, self._samples_seen = setup.device, 0, 0
         first = self._algorithms[0]
         self.facts = ExperimentFacts(
@@ -79,6 +96,17 @@ class TrainedRuns:
                 found[name].append(values[quantity])
         return found
 
+    def save_samples(self, place: Path) -> None:
+        """Write what the first seed generates: a picture beside ``place``, and in the folder ``place`` a few as files of their own."""
+        run = self._runs[0]
+        grid, dataset = run.grid(), run.dataset
+        samples = torch.cat([grid(start, _AT_ONCE) for start in range(0, grid.count, _AT_ONCE)]).cpu()
+        save_picture(grid.space, samples, place, columns=run.config.evaluation.grid_size, real=dataset.first)
+        for name, content in grid.space.files(samples[:_FILES]):
+            path = place / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(path, content)
+
     def state_dict(self) -> dict[str, Any]:
         """Return the state of every seed."""
         return {"algorithms": [one.state_dict() for one in self._algorithms], "steps": self._steps, "samples_seen": self._samples_seen}
@@ -102,20 +130,3 @@ def _steps_of_interval(algorithm: Algorithm, total_kimg: float, interval_kimg: f
         samples += algorithm.samples_shown(steps)
         steps += 1
     return max(math.ceil(steps * interval_kimg / total_kimg - 1e-9), 1)
-
-
-def _samples(run: Materials) -> SampleStream:
-    """Return what is measured: the same samples as in a run of that seed."""
-    inputs = run.networks.inputs
-    return SampleStream(
-        run.algorithm.sample,
-        inputs,
-        count=max(metric.num_generated for metric in run.plan.metrics),
-        seed=run.config.training.seed,
-        purpose="evaluation",
-        space=inputs.reference(run.dataset).space,
-        device=run.device,
-        label_pool=run.dataset.train.labels,
-        dataset=run.dataset,
-        truncation=run.config.evaluation.truncation,
-    )

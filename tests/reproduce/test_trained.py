@@ -86,3 +86,17 @@ def test_a_little_of_super_resolution_is_above_bicubic_already(tmp_path: Path, c
     assert all(score["published"] is None for score in scores.values())
     assert scores["psnr"]["mean"] > scores["psnr_bicubic"]["mean"] + 0.1
     assert any("Set5 is another data set" in note for note in record["notes"])
+
+
+@pytest.mark.slow
+def test_what_the_first_seed_makes_can_be_seen(tmp_path: Path) -> None:
+    """The picture is that of a run of the seed, and a few samples lie beside it as files."""
+    trained = cell(1)
+    assert trained.advance(never)
+    assert trained.advance(never)
+    trained.save_samples(tmp_path / "srgan")
+    settings = {**SETTINGS, "training.seed": 1, "training.device": "cpu"}
+    stored = ganbench.run("srgan", settings=settings, out=tmp_path / "run")
+    (last,) = (tmp_path / "run" / "samples").glob(f"*{stored.record.work.samples_seen}.png")
+    assert (tmp_path / "srgan.png").read_bytes() == last.read_bytes()
+    assert len(list((tmp_path / "srgan" / "images").glob("*.png"))) == 10
