@@ -89,7 +89,12 @@ from ganbench.fleet.worker import take_in as take_in
 from ganbench.plugin.factory import Registered as Registered
 from ganbench.plugin.manager import PluginManager as PluginManager
 from ganbench.reading import read_file as read_file
+from ganbench.record.baseline import baseline_names as baseline_names
 from ganbench.record.baseline import current_commit as current_commit
+from ganbench.record.baseline import finished_records as finished_records
+from ganbench.record.baseline import read_baseline as read_baseline
+from ganbench.record.baseline import remove_baseline as remove_baseline
+from ganbench.record.baseline import write_baseline as write_baseline
 from ganbench.record.cells import CellRuns as CellRuns
 from ganbench.record.cells import cells_of as cells_of
 from ganbench.record.cells import match_cells as match_cells
@@ -149,6 +154,7 @@ from ganbench.report.document import Row as Row
 from ganbench.report.document import Section as Section
 from ganbench.report.formats import render as render
 from ganbench.report.live_run import StatusLine as StatusLine
+from ganbench.report.runs import make_table as make_table
 from ganbench.report.runs import table as table
 from ganbench.report.stream import print_document as print_document
 from ganbench.report.stream import print_text as print_text

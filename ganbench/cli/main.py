@@ -23,7 +23,6 @@ OWN_COMMANDS = {
     "table": ("ganbench.cli.table", "Compare finished runs in one table."),
     "show": ("ganbench.cli.show", "Show everything that is known of one run."),
     "compare": ("ganbench.cli.compare", "Say what regressed between two sets of runs, with intervals and an exit code."),
-    "baseline": ("ganbench.cli.baseline", "Keep named sets of runs to compare with."),
     "plugins": ("ganbench.cli.plugins", "List plugins, or show one with its options."),
     "doctor": ("ganbench.cli.doctor", "Check this machine: devices, plugins, data, weights, folders."),
     "completion": ("ganbench.cli.completion", "Print the completion script of a shell."),

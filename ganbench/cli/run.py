@@ -16,12 +16,13 @@ import click
 
 from ganbench.cli.main import Invocation
 from ganbench.cli.options import GroupedCommand, run_options
-from ganbench.errors import Interrupted, UsageError
+from ganbench.errors import GanbenchError, Interrupted, UsageError
 from ganbench.report.stream import print_document, say
 from ganbench.text import resume_command
 
 if TYPE_CHECKING:
     from ganbench.plugin.manager import PluginManager
+    from ganbench.ranks import Ranks
     from ganbench.record.directory import RunDirectory
     from ganbench.record.events import Event
     from ganbench.record.record import RunRecord
@@ -46,20 +47,37 @@ def command(invocation: Invocation, /, **flags: Any) -> int | None:
     """
     from ganbench.fleet.matrix.call import stated_threads
     from ganbench.plugin.manager import PluginManager
+    from ganbench.ranks import Ranks
     from ganbench.run.reporters import choose_reporters
 
-    debug = invocation.debug or flags["debug"]
-    stated_threads()  # an error of the call, before anything is planned
-    manager = PluginManager(off=(*invocation.off, *flags["off"]))
-    flags["reporters"], flags["options"] = choose_reporters(manager, flags["reporters"], flags["options"])
-    if flags["resume"] is not None:
-        return _resume(flags, manager, debug)
-    _refuse_contradictions(flags)
-    plan = _plan_flags(flags, manager)
-    if flags["dry_run"]:
-        click.echo(plan.describe())
-        return None
-    return _start(plan, manager, flags, debug)
+    debug, ranks = invocation.debug or flags["debug"], Ranks.of_environment()
+    with _one_voice(ranks):
+        stated_threads()  # an error of the call, before anything is planned
+        manager = PluginManager(off=(*invocation.off, *flags["off"]))
+        flags["reporters"], flags["options"] = choose_reporters(manager, flags["reporters"], flags["options"])
+        if flags["resume"] is not None:
+            return _resume(flags, manager, ranks, debug)
+        _refuse_contradictions(flags)
+        plan = _plan_flags(flags, manager)
+        if flags["dry_run"]:
+            if ranks.is_first:
+                click.echo(plan.describe())
+            return None
+        return _start(plan, manager, ranks, flags, debug)
+
+
+@contextlib.contextmanager
+def _one_voice(ranks: Ranks) -> Iterator[None]:
+    """Let one of the processes that train together say why they end."""
+    try:
+        yield
+        ranks.leave()
+    except (Exception, KeyboardInterrupt) as error:
+        if not ranks.says(error):
+            raise click.exceptions.Exit(getattr(error, "exit_code", 130 if isinstance(error, KeyboardInterrupt) else 3)) from None
+        if not ranks.is_first and isinstance(error, GanbenchError):
+            error.what = f"process {ranks.rank} of {ranks.world}: {error.what}"
+        raise
 
 
 def _plan_flags(flags: dict[str, Any], manager: PluginManager) -> RunPlan:
@@ -110,7 +128,7 @@ def _refuse_contradictions(flags: dict[str, Any]) -> None:
         raise UsageError("--dry-run prints TOML, and --json asks for a record", hint="give one of them")
 
 
-def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
+def _resume(flags: dict[str, Any], manager: PluginManager, ranks: Ranks, debug: bool) -> int:
     """Go on with a run; its own config.toml decides everything but where files lie."""
     allowed = {"resume", "force", "trust_files", "reporters", "quiet", "as_json", "debug", "off", "plugin", "options", "settings"}
     allowed |= {"data_root", "extractor_weights"}
@@ -123,17 +141,24 @@ def _resume(flags: dict[str, Any], manager: PluginManager, debug: bool) -> int:
 
     given = {"name": flags["plugin"], "data.root": flags["data_root"], "evaluation.extractor_weights": flags["extractor_weights"]}
     settings = {path: value for path, value in given.items() if value is not None} | read_pairs("--set", flags["settings"])
-    with RunDirectory.resume(flags["resume"]) as directory:
+    directory = RunDirectory.resume(flags["resume"]) if ranks.is_first else None
+    with directory or contextlib.nullcontext():
+        there = RunDirectory(Path(ranks.tell(directory and str(directory.path))))
         options = read_pairs("-o", flags["options"])
-        plan = plan_again(manager, directory.config_path, trust_files=flags["trust_files"], settings=settings, options=options)
-        return _execute(plan, manager, lambda run: run.resume(directory, force=bool(flags["force"])), StopSignal(), flags, debug)
+        plan = plan_again(manager, there.config_path, trust_files=flags["trust_files"], settings=settings, options=options)
+        if directory is None:
+            return _follow(plan, manager, ranks, debug, resumes=True)
+        force = bool(flags["force"])
+        return _execute(plan, manager, ranks, lambda run: run.resume(directory, force=force), StopSignal(ranks), flags, debug)
 
 
-def _start(plan: RunPlan, manager: PluginManager, flags: dict[str, Any], debug: bool) -> int:
+def _start(plan: RunPlan, manager: PluginManager, ranks: Ranks, flags: dict[str, Any], debug: bool) -> int:
     """Run from the start and return the exit code."""
     from ganbench.record.directory import RunDirectory
 
-    stop, out = StopSignal(), flags["out"]
+    if not ranks.is_first:
+        return _follow(plan, manager, ranks, debug, resumes=False)
+    stop, out = StopSignal(ranks), flags["out"]
     if out is not None:
         out = out.resolve() if ".." in out.parts else out  # `new/../old` must not make `new`
         RunDirectory.check_free(out)  # before the data are read; and again when the directory is made
@@ -145,11 +170,36 @@ def _start(plan: RunPlan, manager: PluginManager, flags: dict[str, Any], debug: 
             return RunDirectory.create_at(out)
         return RunDirectory.create(name=config.title, dataset=dataset_name, seed=config.training.seed)
 
-    return _execute(plan, manager, lambda run: run.start(choose), stop, flags, debug)
+    return _execute(plan, manager, ranks, lambda run: run.start(choose), stop, flags, debug)
+
+
+def _follow(plan: RunPlan, manager: PluginManager, ranks: Ranks, debug: bool, *, resumes: bool) -> int:
+    """Do the part of one that is not the first of several processes, and return the exit code."""
+    from ganbench.errors import Diverged
+    from ganbench.report.live_run import make_screen
+
+    stop = StopSignal(ranks)
+    with _logging(debug, make_screen(quiet=True), least=logging.ERROR), stop.listening():
+        plan.find_files(manager)
+        from ganbench.run.lifecycle import Run
+
+        run = Run(plan, manager, should_stop=stop, ranks=ranks)
+        stop.training = True
+        try:
+            run.follow(resumes=resumes)
+        except Diverged:
+            return 3
+    return 0
 
 
 def _execute(
-    plan: RunPlan, manager: PluginManager, execute: Callable[[Run], RunRecord], stop: StopSignal, flags: dict[str, Any], debug: bool
+    plan: RunPlan,
+    manager: PluginManager,
+    ranks: Ranks,
+    execute: Callable[[Run], RunRecord],
+    stop: StopSignal,
+    flags: dict[str, Any],
+    debug: bool,
 ) -> int:
     """Build a run, execute it, print what came of it, and return the exit code."""
     from ganbench.record.probes import refuse_missing_gpu
@@ -168,7 +218,7 @@ def _execute(
                 plan.find_files(manager)
                 from ganbench.run.lifecycle import Run
 
-                record = execute(Run(plan, manager, listeners=(stop.listen, screen, *reporters), should_stop=stop))
+                record = execute(Run(plan, manager, listeners=(stop.listen, screen, *reporters), should_stop=stop, ranks=ranks))
         except Interrupted as error:
             assert stop.directory is not None
             raise Interrupted(str(error), hint=f"go on with: {resume_command(Path(run_directory_name(stop.directory)))}") from error
@@ -183,9 +233,13 @@ def _execute(
 
 
 class StopSignal:
-    """Ctrl-C, SIGTERM or SIGHUP: before training it ends the program; in training the first asks for a checkpoint, the second kills."""
+    """Ctrl-C, SIGTERM or SIGHUP: before training it ends the program; in training the first asks for a checkpoint, the second kills.
 
-    def __init__(self) -> None:
+    What starts several processes sends a second one by itself, and kills those that stay: there the second is not heard.
+    """
+
+    def __init__(self, ranks: Ranks | None = None) -> None:
+        self._ranks = ranks
         self.training = self.has_checkpoint = self.requested = False
         self.directory: Path | None = None
 
@@ -211,8 +265,11 @@ class StopSignal:
         self.requested = True
         from ganbench.fleet.worker import stop_signals
 
+        together = self._ranks is not None and self._ranks.world > 1
         for each in stop_signals():
-            signal.signal(each, signal.SIG_IGN if each.name == "SIGHUP" else signal.SIG_DFL)
+            signal.signal(each, signal.SIG_IGN if together or each.name == "SIGHUP" else signal.SIG_DFL)
+        if self._ranks is not None and (not self._ranks.is_first or self._ranks.gone()):
+            return
         # Past Python's buffers, which may be in the middle of a write; a live line hides the cursor, and a second signal would leave it so.
         show_cursor = "\x1b[?25h\r\n" if os.isatty(2) else ""
         with contextlib.suppress(OSError):
@@ -239,10 +296,10 @@ def handled_signals(handle: Callable[[int, FrameType | None], None]) -> Iterator
 
 
 @contextlib.contextmanager
-def _logging(debug: bool, screen: LineScreen) -> Iterator[None]:
+def _logging(debug: bool, screen: LineScreen, least: int = logging.WARNING) -> Iterator[None]:
     """Send warnings to stderr as one line each, and everything to the run's log once there is one."""
     root, ours = logging.getLogger(), logging.getLogger("ganbench")
-    handler = _LineHandler(screen, logging.DEBUG if debug else logging.WARNING)
+    handler = _LineHandler(screen, logging.DEBUG if debug else least)
     before = root.level, ours.level
     root.addHandler(handler)
     root.setLevel(logging.WARNING)

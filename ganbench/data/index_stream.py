@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganbench.ranks import Ranks
+
 
 @dataclass(frozen=True, slots=True)
 class _Epoch:
@@ -27,9 +29,20 @@ class IndexStream:
         seed: any integer; equal seeds give equal streams on every device.
         horizontal_flip: whether each draw is mirrored with probability 1/2.
         device: where the indices are wanted; drawn on the CPU, moved once for each epoch.
+        ranks: the processes of the run: this stream is of the one that asks, and holds its share of each batch.
+        batch_size: of all processes together.
     """
 
-    def __init__(self, num_samples: int, *, seed: int, horizontal_flip: bool = False, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        num_samples: int,
+        *,
+        seed: int,
+        horizontal_flip: bool = False,
+        device: torch.device | str = "cpu",
+        ranks: Ranks | None = None,
+        batch_size: int = 1,
+    ) -> None:
         if num_samples < 1:
             raise ValueError(f"num_samples must be 1 or more (got {num_samples})")
         self.num_samples = num_samples
@@ -37,6 +50,12 @@ class IndexStream:
         self.horizontal_flip = horizontal_flip
         self._device = torch.device(device)
         self._epochs: dict[int, _Epoch] = {}
+        self.ranks, self._batch_size = ranks or Ranks(), batch_size
+        self._part = self.ranks.part(batch_size) if self.ranks.world > 1 else batch_size
+
+    def without_flips(self) -> IndexStream:
+        """Return the same order as a stream of its own."""
+        return IndexStream(self.num_samples, seed=self.seed, device=self._device, ranks=self.ranks, batch_size=self._batch_size)
 
     def draw(self, position: int, count: int) -> tuple[Tensor, Tensor | None]:
         """Return what is drawn at positions ``position`` to ``position + count - 1``.
@@ -48,6 +67,16 @@ class IndexStream:
         Returns:
             Indices ``[n]`` int64, and ``[n]`` bool that says which to mirror (None without flips).
         """
+        if self.ranks.world == 1:
+            return self._draw(position, count)
+        own = torch.arange(position, position + count)
+        batch = own.div(self._part, rounding_mode="floor")
+        place = batch * self._batch_size + self.ranks.rank * self._part + own % self._part  # among the samples of all processes
+        indices, flips = self._draw(first := int(place[0]), int(place[-1]) - first + 1)
+        place = (place - first).to(indices.device)
+        return indices[place], None if flips is None else flips[place]
+
+    def _draw(self, position: int, count: int) -> tuple[Tensor, Tensor | None]:
         epoch, start = divmod(position, self.num_samples)
         stop = start + count
         if stop <= self.num_samples:
@@ -59,7 +88,7 @@ class IndexStream:
         pieces = []
         while count:
             here = min(count, self.num_samples - position % self.num_samples)
-            pieces.append(self.draw(position, here))
+            pieces.append(self._draw(position, here))
             position, count = position + here, count - here
         flips = [flip for _, flip in pieces if flip is not None]
         return torch.cat([order for order, _ in pieces]), torch.cat(flips) if flips else None

@@ -62,6 +62,7 @@ class ResidentSampler:
 
     def stage(self, count: int) -> None:
         """See to it that the window holds the next ``count`` positions; seldom more than an addition."""
+        count = self.stream.ranks.part(count)
         start, stop = self._position, self._position + count
         if not (self._held.start <= start and stop <= self._held.stop):
             self._fill(start, count)
@@ -69,6 +70,7 @@ class ResidentSampler:
 
     def take(self, count: int) -> Batch:
         """Return the staged samples, and move the cursor."""
+        count = self.stream.ranks.part(count)
         assert self._staged == count, f"take({count}) needs a stage({count}) before it (staged: {self._staged})"
         self._staged = None
         drawn = self._window.index_select(1, self._places[:count] + self._cursor)  # [1 to 3, n]

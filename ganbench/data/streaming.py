@@ -126,6 +126,7 @@ class StreamingSampler:
 
     def stage(self, count: int) -> None:
         """Copy the next samples to the device, as they come from the workers, behind the work that is queued there."""
+        count = self.stream.ranks.part(count)
         pieces = list(self._draw(count))
         flips = self.stream.draw(self._position, count)[1] if self.stream.horizontal_flip else None
         if self._staged is None or len(self._staged.samples) != count:
@@ -136,6 +137,7 @@ class StreamingSampler:
 
     def take(self, count: int) -> Batch:
         """Return the staged samples."""
+        count = self.stream.ranks.part(count)
         assert self._staged is not None, f"take({count}) needs a stage({count}) before it (none yet)"
         assert self._staged_count == count, f"take({count}) needs a stage({count}) before it (staged: {self._staged_count})"
         self._staged_count = None
@@ -160,7 +162,7 @@ class StreamingSampler:
 
     def _chunks(self, position: int) -> Iterator[Chunk]:
         # Its own stream: the workers read ahead of the flips, and each stream holds one epoch.
-        stream = IndexStream(self.stream.num_samples, seed=self.stream.seed)
+        stream = self.stream.without_flips()
         while True:
             yield stream.draw(position, self.batch_size)[0].numpy()
             position += self.batch_size

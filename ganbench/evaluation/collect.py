@@ -18,6 +18,7 @@ from ganbench.data.space import require_finite
 from ganbench.errors import PluginError, during
 from ganbench.evaluation.protocol import Extractor, Features, Needs, SampleSet
 from ganbench.evaluation.statistics import FeatureSpread, FeatureStatistics
+from ganbench.ranks import Ranks
 
 _Name = TypeVar("_Name")
 
@@ -141,6 +142,7 @@ def collect(
     batch_size: int,
     device: str | torch.device = "cpu",
     labels: Tensor | None = None,
+    ranks: Ranks | None = None,
 ) -> dict[_Name, tuple[SampleSet, ...]]:
     """Show each sample to each network once and fill the sets.
 
@@ -151,9 +153,10 @@ def collect(
         batch_size: samples at a time; the result does not depend on it beyond float32 rounding in the network.
         device: where the float64 sums are kept.
         labels: ``[N]`` int64 or longer on the CPU, of the samples of the pass; given where a set keeps them.
+        ranks: the processes that share the pass, a batch each in turn; None for one.
 
     Returns:
-        For each set one :class:`SampleSet` for each of the M networks, or one without features.
+        Nothing but to the first process: for each set one :class:`SampleSet` for each of the M networks, or one without features.
 
     Raises:
         Diverged: a feature or a logit is NaN or Inf.
@@ -161,14 +164,23 @@ def collect(
     """
     total = len(next(iter(wanted.values())).members)
     sets = {name: _Set(one, extractor, device, labels) for name, one in wanted.items()}
-    for start in range(0, total, batch_size):
-        count = min(batch_size, total - start)
-        samples = samples_at(start, count)
-        with during(f"in extractor {extractor.extractor_id!r}" if extractor else ""):
-            found = checked(extractor, extractor.extract(samples), count) if extractor else ()
-        for one in sets.values():
-            one.add(start, samples, found)
-    return {name: one.finish() for name, one in sets.items()}
+    ranks = ranks or Ranks()
+    for first in range(0, total, batch_size * ranks.world):
+        start, mine = first + ranks.rank * batch_size, None
+        if start < total:
+            samples = samples_at(start, count := min(batch_size, total - start))
+            with during(f"in extractor {extractor.extractor_id!r}" if extractor else ""):
+                found = checked(extractor, extractor.extract(samples), count) if extractor else ()
+            mine = (samples, found) if ranks.world == 1 else (samples.cpu(), tuple(map(_on_the_cpu, found)))
+        for place, batch in enumerate(ranks.collect(mine)):
+            for one in sets.values() if batch else ():
+                one.add(first + place * batch_size, *batch)
+    return {name: one.finish() for name, one in sets.items()} if ranks.is_first else {}
+
+
+def _on_the_cpu(found: Features) -> Features:
+    there = {name: tensor.cpu() for name in ("features", "logits", "modes") if (tensor := getattr(found, name)) is not None}
+    return replace(found, **there)
 
 
 def _count_modes(found: Features, chosen: Tensor) -> Tensor | None:

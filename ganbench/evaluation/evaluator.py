@@ -27,6 +27,7 @@ from ganbench.evaluation.protocol import Extractor, Metric, Needs, SampleSet
 from ganbench.evaluation.reference import Floor, Reference, Sets, compute, reference_of
 from ganbench.evaluation.reference_cache import ReferenceCache
 from ganbench.evaluation.statistics import diversity, num_compared
+from ganbench.ranks import Ranks
 from ganbench.record.record import Key, MetricValue, Scalar, deviation
 from ganbench.spec import check_space
 
@@ -192,7 +193,11 @@ class Evaluator:
                     self._floors[planned.name] = Floor(count=count, of=of, splits=tuple((value,) for value in values))
 
     def evaluate(
-        self, generate: _Generate | None, labels: Tensor | None = None, scorers: Mapping[str, Scorer] | None = None
+        self,
+        generate: _Generate | None,
+        labels: Tensor | None = None,
+        scorers: Mapping[str, Scorer] | None = None,
+        ranks: Ranks | None = None,
     ) -> tuple[MetricValue, ...]:
         """Measure a generator, and the networks beside it.
 
@@ -200,6 +205,7 @@ class Evaluator:
             generate: makes the samples; None where every metric looks at scores.
             labels: int64 on the CPU, one for each of the samples: what they were asked for; None where they are not asked for by label.
             scorers: what the networks say of samples; given where a metric looks at scores.
+            ranks: the processes of the run, of which the others :meth:`assist`; None for one.
 
         Returns:
             One value for each quantity of each metric.
@@ -213,7 +219,8 @@ class Evaluator:
         fakes: dict[str, Sets] = {}
         for group in self._groups:
             assert generate is not None, "metrics look at generated samples"
-            sets, ask, inputs = self._collect(group, generate, labels), getattr(generate, "ask", None), getattr(generate, "inputs", None)
+            sets = self._collect(group, generate, labels, ranks or Ranks())
+            ask, inputs = getattr(generate, "ask", None), getattr(generate, "inputs", None)
             if ask is not None and inputs is not None:
                 sets = {n: tuple(replace(one, ask=ask, inputs=inputs[:n]) for one in many) for n, many in sets.items()}
             fakes.update({p.name: sets[p.num_generated] for p in group.planned})
@@ -233,7 +240,13 @@ class Evaluator:
         with torch.inference_mode():
             return diversity(generate(0, count), real.read(spread_out)) if count else None
 
-    def _collect(self, group: _Group, generate: _Generate, labels: Tensor | None) -> dict[int, Sets]:
+    def assist(self, generate: _Generate | None, labels: Tensor | None, ranks: Ranks) -> None:
+        """Do this process's share of what the first one asks in :meth:`evaluate`."""
+        for group in self._groups:
+            assert generate is not None, "metrics look at generated samples"
+            self._collect(group, generate, labels, ranks)
+
+    def _collect(self, group: _Group, generate: _Generate, labels: Tensor | None, ranks: Ranks) -> dict[int, Sets]:
         """Return the sets of the first n samples, for each n that a metric of the group wants."""
         total = max(p.num_generated for p in group.planned)
         wanted = {}
@@ -241,7 +254,7 @@ class Evaluator:
             sharing = [self._metrics[p.name] for p in group.planned if p.num_generated == count]
             wanted[count] = Wanted(members=torch.arange(total) < count, needs=Needs.of_all(m.needs for m in sharing))
         with torch.inference_mode():
-            return collect(generate, wanted, group.extractor, batch_size=self._batch_size, device=self._device, labels=labels)
+            return collect(generate, wanted, group.extractor, batch_size=self._batch_size, device=self._device, labels=labels, ranks=ranks)
 
     def _score(self, scorers: Mapping[str, Scorer]) -> Sets:
         """Return the held-out samples' labels, and what each scorer says of them."""

@@ -18,13 +18,14 @@ from ganbench.record.record import Key, Scalar
 from ganbench.text import clean, plain
 
 
-def hardware_key(device: str, gpu: tuple[str, int] | None = None) -> Key:
+def hardware_key(device: str, gpu: tuple[str, int] | None = None, *, world: int = 1) -> Key:
     """Return the key of the machine that a run on ``device`` uses.
 
     Args:
         device: ``cpu``, ``cuda`` or ``cuda:N``, as torch names it. A run on the CPU does not depend on the GPUs beside it, so its key
             holds none.
         gpu: name and bytes of the GPU as another process here saw it, so that this one needs none.
+        world: how many processes the run has, each with a GPU where the device is one.
 
     Returns:
         cpu, cpu_cores, cpu_quota (CPUs of the container, or None), memory_gib (a class), gpu, gpu_count (the GPUs that the run uses),
@@ -37,7 +38,7 @@ def hardware_key(device: str, gpu: tuple[str, int] | None = None) -> Key:
         cpu_quota=probes.cpu_quota(),
         memory_gib=probes.memory_gib(),
         gpu=found.get("name"),
-        gpu_count=1 if found else 0,
+        gpu_count=world if found else 0,
         gpu_memory_gib=found.get("memory_gib"),
         gpu_power_limit_watts=found.get("power_limit_watts"),
     )
@@ -53,6 +54,8 @@ class Place:
     """Which of the run's processes this is."""
     world: int = 1
     """How many processes the run has."""
+    hosts: int = 1
+    """On how many machines these are."""
     precision: str
     """``fp32`` or ``bf16``."""
     tf32: bool
@@ -109,7 +112,7 @@ def software_key(place: Place) -> Key:
 
     on_gpu = kind == "cuda"
     return Key.of(
-        **({"world": place.world} if place.world > 1 else {}),
+        **({"world": place.world, "hosts": place.hosts} if place.world > 1 else {}),
         device=kind,
         precision=place.precision,
         tf32=place.tf32,

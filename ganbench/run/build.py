@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ganbench.evaluation.evaluator import Evaluator
 from ganbench.evaluation.protocol import Extractor
 from ganbench.plugin.factory import check_made, load_attribute
 from ganbench.plugin.manager import PluginManager
+from ganbench.ranks import Ranks
 from ganbench.run.compatible import check_pair
 from ganbench.run.evaluation import build_evaluator
 from ganbench.run.machine import choose_device, keep_freed_memory, memory_given_back, set_numerics
@@ -30,7 +32,7 @@ from ganbench.training.algorithm import Algorithm, AlgorithmContext
 from ganbench.training.inputs import SampleStream, grid_labels
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Objective
-from ganbench.training.seeding import seed_everything
+from ganbench.training.seeding import seed_everything, stream
 
 _EXAMPLES = 10
 logger = logging.getLogger(__name__)
@@ -79,14 +81,20 @@ class Materials:
         return self.samples("grid", count, grid_labels(self.dataset.num_classes, size, count))
 
 
-def build(plan: RunPlan, manager: PluginManager) -> Materials:
+def build(plan: RunPlan, manager: PluginManager, ranks: Ranks | None = None) -> Materials:
     """Build everything, cheapest checks first.
+
+    Args:
+        plan: what is run.
+        manager: the plugins.
+        ranks: the processes of the run; None for one.
 
     Raises:
         UsageError: whatever the user or a plugin got wrong.
     """
-    config = plan.config
-    device = choose_device(config.training.device)
+    config, ranks = plan.config, ranks or Ranks()
+    device = choose_device(config.training.device, ranks.local_rank if ranks.world > 1 else None)
+    algorithm_class = _load_algorithm(plan, ranks)
     set_numerics(config, device)
     keeps_memory = config.training.keep_memory and device.type == "cpu" and keep_freed_memory()
     plan.find_files(manager)
@@ -107,8 +115,8 @@ def build(plan: RunPlan, manager: PluginManager) -> Materials:
         channels_last=config.training.channels_last,
         horizontal_flip=config.training.horizontal_flip,
         workers=config.training.workers,
+        ranks=ranks,
     )
-    algorithm_class = load_attribute(plan.architecture.spec.algorithm, owner=f"the algorithm of {config.title!r}")
     algorithm: Algorithm = algorithm_class(
         AlgorithmContext(
             config=config,
@@ -119,8 +127,11 @@ def build(plan: RunPlan, manager: PluginManager) -> Materials:
             device=device,
             dataset=dataset,
             augment=_build_augmentation(plan, dataset),
+            ranks=ranks,
         )
     )
+    if not ranks.is_first:  # what networks draw by themselves is of their own samples; all else is drawn for all, and the same in each
+        seed_everything(stream(config.training.seed, f"process-{ranks.rank}").initial_seed())
     with memory_given_back(keeps_memory):
         evaluator = build_evaluator(plan, manager, extractors, dataset, networks, device) if plan.metrics else None
     return Materials(
@@ -134,6 +145,21 @@ def build(plan: RunPlan, manager: PluginManager) -> Materials:
         keeps_memory=keeps_memory,
         forced=forced,
     )
+
+
+def _load_algorithm(plan: RunPlan, ranks: Ranks) -> Callable[[AlgorithmContext], Algorithm]:
+    """Return the class of the steps.
+
+    Raises:
+        ConfigError: several processes cannot train it together.
+    """
+    assert isinstance(plan.architecture.spec, ArchitectureSpec)
+    found = load_attribute(plan.architecture.spec.algorithm, owner=f"the algorithm of {plan.config.title!r}")
+    if ranks.world > 1 and not getattr(found, "shares_batches", False):
+        what = f"{plan.config.title} is trained by one process ({found.__name__} shares no batches)"
+        raise ConfigError(what, hint="start it without torchrun")
+    ranks.part(plan.config.training.batch_size)
+    return found
 
 
 def _build_dataset(plan: RunPlan) -> Dataset:

@@ -52,6 +52,10 @@ def choose_threads(algorithm: Steps, device: torch.device, wanted: int) -> Threa
         return Threads(count=torch.get_num_threads(), reason="torch's default")
     if os.environ.get("OMP_NUM_THREADS", "").isdigit():
         return Threads(count=torch.get_num_threads(), reason="OMP_NUM_THREADS")
+    if (together := algorithm.ranks.local_world) > 1:
+        count = max(available_cpus() // together, 1)
+        torch.set_num_threads(count)
+        return Threads(count=count, reason=f"{together} processes share the CPUs")
     candidates = candidate_counts(available_cpus())
     if len(candidates) == 1:
         torch.set_num_threads(candidates[0])
@@ -107,12 +111,12 @@ def count_flops(algorithm: Steps, device: torch.device) -> int:
     """
     try:
         counter = _Flops()
-        with undone(algorithm, device), counter:
+        with undone(algorithm, device), algorithm.ranks.alone(), counter:
             execute(algorithm, 0)
     except Exception as error:  # what is wrong with the step itself, the first step says
         logger.debug("FLOPs were not counted: %s", error)
         return 0
-    return counter.total
+    return counter.total * algorithm.ranks.world
 
 
 class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]

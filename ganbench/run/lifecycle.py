@@ -15,9 +15,10 @@ import torch
 from ganbench.config.resolve import flatten
 from ganbench.config.toml import dump_settings
 from ganbench.distribution import own_distribution
-from ganbench.errors import Diverged, GanbenchError, Interrupted, PluginError, PluginFailed, StorageError
+from ganbench.errors import Diverged, GanbenchError, Interrupted, PluginError, PluginFailed, StorageError, UsageError
 from ganbench.plugin.blame import blamed
 from ganbench.plugin.manager import PluginManager
+from ganbench.ranks import Ranks
 from ganbench.record.curves import save_curves
 from ganbench.record.directory import RunDirectory
 from ganbench.record.events import Ended, Evaluated, Event, EventLog, Listener, Listeners, Message, Started
@@ -52,21 +53,28 @@ class Run:
         manager: the plugins.
         listeners: told what happens; the plugins' hooks are told after them.
         should_stop: asked after each iteration; True ends the run with a checkpoint.
+        ranks: the processes that train together, of which only the first has listeners and a directory; None for one.
 
     Raises:
         UsageError: whatever the user or a plugin got wrong.
     """
 
     def __init__(
-        self, plan: RunPlan, manager: PluginManager, *, listeners: Iterable[Listener] = (), should_stop: Callable[[], bool] = lambda: False
+        self,
+        plan: RunPlan,
+        manager: PluginManager,
+        *,
+        listeners: Iterable[Listener] = (),
+        should_stop: Callable[[], bool] = lambda: False,
+        ranks: Ranks | None = None,
     ) -> None:
-        self.plan, self._manager, self._should_stop = plan, manager, should_stop
-        self._listeners = Listeners([*listeners, _hooks(manager)])
+        self.plan, self._manager, self._should_stop, self._ranks = plan, manager, should_stop, ranks or Ranks()
+        self._listeners = Listeners([*listeners, _hooks(manager)] if self._ranks.is_first else [])
         self._environment: tuple[Mapping[str, str], ...] = tuple(manager.call("ganbench_environment"))
         self._created = utc_now()
         began = time.perf_counter()
         with blamed(PluginError, hint="--debug shows where"):
-            self.materials = build(plan, manager)
+            self.materials = build(plan, manager, self._ranks)
         self._chosen = choose_runner(plan.config.training.runner, self.materials.algorithm, self.materials.device)
         self.plugins = plan.identities(manager)
         self._startup_seconds = time.perf_counter() - began
@@ -97,10 +105,19 @@ class Run:
             RunFailed: no checkpoint of it is whole.
         """
         with directory:
-            state = load_checkpoint(directory.checkpoints_path, functools.partial(self._try, force=force))
+            state = self._ranks.tell(load_checkpoint(directory.checkpoints_path, functools.partial(self._try, force=force)))
             self._keep_config(directory)  # files may lie elsewhere now
             with self.trainer(directory, state) as trainer:
                 return self._train(trainer, directory)
+
+    def follow(self, *, resumes: bool) -> None:
+        """Do this process's part of a run that the first process starts or resumes.
+
+        Raises:
+            GanbenchError: whatever ended the run early.
+        """
+        with self.trainer(None, self._ranks.tell(None) if resumes else None) as trainer, self._ended(trainer, None):
+            trainer.train()
 
     def _try(self, state: dict[str, Any], *, force: bool) -> None:
         """Load all of a checkpoint and put back what was there before; nothing of the run's directory is touched.
@@ -112,6 +129,8 @@ class Run:
         algorithm, device = self.materials.algorithm, self.materials.device
         check_state(state, self.plan.config.training.total_kimg, algorithm)
         check_same_run(self.materials, self.plugins, state, force=force)
+        if (before := 1 + len(state.get("processes", ()))) != (now := self._ranks.world):
+            raise UsageError(f"the run began on {before} process{'es' if before > 1 else ''}, this is {now}", hint=f"resume it on {before}")
         with undone(algorithm, device):
             algorithm.load_state_dict(state["algorithm"])
             set_global_state(state["rng"], device)
@@ -121,17 +140,18 @@ class Run:
         write_text(directory.config_path, dump_settings(flatten(self.plan.config), comment, self.plan.origins))
 
     @contextlib.contextmanager
-    def trainer(self, directory: RunDirectory, state: dict[str, Any] | None = None) -> Iterator[Trainer]:
+    def trainer(self, directory: RunDirectory | None, state: dict[str, Any] | None = None) -> Iterator[Trainer]:
         """Calibrate, and open what trains the run; its files are closed at the end of the block.
 
         Args:
-            directory: of the run, locked.
+            directory: of the run, locked; None in all but the first process.
             state: a checkpoint of it, or None at its start.
         """
         materials, algorithm, device = self.materials, self.materials.algorithm, self.materials.device
         clock = Clock(device, self.plan.began, None if state is None else state["seconds"])
         clock.seconds["startup"] += self._startup_seconds
-        self._listeners.tell(self._started(directory, resumed=state is not None))
+        if directory is not None:
+            self._listeners.tell(self._started(directory, resumed=state is not None))
         with clock.measure("calibration"):
             threads = self._choose_threads(state)
             flops = count_flops(algorithm, device)
@@ -141,7 +161,7 @@ class Run:
                 chosen, problem = self._chosen, error
         keys = self._keys(threads, chosen.runner.name)
         facts = RunFacts(
-            run_id=directory.path.name,
+            run_id="" if directory is None else directory.path.name,
             created=self._created if state is None else str(state["created"]),
             ganbench_version=own_distribution().version,
             name=materials.config.title,
@@ -156,15 +176,18 @@ class Run:
             environment=self._environment,
         )
         self._listeners.tell(Message(text=self._execution(facts, chosen.runner.name)))
-        with contextlib.closing(materials.sampler), EventLog(directory.events_path) as log:
-            if state is None:
+        files = contextlib.nullcontext() if directory is None else EventLog(directory.events_path)
+        with contextlib.closing(materials.sampler), files as log:
+            if state is None and log is not None:
                 log.truncate(0)
 
             def tell(event: Event) -> None:
-                log.write_event(event)  # first, and unguarded: a number that is not written down ends the run
+                if log is not None:
+                    log.write_event(event)  # first, and unguarded: a number that is not written down ends the run
                 self._listeners.tell(event)
 
-            is_followed = self._listeners.follow_steps() or self._manager.implementations("ganbench_after_step")
+            hooks = self._manager.implementations("ganbench_after_step") if self._ranks.is_first else ()
+            is_followed = self._listeners.follow_steps() or hooks
             after_step = self._after_step if is_followed else None
             trainer = Trainer(materials, chosen.runner, directory, log, clock, facts, tell, self._should_stop, after_step)
             with self._ended(trainer, directory, keep=state is None):
@@ -184,14 +207,15 @@ class Run:
             return self._finish(trainer, directory, "complete", "")
 
     @contextlib.contextmanager
-    def _ended(self, trainer: Trainer, directory: RunDirectory, *, keep: bool = True) -> Iterator[None]:
+    def _ended(self, trainer: Trainer, directory: RunDirectory | None, *, keep: bool = True) -> Iterator[None]:
         """Leave a record, and tell everybody, where a run ends early inside the block; a plugin that ended it is named.
 
         One that could not go on has the record of its last time, which it is to keep.
         """
         took_part = ", ".join(f"{one.kind} {one.name!r}" for one in self.plugins if one.kind in _OF_A_STEP)
         try:
-            with blamed(PluginFailed, hint=f"the traceback is in {directory.log_path}", others=took_part):
+            where = f"the traceback is in {directory.log_path}" if directory is not None else "--debug shows where"
+            with blamed(PluginFailed, hint=where, others=took_part):
                 yield
         except (Interrupted, KeyboardInterrupt) as error:
             self._end_early(trainer, directory if keep else None, "interrupted", str(error) or "interrupted")
@@ -260,9 +284,12 @@ class Run:
             kernels=kernels_in_use(training.kernels, device),
             channels_last=training.channels_last,
             keep_memory=self.materials.keeps_memory,
+            rank=self._ranks.rank,
+            world=self._ranks.world,
+            hosts=self._ranks.hosts,
         )
         return Keys(
-            hardware=hardware_key(str(device)),
+            hardware=hardware_key(str(device), world=self._ranks.world),
             software=software_key(place),
             work=work_key(self.materials),
             evaluation=self.materials.evaluator.keys() if self.materials.evaluator else (),
@@ -273,7 +300,8 @@ class Run:
         count, device = facts.threads.count, self.materials.device
         threads = f"{count} thread{'s' if count > 1 else ''} ({facts.threads.reason})"
         kernels = kernels_in_use(self.plan.config.training.kernels, device)
-        return f"{device}, {threads}, runner {runner} ({facts.runner_reason}), kernels {kernels}"
+        together = f"{self._ranks.describe()}, " if self._ranks.world > 1 else ""
+        return f"{together}{device}, {threads}, runner {runner} ({facts.runner_reason}), kernels {kernels}"
 
     def _after_step(self, trainer: Trainer) -> None:
         at = trainer.counters

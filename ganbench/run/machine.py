@@ -22,14 +22,16 @@ from ganbench.errors import ConfigError
 from ganbench_kernels import has_triton, set_implementation, triton_runs_on
 
 
-def choose_device(wanted: str) -> torch.device:
-    """Return the device that a configuration asks for.
+def choose_device(wanted: str, local_rank: int | None = None) -> torch.device:
+    """Return the device that a configuration asks for; of several processes on a machine each has a GPU of its own.
 
     Raises:
         ConfigError: there is no such GPU.
     """
     if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and local_rank is not None:
+        wanted = f"cuda:{local_rank}"
     device = torch.device(wanted)
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0

@@ -178,15 +178,18 @@ def make_record(
         num_resumes=counters.num_resumes,
         host=facts.host,
         load=cpu_load(),
-        notes=_run_notes(facts, made, runner),
+        notes=_run_notes(facts, made, runner, speed),
     )
 
 
-def _run_notes(facts: RunFacts, made: Materials, runner: StepRunner) -> tuple[str, ...]:
+def _run_notes(facts: RunFacts, made: Materials, runner: StepRunner, speed: float) -> tuple[str, ...]:
     """Return what a reader of the record must know."""
     plan = made.plan
     notes = [f"threads {facts.threads.count}: {facts.threads.reason}"]
     notes += [f"runner {runner.name}: {facts.runner_reason}", *runner.notes()]
+    if (ranks := made.algorithm.ranks).world > 1:
+        each = f"{speed / ranks.world:.1f} {made.dataset.space.unit}/s and {made.config.training.batch_size // ranks.world} of a batch each"
+        notes.append(f"{ranks.describe()} ({ranks.backend}): {each}; the statistics of a batch norm are of each one's part")
     if made.networks.inputs.labels:
         notes.append(f"class-conditional, {made.dataset.num_classes} classes")
     if plan.recipe is not None and isinstance(plan.recipe.spec, RecipeSpec):
@@ -215,7 +218,7 @@ def run_identity(made: Materials, plugins: tuple[PluginIdentity, ...]) -> dict[s
     evaluation_keys = made.evaluator.keys() if made.evaluator else ()
     return {
         "device": made.device.type,
-        "hardware": hardware_key(str(made.device)).digest,
+        "hardware": hardware_key(str(made.device), world=made.algorithm.ranks.world).digest,
         "data_hash": made.dataset.train.content_hash,
         "config": json.dumps(config_values(flatten(made.config))),
         "plugins": [f"{i.kind} {i.name} {i.source_hash}" for i in plugins],

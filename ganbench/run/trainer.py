@@ -6,6 +6,8 @@ divergence.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -15,7 +17,7 @@ from typing import Any
 
 import torch
 
-from ganbench.errors import NOTHING_CHANGED, ConfigError, Diverged, Interrupted, during
+from ganbench.errors import NOTHING_CHANGED, ConfigError, Diverged, Interrupted, RunFailed, during
 from ganbench.record.directory import RunDirectory
 from ganbench.record.events import Evaluated, Event, EventLog, Message, Progressed, Saved
 from ganbench.record.pictures import save_picture
@@ -46,7 +48,7 @@ class Trainer:
     Args:
         materials: what is trained and how it is evaluated.
         runner: executes the iterations.
-        directory: where samples, events and checkpoints go.
+        directory: where samples, events and checkpoints go; None in all but the first process of a run, which write nothing.
         log: its event log, which goes to the disk with each checkpoint and back with each resume.
         clock: already holds what building took.
         facts: what was settled about the run before its first step.
@@ -59,8 +61,8 @@ class Trainer:
         self,
         materials: Materials,
         runner: StepRunner,
-        directory: RunDirectory,
-        log: EventLog,
+        directory: RunDirectory | None,
+        log: EventLog | None,
         clock: Clock,
         facts: RunFacts,
         tell: Callable[[Event], None],
@@ -69,7 +71,7 @@ class Trainer:
     ) -> None:
         self._materials, self._runner, self._directory, self._log = materials, runner, directory, log
         self._clock, self._facts, self.tell, self.should_stop, self._after_step = clock, facts, tell, should_stop, after_step
-        self.algorithm = materials.algorithm
+        self.algorithm, self.ranks = materials.algorithm, materials.algorithm.ranks
         config = materials.config
         self.total_samples = max(round(config.training.total_kimg * 1000), 1)
         self.counters = Counters()
@@ -122,7 +124,7 @@ class Trainer:
             self._runner.run(at.iteration)
         except Exception as error:
             self._is_between_steps = getattr(error, NOTHING_CHANGED, False)
-            if self._is_between_steps:
+            if self._is_between_steps and self.ranks.world == 1:
                 self._stop_if_asked()  # whoever asks a whole job to stop asks its data workers too
             raise
         images = at.samples_seen + self.algorithm.samples_shown(at.iteration)
@@ -146,7 +148,7 @@ class Trainer:
     def _do_what_is_due(self) -> None:
         """Do it, in order; what fails stays due, and a checkpoint that is written then goes on with it."""
         while self._due:
-            self._before = global_state(self._materials.device), self._log.offset
+            self._before = global_state(self._materials.device), self._offset
             what = self._due.pop(0)
             try:
                 self._duties[what]()
@@ -157,7 +159,7 @@ class Trainer:
 
     def save_what_is_sound(self) -> None:
         """Write a checkpoint after an error, or, where half a step was taken, which is no state to go on from, say what is lost."""
-        if self._is_between_steps:
+        if self._is_between_steps and self.ranks.world == 1:  # of several processes the others may be anywhere
             self.save()
         elif self._kept_at < self.counters.samples_seen:
             since = f"the checkpoint at {self._kept_at / 1000:.1f} kimg" if self._kept_at else "its start: there is no checkpoint yet"
@@ -170,7 +172,7 @@ class Trainer:
         Raises:
             Interrupted: ``should_stop`` says so.
         """
-        if self.should_stop():
+        if self.ranks.agree(self.should_stop()):
             self.save()
             raise Interrupted(f"interrupted at {self.counters.samples_seen / 1000:.1f} of {self.total_samples / 1000:.1f} kimg")
 
@@ -220,10 +222,15 @@ class Trainer:
         if evaluator is None:
             return
         seconds, samples = self._clock.snapshot(), self._evaluated
+        self.algorithm.settle()
         labels = None if samples is None else samples.labels
         where = f"in the evaluation at {self.counters.samples_seen / 1000:.4g} kimg"
         with self.aside("evaluation"), during(where), memory_given_back(self._materials.keeps_memory):
-            values = evaluator.evaluate(samples, labels, scorers_of(self.algorithm, self._materials.dataset, self._materials.device))
+            if not self.ranks.is_first:
+                evaluator.assist(samples, labels, self.ranks)
+                return
+            scorers = scorers_of(self.algorithm, self._materials.dataset, self._materials.device)
+            values = evaluator.evaluate(samples, labels, scorers, self.ranks)
             evaluation = Evaluation(
                 samples_seen=self.counters.samples_seen,
                 training_seconds=seconds["training"],
@@ -236,6 +243,9 @@ class Trainer:
     def _sample(self) -> None:
         """Write the grid of the fixed latents."""
         where = f"in sampling at {self.counters.samples_seen / 1000:.4g} kimg"
+        self.algorithm.settle()
+        if self._directory is None:
+            return
         with self.aside("sampling"), during(where):
             samples = torch.cat([self._grid(start, 64) for start in range(0, self._grid.count, 64)])
             dataset, columns = self._materials.dataset, self._materials.config.evaluation.grid_size
@@ -247,31 +257,38 @@ class Trainer:
     @contextmanager
     def aside(self, part: str | None = None) -> Iterator[None]:
         """Charge a block to a part of the clock, or to none, and keep random numbers that the networks draw by themselves apart."""
-        with self._clock.measure(part), own_randomness(self._materials.config.training.seed, self._materials.device):
+        with self._clock.measure(part), own_randomness(self._materials.config.training.seed + self.ranks.rank, self._materials.device):
             yield
 
     def set_learning_rate(self, name: str, learning_rate: float) -> None:
         """Let the schedule of an optimizer have another learning rate from here on: an intervention, after which nothing is compared.
 
         Raises:
-            ConfigError: it is none, or there is no such optimizer.
+            ConfigError: it is none, there is no such optimizer, or several processes train together.
         """
+        self._refuse_together()
         seen = self.counters.samples_seen
         if name not in self.algorithm.schedules:
             raise ConfigError(f"there is no optimizer {name!r} (there are {', '.join(self.algorithm.schedules) or 'none'})")
         self.algorithm.schedules[name].change(learning_rate, seen)
         self._facts = replace(self._facts, interventions=(*self._facts.interventions, (seen, name, learning_rate)))
+        assert self._log is not None
         self._log.write("intervention", samples_seen=seen, optimizer=name, learning_rate=learning_rate)
 
     def update_alone(self, name: str, phase: Phase) -> None:
         """Execute an update of one optimizer alone once ``after_step`` has returned, and call that again: an intervention, in no budget.
 
         Raises:
-            ConfigError: the runner executes whole iterations only.
+            ConfigError: the runner executes whole iterations only, or several processes train together.
         """
+        self._refuse_together()
         if self._runner.name != "eager":
             raise ConfigError(f"the runner {self._runner.name} executes whole iterations only: start the run with --runner eager")
         self._asked.append((name, phase))
+
+    def _refuse_together(self) -> None:
+        if self.ranks.world > 1:
+            raise ConfigError("nobody intervenes where several processes train together: the others would not know")
 
     def _update_alone(self, name: str, phase: Phase) -> None:
         seen, self._is_between_steps = self.counters.samples_seen, False
@@ -281,23 +298,56 @@ class Trainer:
             phase.run()
         self._is_between_steps = True
         self._facts = replace(self._facts, interventions=(*self._facts.interventions, (seen, name, None)))
+        assert self._log is not None
         self._log.write("intervention", samples_seen=seen, optimizer=name, updates=1)
 
     def save(self) -> None:
         """Write a checkpoint."""
         if self._saved_at == self.counters.samples_seen:
             return
+        self.algorithm.settle()
         with self._clock.measure("checkpoint"):
+            others = self._states_of_others()
+            self._saved_at = self._kept_at = self.counters.samples_seen
+            if self._directory is None or self._log is None:
+                return
             self._log.sync()
             self.write_partial_record("running")
             path = save_checkpoint(
                 self._directory.checkpoints_path,
-                self.state_dict(),
+                {**self.state_dict(), "processes": others},
                 samples_seen=self.counters.samples_seen,
                 keep=self._materials.config.checkpoint.keep,
             )
             self.tell(Saved(what="checkpoint", path=path, samples_seen=self.counters.samples_seen))
-        self._saved_at = self._kept_at = self.counters.samples_seen
+
+    def _states_of_others(self) -> list[dict[str, Any]]:
+        """Return what differs from process to process, of all but the first; only there.
+
+        Raises:
+            RunFailed: the networks of another process are not those of the first.
+        """
+        if self.ranks.world == 1:
+            return []
+        whole, random = self.algorithm.state_dict(), (self._before or (global_state(self._materials.device), 0))[0]
+        own = {name: part for name, part in whole.items() if name not in ("modules", "optimizers")}
+        buffer = io.BytesIO()
+        torch.save({"algorithm": own, "rng": random, "networks": self._fingerprint()}, buffer)
+        found = [torch.load(io.BytesIO(one), "cpu", weights_only=True) for one in self.ranks.collect(buffer.getvalue())]
+        for rank, state in enumerate(found):
+            if state.pop("networks") != self._fingerprint():
+                where = f"at {self.counters.samples_seen / 1000:.1f} kimg"
+                what = f"the networks of process {rank} are not those of the first any more, {where}"
+                raise RunFailed(what, hint="no checkpoint is written")
+        return found[1:]
+
+    def _fingerprint(self) -> str:
+        """Return sha256 over all parameters."""
+        found = hashlib.sha256()
+        for module in self.algorithm.modules().values():
+            for parameter in module.parameters():
+                found.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        return found.hexdigest()
 
     def record(self, status: Status, detail: str = "") -> RunRecord:
         """Return the record of the run as it stands now."""
@@ -311,13 +361,14 @@ class Trainer:
     def write_partial_record(self, status: Status, detail: str = "") -> RunRecord:
         """Write the record of a run that is not at its end, and return it."""
         record = self.record(status, detail)
-        self._directory.write_partial(record)
+        if self._directory is not None:
+            self._directory.write_partial(record)
         return record
 
     def state_dict(self) -> dict[str, Any]:
         """Return the whole state of the run, and what it is recognised by."""
         at, facts = self.counters, self._facts
-        random, events_bytes = self._before or (global_state(self._materials.device), self._log.offset)
+        random, events_bytes = self._before or (global_state(self._materials.device), self._offset)
         return {
             "algorithm": self.algorithm.state_dict(),
             "rng": random,
@@ -335,8 +386,9 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to a checkpoint and forget the events after it; one more resume is counted."""
-        self.algorithm.load_state_dict(state["algorithm"])
-        set_global_state(state["rng"], self._materials.device)
+        own = state if self.ranks.is_first else state["processes"][self.ranks.rank - 1]
+        self.algorithm.load_state_dict({**state["algorithm"], **own["algorithm"]})
+        set_global_state(own["rng"], self._materials.device)
         self.counters = at = replace(Counters(*state["counters"]), num_resumes=state["counters"][-1] + 1)
         self.evaluations = _evaluations(state)
         self._facts = replace(self._facts, interventions=_interventions(state))
@@ -345,8 +397,13 @@ class Trainer:
                 self.algorithm.schedules[name].change(learning_rate, at.samples_seen)
         self._due = list(state.get("due", self._due if at.iteration == 0 else ()))
         self._saved_at, self._kept_at = -1 if self._due else at.samples_seen, at.samples_seen
-        self._log.truncate(state["events_bytes"])  # last: nothing of the directory is touched before all else is loaded
-        remove_superseded(self._directory.checkpoints_path, at.samples_seen, self._materials.config.checkpoint.keep)
+        if self._directory is not None and self._log is not None:
+            self._log.truncate(state["events_bytes"])  # last: nothing of the directory is touched before all else is loaded
+            remove_superseded(self._directory.checkpoints_path, at.samples_seen, self._materials.config.checkpoint.keep)
+
+    @property
+    def _offset(self) -> int:
+        return 0 if self._log is None else self._log.offset
 
 
 def _evaluations(state: dict[str, Any]) -> list[Evaluation]:

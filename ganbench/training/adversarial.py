@@ -27,6 +27,8 @@ class AdversarialAlgorithm(Algorithm):
     runners: tuple[str, ...] = ("eager", "cuda_graph", "compile")
     functions: tuple[str, ...] = ("generate", "discriminator_loss", "generator_loss", "penalty")
 
+    shares_batches = True
+
     def __init__(self, context: AlgorithmContext) -> None:
         training, networks = context.config.training, context.networks
         _give_references(context)  # before the average copies the generator
@@ -105,7 +107,7 @@ class AdversarialAlgorithm(Algorithm):
         """Return the objective's loss without its penalties, and the logits' statistics ``[5]``, detached."""
         of_real, of_fake = self.judge(real, real_labels), self.judge(fake, fake_labels)
         if self.augment is not None:
-            self.augment.observe(of_real.logits.detach())
+            self.augment.observe(self.ranks.gather(of_real.logits.detach()))
         made = self.objective.discriminator_loss(of_real.logits, of_fake.logits)
         loss, statistics = made if isinstance(made, tuple) else (made, logit_statistics(of_real.logits, of_fake.logits))
         if self._terms:

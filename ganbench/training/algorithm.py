@@ -8,6 +8,7 @@ tensor's address) stands still until it is captured again.
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -21,6 +22,7 @@ from ganbench.config.model import OptimizerConfig, RunConfig
 from ganbench.data.sampler import Batch, Sampler
 from ganbench.data.source import Dataset
 from ganbench.errors import NOTHING_CHANGED, ConfigError, remember
+from ganbench.ranks import Ranks
 from ganbench.training.ledger import Statistics
 from ganbench.training.networks import Networks
 from ganbench.training.objective import Augmentation, Objective
@@ -65,6 +67,8 @@ class AlgorithmContext:
     """What the sampler draws from, for an algorithm that needs samplers of its own."""
     augment: Augmentation | None = None
     """What happens to all that the discriminator sees."""
+    ranks: Ranks = dataclasses.field(default_factory=Ranks)
+    """The processes of the run."""
 
     def require(self, *, as_they_are: str = "", **training: object) -> None:
         """Refuse settings that an algorithm cannot heed: ``context.require(d_steps=1, as_they_are="trains on rows")`` and no augmentation.
@@ -88,9 +92,13 @@ class Steps(ABC):
     changes from one call to the next, and ``compile`` that :attr:`functions` names something to compile."""
     functions: tuple[str, ...] = ()
     """The methods that are functions of tensors, which a runner may replace by compiled ones."""
+    shares_batches = False
+    """Whether several processes may train it together: it takes real samples, inputs, labels and numbers from its base class alone, by the
+    count of the whole batch, and gets this process's share of them; its losses are means over samples."""
 
     def __init__(self) -> None:
         self._tracked: dict[str, Any] = {}
+        self.ranks = Ranks()
 
     def track(self, name: str, thing: _Thing) -> _Thing:
         """Register what has state or follows the run's progress, once, and return it.
@@ -211,7 +219,7 @@ class Algorithm(Steps):
         super().__init__()
         config = context.config
         self.config, self.training, self.device, self.dataset = config, config.training, context.device, context.dataset
-        self.networks, self.augment = context.networks, context.augment
+        self.networks, self.augment, self.ranks = context.networks, context.augment, context.ranks
         if context.objective is not None:
             self.objective = context.objective
         self.samples_per_iteration = config.training.batch_size if samples_per_iteration is None else samples_per_iteration
@@ -260,6 +268,7 @@ class Algorithm(Steps):
         for parameter in self.parameters[name]:  # Optimizer.zero_grad, but for the profiler's record of it
             parameter.grad = None
         torch.autograd.backward(loss)
+        self.ranks.average([parameter.grad for parameter in self.parameters[name] if parameter.grad is not None])
         self.optimizers[name].step()
 
     @contextmanager
@@ -284,19 +293,25 @@ class Algorithm(Steps):
             return _NO_AUTOCAST
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
+    def settle(self) -> None:
+        """Make what batches leave in the networks, such as running means, the mean over all processes: before they are looked at."""
+        kept = {id(b): b for module in self.modules().values() for b in module.buffers() if b.is_floating_point()}
+        self.ranks.average(list(kept.values()))
+
     def stream(self, purpose: str) -> torch.Generator:
-        """Return a random generator of this purpose on the device, tracked."""
+        """Return a random generator of this purpose on the device, tracked; the same in every process of the run."""
         return self.track(f"random-{purpose}", stream(self.training.seed, purpose, self.device))
 
     def draw_inputs(self, count: int) -> Tensor:
-        """Return what the generator is asked, ``[count, ...]``."""
-        return self.networks.inputs.draw(count, self.random, dataset=self.dataset)
+        """Return what the generator is asked, ``[count, ...]``, of which each process has its share."""
+        return self.ranks.share(self.networks.inputs.draw(count, self.random, dataset=self.dataset))
 
     def draw_labels(self, count: int) -> Tensor | None:
-        """Return ``[count]`` labels from the distribution of the train split; None where the networks want none."""
+        """Return ``[count]`` labels from the distribution of the train split, as :meth:`draw_inputs`; None where the networks want none."""
         if self._label_pool is None:
             return None
-        return self._label_pool[torch.randint(len(self._label_pool), (count,), device=self.device, generator=self.random)]
+        chosen = torch.randint(len(self._label_pool), (count,), device=self.device, generator=self.random)
+        return self._label_pool[self.ranks.share(chosen)]
 
     def stage_real(self) -> None:
         """Do the host's part of the next :meth:`draw_real`."""
@@ -306,24 +321,27 @@ class Algorithm(Steps):
         """Return the staged batch; without labels where the networks want none."""
         batch = self.sampler.take(self.training.batch_size)
         if self.training.dequantise:
-            noise = torch.rand(batch.samples.shape, device=self.device, generator=self.random)
+            noise = self.uniform(batch.samples.numel()).view(batch.samples.shape)
             batch.samples = batch.samples + self.dataset.space.grain * noise
         if not self.networks.inputs.labels:
             batch.labels = None
         return batch
 
     def uniform(self, count: int) -> Tensor:
-        """Return ``[count]`` numbers in [0, 1)."""
-        return torch.rand(count, device=self.device, generator=self.random)
+        """Return ``[count]`` numbers in [0, 1) for this process's samples."""
+        return self.ranks.share(torch.rand(count * self.ranks.world, device=self.device, generator=self.random))
 
     def samples_shown(self, iteration: int) -> int:
         """Return how many real samples this iteration shows."""
         return self.samples_per_iteration
 
     def read_statistics(self) -> dict[str, float]:
-        """Return the means since the last call by name, and start anew; this synchronises."""
+        """Return the means since the last call by name, over all processes, and start anew; this synchronises."""
         told = () if self.augment is None else self.augment.told
-        return self.statistics.read() | {name: float(getattr(self.augment, name)) for name in told}
+        means = self.statistics.read() | {name: float(getattr(self.augment, name)) for name in told}
+        values = torch.tensor(list(means.values()), dtype=torch.float64)
+        self.ranks.average([values])
+        return dict(zip(means, values.tolist(), strict=True))
 
     def trajectory(self) -> Tensor:
         """Return the losses of the first iterations."""

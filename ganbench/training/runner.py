@@ -66,6 +66,8 @@ def _against_graphs(algorithm: Steps, device: torch.device) -> str:
     """Return why ``auto`` does not try to capture, or nothing."""
     if device.type != "cuda":
         return "no GPU to capture on"
+    if algorithm.ranks.world > 1:
+        return "several processes train together"
     return "" if "cuda_graph" in algorithm.runners else "this algorithm does not allow capturing"
 
 

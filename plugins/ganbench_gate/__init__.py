@@ -1,4 +1,4 @@
-"""The gate of a change: ``ab`` and ``ci`` measure two sides here and now, ``trend`` finds steps in a history of runs."""
+"""The gate of a change: ``ab`` and ``ci`` measure two sides here and now, ``trend`` and ``baseline`` keep a history of runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from ganbench import CommandSpec, hookimpl
 def ganbench_register() -> list[CommandSpec]:
     """Return the commands."""
     return [
+        CommandSpec(
+            name="baseline",
+            summary="Keep named sets of runs to compare with.",
+            factory="ganbench_gate.baseline_command:command",
+        ),
         CommandSpec(
             name="ab",
             summary="Compare the speed of two versions or configurations in lock-step, here and now.",

@@ -121,7 +121,8 @@ class StyleGAN2Algorithm(AdversarialAlgorithm):
         with self.autocast():
             styles = self.generator.styles(self.draw_inputs(count), labels, *self._mixing(count))
             images = self.generator.synthesis(styles)
-        noise = torch.randn(images.shape, device=self.device, generator=self.random)
+        of_all = (len(images) * self.ranks.world, *images.shape[1:])
+        noise = self.ranks.share(torch.randn(of_all, device=self.device, generator=self.random))
         lengths = path_lengths(images, styles, noise)
         mean = self.path_mean.lerp(lengths.mean(), self._options.path_decay)
         self.path_mean.copy_(mean.detach())

@@ -29,6 +29,7 @@ class TranslationAlgorithm(Algorithm):
     """
 
     runners = ("eager", "cuda_graph", "compile")
+    shares_batches = True
 
     def __init__(
         self,
@@ -59,8 +60,8 @@ class TranslationAlgorithm(Algorithm):
         return self.samplers[name].take(self.training.batch_size).samples
 
     def draw(self, purpose: str, count: int) -> Tensor:
-        """Return ``[count]`` numbers in [0, 1) from a stream."""
-        return torch.rand(count, device=self.device, generator=self.streams[purpose])
+        """Return ``[count]`` numbers in [0, 1) from a stream, for this process's samples."""
+        return self.ranks.share(torch.rand(count * self.ranks.world, device=self.device, generator=self.streams[purpose]))
 
     def judge(self, real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
         """Return a discriminator's loss, and the statistics ``[5]`` of its logits."""

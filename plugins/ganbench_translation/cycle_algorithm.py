@@ -84,8 +84,8 @@ class CycleAlgorithm(TranslationAlgorithm):
         """Return images of a pool in the place of new ones, where there is a pool."""
         if not self._pools:
             return images
-        shown: Tensor = self._pools[name](images)
-        return shown
+        shown: Tensor = self._pools[name](self.ranks.gather(images))  # one pool for all processes: what it holds is the same in each
+        return self.ranks.share(shown)
 
     def _pool(self, name: str) -> ImagePool:
         random = self.streams[f"image-pool-{name}"]
@@ -103,4 +103,5 @@ def _sampler(context: AlgorithmContext, label: int, place: int) -> Sampler:
         channels_last=training.channels_last,
         horizontal_flip=training.horizontal_flip,
         workers=training.workers,
+        ranks=context.ranks,
     )

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import click
 
-from ganbench.cli.completion import complete_runs
-from ganbench.errors import UsageError
-from ganbench.report.stream import say
+from ganbench import UsageError, complete_runs, say
 
 _history = click.option(
     "--history", type=click.Path(path_type=Path), default=".ganbench", show_default=True, metavar="DIR", help="Directory of the history."
@@ -39,7 +37,7 @@ def _set_command(name: str, runs: tuple[str, ...], history: Path) -> None:
     """
     from datetime import datetime, timezone
 
-    from ganbench.record.baseline import current_commit, finished_records, write_baseline
+    from ganbench import current_commit, finished_records, write_baseline
 
     records = finished_records(runs)
     created = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -54,9 +52,7 @@ def _list_command(history: Path, as_json: bool) -> None:
     """List all baselines."""
     import json
 
-    from ganbench.record.baseline import baseline_names, read_baseline
-    from ganbench.report.stream import print_text
-    from ganbench.text import clean
+    from ganbench import baseline_names, clean, print_text, read_baseline
 
     found = []
     for name in baseline_names(history):
@@ -87,9 +83,7 @@ def _list_command(history: Path, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def _show_command(name: str, history: Path, as_json: bool) -> None:
     """Show the runs of a baseline in a table."""
-    from ganbench.record.baseline import read_baseline
-    from ganbench.report.runs import make_table
-    from ganbench.report.stream import print_document
+    from ganbench import make_table, print_document, read_baseline
 
     baseline = read_baseline(name, history)
     for reason in baseline.damaged:
@@ -104,7 +98,7 @@ def _show_command(name: str, history: Path, as_json: bool) -> None:
 @_history
 def _remove_command(name: str, history: Path) -> None:
     """Delete a baseline; the runs that it was made of are left alone."""
-    from ganbench.record.baseline import remove_baseline
+    from ganbench import remove_baseline
 
     remove_baseline(name, history)
     click.echo(f"baseline {name} is removed")
