@@ -45,6 +45,7 @@ class Ranks:
         self.hosts, self.backend = 1, ""
         self._store: Any = None
         self._pids: dict[int, int] = {}  # of the processes on this machine, by rank
+        self._lost: list[int] = []  # those that had ended when it was first seen that one had
         self._is_alone = world == 1  # as long as a block asks for it
         self._left = False
         self._steps_until_agreement, self._agreed = 0, time.monotonic()
@@ -211,30 +212,22 @@ class Ranks:
             return True
         self._left = True
         if isinstance(error, OthersEnded):
-            return not error.told and self._is_lowest("lost", "", seconds=1.0)
-        text = str(error)
-        self._post("error", text)
-        return self._is_lowest("error", text, seconds=1.0)
-
-    def _is_lowest(self, what: str, text: str, *, seconds: float) -> bool:
-        """Tell whether no process before this one says the same, or for what is lost anything, within some time."""
-        self._post(what, text)
-        end = time.monotonic() + seconds
+            return not error.told and self.rank == min(rank for rank in self._pids if rank not in self._lost)
+        what = getattr(error, "what", str(error))  # without a hint, which may be of this process alone
+        with suppress(Exception):  # the place where all leave word may be gone, and torch says so in several ways
+            self._store.set(f"error-{self.rank}", f"={what}")
+        end = time.monotonic() + 1.0
         while time.monotonic() < end:
-            if any(self._posted(what, rank) == text for rank in range(self.rank)):
+            if any(self._word_of(rank) == what for rank in range(self.rank)):
                 return False
             time.sleep(0.05)
         return True
 
-    def _post(self, what: str, text: str) -> None:
-        with suppress(Exception):  # the place where all leave word may be gone, and torch says so in several ways
-            self._store.set(f"{what}-{self.rank}", f"={text}")
-
-    def _posted(self, what: str, rank: int) -> str | None:
-        """Return what a process has said, or None."""
+    def _word_of(self, rank: int) -> str | None:
+        """Return what a process has left as the reason why it ends, or None."""
         with suppress(Exception):
-            if self._store.check([f"{what}-{rank}"]):
-                return str(self._store.get(f"{what}-{rank}").decode())[1:]
+            if self._store.check([f"error-{rank}"]):
+                return str(self._store.get(f"error-{rank}").decode())[1:]
         return None
 
     @contextmanager
@@ -254,13 +247,18 @@ class Ranks:
         end = time.monotonic() + 3.0
         while time.monotonic() < end:
             for rank in range(self.world):
-                if rank != self.rank and (text := self._posted("error", rank)) is not None:
+                if rank != self.rank and (text := self._word_of(rank)) is not None:
                     return OthersEnded(f"process {rank} of {self.world}: {text}", told=True)
-            if gone := self.gone():
+            if gone := self._note_the_lost():
                 which = f"process {gone[0]}" if len(gone) == 1 else f"processes {', '.join(map(str, gone))}"
                 return OthersEnded(f"{which} of {self.world} ended unexpectedly, and with it the run", told=False)
             time.sleep(0.1)
         return OthersEnded(f"the other processes cannot be reached ({reason})", told=False)
+
+    def _note_the_lost(self) -> list[int]:
+        """Return the processes that had ended when it was first seen: of those that see it later, each would think itself the first."""
+        self._lost = self._lost or self.gone()
+        return self._lost
 
     def gone(self) -> list[int]:
         """Return the processes of this machine that have ended."""
@@ -270,7 +268,7 @@ class Ranks:
         """End this process where another has died and this one waits for it, as some backends do for ever."""
         while not self._left:
             time.sleep(1.0)
-            if self.gone():
+            if self._note_the_lost():
                 time.sleep(_GRACE_SECONDS)
                 if not self._left:
                     error = self._why_they_ended("")

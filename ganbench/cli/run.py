@@ -69,13 +69,15 @@ def command(invocation: Invocation, /, **flags: Any) -> int | None:
 @contextlib.contextmanager
 def _one_voice(ranks: Ranks) -> Iterator[None]:
     """Let one of the processes that train together say why they end."""
+    from ganbench.ranks import OthersEnded
+
     try:
         yield
         ranks.leave()
     except (Exception, KeyboardInterrupt) as error:
         if not ranks.says(error):
             raise click.exceptions.Exit(getattr(error, "exit_code", 130 if isinstance(error, KeyboardInterrupt) else 3)) from None
-        if not ranks.is_first and isinstance(error, GanbenchError):
+        if not ranks.is_first and isinstance(error, GanbenchError) and not isinstance(error, OthersEnded):
             error.what = f"process {ranks.rank} of {ranks.world}: {error.what}"
         raise
 

@@ -129,7 +129,7 @@ class Run:
         algorithm, device = self.materials.algorithm, self.materials.device
         check_state(state, self.plan.config.training.total_kimg, algorithm)
         check_same_run(self.materials, self.plugins, state, force=force)
-        if (before := 1 + len(state.get("processes", ()))) != (now := self._ranks.world):
+        if (before := len(state.get("processes", ())) or 1) != (now := self._ranks.world):
             raise UsageError(f"the run began on {before} process{'es' if before > 1 else ''}, this is {now}", hint=f"resume it on {before}")
         with undone(algorithm, device):
             algorithm.load_state_dict(state["algorithm"])

@@ -29,6 +29,7 @@ from ganbench.run.clock import Cadence, Clock, Counters
 from ganbench.run.evaluation import SAMPLES, scorers_of
 from ganbench.run.machine import memory_given_back
 from ganbench.run.recording import RunFacts, make_record, run_identity
+from ganbench.tensor_bytes import tensors_to_bytes
 from ganbench.training.algorithm import Algorithm, Phase
 from ganbench.training.eager_runner import StepRunner
 from ganbench.training.seeding import global_state, own_randomness, set_global_state
@@ -222,10 +223,14 @@ class Trainer:
         if evaluator is None:
             return
         seconds, samples = self._clock.snapshot(), self._evaluated
-        self.algorithm.settle()
         labels = None if samples is None else samples.labels
         where = f"in the evaluation at {self.counters.samples_seen / 1000:.4g} kimg"
-        with self.aside("evaluation"), during(where), memory_given_back(self._materials.keeps_memory):
+        with (
+            self.aside("evaluation"),
+            during(where),
+            memory_given_back(self._materials.keeps_memory),
+            self.algorithm.averaged_over_processes(),
+        ):
             if not self.ranks.is_first:
                 evaluator.assist(samples, labels, self.ranks)
                 return
@@ -243,10 +248,9 @@ class Trainer:
     def _sample(self) -> None:
         """Write the grid of the fixed latents."""
         where = f"in sampling at {self.counters.samples_seen / 1000:.4g} kimg"
-        self.algorithm.settle()
-        if self._directory is None:
-            return
-        with self.aside("sampling"), during(where):
+        with self.aside("sampling"), during(where), self.algorithm.averaged_over_processes():
+            if self._directory is None:
+                return
             samples = torch.cat([self._grid(start, 64) for start in range(0, self._grid.count, 64)])
             dataset, columns = self._materials.dataset, self._materials.config.evaluation.grid_size
             place = self._directory.samples_path / f"{self.counters.samples_seen:09d}"
@@ -305,24 +309,27 @@ class Trainer:
         """Write a checkpoint."""
         if self._saved_at == self.counters.samples_seen:
             return
-        self.algorithm.settle()
         with self._clock.measure("checkpoint"):
-            others = self._states_of_others()
-            self._saved_at = self._kept_at = self.counters.samples_seen
-            if self._directory is None or self._log is None:
-                return
-            self._log.sync()
-            self.write_partial_record("running")
-            path = save_checkpoint(
-                self._directory.checkpoints_path,
-                {**self.state_dict(), "processes": others},
-                samples_seen=self.counters.samples_seen,
-                keep=self._materials.config.checkpoint.keep,
-            )
-            self.tell(Saved(what="checkpoint", path=path, samples_seen=self.counters.samples_seen))
+            processes = self._states_of_processes()
+            with self.algorithm.averaged_over_processes():
+                self._write_checkpoint(processes)
+        self._saved_at = self._kept_at = self.counters.samples_seen
 
-    def _states_of_others(self) -> list[dict[str, Any]]:
-        """Return what differs from process to process, of all but the first; only there.
+    def _write_checkpoint(self, processes: list[dict[str, Any]]) -> None:
+        if self._directory is None or self._log is None:
+            return
+        self._log.sync()
+        self.write_partial_record("running")
+        path = save_checkpoint(
+            self._directory.checkpoints_path,
+            {**self.state_dict(), "processes": processes},
+            samples_seen=self.counters.samples_seen,
+            keep=self._materials.config.checkpoint.keep,
+        )
+        self.tell(Saved(what="checkpoint", path=path, samples_seen=self.counters.samples_seen))
+
+    def _states_of_processes(self) -> list[dict[str, Any]]:
+        """Return what differs from process to process, of all of them; to the first, and where there is one alone nothing.
 
         Raises:
             RunFailed: the networks of another process are not those of the first.
@@ -332,22 +339,21 @@ class Trainer:
         whole, random = self.algorithm.state_dict(), (self._before or (global_state(self._materials.device), 0))[0]
         own = {name: part for name, part in whole.items() if name not in ("modules", "optimizers")}
         buffer = io.BytesIO()
-        torch.save({"algorithm": own, "rng": random, "networks": self._fingerprint()}, buffer)
+        kept = self.algorithm.kept_of_batches()
+        torch.save({"algorithm": own, "rng": random, "kept_of_batches": kept, "networks": self._fingerprint()}, buffer)
         found = [torch.load(io.BytesIO(one), "cpu", weights_only=True) for one in self.ranks.collect(buffer.getvalue())]
         for rank, state in enumerate(found):
             if state.pop("networks") != self._fingerprint():
                 where = f"at {self.counters.samples_seen / 1000:.1f} kimg"
                 what = f"the networks of process {rank} are not those of the first any more, {where}"
                 raise RunFailed(what, hint="no checkpoint is written")
-        return found[1:]
+        return found
 
     def _fingerprint(self) -> str:
         """Return sha256 over all parameters."""
-        found = hashlib.sha256()
-        for module in self.algorithm.modules().values():
-            for parameter in module.parameters():
-                found.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
-        return found.hexdigest()
+        modules = self.algorithm.modules().items()
+        found = {f"{name}.{key}": p.detach().cpu() for name, module in modules for key, p in module.named_parameters()}
+        return hashlib.sha256(tensors_to_bytes(found)).hexdigest()
 
     def record(self, status: Status, detail: str = "") -> RunRecord:
         """Return the record of the run as it stands now."""
@@ -386,8 +392,11 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to a checkpoint and forget the events after it; one more resume is counted."""
-        own = state if self.ranks.is_first else state["processes"][self.ranks.rank - 1]
+        own = state["processes"][self.ranks.rank] if self.ranks.world > 1 else state
         self.algorithm.load_state_dict({**state["algorithm"], **own["algorithm"]})
+        with torch.no_grad():
+            for tensor, saved in zip(self.algorithm.kept_of_batches(), own.get("kept_of_batches", ()), strict=True):
+                tensor.copy_(saved)
         set_global_state(own["rng"], self._materials.device)
         self.counters = at = replace(Counters(*state["counters"]), num_resumes=state["counters"][-1] + 1)
         self.evaluations = _evaluations(state)

@@ -293,10 +293,22 @@ class Algorithm(Steps):
             return _NO_AUTOCAST
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
-    def settle(self) -> None:
-        """Make what batches leave in the networks, such as running means, the mean over all processes: before they are looked at."""
+    def kept_of_batches(self) -> list[Tensor]:
+        """Return what batches leave in the networks, such as running means: where several processes train, each has its own."""
         kept = {id(b): b for module in self.modules().values() for b in module.buffers() if b.is_floating_point()}
-        self.ranks.average(list(kept.values()))
+        return list(kept.values()) if self.ranks.world > 1 else []
+
+    @contextmanager
+    def averaged_over_processes(self) -> Iterator[None]:
+        """Let the networks have the means over all processes of :meth:`kept_of_batches` in the block, where they are looked at."""
+        kept = self.kept_of_batches()
+        own = [tensor.clone() for tensor in kept]
+        self.ranks.average(kept)
+        try:
+            yield
+        finally:
+            for tensor, before in zip(kept, own, strict=True):
+                tensor.copy_(before)
 
     def stream(self, purpose: str) -> torch.Generator:
         """Return a random generator of this purpose on the device, tracked; the same in every process of the run."""

@@ -22,7 +22,14 @@ Cases = Mapping[str, tuple[str, Mapping[str, Any]]]
 
 def environment(rank: int, world: int, port: int) -> dict[str, str]:
     """Return what torchrun tells a process."""
-    told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    told = {
+        "RANK": rank,
+        "LOCAL_RANK": rank,
+        "WORLD_SIZE": world,
+        "LOCAL_WORLD_SIZE": world,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+    }
     return {**os.environ, **{name: str(value) for name, value in told.items()}, "OMP_NUM_THREADS": "1"}
 
 
@@ -49,12 +56,16 @@ def start(world: int, command: Sequence[str], *, folder: Path) -> list[subproces
     ]
 
 
+def finish(processes: Sequence[subprocess.Popen[str]]) -> None:
+    """Wait until all have come to a good end."""
+    ended = [one.communicate(timeout=600) for one in processes]
+    assert [one.returncode for one in processes] == [0] * len(processes), ended
+
+
 def train(world: int, cases: Cases, folder: Path) -> None:
     """Train each case to its end on so many processes."""
     folder.mkdir(exist_ok=True)
-    processes = start(world, [__file__, json.dumps(cases), str(folder)], folder=folder)
-    ended = [one.communicate(timeout=600) for one in processes]
-    assert [one.returncode for one in processes] == [0] * world, ended
+    finish(start(world, [__file__, json.dumps(cases), str(folder)], folder=folder))
 
 
 def networks(run: Path) -> dict[str, torch.Tensor]:
