@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from ganbench.ranks import Ranks
 from ganbench.run import calibration
 from ganbench.run.calibration import candidate_counts, choose_threads, count_flops
 from ganbench.run.lifecycle import Run
@@ -96,6 +98,8 @@ def test_the_fastest_count_wins_and_a_tie_goes_to_fewer(
     monkeypatch.setattr(calibration, "_trial", lambda _, counts: {c: milliseconds[c] / 1e3 for c in counts})
 
     class Nothing:
+        ranks = Ranks()
+
         def state_dict(self) -> dict[str, Any]:
             return {}
 
@@ -109,7 +113,7 @@ def test_the_fastest_count_wins_and_a_tie_goes_to_fewer(
 
 def test_a_count_that_is_given_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the configuration, by the environment, or by the machine."""
-    nothing: Any = None
+    nothing: Any = SimpleNamespace(ranks=Ranks())
     assert choose_threads(nothing, CPU, 1).reason == "given"
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert choose_threads(nothing, CPU, 0).reason == "OMP_NUM_THREADS"
@@ -118,6 +122,9 @@ def test_a_count_that_is_given_is_not_measured(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(calibration, "available_cpus", lambda: 1)
     alone = choose_threads(nothing, CPU, 0)
     assert (alone.count, alone.reason) == (1, "the only CPU")
+    monkeypatch.setattr(calibration, "available_cpus", lambda: 8)
+    shared = choose_threads(SimpleNamespace(ranks=Ranks(0, 3, 0, 3)), CPU, 0)  # type: ignore[arg-type]
+    assert (shared.count, shared.reason) == (2, "3 processes share the CPUs")
 
 
 @pytest.mark.parametrize(
