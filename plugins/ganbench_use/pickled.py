@@ -306,8 +306,9 @@ def _numbers(data: bytes) -> Tensor:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of storages with a type
-            storage = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-            if not isinstance(storage, torch.storage.TypedStorage) or storage.nbytes() > len(data):
+            storage: Any = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            is_storage = isinstance(storage, torch.storage.TypedStorage)
+            if not is_storage or storage.nbytes() > len(data):
                 raise ValueError("its numbers are no storage")
             return torch.empty(0, dtype=storage.dtype).set_(storage.untyped(), 0, (storage.size(),), (1,))
     except Exception as error:
