@@ -248,7 +248,7 @@ def test_it_is_sampled_and_converted_by_the_commands(capsys: pytest.CaptureFixtu
     read = read_weights(Path("net.pkl"))
     assert set(converted) == set(read)
     assert all(torch.equal(converted[name], tensor) for name, tensor in read.items())
-    data = ["--dataset", "synthetic", "-o", "resolution=16", "-o", "num_images=64", "--num", "4", "--write", "npz", "--device", "cpu"]
+    data = ["--dataset", "synthetic", "-o", "resolution=16", "-o", "num_images=64", "-n", "4", "--write", "npz", "--device", "cpu"]
     for file, out in (("net.pkl", "a"), ("weights/G_ema.safetensors", "b")):
         assert main(["sample", file, "--loader", "stylegan2-ada", *data, "--out", out]) == 0
     samples = [np.load(f"{out}/samples.npz")["samples"] for out in "ab"]
