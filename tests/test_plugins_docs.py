@@ -34,7 +34,15 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-NAMES = ("ganbench_reproduce", "ganbench_reproduce.experiment", "ganbench_spaces.images", "ganbench_use", "ganbench_use.loader")
+NAMES = (
+    "ganbench_reproduce",
+    "ganbench_reproduce.experiment",
+    "ganbench_schedules",
+    "ganbench_schedules.number",
+    "ganbench_spaces.images",
+    "ganbench_use",
+    "ganbench_use.loader",
+)
 LIBRARIES = [importlib.import_module(name) for name in NAMES]
 
 
@@ -286,6 +294,19 @@ def test_the_algorithm_trains_without_a_discriminator(installed: Path) -> None:
     events = [json.loads(line) for line in (installed / "run" / "events.jsonl").read_text().splitlines()]
     losses = [event["loss"] for event in events if "loss" in event]
     assert losses[-1] < losses[0]
+
+
+def test_the_scheduled_penalty_fades(installed: Path) -> None:
+    """Halfway to 50 kimg it weighs half, and what is no schedule is refused by its name."""
+    module = importlib.import_module("my_fading")
+    penalty = module.Fading(module.FadingOptions())
+    values = []
+    for seen in (0, 25_000, 50_000):
+        penalty.set_progress(seen)
+        values.append(float(penalty(lambda real: real, torch.full((2,), 2.0), None, None)))
+    assert values == pytest.approx([0.4, 0.2, 0.0])
+    with pytest.raises(ValueError, match="weight must be 0 or more"):
+        module.FadingOptions(weight="linear:1:-1:0:5")
 
 
 @pytest.mark.slow

@@ -9,8 +9,6 @@ Shapes: N images, C, H, W an image in [-1, 1].
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -18,6 +16,7 @@ from ganbench import Augmentation, BuildContext
 from ganbench_augmentations import ADAOptions
 from ganbench_augmentations.draws import Draws, Uniform, inverse_of_blits, inverse_of_geometry, of_colours
 from ganbench_augmentations.warp import LEAST_SIZE, low_pass, warp
+from ganbench_schedules import Schedule
 from ganbench_spaces.images import images_of
 
 
@@ -52,7 +51,10 @@ class ADA(Augmentation):
 
     def __init__(self, options: ADAOptions) -> None:
         super().__init__()
-        self._options = options
+        self._options, self._schedule = options, None
+        if options.final_strength is not None:
+            first, last = options.strength, options.final_strength
+            self._schedule = Schedule(kind="cosine", first=first, last=last, end_kimg=options.ramp_kimg)
         self.register_buffer("strength", torch.full((), options.strength))
         self.register_buffer("interval", torch.zeros(4))
         self._low_pass: Tensor  # a buffer: a captured step must not take it from the host
@@ -84,10 +86,8 @@ class ADA(Augmentation):
 
     def set_progress(self, samples_seen: int) -> None:
         """Move p along half a cosine, where it follows a schedule."""
-        if self._options.final_strength is not None:
-            done = min(samples_seen / (1000 * self._options.ramp_kimg), 1.0)
-            first, last = self._options.strength, self._options.final_strength
-            self.strength.fill_(last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * done)))
+        if self._schedule is not None:
+            self.strength.fill_(self._schedule.value(samples_seen))
 
 
 def recoloured(images: Tensor, colours: Tensor) -> Tensor:

@@ -23,8 +23,10 @@ class StackedDigitsOptions(Settings):
 
     resolution: int = setting(16, least=8)
     """Height and width in pixels, 8 or more; the 8x8 originals are enlarged bicubically."""
+    digits: int = setting(3, least=2, most=3)
+    """Digits in an image, one in each channel: 3 for 1,000 modes as published, 2 for 100, which take less training."""
     num_images: int = setting(128_000, least=1)
-    """Images in the train split, each of three digits drawn at random."""
+    """Images in the train split, each of so many digits drawn at random."""
     seed: int = setting(0, least=0)
     """Seed of the draws, 0 or more."""
 

@@ -4,7 +4,7 @@ The experiment is Stacked MNIST's (Metz et al., 2017, https://arxiv.org/abs/1611
 128,000 images, each of three digits drawn at random, once. Differs: the digits are scikit-learn's and not MNIST's, so that everything works
 offline and the shipped classifier can tell them apart, and train and test images are stacked from different digits.
 
-Shapes: N images, n of a batch, D digits.
+Shapes: N images, n of a batch, C digits in an image, D digits to draw from.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from ganbench_datasets.digits import build as build_digits
 from ganbench_datasets.options import DigitsOptions, StackedDigitsOptions
 from ganbench_spaces.images import ImageSpace, image_source
 
-CHANNELS = 3
 RESIDENT_MIB = 512.0
 """A larger split is stacked as it is read."""
 _TEST_DIVISOR = 10
@@ -33,14 +32,14 @@ class StackedSource:
     digits: Tensor
     """``[D, 1, H, W]`` uint8."""
     chosen: Tensor
-    """``[N, 3]`` int64: which digit is in which channel."""
+    """``[N, C]`` int64: which digit is in which channel."""
     is_resident: bool = False
     _content_hash: str = field(default="", repr=False)
 
     @property
     def space(self) -> ImageSpace:
-        """Square images of three channels."""
-        return ImageSpace.square(CHANNELS, self.digits.shape[-1])
+        """Square images with a channel for each digit."""
+        return ImageSpace.square(self.chosen.shape[1], self.digits.shape[-1])
 
     @property
     def num_samples(self) -> int:
@@ -60,7 +59,7 @@ class StackedSource:
         return self._content_hash
 
     def read(self, indices: Tensor) -> Tensor:
-        """Return ``[n, 3, H, W]`` uint8."""
+        """Return ``[n, C, H, W]`` uint8."""
         return self.digits[self.chosen[indices], 0]
 
 
@@ -72,8 +71,8 @@ def build(options: StackedDigitsOptions, context: DataContext) -> Dataset:
     random = torch.Generator().manual_seed(options.seed)
 
     def stack(source: ArraySource, num_images: int) -> Source:
-        stacked = StackedSource(source.stored, torch.randint(source.num_samples, (num_images, CHANNELS), generator=random))
-        mib = num_images * CHANNELS * options.resolution**2 / 2**20
+        stacked = StackedSource(source.stored, torch.randint(source.num_samples, (num_images, options.digits), generator=random))
+        mib = num_images * options.digits * options.resolution**2 / 2**20
         if mib > min(context.resident_limit_mib, RESIDENT_MIB):
             return stacked
         return image_source(stacked.read(torch.arange(num_images)))

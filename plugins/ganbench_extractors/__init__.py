@@ -38,6 +38,12 @@ STACKED_DIGITS = ExtractorSpec(
     factory="ganbench_extractors.stacked:build",
 )
 
+STACKED_PAIRS = ExtractorSpec(
+    name="stacked-pairs",
+    summary="the digits classifiers on each of two channels, 100 modes; offline",
+    factory="ganbench_extractors.stacked:build_pairs",
+)
+
 FASHION = ExtractorSpec(
     name="fashion",
     summary="five small classifiers of 32x32 grey clothing; offline",
@@ -79,4 +85,15 @@ FROZEN_DIGITS = FrozenSamplesSpec(
 @hookimpl
 def ganbench_register() -> list[ExtractorSpec | FrozenSamplesSpec]:
     """Return the first-party extractors and frozen samples."""
-    return [INCEPTION, INCEPTION_CLEAN, DIGITS, STACKED_DIGITS, FASHION, DIGITS_LAYERS, FASHION_LAYERS, VGG16_LAYERS, FROZEN_DIGITS]
+    return [
+        INCEPTION,
+        INCEPTION_CLEAN,
+        DIGITS,
+        STACKED_DIGITS,
+        STACKED_PAIRS,
+        FASHION,
+        DIGITS_LAYERS,
+        FASHION_LAYERS,
+        VGG16_LAYERS,
+        FROZEN_DIGITS,
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganbench import hookimpl
-from ganbench_loaders.options import InstalledOptions
+from ganbench_loaders.options import InstalledOptions, StyleGAN2ADAOptions
 from ganbench_use.spec import LoaderSpec
 
 
@@ -23,5 +23,13 @@ def ganbench_register() -> list[LoaderSpec]:
             factory="ganbench_loaders.pytorch_dcgan:build",
             example="ganbench_loaders.pytorch_dcgan:example",
             paper="Radford et al. 2016, https://arxiv.org/abs/1511.06434; pytorch/examples dcgan/main.py",
+        ),
+        LoaderSpec(
+            name="stylegan2-ada",
+            summary="StyleGAN2 generators of NVlabs/stylegan2-ada-pytorch: its pickles, of which nothing is run, or state dicts",
+            factory="ganbench_loaders.stylegan2_ada:build",
+            options=StyleGAN2ADAOptions,
+            example="ganbench_loaders.stylegan2_ada:example",
+            paper="Karras et al. 2020, https://arxiv.org/abs/2006.06676; NVlabs/stylegan2-ada-pytorch training/networks.py",
         ),
     ]

@@ -1,28 +1,36 @@
-"""The options of the losses: each has its own, and all share the penalties and terms that go with any loss."""
+"""The options of the losses: each has its own, and all share the penalties and terms that go with any loss.
+
+The weight of a penalty is a number, or a schedule over the images seen: ``-o loss.r1_gamma=cosine:10:1:0:500``.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ganbench import Settings, setting
+from ganbench_schedules import Schedule, read_schedule
+
+WEIGHTS = ("r1_gamma", "r2_gamma", "gp_weight", "dragan_weight", "drift")
+"""The options that may be schedules."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegularisedOptions(Settings):
     """What can be added to every loss; all of it is off by default."""
 
-    r1_gamma: float = setting(0.0, least=0)
+    r1_gamma: float | str = 0.0
     """Weight on real images (Mescheder et al. 2018); the loss adds r1_gamma / 2 times the squared gradient norm. With an augmentation the
-    gradient of this and of the other penalties is that at the augmented image; StyleGAN2-ADA and R3GAN take it at the image before."""
-    r2_gamma: float = setting(0.0, least=0)
+    gradient of this and of the other penalties is that at the augmented image; StyleGAN2-ADA and R3GAN take it at the image before. Like
+    every penalty's weight it is 0 or more, or a schedule: linear, cosine or exponential, as in cosine:10:1:0:500, 10 to 1 in 500 kimg."""
+    r2_gamma: float | str = 0.0
     """The same on generated images."""
-    gp_weight: float = setting(0.0, least=0)
+    gp_weight: float | str = 0.0
     """lambda of the gradient penalty between real and generated images (Gulrajani et al. 2017 use 10)."""
     gp_one_sided: bool = False
     """Penalise only gradient norms above 1."""
-    dragan_weight: float = setting(0.0, least=0)
+    dragan_weight: float | str = 0.0
     """lambda of the gradient penalty around real images (Kodali et al. 2017 use 10)."""
-    drift: float = setting(0.0, least=0)
+    drift: float | str = 0.0
     """Weight of the squared real logits (Karras et al. 2018 use 0.001)."""
     feature_matching: float = setting(0.0, least=0)
     """Weight of the squared distance between mean features of real and generated images in the generator's loss (Salimans et al. 2016)."""
@@ -34,10 +42,17 @@ class RegularisedOptions(Settings):
     @property
     def penalises_gradients(self) -> bool:
         """Whether a penalty bounds the discriminator's gradient."""
-        return any(weight > 0 for weight in (self.r1_gamma, self.r2_gamma, self.gp_weight, self.dragan_weight))
+        return any(self.weight(name) is not None for name in ("r1_gamma", "r2_gamma", "gp_weight", "dragan_weight"))
+
+    def weight(self, name: str) -> Schedule | None:
+        """Return the weight of a penalty; None for one that is 0 for ever."""
+        schedule = read_schedule(name, getattr(self, name), least=0)
+        return schedule if schedule.first or schedule.last else None
 
     def __post_init__(self) -> None:
         Settings.__post_init__(self)
+        for name in WEIGHTS:
+            self.weight(name)
         if self.gp_one_sided and not self.gp_weight:
             raise ValueError("gp_one_sided must be false without gp_weight (got true)")
         if self.feature_matching_alone and not self.feature_matching:

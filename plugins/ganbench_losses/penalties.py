@@ -13,10 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ganbench import Discriminate
+from ganbench import Discriminate, Penalty
 from ganbench_kernels import higher_order, no_param_grads, sum_of_squares_per_sample
+from ganbench_schedules import Schedule
+from ganbench_schedules.number import ScheduledNumber
 
 
 def input_gradient(discriminate: Discriminate, images: Tensor) -> Tensor:
@@ -117,3 +119,27 @@ class DriftPenalty:
     def __call__(self, discriminate: Discriminate, real: Tensor, fake: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
         """Return the weighted penalty."""
         return self._weight * discriminate(real).square().mean()
+
+
+class ScheduledPenalty(nn.Module):
+    """A penalty whose weight follows the images seen; the algorithm tracks it, and so moves it.
+
+    Args:
+        penalty: of weight 1.
+        schedule: its weight.
+    """
+
+    def __init__(self, penalty: Penalty, schedule: Schedule) -> None:
+        super().__init__()
+        self.name, self.needs_independent_samples = penalty.name, penalty.needs_independent_samples
+        self._penalty = penalty
+        self.weight = ScheduledNumber(schedule)
+
+    def forward(self, discriminate: Discriminate, real: Tensor, fake: Tensor, uniform: Callable[[int], Tensor]) -> Tensor:
+        """Return the weighted penalty."""
+        weighted: Tensor = self.weight() * self._penalty(discriminate, real, fake, uniform)
+        return weighted
+
+    def set_progress(self, samples_seen: int) -> None:
+        """Move the weight to this point."""
+        self.weight.set_progress(samples_seen)

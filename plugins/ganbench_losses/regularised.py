@@ -10,7 +10,7 @@ from ganbench import Objective, Penalty, Term, WeightTerm
 from ganbench_losses.feature_matching import FeatureMatching
 from ganbench_losses.historical_average import HistoricalAverage
 from ganbench_losses.options import RegularisedOptions
-from ganbench_losses.penalties import DriftPenalty, GradientPenalty, LocalGradientPenalty, R1Penalty, R2Penalty
+from ganbench_losses.penalties import DriftPenalty, GradientPenalty, LocalGradientPenalty, R1Penalty, R2Penalty, ScheduledPenalty
 
 
 def regularised(
@@ -49,18 +49,17 @@ def _nothing(fake_logits: Tensor) -> Tensor:
 
 
 def _penalties(options: RegularisedOptions) -> tuple[Penalty, ...]:
-    penalties: list[Penalty] = []
-    if options.r1_gamma > 0:
-        penalties.append(R1Penalty(options.r1_gamma))
-    if options.r2_gamma > 0:
-        penalties.append(R2Penalty(options.r2_gamma))
-    if options.gp_weight > 0:
-        penalties.append(GradientPenalty(options.gp_weight, options.gp_one_sided))
-    if options.dragan_weight > 0:
-        penalties.append(LocalGradientPenalty(options.dragan_weight))
-    if options.drift > 0:
-        penalties.append(DriftPenalty(options.drift))
-    return tuple(penalties)
+    makers: dict[str, Callable[[float], Penalty]] = {
+        "r1_gamma": R1Penalty,
+        "r2_gamma": R2Penalty,
+        "gp_weight": lambda weight: GradientPenalty(weight, options.gp_one_sided),
+        "dragan_weight": LocalGradientPenalty,
+        "drift": DriftPenalty,
+    }
+    weights = [(make, schedule) for name, make in makers.items() if (schedule := options.weight(name)) is not None]
+    return tuple(
+        make(schedule.first) if schedule.kind == "constant" else ScheduledPenalty(make(1.0), schedule) for make, schedule in weights
+    )
 
 
 def _terms(options: RegularisedOptions) -> tuple[Term, ...]:

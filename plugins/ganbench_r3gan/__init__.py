@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ganbench import ArchitectureSpec, RecipeSpec, Settings, hookimpl, setting
 from ganbench_r3gan.recipes import PAPER, adam, gammas, recipes
+from ganbench_reproduce import ReproductionSpec
 
 RESOLUTIONS = tuple(2**k for k in range(3, 11))
 LOSSES = ("relativistic", "relativistic-average", "logistic", "minimax", "hinge", "least-squares")
@@ -44,10 +46,44 @@ class R3GANOptions(Settings):
     """Let the half-life of the average rise from 0 to training.ema_halflife_kimg; false: it stays there."""
 
 
+LossRow = Literal["rpgan-r1-r2", "gan-r1-r2", "rpgan-r1", "gan-r1"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LossTableOptions(Settings):
+    """Options of the reproduction ``r3gan-stacked-digits``."""
+
+    rows: tuple[LossRow, ...] = ("rpgan-r1-r2", "gan-r1-r2", "rpgan-r1", "gan-r1")
+    """What is trained: the relativistic loss or the plain one, with R1 and R2 or with R1 alone."""
+    digits: int = setting(2, least=2, most=3)
+    """Digits in an image: 2 for 100 modes, which suit two cores, 3 for 1,000 as published."""
+    num_images: int = setting(25_600, least=1)
+    """Images in the train split, of random digits; stacked MNIST has 128,000."""
+    gamma: float = setting(0.5, least=0)
+    """Weight of each penalty at first; R3GAN's schedule takes it to a tenth."""
+    kimg: float = setting(6_400.0, above=0)
+    """The whole budget of each row in thousands of images: 50 epochs of 128,000, the article of VEEGAN's."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        if not self.rows or len(set(self.rows)) < len(self.rows):
+            raise ValueError(f"rows must be one or more, each once (got {','.join(self.rows) or 'none'})")
+
+
 @hookimpl
-def ganbench_register() -> list[ArchitectureSpec | RecipeSpec]:
-    """Return the architecture and its recipes."""
-    return [_architecture(), *recipes()]
+def ganbench_register() -> list[ArchitectureSpec | RecipeSpec | ReproductionSpec]:
+    """Return the architecture, its recipes and the table."""
+    return [_architecture(), *recipes(), _table()]
+
+
+def _table() -> ReproductionSpec:
+    return ReproductionSpec(
+        name="r3gan-stacked-digits",
+        summary="modes and KL of GAN and relativistic GAN, with R1 and with R1 and R2, on stacked digits",
+        factory="ganbench_r3gan.table:build",
+        options=LossTableOptions,
+        paper=f"{PAPER}, the ablation of the loss",
+    )
 
 
 def _architecture() -> ArchitectureSpec:

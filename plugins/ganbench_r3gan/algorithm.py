@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from ganbench import AdversarialAlgorithm, AlgorithmContext, ConfigError, Judgement, OptimizerConfig, Seen, logit_statistics
 from ganbench_kernels import higher_order
 from ganbench_r3gan import R3GANOptions
-from ganbench_r3gan.schedule import MovingAdam, MovingRate, half_cosine
+from ganbench_r3gan.schedule import MovingAdam, MovingRate
+from ganbench_schedules import Schedule
+from ganbench_schedules.number import ScheduledNumber
 
 
 class R3GANAlgorithm(AdversarialAlgorithm):
@@ -30,9 +32,11 @@ class R3GANAlgorithm(AdversarialAlgorithm):
         options, training = context.config.architecture.options, context.config.training
         assert isinstance(options, R3GANOptions)
         self._options = options
-        self._length = 1000 * (training.total_kimg if options.schedule_kimg is None else options.schedule_kimg)
+        self._length = training.total_kimg if options.schedule_kimg is None else options.schedule_kimg
+        self._halflife = Schedule(kind="cosine", first=0.0, last=training.ema_halflife_kimg, end_kimg=self._length)
         super().__init__(context)
-        self.gamma = self.track("gamma", torch.ones((), device=context.device))
+        gamma = Schedule(kind="cosine", first=1.0, last=options.final_gamma, end_kimg=self._length)
+        self.gamma = self.track("gamma", ScheduledNumber(gamma, context.device))
         """What the loss's penalties are multiplied by."""
         self._move_average(0)
 
@@ -54,19 +58,18 @@ class R3GANAlgorithm(AdversarialAlgorithm):
         )
         self.optimizers[name] = self.track(f"{name}_optimizer", optimizer)
         last = config.beta2 if self._options.final_beta2 is None else self._options.final_beta2
-        rate = MovingRate(config, optimizer, length=self._length, final_rate=self._options.final_rate, final_beta2=last)
+        rate = MovingRate(config, optimizer, length_kimg=self._length, final_rate=self._options.final_rate, final_beta2=last)
         self.schedules[name] = self.track(f"{name}_rate", rate)  # type: ignore[assignment]  # it is asked the same
 
     def set_progress(self, samples_seen: int) -> None:
         """Move all schedules to this point."""
         super().set_progress(samples_seen)
-        self.gamma.fill_(half_cosine(1.0, self._options.final_gamma, samples_seen, self._length))
         self._move_average(samples_seen)
 
     def _move_average(self, samples_seen: int) -> None:
         if self._options.ramp_average:
             for average in self.averages.values():
-                average.set_halflife(half_cosine(0.0, self.training.ema_halflife_kimg, samples_seen, self._length))
+                average.set_halflife(self._halflife.value(samples_seen))
 
     def discriminator_update(self, penalised: bool = False) -> None:
         """Ascend the discriminator on a real batch and on generated images of the same labels."""
@@ -85,7 +88,7 @@ class R3GANAlgorithm(AdversarialAlgorithm):
                 logits = known.get(id(images))
                 return self.judge(self.present(images), batch.labels).logits if logits is None else logits
 
-            penalty = self.gamma * self._penalties(discriminate, real, fake)
+            penalty = self.gamma() * self._penalties(discriminate, real, fake)
         self.step("discriminator", loss if penalty is None else loss + self.training.penalty_every * penalty)
         self.ledger.add_discriminator(loss, statistics, penalty)
 

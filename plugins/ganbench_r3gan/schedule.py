@@ -1,4 +1,4 @@
-"""Half a cosine over the images that were seen, and Adam whose rate and second beta follow one (Huang et al. 2024; brownvc/R3GAN).
+"""Adam whose rate and second beta follow the images that were seen (Huang et al. 2024; brownvc/R3GAN).
 
 torch's fused Adam is given its betas as numbers of the host, so that a captured step would keep the first. Here both numbers are tensors on
 the device. The steps are torch's: bias corrections are by the present beta2, as where one sets that in a parameter group.
@@ -6,7 +6,6 @@ the device. The steps are torch's: bias corrections are by the present beta2, as
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -15,12 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import OptimizerConfig
-
-
-def half_cosine(first: float, last: float, samples_seen: float, length: float) -> float:
-    """Return a number on its way: ``first`` at 0, ``last`` from ``length`` images on."""
-    done = min(samples_seen / length, 1.0)
-    return last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * done))
+from ganbench_schedules import Schedule
 
 
 class MovingAdam(torch.optim.Optimizer):
@@ -74,23 +68,22 @@ class MovingRate:
     Args:
         config: their first values; other schedules are refused elsewhere.
         optimizer: a :class:`MovingAdam`.
-        length: images after which both stand still.
+        length_kimg: thousands of images after which both stand still.
         final_rate: the last learning rate over the first.
         final_beta2: the last beta2.
     """
 
-    def __init__(self, config: OptimizerConfig, optimizer: MovingAdam, *, length: float, final_rate: float, final_beta2: float) -> None:
+    def __init__(
+        self, config: OptimizerConfig, optimizer: MovingAdam, *, length_kimg: float, final_rate: float, final_beta2: float
+    ) -> None:
         self._config, self._group = config, optimizer.param_groups[0]
-        self._length, self._final_rate, self._final_beta2 = length, final_rate, final_beta2
+        self._length, self._final_rate = length_kimg, final_rate
+        self._beta2 = Schedule(kind="cosine", first=config.beta2, last=final_beta2, end_kimg=length_kimg)
 
     def value(self, samples_seen: int) -> float:
         """Return the learning rate at this point of training."""
         first = self._config.learning_rate
-        return half_cosine(first, first * self._final_rate, samples_seen, self._length)
-
-    def beta2(self, samples_seen: int) -> float:
-        """Return beta2 at this point of training."""
-        return half_cosine(self._config.beta2, self._final_beta2, samples_seen, self._length)
+        return Schedule(kind="cosine", first=first, last=first * self._final_rate, end_kimg=self._length).value(samples_seen)
 
     def change(self, learning_rate: float, samples_seen: int) -> None:
         """Begin with another learning rate, as if it had been so from the start.
@@ -104,4 +97,4 @@ class MovingRate:
     def set_progress(self, samples_seen: int) -> None:
         """Write both numbers."""
         self._group["lr"].fill_(self.value(samples_seen))
-        self._group["beta2"].fill_(self.beta2(samples_seen))
+        self._group["beta2"].fill_(self._beta2.value(samples_seen))

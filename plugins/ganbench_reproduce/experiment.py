@@ -19,8 +19,8 @@ class PublishedFigure:
     """One number of the published table."""
 
     value: float
-    error: float
-    """Half the width of the published interval."""
+    error: float | None = None
+    """Half the width of the published interval; None where none was published."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -47,13 +47,15 @@ class Score:
 
     @property
     def is_inside(self) -> bool | None:
-        """Whether the measured mean lies in the published interval; None where nothing is published."""
-        return None if self.published is None else abs(self.mean - self.published.value) <= self.published.error + _ROUNDING
+        """Whether the measured mean lies in the published interval; None where none is published."""
+        if self.published is None or self.published.error is None:
+            return None
+        return abs(self.mean - self.published.value) <= self.published.error + _ROUNDING
 
     @property
     def distance(self) -> float | None:
         """The difference in standard errors of both means together; None where one of them has none."""
-        if self.published is None or self.standard_error is None:
+        if self.published is None or self.published.error is None or self.standard_error is None:
             return None
         both = math.hypot(self.standard_error, self.published.error)
         return (self.mean - self.published.value) / both if both > 0 else None

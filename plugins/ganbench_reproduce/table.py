@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from ganbench import Cell, Column, Document, Key, Row, Section
+from ganbench_reproduce.experiment import PublishedFigure
 from ganbench_reproduce.record import CellResult, ReproductionRecord, Score
 
 _SCORES = (
@@ -79,13 +80,17 @@ def _figures(score: Score, digits: int) -> tuple[str, ...]:
     published = score.published
     error = "" if score.standard_error is None or not math.isfinite(score.mean) else f" +- {score.standard_error:.{digits}f}"
     return (
-        "" if published is None else f"{published.value:.{digits}f} +- {published.error:.{digits}f}",
+        "" if published is None else _published(published, digits),
         f"{score.mean:.{digits}f}{error}",
         "" if score.difference is None else f"{score.difference:+.{digits}f}",
         {True: "yes", False: "no", None: ""}[score.is_inside],
         "" if score.distance is None else f"{score.distance:+.1f}",
         str(len(score.values)),
     )
+
+
+def _published(figure: PublishedFigure, digits: int) -> str:
+    return f"{figure.value:.{digits}f}" + ("" if figure.error is None else f" +- {figure.error:.{digits}f}")
 
 
 def _cost(cell: CellResult) -> Row:

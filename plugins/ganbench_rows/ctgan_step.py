@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganbench import Algorithm, AlgorithmContext, ConfigError, Ledger, Phase, logit_statistics
 from ganbench_rows.conditions import Conditions
@@ -34,6 +34,9 @@ class CTGAN(Algorithm):
         self.generator, self.discriminator = generator, discriminator
         self.optimise("generator", generator)
         self.optimise("discriminator", discriminator)
+        for i, penalty in enumerate(self.objective.penalties):
+            if isinstance(penalty, nn.Module):  # its weight follows a schedule
+                self.track(f"penalty_{i}", penalty.to(self.device))
         options = context.config.architecture.options
         assert isinstance(options, CTGANOptions)
         self.latent_dim, self.space = options.latent_dim, rows_of(self.dataset.space)

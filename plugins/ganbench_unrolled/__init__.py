@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ganbench import ArchitectureSpec, RecipeSpec, Setting, Settings, both_optimizers, hookimpl, setting
+from ganbench_reproduce import ReproductionSpec
 
 PAPER = "Metz et al. 2017, https://arxiv.org/abs/1611.02163"
 
@@ -25,10 +27,62 @@ class UnrolledOptions(Settings):
     """Steps of the discriminator that the generator looks ahead; 0 for the plain GAN."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnrolledTableOptions(Settings):
+    """Options of the reproduction ``unrolled-ring``."""
+
+    steps: tuple[int, ...] = (0, 1, 5, 10)
+    """Steps that the generator looks ahead, one row for each; 0 is the plain GAN."""
+    kimg: float = setting(12_800.0, above=0)
+    """The budget of each row in thousands of points, as long as the authors' demonstration."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        if not self.steps or len(set(self.steps)) < len(self.steps) or min(self.steps) < 0:
+            raise ValueError(f"steps must be numbers of 0 or more, each once (got {','.join(map(str, self.steps)) or 'none'})")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VEEGANTableOptions(Settings):
+    """Options of the reproduction ``veegan-2d``."""
+
+    data: tuple[Literal["ring", "grid"], ...] = ("ring", "grid")
+    """Mixtures: 8 Gaussians on a circle, 25 on a square grid."""
+    rows: tuple[Literal["gan", "unrolled", "pacgan"], ...] = ("gan", "unrolled", "pacgan")
+    """What is trained."""
+    kimg: float = setting(12_800.0, above=0)
+    """The budget of each row in thousands of points, as long as the unrolled GAN's demonstration."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        for name in ("data", "rows"):
+            if not (values := getattr(self, name)) or len(set(values)) < len(values):
+                raise ValueError(f"{name} must be one or more, each once (got {','.join(values) or 'none'})")
+
+
 @hookimpl
-def ganbench_register() -> list[ArchitectureSpec | RecipeSpec]:
-    """Return the architecture and its recipe."""
-    return [_architecture(), _recipe()]
+def ganbench_register() -> list[ArchitectureSpec | RecipeSpec | ReproductionSpec]:
+    """Return the architecture, its recipe and the tables."""
+    return [_architecture(), _recipe(), *_tables()]
+
+
+def _tables() -> list[ReproductionSpec]:
+    return [
+        ReproductionSpec(
+            name="unrolled-ring",
+            summary="modes of a GAN on a ring of 8 by the steps of its discriminator that it looks ahead",
+            factory="ganbench_unrolled.table:build_ring",
+            options=UnrolledTableOptions,
+            paper=f"{PAPER}, figure 2; poolio/unrolled_gan",
+        ),
+        ReproductionSpec(
+            name="veegan-2d",
+            summary="modes and high-quality samples of GAN, unrolled GAN and PacGAN2 on the 2D ring and grid",
+            factory="ganbench_unrolled.table:build_veegan",
+            options=VEEGANTableOptions,
+            paper="Srivastava et al. 2017, https://arxiv.org/abs/1705.07761, table 1",
+        ),
+    ]
 
 
 def _optimizers() -> tuple[Setting, ...]:

@@ -46,7 +46,7 @@ def refuse_missing(
 
 RUN_MARKS = ("config.toml", "record.json", "partial_record.json")
 """Files of which a run's folder has one."""
-WEIGHTS_SUFFIXES = (".pt", ".pth", ".safetensors")
+WEIGHTS_SUFFIXES = (".pt", ".pth", ".pkl", ".safetensors")
 DATASET_MISSING = UsageError(
     "which data are these? --dataset is missing", hint="for a folder: --dataset folder -o path=DIR -o resolution=N"
 )

@@ -29,17 +29,22 @@ def command(invocation: Invocation, /, run: str, **flags: Any) -> int:
 
     \b
     ganbench export RUN --out gan
+    ganbench export stylegan2.pkl --out weights
     ganbench export RUN --out gan --write onnx --which raw
     ganbench evaluate gan/generator.pt2 --dataset digits
 
     DIR gets generator.safetensors with the weights, generator.pt2 (torch.export), generator.onnx, and generator.json, which says how it is
     asked: the layout of latents and labels, and every setting. Each is read again and compared with the generator, in batches of several
     sizes, before anything is written.
+
+    Of a .pkl of networks, of which nothing is run, DIR gets the tensors of each as safetensors, under its own names, for --loader.
     """
     from ganbench import PluginManager, RunDirectory, read_pairs, say, storage_errors
     from ganbench_use.asked import plan_of_run
 
     RunDirectory.check_free(flags["out"])
+    if Path(run).suffix == ".pkl":
+        return _convert(Path(run), flags["out"])
     manager, asked = PluginManager(off=invocation.off), {"trust_files": flags["trust_files"], "options": read_pairs("-o", flags["options"])}
     _named_forms(flags["write"])
     plan_of_run(manager, run, metrics=None, **asked)
@@ -62,6 +67,21 @@ def command(invocation: Invocation, /, run: str, **flags: Any) -> int:
         say(f"{flags['out'] / FILES[form]}: {len(data) / 1e6:.1f} MB, differs by {difference:.2g} at most")
     if left_out:
         say(f"ganbench: generator.onnx is left out, because it needs {left_out}: pip install 'ganbench[onnx]'")
+    return 0
+
+
+def _convert(pickle: Path, out: Path) -> int:
+    """Write the networks of a pickle as safetensors."""
+    from ganbench import say, storage_errors, tensors_to_bytes
+    from ganbench_use.weights import read_pickle
+
+    networks = read_pickle(pickle)
+    with storage_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        for name, tensors in networks.items():
+            data = tensors_to_bytes(tensors)
+            (out / f"{name}.safetensors").write_bytes(data)
+            say(f"{out / name}.safetensors: {len(data) / 1e6:.1f} MB, {len(tensors):,} tensors")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""State dicts from files, of which nothing is run: ``torch.save`` without code, and safetensors."""
+"""State dicts from files, of which nothing is run: ``torch.save`` without code, safetensors, and networks that were pickled whole."""
 
 from __future__ import annotations
 
@@ -12,32 +12,30 @@ import torch
 from torch import Tensor
 
 from ganbench import GanbenchError, UsageError, read_file, tensors_from_bytes
+from ganbench_use.pickled import read_networks
 
 _SHOWN = 8
+_SAVE = "save a state dict: torch.save(model.state_dict(), FILE)"
+_AVERAGED = "G_ema"
+"""The network of a pickle that its authors evaluate."""
 
 
 def read_weights(path: Path, key: str = "", *, whose: str = "") -> dict[str, Tensor]:
     """Return the tensors of a state dict by name, on the CPU.
 
     Args:
-        path: of the file; what does not end in ``.safetensors`` is one of ``torch.save``.
-        key: where in the file the state dict is, as in ``g_ema``; dots go deeper, or are the beginning of names in a flat file.
+        path: of the file; ``.safetensors``, a ``.pkl`` of networks (:mod:`.pickled`), and all else is one of ``torch.save``.
+        key: where in the file the state dict is, as in ``g_ema``; dots go deeper, or are the beginning of names in a flat file. Unset, it
+            is the averaged generator of a pickle.
         whose: what an error says before the path: ``--weights``.
 
     Raises:
         UsageError: it cannot be read, holds code (which is never run), or no state dict there.
     """
     name = f"{whose} {path}".strip()
-    if not os.path.isfile(path):
-        raise UsageError(f"there is no file {name}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of protocols, to which nobody here can do anything
-            safe = path.suffix == ".safetensors"
-            state: Any = tensors_from_bytes(read_file(path)) if safe else torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        text = _why(error)
-        raise UsageError(f"{name} cannot be read: {text}", hint="save a state dict: torch.save(model.state_dict(), FILE)") from None
+    state = _read(path, name)
+    if path.suffix == ".pkl" and not key and _AVERAGED in state:
+        key = _AVERAGED
     for part in filter(None, key.split(".")):
         state = _part(state, part, name)
     if not isinstance(state, dict) or not state:
@@ -49,6 +47,40 @@ def read_weights(path: Path, key: str = "", *, whose: str = "") -> dict[str, Ten
     if odd := [one for one, value in state.items() if value.layout != torch.strided or value.device.type != "cpu"]:
         raise UsageError(f"{name}: {odd[0]!r} is no plain tensor", hint="save dense tensors with their numbers")
     return state
+
+
+def read_pickle(path: Path) -> dict[str, dict[str, Tensor]]:
+    """Return the tensors of each network of a ``.pkl``; see :func:`ganbench_use.pickled.read_networks`.
+
+    Raises:
+        UsageError: it cannot be read, or holds anything else.
+    """
+    networks: dict[str, dict[str, Tensor]] = _read(path, str(path))
+    return networks
+
+
+def _read(path: Path, name: str) -> Any:
+    """Return what a file holds, or say in one line why that is nothing.
+
+    Raises:
+        UsageError: see :func:`read_weights`.
+    """
+    if not os.path.isfile(path):
+        raise UsageError(f"there is no file {name}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of protocols, to which nobody here can do anything
+            return _state(path)
+    except Exception as error:
+        hint = "it must be a pickle of StyleGAN2-ADA's kind" if path.suffix == ".pkl" else _SAVE
+        raise UsageError(f"{name} cannot be read: {_why(error)}", hint=hint) from None
+
+
+def _state(path: Path) -> Any:
+    """Return what a file holds."""
+    if path.suffix == ".pkl":
+        return read_networks(read_file(path))
+    return tensors_from_bytes(read_file(path)) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _part(state: Any, part: str, name: str) -> Any:

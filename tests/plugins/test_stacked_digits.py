@@ -89,6 +89,24 @@ def test_features_are_those_of_the_channels_side_by_side() -> None:
             torch.testing.assert_close(one.features[:, 64 * channel : 64 * (channel + 1)], other.features)
 
 
+def test_two_digits_make_a_hundred_modes() -> None:
+    """Red is the tens; features are those of two channels, and three channels are refused."""
+    extractor = stacked.build_pairs(None, ExtractorContext())
+    dataset = build(StackedDigitsOptions(num_images=40, digits=2), DataContext())
+    assert dataset.train.space.size == (2, 16, 16)
+    plain = digits.build(DigitsOptions(), DataContext())
+    assert isinstance(plain.test, ArraySource)
+    assert plain.test.labels is not None
+    chosen = torch.randint(plain.test.num_samples, (200, 2), generator=torch.Generator().manual_seed(0))
+    truth = (plain.test.labels[chosen] * torch.tensor([10, 1])).sum(1)
+    for one in extractor.extract(plain.test.stored[chosen, 0]):
+        assert (one.num_modes, one.features.shape) == (100, (200, extractor.dims)) == (100, (200, 128))
+        assert one.modes is not None
+        assert (one.modes == truth).double().mean() > 0.9
+    with pytest.raises(ValueError, match=r"stacked digits must have 2 channels \(got 3\)"):
+        extractor.extract(torch.zeros(2, 3, 16, 16, dtype=torch.uint8))
+
+
 def test_grey_images_are_refused() -> None:
     """Three channels, three digits."""
     with pytest.raises(ValueError, match=r"stacked digits must have 3 channels \(got 1\)"):

@@ -13,11 +13,23 @@ from ganbench.cli.main import main
 from ganbench.config.values import build_options
 from ganbench.plugin.manager import PluginManager
 from ganbench_reproduce import ReproductionSpec
-from ganbench_reproduce.experiment import ExperimentColumn, ExperimentSetup
+from ganbench_reproduce.experiment import ExperimentColumn, ExperimentSetup, PublishedFigure
 from ganbench_reproduce.recipe_table import RecipeRow, RecipeTable
+from ganbench_reproduce.record import Score
 
 MANAGER = PluginManager()
-TABLES = ("ctgan-tables", "moving-digits", "seqgan-oracle", "vae-elbo", "wavegan-spoken-digits")
+TABLES = (
+    "ctgan-tables",
+    "moving-digits",
+    "r3gan-stacked-digits",
+    "seqgan-oracle",
+    "unrolled-ring",
+    "vae-elbo",
+    "veegan-2d",
+    "wavegan-spoken-digits",
+)
+WITH_FIGURES = {"veegan-2d": {"ring-gan", "ring-unrolled", "grid-gan", "grid-unrolled"}}
+"""The rows beside which published figures stand."""
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -31,7 +43,7 @@ def test_each_row_is_a_run_with_the_columns_of_the_table(name: str) -> None:
         given = {quantity.name for metric in plan.metrics for quantity in metric.quantities}
         assert set(table._quantities.values()) <= given
     assert all("not checked here" in table.notes[0] for _ in table.cells)
-    assert not any(cell.published for cell in table.cells)
+    assert {cell.name for cell in table.cells if cell.published} == WITH_FIGURES.get(name, set())
 
 
 @pytest.mark.parametrize(
@@ -41,6 +53,9 @@ def test_each_row_is_a_run_with_the_columns_of_the_table(name: str) -> None:
         ("ctgan-tables", "tables=iris,iris", "tables must be one or more, each once"),
         ("vae-elbo", "latents=0", "latents must be 1 or more"),
         ("moving-digits", "rows=tgan", "tgan"),
+        ("unrolled-ring", "steps=-1", "steps must be numbers of 0 or more, each once (got -1)"),
+        ("veegan-2d", "data=ring,ring", "data must be one or more, each once (got ring,ring)"),
+        ("r3gan-stacked-digits", "digits=4", "digits must be between 2 and 3"),
     ],
 )
 def test_a_wrong_row_is_refused(name: str, option: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,6 +105,38 @@ def test_an_interval_is_a_share_of_the_steps_where_steps_show_more_samples_later
         samples, steps = samples + algorithm.samples_shown(steps), steps + 1
     assert algorithm.samples_shown(steps) > algorithm.samples_shown(0)
     assert run.facts.steps_per_interval == -(-steps // 20)
+
+
+def test_the_rows_of_a_loss_table_differ_in_the_loss_alone() -> None:
+    """GAN or relativistic, R1 or both; two digits are told by the extractor of pairs, three by that of a thousand modes."""
+    registered = MANAGER.find(ReproductionSpec, "r3gan-stacked-digits")
+    for digits, extractor in (("2", "stacked-pairs"), ("3", "stacked-digits")):
+        table = registered.build(build_options(registered.spec.options, {"digits": digits}, "r3gan-stacked-digits"))
+        configs = [ganbench.plan(row.plugin, settings=dict(row.settings), manager=MANAGER).config for row in table._rows.values()]
+        losses = [(one.loss.name, one.loss.options.r1_gamma, one.loss.options.r2_gamma) for one in configs]
+        assert losses == [("relativistic", 0.5, 0.5), ("logistic", 0.5, 0.5), ("relativistic", 0.5, 0.0), ("logistic", 0.5, 0.0)]
+        assert {one.architecture.name for one in configs} == {"r3gan"}
+        assert table._metrics == (f"modes26k_{extractor}", f"fd5k_{extractor}")
+
+
+def test_a_figure_without_an_interval_stands_alone() -> None:
+    """It has a difference, and neither lies in anything nor at a distance."""
+    column = ExperimentColumn(name="modes", label="modes")
+    score = Score.of(column, (7.0, 8.0), PublishedFigure(value=7.6))
+    assert score.difference == pytest.approx(-0.1)
+    assert (score.is_inside, score.distance) == (None, None)
+
+
+@pytest.mark.slow
+def test_a_little_of_veegans_table_is_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A GAN and one that looks ahead, beside what is published."""
+    flags = ["-o", "data=ring", "-o", "rows=gan,unrolled", "-o", "kimg=10.24", "--budget", "0.05", "--seeds", "1", "--threads", "1"]
+    assert main(["reproduce", "veegan-2d", *flags, "--device", "cpu", "--json", "--out", str(tmp_path / "table")]) == 0
+    record = json.loads(capsys.readouterr().out)
+    rows = {cell["name"]: {score["column"]: score for score in cell["scores"]} for cell in record["cells"]}
+    assert [rows[name]["modes"]["published"]["value"] for name in ("ring-gan", "ring-unrolled")] == [1.0, 7.6]
+    assert [rows[name]["high_quality"]["published"]["error"] for name in rows] == [None, None]
+    assert all(0 <= rows[name]["modes"]["mean"] <= 8 for name in rows)
 
 
 @pytest.mark.slow
