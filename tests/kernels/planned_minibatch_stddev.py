@@ -19,7 +19,7 @@ def plan(dtype: torch.dtype, *, back: bool = False, last: bool = False, parts: i
         launch = plan_backward(y, x, torch.empty(t.groups, parts, dtype=wide, device="meta"), x, t)
     else:
         launch = plan_forward(x, y, torch.empty(t.groups, parts, t.blocks, dtype=wide, device="meta"), t)
-    return Planned(launch, wide=False)
+    return Planned(launch, wide=False, registers=80)
 
 
 def planned() -> dict[str, Planned]:
