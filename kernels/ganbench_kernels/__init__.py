@@ -5,6 +5,7 @@ from __future__ import annotations
 from ganbench_kernels.bias_act import bias_act, bias_act_ref, no_param_grads
 from ganbench_kernels.dispatch import Impl, has_triton, higher_order, implementation, set_implementation, triton_runs_on, use_implementation
 from ganbench_kernels.filtered_lrelu import filtered_lrelu, filtered_lrelu_ref
+from ganbench_kernels.fused_adam_ema import FusedAdamEMA, fused_adam_ema, fused_adam_ema_ref
 from ganbench_kernels.gan_loss import GanLoss, gan_loss, gan_loss_ref
 from ganbench_kernels.gather_normalize import gather_normalize, gather_normalize_ref
 from ganbench_kernels.minibatch_stddev import minibatch_stddev, minibatch_stddev_ref
@@ -21,6 +22,7 @@ __all__ = [
     "BiasAct",
     "ConvBiasAct",
     "Downsample2d",
+    "FusedAdamEMA",
     "GanLoss",
     "Impl",
     "NormAct",
@@ -30,6 +32,8 @@ __all__ = [
     "demodulation",
     "filtered_lrelu",
     "filtered_lrelu_ref",
+    "fused_adam_ema",
+    "fused_adam_ema_ref",
     "gan_loss",
     "gan_loss_ref",
     "gather_normalize",
