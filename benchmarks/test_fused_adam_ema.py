@@ -16,6 +16,8 @@ from ganbench_bench.kernels.case import Case, Implementation, Pass
 
 
 @pytest.mark.parametrize(NAMES, op_params("fused_adam_ema"))
-def test_fused_adam_ema(time_op: Callable[[Case, Pass, Implementation], None], case: Case, wanted: Pass, implementation: Implementation) -> None:
+def test_fused_adam_ema(
+    time_op: Callable[[Case, Pass, Implementation], None], case: Case, wanted: Pass, implementation: Implementation
+) -> None:
     """One implementation of one pass."""
     time_op(case, wanted, implementation)

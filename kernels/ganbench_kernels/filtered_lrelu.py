@@ -149,9 +149,7 @@ class _Tangent(torch.autograd.Function):
     """(v, h), by which x and the bias move, to what y moves by; linear, and its derivative is the backward again."""
 
     @staticmethod
-    def forward(
-        ctx: Any, v: Tensor, h: Tensor | None, x: Tensor, bias: Tensor | None, up: Tensor, down: Tensor, *numbers: Any
-    ) -> Any:
+    def forward(ctx: Any, v: Tensor, h: Tensor | None, x: Tensor, bias: Tensor | None, up: Tensor, down: Tensor, *numbers: Any) -> Any:
         ctx.save_for_backward(x, bias, up, down)
         ctx.numbers, ctx.dtype = numbers, None if h is None else h.dtype
         return ops.tangent(v, h, x, bias, up, down, *numbers)

@@ -104,9 +104,7 @@ def _tangent(v: Tensor, h: Tensor | None, x: Tensor, bias: Tensor | None, up_fil
     return empty_result(x, up_filter, down_filter, given).copy_(wide)
 
 
-def _backward(
-    dy: Tensor, x: Tensor, bias: Tensor | None, up_filter: Tensor, down_filter: Tensor, *numbers: Any
-) -> tuple[Tensor, Tensor]:
+def _backward(dy: Tensor, x: Tensor, bias: Tensor | None, up_filter: Tensor, down_filter: Tensor, *numbers: Any) -> tuple[Tensor, Tensor]:
     *rest, dtype = numbers
     given = Numbers(*rest)
     slope = _slope(x, bias, up_filter, given)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ganbench_kernels.dispatch import Impl, takes_triton
-from ganbench_kernels.library import register
+from ganbench_kernels.library import Op, register
 
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 
@@ -65,7 +65,8 @@ def fused_adam_ema(
     grads = [g if g.stride() == p.stride() else torch.empty_like(p).copy_(g) for p, g in zip(params, grads, strict=True)]
     scalars = (_scalar(lr, params[0]), _scalar(decay, params[0]))
     tensors = ([p.detach() for p in params], grads, *map(list, (means, squares, steps)), [a.detach() for a in averages])
-    (_op if triton else _reference)(*tensors, *scalars, *betas, eps, weight_decay)
+    step: Op = _op if triton else _reference
+    step(*tensors, *scalars, *betas, eps, weight_decay)
 
 
 def fused_adam_ema_ref(
@@ -126,7 +127,7 @@ class FusedAdamEMA(torch.optim.Optimizer):
             self.averages = dict(zip(trained, copies, strict=True))
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Do a step with the gradients that there are; an average of a parameter without one moves too.
 
         Args:
@@ -221,7 +222,9 @@ def _check(lists: dict[str, Sequence[Tensor]]) -> None:
                     wanted = f"{p.dtype} {list(p.shape)}, like parameter {place}"
                     raise ValueError(f"fused_adam_ema: {name} must be {wanted} (got {one.dtype} {list(one.shape)})")
                 if name != "grads" and one.stride() != p.stride():
-                    raise ValueError(f"fused_adam_ema: {name} must have the strides of parameter {place}, {p.stride()} (got {one.stride()})")
+                    raise ValueError(
+                        f"fused_adam_ema: {name} must have the strides of parameter {place}, {p.stride()} (got {one.stride()})"
+                    )
         step = lists["steps"][place]
         if step.shape != () or step.dtype != torch.float32:
             raise ValueError(f"fused_adam_ema: steps must be scalars in float32 (got {step.dtype} {list(step.shape)})")

@@ -67,7 +67,9 @@ def modulated_conv2d(
     if not demodulate and noise is None and bias is None and curve == NO_CURVE:
         return y
     scale = demodulation(weight, styles) if demodulate else None
-    return scaled_bias_act(y, scale if scale is None or y.dtype == torch.float64 else scale.float(), noise, bias, **curve._asdict(), impl=impl)
+    return scaled_bias_act(
+        y, scale if scale is None or y.dtype == torch.float64 else scale.float(), noise, bias, **curve._asdict(), impl=impl
+    )
 
 
 def modulated_conv2d_ref(

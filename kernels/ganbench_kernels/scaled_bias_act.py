@@ -87,12 +87,16 @@ def check(x: Tensor, scale: Tensor | None, noise: Tensor | None, bias: Tensor | 
     if x.ndim != 4:
         raise ValueError(f"scaled_bias_act: x must be [N, C, H, W] (got shape {list(x.shape)})")
     count, channels, height, width = x.shape
-    shapes = {"scale": [(count, channels)], "noise": [(count, 1, height, width), (1, 1, height, width)], "bias": [(channels,)]}
-    for name, tensor in (("scale", scale), ("noise", noise), ("bias", bias)):
+    wanted: tuple[tuple[str, Tensor | None, list[tuple[int, ...]]], ...] = (
+        ("scale", scale, [(count, channels)]),
+        ("noise", noise, [(count, 1, height, width), (1, 1, height, width)]),
+        ("bias", bias, [(channels,)]),
+    )
+    for name, tensor, shapes in wanted:
         if tensor is None:
             continue
-        if tuple(tensor.shape) not in shapes[name]:
-            raise ValueError(f"scaled_bias_act: {name} must be {list(shapes[name][0])} (got shape {list(tensor.shape)})")
+        if tuple(tensor.shape) not in shapes:
+            raise ValueError(f"scaled_bias_act: {name} must be {list(shapes[0])} (got shape {list(tensor.shape)})")
         if tensor.dtype not in (x.dtype, torch.float32):
             raise ValueError(f"scaled_bias_act: {name} must be {x.dtype}, like x, or torch.float32 (got {tensor.dtype})")
 
@@ -194,9 +198,7 @@ class _Backward(torch.autograd.Function):
     """(dy, x, scale) to the gradients; its own derivative is PyTorch's operations, the slope being a constant."""
 
     @staticmethod
-    def forward(
-        ctx: Any, dy: Tensor, x: Tensor, scale: Tensor | None, noise: Tensor | None, bias: Tensor | None, *curve: Any
-    ) -> Any:
+    def forward(ctx: Any, dy: Tensor, x: Tensor, scale: Tensor | None, noise: Tensor | None, bias: Tensor | None, *curve: Any) -> Any:
         ctx.save_for_backward(dy, x, scale, noise, bias)
         ctx.set_materialize_grads(False)
         ctx.curve = curve

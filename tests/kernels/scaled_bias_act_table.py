@@ -15,7 +15,10 @@ def drawn(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> Ten
 
 
 def inputs(
-    name: str = "all", shape: tuple[int, ...] = (3, 5, 4, 6), dtype: torch.dtype = torch.float64, layout: torch.memory_format = torch.contiguous_format
+    name: str = "all",
+    shape: tuple[int, ...] = (3, 5, 4, 6),
+    dtype: torch.dtype = torch.float64,
+    layout: torch.memory_format = torch.contiguous_format,
 ) -> list[Tensor | None]:
     """Return x, scale, noise and bias; all but x are float32, or float64 for float64."""
     wide = torch.promote_types(dtype, torch.float32)

@@ -112,7 +112,11 @@ def test_a_closure_computes_the_loss_with_gradients() -> None:
 def test_opcheck() -> None:
     """Schema, with what it mutates, and tracing agree with what the op does."""
     lists = [made(CPU, torch.float32, 3, seed=i) for i in range(3)]
-    squares, steps, averages = [t.abs() for t in made(CPU, torch.float32, 3)], [torch.zeros(()) for _ in range(3)], made(CPU, torch.float32, 3)
+    squares, steps, averages = (
+        [t.abs() for t in made(CPU, torch.float32, 3)],
+        [torch.zeros(()) for _ in range(3)],
+        made(CPU, torch.float32, 3),
+    )
     torch.library.opcheck(_op, (*lists, squares, steps, averages, torch.tensor(0.1), torch.tensor(0.9), 0.5, 0.9, 1e-8, 0.1))
 
 

@@ -108,7 +108,23 @@ def filtered_lrelu_kernel(
     p, q = first_p + tl.arange(0, WIDE), first_q + tl.arange(0, WIDE)  # of the wide map
     plane = v_ptr + n * v_stride_n + c * v_stride_c
     wide = UP_GAIN * _enlarged(
-        plane, up_ptr, first_p, first_q, v_height, v_width, v_stride_h, v_stride_w, up_top, up_left, UP, UP_TAPS, FLIP, V_SIZE, WIDE, ACC, PRECISION
+        plane,
+        up_ptr,
+        first_p,
+        first_q,
+        v_height,
+        v_width,
+        v_stride_h,
+        v_stride_w,
+        up_top,
+        up_left,
+        UP,
+        UP_TAPS,
+        FLIP,
+        V_SIZE,
+        WIDE,
+        ACC,
+        PRECISION,
     )
     inside = ((p >= 0) & (p < wide_height))[:, None] & ((q >= 0) & (q < wide_width))[None, :]
     if x_ptr is None:
@@ -122,7 +138,23 @@ def filtered_lrelu_kernel(
     else:
         plane = x_ptr + n * x_stride_n + c * x_stride_c
         t = MASK_GAIN * _enlarged(
-            plane, mask_ptr, first_p, first_q, x_height, x_width, x_stride_h, x_stride_w, mask_top, mask_left, MASK_UP, MASK_TAPS, False, X_SIZE, WIDE, ACC, PRECISION
+            plane,
+            mask_ptr,
+            first_p,
+            first_q,
+            x_height,
+            x_width,
+            x_stride_h,
+            x_stride_w,
+            mask_top,
+            mask_left,
+            MASK_UP,
+            MASK_TAPS,
+            False,
+            X_SIZE,
+            WIDE,
+            ACC,
+            PRECISION,
         )
         if bias_ptr is not None:
             t += tl.load(bias_ptr + c).to(ACC)
@@ -184,7 +216,9 @@ def _first(place, UP: tl.constexpr):
 
 
 @triton.jit
-def _band_down(filter_ptr, first, p, before, DOWN: tl.constexpr, TAPS: tl.constexpr, FLIP: tl.constexpr, SIZE: tl.constexpr, ACC: tl.constexpr):
+def _band_down(
+    filter_ptr, first, p, before, DOWN: tl.constexpr, TAPS: tl.constexpr, FLIP: tl.constexpr, SIZE: tl.constexpr, ACC: tl.constexpr
+):
     i = first + tl.arange(0, SIZE)
     return _taps(filter_ptr, p[None, :] - i[:, None] * DOWN + before, TAPS, FLIP, ACC)
 
@@ -227,9 +261,7 @@ def way_back(up_filter: Tensor, down_filter: Tensor, numbers: Numbers) -> Way:
     """Return that of the derivative."""
     left, _, top, _ = numbers.sides
     surplus, last = len(down_filter) - 1, len(up_filter) - 1
-    return Way(
-        numbers.down, down_filter, surplus, surplus, 1.0, numbers.up, up_filter, last - top, last - left, float(numbers.up**2), True
-    )
+    return Way(numbers.down, down_filter, surplus, surplus, 1.0, numbers.up, up_filter, last - top, last - left, float(numbers.up**2), True)
 
 
 class Tiles(NamedTuple):

@@ -45,8 +45,9 @@ def fused_adam_ema_kernel(
     """m += (1 - BETA1) (g - m); v += (1 - BETA2) (g^2 - v); p -= lr m' / (sqrt(v') + EPS); average += (1 - decay) (p - average).
 
     g is the gradient and WEIGHT_DECAY p, m' = m / (1 - BETA1^step), v' likewise.
-    params, grads, means, squares, averages: COUNT tensors each, the last as params without AVERAGED; steps: COUNT scalars, already counted
-    up; ALIGNED says that all sizes and addresses can be divided by 16; blocks_ptr: [programs, 2], which tensor, and which block of it; numel_ptr: [COUNT]; lr_ptr, decay_ptr: scalars.
+    params, grads, means, squares, averages: COUNT tensors each, the last as params without AVERAGED; ALIGNED says that their sizes and
+    addresses can be divided by 16; steps: COUNT scalars, already counted up; blocks_ptr: [programs, 2], which tensor, and which block of
+    it; numel_ptr: [COUNT]; lr_ptr, decay_ptr: scalars.
     Grid: one program for each block of each tensor.
     """
     which = tl.load(blocks_ptr + 2 * tl.program_id(0))

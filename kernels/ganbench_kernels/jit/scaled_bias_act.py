@@ -44,7 +44,9 @@ def scaled_bias_act_kernel(
     ACC: tl.constexpr = tl.float64 if y_ptr.dtype.element_ty == tl.float64 else tl.float32
     n, c, p = _place(channels, pixels, ROWS, COLS)
     places, inside = _offsets(n, c, p, channels, pixels, CHANNELS_LAST)
-    t = _argument(tl.load(x_ptr + places, mask=inside, other=0.0).to(ACC), scale_ptr, noise_ptr, bias_ptr, n, c, p, channels, pixels, noise_stride)
+    t = _argument(
+        tl.load(x_ptr + places, mask=inside, other=0.0).to(ACC), scale_ptr, noise_ptr, bias_ptr, n, c, p, channels, pixels, noise_stride
+    )
     y = (tl.where(t <= 0, 0.0, t) if SLOPE == 0 else tl.where(t > 0, t, t * SLOPE)) * GAIN
     if LIMIT is not None:
         y = tl.where(y > LIMIT, LIMIT, y)  # not tl.minimum, which would hide a NaN
@@ -113,10 +115,7 @@ def _place(channels, pixels, ROWS: tl.constexpr, COLS: tl.constexpr):
 
 @triton.jit
 def _offsets(n, c, p, channels, pixels, CHANNELS_LAST: tl.constexpr):
-    if CHANNELS_LAST:
-        places = p[None, :] * channels + c[:, None]
-    else:
-        places = c[:, None] * pixels + p[None, :]
+    places = p[None, :] * channels + c[:, None] if CHANNELS_LAST else c[:, None] * pixels + p[None, :]
     return n * channels * pixels + places, (c < channels)[:, None] & (p < pixels)[None, :]
 
 

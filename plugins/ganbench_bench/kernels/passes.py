@@ -20,16 +20,18 @@ FUSED = ("bias_act", "filtered_lrelu", "minibatch_stddev", "scaled_bias_act", "u
 """The ops of the table: those whose baseline is several passes."""
 
 
-class BytesMoved(TorchDispatchMode):
+class BytesMoved(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up what every operation inside reads and writes; views and empty results move nothing."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.total = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None) -> Any:
         read = _tensors((args, kwargs))
-        mutable = _tensors([a for a, said in zip(args, func._schema.arguments, strict=False) if said.alias_info and said.alias_info.is_write])
+        mutable = _tensors(
+            [a for a, said in zip(args, func._schema.arguments, strict=False) if said.alias_info and said.alias_info.is_write]
+        )
         before = [t.clone() for t in mutable]
         results = func(*args, **(kwargs or {}))
         changed = [t for t, old in zip(mutable, before, strict=True) if not torch.equal(t, old)]  # some may be, and are not
@@ -53,7 +55,8 @@ def bytes_moved(call: Callable[[], object]) -> int:
     """Return what the operations of a call read and write."""
     with BytesMoved() as counted:
         call()
-    return counted.total
+    total: int = counted.total
+    return total
 
 
 def passes_table() -> str:

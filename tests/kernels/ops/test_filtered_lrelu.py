@@ -151,7 +151,9 @@ def test_every_number_is_written(device: torch.device) -> None:
     filters, case = arguments("stylegan3", device)
     x, numbers = maps(device), Numbers(2, 2, case["padding"], 0.2, 1.3, 1.0)
     y = torch.full_like(empty_result(x, *filters, numbers), float("nan"))
-    plan_filtered_lrelu(x, None, None, None, y, way_there(*filters, numbers), wide_size(x, filters[0], numbers), filters[0], numbers)[0].run()
+    plan_filtered_lrelu(x, None, None, None, y, way_there(*filters, numbers), wide_size(x, filters[0], numbers), filters[0], numbers)[
+        0
+    ].run()
     close(y, filtered_lrelu_ref(x, None, *filters, **case), RTOL[torch.float64])
 
 

@@ -18,7 +18,9 @@ RTOL = {torch.float32: 1e-5, torch.float64: 1e-12, torch.float16: 2e-2, torch.bf
 """Four steps, each of which rounds what is kept; the kernel and the reference round alike."""
 
 
-def stepped(device: torch.device, dtype: torch.dtype, impl: str, count: int = 7, averaged: bool = True, **numbers: Any) -> list[list[Tensor]]:
+def stepped(
+    device: torch.device, dtype: torch.dtype, impl: str, count: int = 7, averaged: bool = True, **numbers: Any
+) -> list[list[Tensor]]:
     """Return parameters, moments, steps and averages after four steps."""
     params, squares = made(device, dtype, count), [torch.zeros_like(p) for p in made(device, dtype, count)]
     means, steps = [torch.zeros_like(p) for p in params], [torch.zeros((), device=device) for _ in params]
@@ -29,7 +31,9 @@ def stepped(device: torch.device, dtype: torch.dtype, impl: str, count: int = 7,
 
 
 @pytest.mark.parametrize(
-    "numbers", [{}, {"betas": (0.0, 0.99)}, {"weight_decay": 0.1, "averaged": False}, {"count": TENSORS + 3}], ids=["plain", "beta", "decay", "many"]
+    "numbers",
+    [{}, {"betas": (0.0, 0.99)}, {"weight_decay": 0.1, "averaged": False}, {"count": TENSORS + 3}],
+    ids=["plain", "beta", "decay", "many"],
 )
 @pytest.mark.parametrize("dtype", RTOL)
 def test_it_is_the_reference(device: torch.device, dtype: torch.dtype, numbers: dict[str, Any]) -> None:
@@ -41,7 +45,12 @@ def test_it_is_the_reference(device: torch.device, dtype: torch.dtype, numbers: 
 
 def test_the_first_correction_keeps_its_digits(device: torch.device) -> None:
     """1 - 0.999999 in float32 from an exponential has none left; the first step of Adam is lr, whatever the gradient."""
-    p, mean, square, step = torch.zeros(16, device=device), torch.zeros(16, device=device), torch.zeros(16, device=device), torch.zeros((), device=device)
+    p, mean, square, step = (
+        torch.zeros(16, device=device),
+        torch.zeros(16, device=device),
+        torch.zeros(16, device=device),
+        torch.zeros((), device=device),
+    )
     g = torch.linspace(1, 2, 16, device=device)
     fused_adam_ema([p], [g], [mean], [square], [step], lr=1.0, betas=(0.0, 1 - 1e-6), eps=1e-12, impl="triton")
     torch.testing.assert_close(p, torch.full_like(p, -1.0), rtol=1e-4, atol=0.0)
@@ -51,7 +60,9 @@ def test_parameters_that_no_vector_divides_in_place(device: torch.device) -> Non
     """A view that begins at an odd address is not read 16 bytes at a time, and what lies around it stays."""
     memory = torch.zeros(4, 40, device=device)
     p, mean, square, average = (row[1:33] for row in memory)
-    fused_adam_ema([p], [torch.ones(32, device=device)], [mean], [square], [torch.zeros((), device=device)], [average], lr=1.0, impl="triton")
+    fused_adam_ema(
+        [p], [torch.ones(32, device=device)], [mean], [square], [torch.zeros((), device=device)], [average], lr=1.0, impl="triton"
+    )
     torch.testing.assert_close(p, torch.full_like(p, -1.0), rtol=1e-5, atol=0.0)
     assert not memory[:, 0].any()
     assert not memory[:, 33:].any()

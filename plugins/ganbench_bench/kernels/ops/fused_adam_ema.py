@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ganbench_bench.kernels.case import Case, Inputs, normal
+from ganbench_bench.kernels.case import Case, Function, Inputs, normal
 from ganbench_bench.kernels.sizes import Shape, Sizes
 
 RATE, BETAS, EPS, DECAY = 0.01, (0.5, 0.99), 1e-3, 0.99
@@ -27,16 +29,24 @@ def _case(shape: Shape, dtype: torch.dtype) -> Case:
 
     def plain(param: Tensor, grad: Tensor, mean: Tensor, square: Tensor, step: Tensor, average: Tensor) -> Tensor:
         steps = [step.to(torch.float32, copy=True)]
-        numbers = {"lr": RATE, "beta1": BETAS[0], "beta2": BETAS[1], "eps": EPS, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
+        numbers: dict[str, Any] = {
+            "lr": RATE,
+            "beta1": BETAS[0],
+            "beta2": BETAS[1],
+            "eps": EPS,
+            "weight_decay": 0.0,
+            "amsgrad": False,
+            "maximize": False,
+        }
         torch._foreach_add_(steps, 1)
         torch._fused_adam_([param], [grad], [mean], [square], [], steps, **numbers)
         return average.lerp_(param, 1 - DECAY)
 
-    def ours(function: object, impl: str) -> object:
+    def ours(function: Callable[..., None], impl: str) -> Function:
         def call(param: Tensor, grad: Tensor, mean: Tensor, square: Tensor, step: Tensor, average: Tensor) -> Tensor:
             steps = [step.to(torch.float32, copy=True)]
             numbers = {"lr": RATE, "betas": BETAS, "eps": EPS, "decay": DECAY}
-            function([param], [grad], [mean], [square], steps, [average], **numbers, impl=impl)  # type: ignore[operator]
+            function([param], [grad], [mean], [square], steps, [average], **numbers, impl=impl)
             return average
 
         return call
@@ -48,8 +58,8 @@ def _case(shape: Shape, dtype: torch.dtype) -> Case:
         dtype=dtype,
         make=make,
         plain=plain,
-        fused=ours(fused_adam_ema, "triton"),  # type: ignore[arg-type]
-        reference=ours(fused_adam_ema_ref, "ref"),  # type: ignore[arg-type]
+        fused=ours(fused_adam_ema, "triton"),
+        reference=ours(fused_adam_ema_ref, "ref"),
         output_dtype=dtype,
         mutates=(0, 2, 3),
         num_bytes={"forward": 9 * prod(shape) * dtype.itemsize},  # five are read, and all but the gradient written
