@@ -65,7 +65,7 @@ def bias_act(
         ValueError: another dtype, shape or number than said above, or tensors on several devices.
     """
     curve = Curve(negative_slope, gain, clamp)
-    _check(x, bias, curve)
+    check(x, bias, curve)
     if not takes_triton("bias_act", impl, x, bias):
         return _reference(x, bias, curve)
     # Compiled, the call is one op, which Dynamo does not look into: it would give wrong second derivatives of an autograd.Function.
@@ -84,7 +84,7 @@ def bias_act_ref(
 ) -> Tensor:
     """Do the same in plain PyTorch; see :func:`bias_act`."""
     curve = Curve(negative_slope, gain, clamp)
-    _check(x, bias, curve)
+    check(x, bias, curve)
     takes_triton("bias_act", "ref", x, bias)
     return _reference(x, bias, curve)
 
@@ -96,7 +96,8 @@ def _reference(x: Tensor, bias: Tensor | None, curve: Curve) -> Tensor:
     return ops.activate(t, curve, inplace=t is not x).to(x.dtype)
 
 
-def _check(x: Tensor, bias: Tensor | None, curve: Curve) -> None:
+def check(x: Tensor, bias: Tensor | None, curve: Curve) -> None:
+    """Raise a ValueError for what :func:`bias_act` does not take."""
     curve.check()
     if x.dtype not in _DTYPES:
         raise ValueError(f"bias_act: x must be float32, bfloat16, float16 or float64 (got {x.dtype})")

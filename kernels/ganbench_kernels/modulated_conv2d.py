@@ -14,13 +14,31 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganbench_kernels.bias_act_ops import Curve
+from ganbench_kernels.dispatch import Impl
 from ganbench_kernels.library import LIBRARY
+from ganbench_kernels.scaled_bias_act import scaled_bias_act, scaled_bias_act_ref
 
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 _EPS = 1e-8
+NO_CURVE = Curve(1.0, 1.0, None)
 
 
-def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, *, demodulate: bool = True, padding: int = 0, up: int = 1) -> Tensor:
+def modulated_conv2d(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    *,
+    demodulate: bool = True,
+    padding: int = 0,
+    up: int = 1,
+    noise: Tensor | None = None,
+    bias: Tensor | None = None,
+    negative_slope: float = 1.0,
+    gain: float = 1.0,
+    clamp: float | None = None,
+    impl: Impl = "auto",
+) -> Tensor:
     """Convolve each sample with weights of its own, ``weight[o, i] * styles[n, i]``. Differentiable to any order.
 
     With ``demodulate``, the weights of each sample and output channel are divided by the root of the sum of their squares and 1e-8, which
@@ -33,6 +51,9 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, *, demodulate: b
         demodulate: keep the expected scale of the activations.
         padding: zeros around x; with ``up``, rows and columns that are cut off around the result.
         up: 1, or the stride of a transposed convolution, which enlarges.
+        noise, bias, negative_slope, gain, clamp: what comes behind it, as of :func:`ganbench_kernels.scaled_bias_act`, in one pass with the
+            demodulation; nothing by default.
+        impl: which implementation of that pass; the convolution is PyTorch's.
 
     Returns:
         ``[N, O, H + 2 * padding - k + 1, ...]``, or ``[N, O, up * (H - 1) + k - 2 * padding, ...]`` for ``up`` above 1.
@@ -41,10 +62,31 @@ def modulated_conv2d(x: Tensor, weight: Tensor, styles: Tensor, *, demodulate: b
         ValueError: another dtype, shape or number than said above.
     """
     _check(x, weight, styles, padding, up)
-    return _convolve(x, weight, styles, demodulate, padding, up)
+    y = _modulated(x, weight, styles, padding, up)
+    curve = Curve(negative_slope, gain, clamp)
+    if not demodulate and noise is None and bias is None and curve == NO_CURVE:
+        return y
+    scale = demodulation(weight, styles) if demodulate else None
+    return scaled_bias_act(
+        y, scale if scale is None or y.dtype == torch.float64 else scale.float(), noise, bias, **curve._asdict(), impl=impl
+    )
 
 
-def modulated_conv2d_ref(x: Tensor, weight: Tensor, styles: Tensor, *, demodulate: bool = True, padding: int = 0, up: int = 1) -> Tensor:
+def modulated_conv2d_ref(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    *,
+    demodulate: bool = True,
+    padding: int = 0,
+    up: int = 1,
+    noise: Tensor | None = None,
+    bias: Tensor | None = None,
+    negative_slope: float = 1.0,
+    gain: float = 1.0,
+    clamp: float | None = None,
+    impl: Impl = "ref",
+) -> Tensor:
     """Make each sample's weights and convolve it with them, equations 1 and 3 of the paper; see :func:`modulated_conv2d`."""
     _check(x, weight, styles, padding, up)
     made = []
@@ -53,7 +95,7 @@ def modulated_conv2d_ref(x: Tensor, weight: Tensor, styles: Tensor, *, demodulat
         if demodulate:
             own = own * (own.square().sum(dim=(1, 2, 3), keepdim=True) + _EPS).rsqrt()
         made.append(_plain_convolution(sample[None], own.to(x.dtype), padding, up))
-    return torch.cat(made)
+    return scaled_bias_act_ref(torch.cat(made), None, noise, bias, negative_slope=negative_slope, gain=gain, clamp=clamp)
 
 
 def _wide(x: Tensor) -> Tensor:
@@ -81,20 +123,31 @@ def _plain_convolution(x: Tensor, weight: Tensor, padding: int, up: int) -> Tens
     return F.conv_transpose2d(x, weight.transpose(0, 1), stride=up, padding=padding)
 
 
-def _convolve(x: Tensor, weight: Tensor, styles: Tensor, demodulate: bool, padding: int, up: int) -> Tensor:
+def _modulated(x: Tensor, weight: Tensor, styles: Tensor, padding: int, up: int) -> Tensor:
     scaled = x * styles.to(x.dtype)[:, :, None, None]
-    y = _plain_convolution(scaled, weight if torch.is_autocast_enabled(x.device.type) else weight.to(x.dtype), padding, up)
-    return y * _demodulation(weight, styles).to(y.dtype)[:, :, None, None] if demodulate else y
+    return _plain_convolution(scaled, weight if torch.is_autocast_enabled(x.device.type) else weight.to(x.dtype), padding, up)
 
 
-def _demodulation(weight: Tensor, styles: Tensor) -> Tensor:
-    """Return ``[N, O]``: one over the norm of each sample's weights for each output channel."""
+def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
+    """Return one over the norm of each sample's weights for each output channel, whatever the precision of a region.
+
+    Args:
+        weight: ``[O, I, k, k]``.
+        styles: ``[N, I]``.
+
+    Returns:
+        ``[N, O]`` float32 (float64 if either is), the scale of :func:`ganbench_kernels.scaled_bias_act`.
+    """
     mixed = torch.is_autocast_enabled(weight.device.type)
     with torch.autocast(weight.device.type, enabled=False) if mixed else contextlib.nullcontext():
         squares = _wide(weight).square().sum(dim=(2, 3))  # [O, I]
         styles = _wide(styles)
         common = torch.promote_types(squares.dtype, styles.dtype)
         return (styles.square().to(common) @ squares.to(common).T + _EPS).rsqrt()
+
+
+def _convolve(x: Tensor, weight: Tensor, styles: Tensor, demodulate: bool, padding: int, up: int) -> Tensor:
+    return modulated_conv2d(x, weight, styles, demodulate=demodulate, padding=padding, up=up)
 
 
 LIBRARY.define(

@@ -59,10 +59,10 @@ def upfirdn2d(
         ValueError: another dtype, shape or number than said above, a filter that requires grad, a filter that is larger than the padded
             map, or tensors on several devices.
     """
-    sides = _sides(padding)
-    _check(x, filter, up, down, sides)
+    sides = sides_of(padding)
+    check(x.shape, x.dtype, filter, up, down, sides)
     if not takes_triton("upfirdn2d", impl, x, filter):
-        return _reference(x, filter, up, down, sides, gain, flip)
+        return resampled(x, filter, up, down, sides, gain, flip)
     arguments = (x, filter, up, down, sides, gain, flip)
     # Compiled, the call is one op, which Dynamo does not look into: it would give wrong second derivatives of an autograd.Function.
     y: Tensor = _op(*arguments) if torch.compiler.is_compiling() else _UpFirDn.apply(*arguments)
@@ -81,10 +81,10 @@ def upfirdn2d_ref(
     impl: Impl = "ref",
 ) -> Tensor:
     """Do the same with PyTorch's convolutions, whose weights are of x's dtype; see :func:`upfirdn2d`."""
-    sides = _sides(padding)
-    _check(x, filter, up, down, sides)
+    sides = sides_of(padding)
+    check(x.shape, x.dtype, filter, up, down, sides)
     takes_triton("upfirdn2d", "ref", x, filter)
-    return _reference(x, filter, up, down, sides, gain, flip)
+    return resampled(x, filter, up, down, sides, gain, flip)
 
 
 def out_size(size: int, taps: int, up: int, down: int, before: int, after: int) -> int:
@@ -103,7 +103,12 @@ def adjoint_sides(x: Any, filter: Any, up: int, down: int, sides: Sides) -> Side
     return (*of_axis(width, *sides[:2]), *of_axis(height, *sides[2:]))
 
 
-def _sides(padding: int | Sides) -> Sides:
+def sides_of(padding: int | Sides) -> Sides:
+    """Return left, right, top and bottom.
+
+    Raises:
+        ValueError: another number of them.
+    """
     if isinstance(padding, int):
         return (padding, padding, padding, padding)
     sides = tuple(padding)
@@ -112,11 +117,12 @@ def _sides(padding: int | Sides) -> Sides:
     return sides
 
 
-def _check(x: Tensor, filter: Tensor, up: int, down: int, sides: Sides) -> None:
-    if x.dtype not in _DTYPES:
-        raise ValueError(f"upfirdn2d: x must be float32, bfloat16, float16 or float64 (got {x.dtype})")
-    if x.ndim != 4:
-        raise ValueError(f"upfirdn2d: x must be [N, C, H, W] (got shape {list(x.shape)})")
+def check(shape: tuple[int, ...], dtype: torch.dtype, filter: Tensor, up: int, down: int, sides: Sides) -> None:
+    """Raise a ValueError for what :func:`upfirdn2d` does not take."""
+    if dtype not in _DTYPES:
+        raise ValueError(f"upfirdn2d: x must be float32, bfloat16, float16 or float64 (got {dtype})")
+    if len(shape) != 4:
+        raise ValueError(f"upfirdn2d: x must be [N, C, H, W] (got shape {list(shape)})")
     if filter.ndim != 1 or not len(filter) or filter.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"upfirdn2d: filter must be [T] float32 or float64 (got {filter.dtype} {list(filter.shape)})")
     if filter.requires_grad:
@@ -124,7 +130,7 @@ def _check(x: Tensor, filter: Tensor, up: int, down: int, sides: Sides) -> None:
     for name, value in (("up", up), ("down", down)):
         if value < 1:
             raise ValueError(f"upfirdn2d: {name} must be 1 or more (got {value})")
-    for size, before, after in ((x.shape[3], *sides[:2]), (x.shape[2], *sides[2:])):
+    for size, before, after in ((shape[3], *sides[:2]), (shape[2], *sides[2:])):
         if up * size + before + after < len(filter):
             raise ValueError(
                 f"upfirdn2d: {len(filter)} taps need as many samples, and an axis of {size} has {up * size + before + after}"
@@ -132,7 +138,8 @@ def _check(x: Tensor, filter: Tensor, up: int, down: int, sides: Sides) -> None:
             )
 
 
-def _reference(x: Tensor, filter: Tensor, up: int, down: int, sides: Sides, gain: float, flip: bool) -> Tensor:
+def resampled(x: Tensor, filter: Tensor, up: int, down: int, sides: Sides, gain: float, flip: bool) -> Tensor:
+    """Return the result by PyTorch's convolutions."""
     line = filter.to(torch.promote_types(filter.dtype, x.dtype))
     line = line.flip(0) if flip else line
     mixed = torch.is_autocast_enabled(x.device.type)  # the result has x's dtype
@@ -168,13 +175,17 @@ def empty_output(x: Tensor, filter: Tensor, up: int, down: int, sides: Sides) ->
     """Return room for the result: channels last where x is and not also contiguous."""
     height = out_size(x.shape[2], filter.shape[0], up, down, *sides[2:])
     width = out_size(x.shape[3], filter.shape[0], up, down, *sides[:2])
-    last = is_channels_last(x) and not x.is_contiguous()
+    return empty_maps(x, height, width)
+
+
+def empty_maps(x: Tensor, height: int, width: int) -> Tensor:
+    """Return room for maps of another size in the layout of x."""
     y = x.new_empty(x.shape[0], x.shape[1], height, width)
-    return y.contiguous(memory_format=torch.channels_last) if last else y
+    return y.contiguous(memory_format=torch.channels_last) if is_channels_last(x) and not x.is_contiguous() else y
 
 
 def _plain(x: Tensor, filter: Tensor, up: int, down: int, sides: Sides, gain: float, flip: bool) -> Tensor:
-    return empty_output(x, filter, up, down, sides).copy_(_reference(x, filter, up, down, sides, gain, flip))
+    return empty_output(x, filter, up, down, sides).copy_(resampled(x, filter, up, down, sides, gain, flip))
 
 
 _ARGUMENTS = "Tensor x, Tensor filter, int up, int down, SymInt[] padding, float gain, bool flip"

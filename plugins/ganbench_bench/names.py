@@ -10,6 +10,10 @@ OPS = {
     "gather_normalize": "gather_normalize",
     "to_uint8": "to_uint8",
     "upfirdn2d": "upfirdn2d",
+    "filtered_lrelu": "filtered_lrelu",
+    "scaled_bias_act": "scaled_bias_act",
+    "minibatch_stddev": "minibatch_stddev",
+    "fused_adam_ema": "fused_adam_ema",
 }
 """Name of each op and of the file with its cases, in the order of the table."""
 DTYPES = ("fp32", "bf16")

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganbench_kernels import Downsample2d, bias_act, modulated_conv2d, upfirdn2d
+from ganbench_kernels import Downsample2d, bias_act, demodulation, modulated_conv2d, scaled_bias_act, upfirdn2d
 from ganbench_kernels.resample import BINOMIAL
 
 GAIN = math.sqrt(2)
@@ -126,12 +126,14 @@ class StyledConv(nn.Module):
         """Return the map; ``w`` is ``[N, L]``."""
         styles = self.style(w)
         if self.doubled:
-            y = modulated_conv2d(x, self.weight, styles, up=2)
+            y = modulated_conv2d(x, self.weight, styles, demodulate=False, up=2)
             y = upfirdn2d(y, self.filter, padding=1, gain=4.0)
         else:
-            y = modulated_conv2d(x, self.weight, styles, padding=1)
-        noise = torch.randn(x.shape[0], 1, *self.noise.shape, device=x.device) if self.training else self.noise
-        return bias_act(y + (noise * self.noise_strength).to(y.dtype), self.bias, gain=GAIN, clamp=self.clamp)
+            y = modulated_conv2d(x, self.weight, styles, demodulate=False, padding=1)
+        noise = torch.randn(x.shape[0], 1, *self.noise.shape, device=x.device) if self.training else self.noise[None, None]
+        # The filter is that of every channel, so that demodulation may come behind it, in one pass with the rest.
+        scale = demodulation(self.weight, styles)
+        return scaled_bias_act(y, scale, noise * self.noise_strength, self.bias, gain=GAIN, clamp=self.clamp)
 
 
 class ToImage(nn.Module):

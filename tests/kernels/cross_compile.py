@@ -108,7 +108,7 @@ def _run(tool: str, *arguments: str) -> str:
 def _compile(launch: Launch, target: GPUTarget) -> Any:
     names = list(launch.kernel.arg_names)
     runtime = [n for n in names if n not in launch.constants]
-    signature: dict[str, str] = dict.fromkeys(launch.constants, "constexpr")
+    signature: dict[str, Any] = dict.fromkeys(launch.constants, "constexpr")
     constants: dict[str, Any] = dict(launch.constants)
     attributes: dict[tuple[int, ...], list[list[Any]]] = {}
     for name, value in zip(runtime, launch.arguments, strict=True):
@@ -118,6 +118,9 @@ def _compile(launch: Launch, target: GPUTarget) -> Any:
         elif isinstance(value, Tensor):
             signature[name] = _POINTERS[value.dtype]
             attributes[place] = [["tt.divisibility", 16]]
+        elif isinstance(value, tuple):
+            signature[name] = tuple(_POINTERS[one.dtype] for one in value)
+            attributes.update({(*place, number): [["tt.divisibility", 16]] for number in range(len(value))})
         elif isinstance(value, int):
             signature[name] = "i32" if -(2**31) <= value < 2**31 else "i64"
             if value % 16 == 0:

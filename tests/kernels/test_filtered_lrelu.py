@@ -11,8 +11,9 @@ from torch import Tensor
 from upfirdn2d_table import by_definition, taps
 
 from ganbench_kernels import filtered_lrelu, filtered_lrelu_ref
+from ganbench_kernels.filtered_lrelu import _op
+from ganbench_kernels.filtered_lrelu_ops import backward, forward, tangent
 
-_op = torch.ops.ganbench_kernels.filtered_lrelu.default
 NUMBERS: dict[str, Any] = {"up": 2, "down": 2, "padding": (3, 4, 4, 3), "negative_slope": 0.1, "gain": 1.25, "clamp": 0.5}
 
 
@@ -71,15 +72,32 @@ def test_first_and_second_derivatives(function: Any) -> None:
     assert torch.autograd.gradgradcheck(call, (x, bias))
 
 
+def test_first_and_second_derivatives_of_the_registered_op() -> None:
+    """On a CPU the passes of the derivative are PyTorch's operations, and as exact."""
+    x, bias = maps(1, 2, 2, 3).requires_grad_(), torch.tensor([0.3, -0.4], dtype=torch.float64, requires_grad=True)
+
+    def call(x: Tensor, bias: Tensor) -> Tensor:
+        return _op(x, bias, taps(4), taps(4), 2, 2, [3, 3, 3, 3], 0.1, 1.2, 20.0).sin()
+
+    assert torch.autograd.gradcheck(call, (x, bias))
+    assert torch.autograd.gradgradcheck(call, (x, bias))
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # opcheck looks at that of clones
 def test_opcheck() -> None:
     """Schema, shapes without values, derivatives and tracing agree with what the op does."""
     x, bias = maps(2, 3, 5, 6, dtype=torch.float32).requires_grad_(), torch.zeros(3, requires_grad=True)
     numbers = (2, 2, [3, 4, 4, 3], 0.2, 1.0, None)
-    torch.library.opcheck(_op, (x, bias, taps(6).float(), taps(4).float(), *numbers))
+    arguments = (x.detach(), bias.detach(), taps(6).float(), taps(4).float(), *numbers)
+    torch.library.opcheck(_op, (x, bias, *arguments[2:]))
+    torch.library.opcheck(forward, arguments)
+    dy = forward(*arguments)
+    torch.library.opcheck(backward, (dy, *arguments, torch.float32))
+    torch.library.opcheck(backward, (dy, *arguments, None))
+    torch.library.opcheck(tangent, (x.detach(), bias.detach(), *arguments))
     found = _op(x, bias, taps(6).float(), taps(4).float(), *numbers)
-    assert torch.equal(found, filtered_lrelu(x, bias, taps(6).float(), taps(4).float(), padding=(3, 4, 4, 3)))
+    torch.testing.assert_close(found, filtered_lrelu(x, bias, taps(6).float(), taps(4).float(), padding=(3, 4, 4, 3)))
 
 
 def test_bad_input_is_refused_by_its_parts() -> None:

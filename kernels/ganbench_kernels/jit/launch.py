@@ -21,7 +21,7 @@ class Launch:
     """What ``triton.jit`` made."""
     grid: tuple[int, ...]
     """Programs in each of up to three dimensions; a 0 means that there is nothing to do."""
-    arguments: tuple[Tensor | int | float | None, ...]
+    arguments: tuple[Tensor | int | float | tuple[Tensor, ...] | None, ...]
     """The kernel's run-time parameters, in order."""
     constants: dict[str, Any] = field(default_factory=dict)
     """Its ``tl.constexpr`` parameters."""
