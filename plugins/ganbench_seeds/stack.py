@@ -24,8 +24,6 @@ from ganbench import AdversarialAlgorithm, AlgorithmContext, ArraySource, Batch,
 from ganbench_seeds.sampler import StackedSampler
 from ganbench_seeds.statistics import StackedLedger
 
-_NETWORKS = ("generator", "discriminator")
-
 
 class StackFailed(Exception):
     """An iteration of many seeds cannot be taken; each of them may well be trained alone."""
@@ -66,8 +64,7 @@ class Stack(AdversarialAlgorithm):
         self.ledger = self._stacked_ledger = StackedLedger([state["statistics"] for state in states], first.device)
         for kind in ("modules", "optimizers"):
             _lay(_live(AdversarialAlgorithm.state_dict(self), kind), [_live(state, kind) for state in states])
-        self._parameters = {f"{name}.{path}": p for name in _NETWORKS for path, p in modules[name].named_parameters()}
-        self._buffers = {f"{name}.{path}": b for name in _NETWORKS for path, b in modules[name].named_buffers()}
+        self._weights = {name: _weights(name, module) for name, module in modules.items()}
         self._indices = torch.arange(len(members), device=first.device)
         self.count, self.iteration = len(members), iteration
         self._runner = choose_runner("eager", self, first.device).runner
@@ -133,7 +130,8 @@ class Stack(AdversarialAlgorithm):
             return torch.stack(own).sum()
 
         # Numbers that are drawn inside are drawn by uniform, for all seeds at once: vmap has nothing to make different.
-        penalties: Tensor = self._mapped(of_one, self._indices, real, fake, *(() if labels is None else (labels,)), randomness="same")
+        given = (real, fake) if labels is None else (real, fake, labels)
+        penalties: Tensor = self._mapped("discriminator", of_one, self._indices, *given, randomness="same")
         return penalties
 
     def _map(self, name: str, *arguments: Tensor | None) -> Any:
@@ -144,15 +142,18 @@ class Stack(AdversarialAlgorithm):
             rest = iter(tensors)
             return call(name, *(next(rest) if there else None for there in given))
 
-        return self._mapped(of_one, *(argument for argument in arguments if argument is not None))
+        network = "generator" if name == "generate" else "discriminator"
+        return self._mapped(network, of_one, *(argument for argument in arguments if argument is not None))
 
-    def _mapped(self, function: Callable[..., Any], *tensors: Tensor, randomness: str = "error") -> Any:
-        """Map a function over the seeds; its first argument calls a method of the seeds' own algorithm with the weights of one seed."""
+    def _mapped(self, network: str, function: Callable[..., Any], *tensors: Tensor, randomness: str = "error") -> Any:
+        """Map a function over the seeds; its first argument calls a method of a seed's own algorithm with that seed's network."""
+        one_seed = self._one_seed
 
         def of_one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], *own: Tensor) -> Any:
-            return function(lambda *call: functional_call(self._one_seed, (parameters, buffers), call), *own)
+            weights = (parameters, buffers)
+            return function(lambda *call: functional_call(one_seed, weights, call, tie_weights=one_seed.ties_weights), *own)
 
-        return vmap(of_one, randomness=randomness)(self._parameters, self._buffers, *tensors)
+        return vmap(of_one, randomness=randomness)(*self._weights[network], *tensors)
 
     def step(self, name: str, loss: Tensor) -> None:
         """Take one step of an optimizer of all seeds: the losses ``[S]`` share no parameter."""
@@ -195,6 +196,7 @@ class _Functions(nn.Module):
         super().__init__()
         self.generator, self.discriminator = algorithm.generator, algorithm.discriminator
         self._algorithm = algorithm
+        self.ties_weights = len(list(self.named_parameters(remove_duplicate=False))) > len(list(self.parameters()))
 
     def forward(self, name: str, *arguments: Any) -> Any:
         """Call a method."""
@@ -227,6 +229,12 @@ def _stacked(modules: Sequence[nn.Module]) -> nn.Module:
         for name, buffer in one.named_buffers(recurse=False):
             setattr(one, name, torch.stack([their.get_buffer(name) for their in theirs]) if buffer is not None else None)
     return made
+
+
+def _weights(network: str, module: nn.Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Return the stacked parameters and buffers of a network, as :class:`_Functions` calls them."""
+    parameters = {f"{network}.{path}": parameter for path, parameter in module.named_parameters()}
+    return dict(parameters), {f"{network}.{path}": buffer for path, buffer in module.named_buffers()}
 
 
 def _live(state: Mapping[str, Any], kind: str) -> dict[str, Any]:
