@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from ganbench import CellOutcome, CellProgress, CellRequest, CellTask, ExecutorContext
+from ganbench import CellOutcome, CellProgress, CellRequest, CellTask, ExecutorContext, UsageError
 from ganbench.cli.main import cli
 from ganbench_seeds import SeedsOptions
 from ganbench_seeds.executor import SeedsExecutor
@@ -146,11 +146,11 @@ def _losses(path: Path) -> list[dict[str, Any]]:
 
 def test_a_killed_group_goes_on_from_what_each_seed_has_saved(executor: SeedsExecutor, make: Make) -> None:
     """Nothing finished is lost, and the outcome asks for another attempt."""
-    tasks = [make(seed) for seed in range(2)]
+    tasks = [make(seed, **{"training.total_kimg": 8.0}) for seed in range(2)]
     killed: list[int] = []
 
     def kill_once(happened: list[CellProgress | CellOutcome]) -> None:
-        if not killed and list(tasks[1].directory.glob("checkpoints/*.pt")):
+        if not killed and all(list(task.directory.glob("checkpoints/*.pt")) for task in tasks):
             killed.append(int((tasks[0].directory / ".lock").read_text().split()[1]))
             os.kill(killed[0], signal.SIGKILL)
 
@@ -163,7 +163,7 @@ def test_a_killed_group_goes_on_from_what_each_seed_has_saved(executor: SeedsExe
         record = record_of(task)
         assert record["num_resumes"] == 1
         assert fields(record, "software")["runner"] == "seeds"
-        assert [e["samples_seen"] for e in record["evaluations"]] == [0, 1000, 2000, 3000, 4000]
+        assert [e["samples_seen"] for e in record["evaluations"]] == [1000 * kimg for kimg in range(9)]
 
 
 def test_seeds_that_are_not_equally_far_meet_again(executor: SeedsExecutor, make: Make) -> None:
@@ -228,11 +228,16 @@ def test_a_cell_that_cannot_be_built_is_told_as_local_tells_it(executor: SeedsEx
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [("seeds=1", "seeds must be 2 or more (got 1)"), ("seeds=many", "seeds"), ("sedes=4", "sedes"), ("grace_seconds=-1", "grace_seconds")],
+    [
+        ("seeds=1", "seeds must be 2 or more (got 1)"),
+        ("seeds=many", "seeds must be a whole number (got 'many')"),
+        ("sedes=4", "unknown option seeds.sedes; did you mean 'seeds'?"),
+        ("grace_seconds=-1", "grace_seconds must be 0 or more (got -1.0)"),
+    ],
 )
 def test_a_wrong_option_is_one_line(tmp_path: Path, given: str, message: str) -> None:
-    """And nothing is made."""
+    """A usage error, which ends the program with 2, and nothing is made."""
     result = CliRunner().invoke(cli, ["matrix", "-a", "plugin=mlp", "--executor", "seeds", "-x", given, "--out", str(tmp_path / "m")])
-    assert result.exit_code == 2
-    assert message in result.output
+    assert isinstance(result.exception, UsageError)
+    assert message in result.exception.what
     assert not (tmp_path / "m").exists()
