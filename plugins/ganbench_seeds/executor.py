@@ -143,7 +143,7 @@ class SeedsExecutor:
             return [CellOutcome(**{**end, "output": tuple(end["output"])})]
         if "alone" in message:
             left = [group.tasks.pop(name) for name in message["alone"]["names"]]
-            logger.info("%s run alone: %s", f"{len(left)} cells" if len(left) > 1 else left[0].name, message["alone"]["reason"])
+            logger.warning("%s run alone: %s", f"{len(left)} seeds", message["alone"]["reason"])
             self._alone.extend(left)
         return []
 

@@ -26,7 +26,7 @@ class Trial:
     """What came of it."""
 
     difference: float
-    """Largest difference of a loss from that of the seed alone."""
+    """Largest difference of a loss or a buffer from that of the seed alone."""
     repeats: bool
     together_milliseconds: float
     """One step of one seed's share; the median of some rounds."""
@@ -61,35 +61,44 @@ def try_together(members: Sequence[Member], stop: Callable[[], bool] = lambda: F
         ours, own = _timed(members)
     finally:
         _take_back(members, saved)
-    found, expected = torch.stack(together), torch.stack(alone)
+    pairs = [(ours, own) for found, expected in zip(together, alone, strict=True) for ours, own in zip(found, expected, strict=True)]
     return Trial(
-        difference=float((found - expected).abs().max()),
-        repeats=torch.allclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True),
+        difference=max(float((ours - own).abs().max()) for ours, own in pairs),
+        repeats=all(torch.allclose(ours, own, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True) for ours, own in pairs),
         together_milliseconds=ours,
         alone_milliseconds=own,
     )
 
 
-def _together(members: Sequence[Member]) -> list[Tensor]:
-    """Return the losses of each seed, ``[steps, losses]``."""
+def _together(members: Sequence[Member]) -> list[list[Tensor]]:
+    """Return what the steps of each seed came to."""
     stack = Stack(members)
     for index, one in enumerate(members):
         one.join(stack, index)
     try:
         for _ in range(_STEPS):
             stack.advance()
-        return [one.trajectory()[:_STEPS] for one in members]
+        return [_outcome(one) for one in members]
     finally:
         for one in members:
             one.leave()
 
 
-def _alone(member: Member, stop: Callable[[], bool]) -> Tensor:
+def _alone(member: Member, stop: Callable[[], bool]) -> list[Tensor]:
     if stop():
         raise Interrupted("interrupted before the first step")
     for iteration in range(_STEPS):
         _step(member, iteration)
-    return member.trajectory()[:_STEPS]
+    return _outcome(member)
+
+
+def _outcome(member: Member) -> list[Tensor]:
+    """Return the losses ``[steps, losses]`` and the buffers: where a network replaces one, and not in place, a stack would lose it."""
+    state = member.state_dict()["modules"]
+    buffers = [
+        state[name][path] for name, network in member.networks.modules.items() for path, _ in network.named_buffers() if path in state[name]
+    ]
+    return [member.trajectory()[:_STEPS], *(buffer.double().clone() for buffer in buffers)]
 
 
 def _step(member: Member, iteration: int) -> None:

@@ -231,7 +231,7 @@ def test_a_cell_that_cannot_be_built_is_told_as_local_tells_it(executor: SeedsEx
     [
         ("seeds=1", "seeds must be 2 or more (got 1)"),
         ("seeds=many", "seeds must be a whole number (got 'many')"),
-        ("sedes=4", "unknown option seeds.sedes; did you mean 'seeds'?"),
+        ("sedes=4", "unknown option seeds.sedes"),
         ("grace_seconds=-1", "grace_seconds must be 0 or more (got -1.0)"),
     ],
 )

@@ -196,6 +196,17 @@ def test_a_trial_leaves_the_seeds_as_they_were_and_sees_a_step_that_differs(
         assert all(torch.equal(now[name], tensor) for name, tensor in tensors(state).items())
 
 
+def test_a_buffer_that_a_network_replaces_is_seen(make: Callable[..., list[Member]]) -> None:
+    """A stack changes buffers in place alone; one that is replaced would stand still, and its losses may look alike for long."""
+    members = make("mlp", "ring8", NARROW, {})
+    for one in members:
+        one.discriminator.register_buffer("judged", torch.zeros(()))
+        one.discriminator.register_forward_pre_hook(lambda module, given: setattr(module, "judged", module.judged + 1))
+    trial = try_together(members)
+    assert not trial.repeats
+    assert trial.difference >= 1
+
+
 @pytest.mark.parametrize(
     ("settings", "options", "reason"),
     [
