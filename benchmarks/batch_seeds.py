@@ -1,8 +1,8 @@
 """Many seeds as one batched run against one after another: single steps at several widths, and a whole matrix with its records and verdict.
 
-``python benchmarks/batch_seeds.py [--seeds 64] [--kimg 100] [--out FILE.json]``. Steps are timed in blocks of A B B A, one seed's steps
-alone and the steps of all together, after the losses of both were compared; a ratio is the median over the blocks. Half of the matrix is
-run one cell after another before all of it is run by ``--executor seeds``, and half after it, and ``ganbench compare`` compares both.
+``python benchmarks/batch_seeds.py [--seeds 64] [--kimg 100] [--out FILE.json]``. Steps are timed in blocks of A B B A, one seed's in a
+process of its own and those of all together, after the losses of both were compared; a ratio is the median over the blocks. Half of the
+matrix is run one cell after another before all of it is run by ``--executor seeds``, and half after it; ``ganbench compare`` compares both.
 CPU seconds are those of the processes, which other work on the machine disturbs less than the clock.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import resource
 import statistics
@@ -21,7 +22,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ganbench import PluginManager, current_commit, hardware_key, plan, software_key
+import torch
+
+from ganbench import Place, PluginManager, current_commit, hardware_key, plan, software_key
 from ganbench_seeds.member import Member, SeedRun
 from ganbench_seeds.stack import Stack
 from ganbench_seeds.trial import try_together
@@ -43,8 +46,8 @@ NETWORKS: dict[str, tuple[str, str, dict[str, Any]]] = {
 OF_THE_MATRIX = "mlp 32,32"
 SHOWN = ("label", "state", "change", "low", "high", "p_value", "threshold", "num_base", "num_head", "base_values", "head_values")
 """Of a finding."""
-SECONDS = 0.4
-"""Of one half of a block."""
+SECONDS = 0.3
+"""Of one quarter of a block."""
 
 
 def main() -> None:
@@ -76,42 +79,59 @@ def main() -> None:
 
 def steps(name: str, seeds: int, blocks: int, figures: dict[str, Any]) -> dict[str, Any]:
     """Return the milliseconds of one seed's step alone and of its share of a step of all."""
+    members = built(name, seeds)
+    trial = try_together(members)
+    assert trial.repeats, f"{name}: {trial.difference}"
+    stack = Stack(members)
+    ours, theirs = multiprocessing.get_context("spawn").Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=alone, args=(theirs, name), daemon=True)
+    process.start()
+    ours.recv()
+    found: dict[str, list[tuple[float, float]]] = {"alone": [], "together": []}
+    for _ in range(blocks):
+        for way in ("alone", "together", "together", "alone"):
+            ours.send(True) if way == "alone" else None
+            cpu, wall = ours.recv() if way == "alone" else timed(stack.advance)
+            share = 1 if way == "alone" else seeds
+            found[way].append((1000 * cpu / share, 1000 * wall / share))
+    process.terminate()
+    figures["software"] = dict(software_key(_place()).fields)
+    row: dict[str, Any] = {"parameters": sum(p.numel() for m in members[0].networks.modules.values() for p in m.parameters())}
+    for index, clock in enumerate(("cpu", "wall")):
+        together, own = ([one[index] for one in found[way]] for way in ("together", "alone"))
+        ratios = [sum(own[i : i + 2]) / sum(together[i : i + 2]) for i in range(0, 2 * blocks, 2)]
+        row |= {f"alone_{clock}_ms": statistics.median(own), f"together_{clock}_ms": statistics.median(together)}
+        row |= {f"{clock}_ratio": statistics.median(ratios), f"{clock}_ratios": [round(ratio, 2) for ratio in ratios]}
+    return row | {"largest_difference_of_a_loss": trial.difference}
+
+
+def built(name: str, seeds: int) -> list[Member]:
+    """Return the algorithms of some seeds, with the allocator and the numerics of a run."""
     plugin, dataset, given = NETWORKS[name]
     manager, settings = PluginManager(), {"training.threads": 1, "training.device": "cpu"}
     plans = [
         plan(plugin, dataset=dataset, seed=seed, metrics=[], options=given, settings=settings, manager=manager) for seed in range(seeds)
     ]
-    runs = [SeedRun(one, manager, listeners=(), should_stop=lambda: False) for one in plans]
-    members: list[Member] = [run.algorithm for run in runs]
-    trial = try_together(members)
-    assert trial.repeats, f"{name}: {trial.difference}"
-    stack = Stack(members)
-    phases = {phase.name: phase for phase in members[0].phases()}
+    torch.set_num_threads(1)
+    return [SeedRun(one, manager, listeners=(), should_stop=lambda: False).algorithm for one in plans]
 
-    def alone() -> None:
-        for phase in members[0].plan(0):
+
+def alone(connection: Any, name: str) -> None:
+    """Time the steps of one seed whenever that is asked: in a process that holds no other, as a run alone has it."""
+    (member,) = built(name, 1)
+    phases = {phase.name: phase for phase in member.phases()}
+
+    def step() -> None:
+        for phase in member.plan(0):
             phases[phase].prepare()
             phases[phase].run()
 
-    found: dict[str, list[tuple[float, float]]] = {"alone": [], "together": []}
-    for _ in range(blocks):
-        for way in ("alone", "together", "together", "alone"):
-            cpu, wall = timed(alone if way == "alone" else stack.advance)
-            share = 1 if way == "alone" else seeds
-            found[way].append((1000 * cpu / share, 1000 * wall / share))
-    figures["software"] = dict(software_key(_place()).fields)
-    row: dict[str, Any] = {"parameters": sum(p.numel() for m in members[0].networks.modules.values() for p in m.parameters())}
-    for index, clock in enumerate(("cpu", "wall")):
-        ours, own = ([one[index] for one in found[way]] for way in ("together", "alone"))
-        ratios = [sum(own[i : i + 2]) / sum(ours[i : i + 2]) for i in range(0, 2 * blocks, 2)]
-        row |= {f"alone_{clock}_ms": statistics.median(own), f"together_{clock}_ms": statistics.median(ours)}
-        row |= {f"{clock}_ratio": statistics.median(ratios), f"{clock}_ratios": [round(ratio, 2) for ratio in ratios]}
-    return row | {"largest_difference_of_a_loss": trial.difference}
+    connection.send(True)
+    while connection.recv():
+        connection.send(timed(step))
 
 
 def _place() -> Any:
-    from ganbench import Place
-
     return Place.of_process("cpu", precision="fp32", runner="seeds", kernels="ref", channels_last=True, keep_memory=True)
 
 

@@ -44,7 +44,7 @@ class SeedsExecutor:
     def __init__(self, options: SeedsOptions, context: ExecutorContext) -> None:
         self._options, self._jobs = options, context.jobs
         self._local = LocalExecutor(context.jobs, grace_seconds=options.grace_seconds)
-        self.slots, self.machines, self.cpus = context.jobs * options.seeds, 1, self._local.cpus
+        self.slots, self.machines, self.cpus = context.jobs, 1, self._local.cpus  # by which a process's threads are counted
         self._waiting: list[CellTask] = []
         self._alone: deque[CellTask] = deque()
         self._ready: deque[list[CellTask]] = deque()
@@ -54,6 +54,7 @@ class SeedsExecutor:
 
     def submit(self, task: CellTask) -> None:
         """Take a cell; it begins when a process is free, with all others that have come until then."""
+        self.slots = self._jobs * self._options.seeds
         self._waiting.append(task)
 
     def wait(self) -> list[CellProgress | CellOutcome]:

@@ -6,7 +6,9 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from ganbench import CellRequest, CellTask
+from ganbench import CellRequest, CellTask, ExecutorContext
+from ganbench_seeds import SeedsOptions
+from ganbench_seeds.executor import SeedsExecutor
 from ganbench_seeds.groups import grouped, key_of, order_of, task_of
 
 
@@ -46,6 +48,17 @@ def test_what_is_timed_limited_or_told_is_alone() -> None:
     assert key_of(task(0)) == key_of(task(1)) != key_of(task(1, threads=2))
     without = dataclasses.replace(task(0), request=CellRequest(plugin="mlp", settings={}))
     assert key_of(without) is None
+
+
+def test_the_threads_of_a_process_are_those_of_its_share_of_the_cpus(tmp_path: Path) -> None:
+    """Slots are processes until they are counted, then cells, so that a whole group is handed over."""
+    executor = SeedsExecutor(SeedsOptions(seeds=8), ExecutorContext(jobs=2, folder=tmp_path))
+    try:
+        assert executor.slots == 2
+        executor.submit(task(0))
+        assert executor.slots == 16
+    finally:
+        executor.close()
 
 
 def test_a_cell_crosses_to_another_process_as_it_is() -> None:
