@@ -23,6 +23,9 @@ from ganbench_schedules.number import ScheduledNumber
 
 def input_gradient(discriminate: Discriminate, images: Tensor) -> Tensor:
     """Return d(sum of logits) / d(images), ``[N, C, H, W]``, with its own graph."""
+    if (differentiated := getattr(discriminate, "gradient", None)) is not None:  # mapped over many seeds, where no graph can be asked
+        gradient: Tensor = differentiated(images)
+        return gradient
     # A compiled region is given images that require grad, because older versions of torch cannot make such a leaf inside.
     images = images if images.requires_grad else images.detach().requires_grad_(True)
     with higher_order():
