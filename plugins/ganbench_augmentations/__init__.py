@@ -68,6 +68,7 @@ def ganbench_register() -> list[AugmentationSpec]:
             factory="ganbench_augmentations.diffaugment:build",
             options=DiffAugmentOptions,
             paper="Zhao et al. 2020, https://arxiv.org/abs/2006.10738",
+            sources=("ganbench_schedules",),
         ),
         AugmentationSpec(
             name="ada",
@@ -75,5 +76,6 @@ def ganbench_register() -> list[AugmentationSpec]:
             factory="ganbench_augmentations.ada:build",
             options=ADAOptions,
             paper="Karras et al. 2020, https://arxiv.org/abs/2006.06676",
+            sources=("ganbench_schedules",),
         ),
     ]

@@ -14,6 +14,7 @@ from ganbench_losses.options import (
 
 _GOODFELLOW = "Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661"
 _RELATIVISTIC = "Jolicoeur-Martineau 2018, https://arxiv.org/abs/1807.00734"
+_SHARED = ("ganbench_schedules",)  # of the weights of penalties
 
 
 @hookimpl
@@ -26,6 +27,7 @@ def ganbench_register() -> list[LossSpec]:
             factory="ganbench_losses.objectives:build_logistic",
             options=LogisticOptions,
             paper=_GOODFELLOW,
+            sources=_SHARED,
         ),
         LossSpec(
             name="minimax",
@@ -33,6 +35,7 @@ def ganbench_register() -> list[LossSpec]:
             factory="ganbench_losses.objectives:build_minimax",
             options=MinimaxOptions,
             paper=_GOODFELLOW,
+            sources=_SHARED,
         ),
         LossSpec(
             name="hinge",
@@ -40,6 +43,7 @@ def ganbench_register() -> list[LossSpec]:
             factory="ganbench_losses.objectives:build_hinge",
             options=HingeOptions,
             paper="Lim and Ye 2017, https://arxiv.org/abs/1705.02894",
+            sources=_SHARED,
         ),
         LossSpec(
             name="least-squares",
@@ -47,6 +51,7 @@ def ganbench_register() -> list[LossSpec]:
             factory="ganbench_losses.objectives:build_least_squares",
             options=LeastSquaresOptions,
             paper="Mao et al. 2017, https://arxiv.org/abs/1611.04076",
+            sources=_SHARED,
         ),
         LossSpec(
             name="wasserstein",
@@ -54,6 +59,7 @@ def ganbench_register() -> list[LossSpec]:
             factory="ganbench_losses.objectives:build_wasserstein",
             options=WassersteinOptions,
             paper="Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875; Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028",
+            sources=_SHARED,
         ),
         LossSpec(
             name="relativistic",
@@ -61,6 +67,7 @@ def ganbench_register() -> list[LossSpec]:
             factory="ganbench_losses.objectives:build_pairing",
             options=RelativisticOptions,
             paper=f"{_RELATIVISTIC}; Huang et al. 2024, https://arxiv.org/abs/2501.05441",
+            sources=_SHARED,
         ),
         LossSpec(
             name="relativistic-average",
@@ -68,5 +75,6 @@ def ganbench_register() -> list[LossSpec]:
             factory="ganbench_losses.objectives:build_average",
             options=RelativisticOptions,
             paper=_RELATIVISTIC,
+            sources=_SHARED,
         ),
     ]

@@ -83,6 +83,7 @@ def _table() -> ReproductionSpec:
         factory="ganbench_r3gan.table:build",
         options=LossTableOptions,
         paper=f"{PAPER}, the ablation of the loss",
+        sources=("ganbench_schedules",),
     )
 
 
@@ -99,4 +100,5 @@ def _architecture() -> ArchitectureSpec:
         losses=LOSSES,
         algorithm="ganbench_r3gan.algorithm:R3GANAlgorithm",
         defaults=(*gammas(0.05), ("training.shared_fakes", False), *adam()),
+        sources=("ganbench_schedules",),
     )

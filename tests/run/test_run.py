@@ -185,7 +185,7 @@ def test_a_run_that_goes_on_elsewhere_says_so(
     directory = interrupted(new_run, tmp_path, NO_EVALUATION, 2)
     with monkeypatch.context() as patch:
         for module in (lifecycle, recording):
-            patch.setattr(module, "hardware_key", lambda _: Key.of(cpu="another"))
+            patch.setattr(module, "hardware_key", lambda *_, **__: Key.of(cpu="another"))
         with pytest.raises(Interrupted):
             new_run(NO_EVALUATION, should_stop=lambda: True).resume(RunDirectory.resume(directory.path))
     assert "this run began on another machine" in caplog.text

@@ -186,7 +186,7 @@ def others(annotation: Any, default: Any) -> Iterator[Any]:
             values = (True, False)
         elif kind in (int, float):
             base = default if isinstance(default, (int, float)) else 8
-            values = tuple(kind(value) for value in (base + 1, 2 * base, base / 2, 1, 0.25, 4, 16, 64))
+            values = tuple(kind(value) for value in (base + 1, 2 * base, base / 2, 1, 2, 0.25, 4, 16, 64))
         elif get_origin(kind) is tuple:
             values = ((default or ())[:1], (8, 8), (4,), (16, 8, 4), ("0", "1"), (0.25, 0.5), (2, 2, 2), (1, 2, 4, 8))
         yield from (value for value in values if value != default)

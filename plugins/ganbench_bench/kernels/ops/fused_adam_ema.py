@@ -39,7 +39,7 @@ def _case(shape: Shape, dtype: torch.dtype) -> Case:
             "maximize": False,
         }
         torch._foreach_add_(steps, 1)
-        torch._fused_adam_([param], [grad], [mean], [square], [], steps, **numbers, amsgrad=False, maximize=False)
+        torch._fused_adam_([param], [grad], [mean], [square], [], steps, **numbers)
         return average.lerp_(param, 1 - DECAY)
 
     def ours(function: Callable[..., None], impl: str) -> Function:
