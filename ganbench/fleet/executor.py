@@ -65,6 +65,8 @@ class CellProgress:
     samples_per_second: float
     unit: str = "images"
     """The samples in plural."""
+    machine: str = ""
+    """Where it runs; empty for this machine."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -101,7 +101,7 @@ class LiveOverview(LineOverview):
         """Move the cell's bar."""
         if progress.name in self._cells:
             of = f"{progress.samples_seen / 1000:.1f} / {progress.total_samples / 1000:.1f} kimg"
-            status = f"{of}  {speed(progress)}"
+            status = f"{of}  {speed(progress)}{progress.machine and f'  on {clean(progress.machine)}'}".replace("[", "\\[")
             self._bars.update(self._cells[progress.name], completed=progress.samples_seen, total=progress.total_samples, status=status)
 
     def ended(self, row: CellRow) -> None:

@@ -321,11 +321,11 @@ class Bridge:
     def _read_mail(self) -> None:
         """Pass on how far the cells are."""
         if self._mail is not None and self._ray.wait([self._mail], timeout=0)[0]:
-            leases = {attempt.lease for attempt in self._running.values()}
+            nodes = {attempt.lease: attempt.node for attempt in self._running.values()}
             with contextlib.suppress(self._ray.exceptions.ActorUnavailableError):
                 for lease, progress in self._ray.get(self._mail).items():
-                    if lease in leases:
-                        self.say({"progress": progress})
+                    if (node := nodes.get(lease)) is not None:
+                        self.say({"progress": {**progress, "machine": node.name}})
             self._mail = None
         if self._mail is None and self._running:
             self._mail = self._mailbox.collect.remote()

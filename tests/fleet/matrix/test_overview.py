@@ -65,6 +65,19 @@ def test_a_terminal_gets_bars_and_the_same_endings() -> None:
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
 
 
+def test_a_bar_says_on_which_machine_its_cell_runs() -> None:
+    """A name with brackets is no markup; a cell of this machine has none."""
+    stream = Terminal()
+    with LiveOverview(stream, 2) as overview:
+        for seed, machine in enumerate(["node[2]", ""]):
+            overview.started(row(f"seed={seed}", "running"))
+            far = {"samples_seen": 1500, "total_samples": 3000, "samples_per_second": 1234.5}
+            overview.progressed(CellProgress(name=f"seed={seed}", machine=machine, **far))
+    shown = stream.getvalue()
+    assert "1.5 / 3.0 kimg  1,234 img/s  on node[2]" in shown
+    assert shown.count(" on ") == shown.count(" on node[2]")
+
+
 def test_the_summary_counts_each_cell_once() -> None:
     """What was done before is skipped, and not done."""
     rows = [row(str(index), state) for index, state in enumerate(["done", "done", "failed", "unsupported", "done", "waiting"])]
