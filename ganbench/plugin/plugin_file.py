@@ -8,10 +8,10 @@ import importlib.util
 import os
 import stat
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 from ganbench.cache import cache_directory, keep_in_cache
 from ganbench.errors import PluginError, did_you_mean
@@ -117,11 +117,18 @@ def _run_file(path: Path, content: bytes) -> ModuleType:
     return module
 
 
+def _names_own(text: str, stem: str) -> bool:
+    """Tell whether a field names something of the file itself, ``"stem:attribute"``: a factory, or an algorithm."""
+    module, _, attribute = text.partition(":")
+    return module == stem and attribute.isidentifier()
+
+
 def _spec_of(kind: type[Kind], found: object, name: str, path: Path, module_name: str) -> Kind:
     """Turn what a plugin file holds under a name into a spec of the wanted kind."""
     if isinstance(found, kind):
-        own = found.factory.partition(":")
-        return replace(found, factory=f"{module_name}:{own[2]}") if own[0] == path.stem else found
+        said = {field.name: str(getattr(found, field.name)) for field in fields(found)}
+        own: dict[str, Any] = {name: f"{module_name}{text[len(path.stem) :]}" for name, text in said.items() if _names_own(text, path.stem)}
+        return replace(found, **own)
     if isinstance(found, PluginSpec):
         raise PluginError(f"{path}:{name} is a {found.kind}, and the kind wanted here is {noun(kind)}")
     if not callable(found):

@@ -39,7 +39,7 @@ def find_subjects(
     found = plugins.find_all(target, kind=kind)
     if is_file(target):
         plugins = plugins.joined_by(found[0])  # a metric of a file is asked for by its name
-    given = {"settings": dict(settings or {}), "options": dict(options or {})}
+    given: dict[str, Any] = {"settings": dict(settings or {}), "options": dict(options or {})}
     return [Subject(registered=one, manager=plugins, target=target, **given) for one in found]
 
 

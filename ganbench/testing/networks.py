@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+
 import torch
 from torch import Tensor
 
@@ -9,6 +12,7 @@ from ganbench.errors import GanbenchError
 from ganbench.run.build import Materials
 from ganbench.testing.promise import Broken, NotClaimed, Subject, promise
 from ganbench.testing.recorded_graph import RecordedGraphs
+from ganbench.testing.together import Together
 from ganbench.testing.trial import PARTNER, Trial, unequal
 from ganbench.training.compile_runner import CompileRunner
 from ganbench.training.graph_runner import GraphRunner
@@ -194,6 +198,22 @@ def its_captured_steps_are_the_eager_ones(subject: Subject) -> None:
     different = unequal(eager.weights(), replayed.weights())
     if different or not eager.losses().equal(replayed.losses()):
         raise Broken(f"captured steps differ from the eager ones in {(different or ['their losses'])[0]}", remedy=remedy)
+
+
+@promise(*_MODELS, "loss", "augmentation")
+def its_processes_have_the_same_weights(subject: Subject) -> None:
+    """Of two processes that train it together, as under torchrun, each has the weights of the other, bit for bit."""
+    if not getattr(type(Trial(subject).algorithm), "shares_batches", False):
+        raise NotClaimed("its algorithm is trained by one process")
+    together = Together(2)
+    trials = [Trial(dataclasses.replace(subject, ranks=ranks)) for ranks in together.ranks]
+    before = trials[0].parameters()
+    together.run([functools.partial(trial.train, _ITERATIONS) for trial in trials])
+    if different := unequal(trials[0].parameters(), trials[1].parameters()):
+        remedy = "take every step with Algorithm.step, which averages the gradients, and start from weights that are drawn for all"
+        raise Broken(f"two processes that train it have other weights in {different[0]}", remedy=remedy)
+    if not unequal(before, trials[0].parameters()):
+        raise Broken("nothing moves where two processes train it", remedy="look at what a process does with its share of a batch")
 
 
 @promise("architecture", "loss", "augmentation")

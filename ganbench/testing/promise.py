@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 from ganbench.config.values import build_options
 from ganbench.plugin.factory import Registered
 from ganbench.plugin.manager import PluginManager
+from ganbench.ranks import Ranks
 from ganbench.registration import PluginSpec
 
 
@@ -43,6 +44,8 @@ class Subject:
     """Settings of the trial runs by configuration path, over the kit's small ones."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Options of the plugin in the trials, as ``-o`` takes them."""
+    ranks: Ranks = field(default_factory=Ranks)
+    """The processes that train it together in the trials; one unless a promise is about several."""
 
     @property
     def spec(self) -> PluginSpec:

@@ -55,7 +55,7 @@ class Trial:
     """
 
     def __init__(self, subject: Subject, partner: str = PARTNER, **settings: Any) -> None:
-        self.materials: Materials = build(plan_trial(subject, partner, **settings), subject.manager)
+        self.materials: Materials = build(plan_trial(subject, partner, **settings), subject.manager, subject.ranks)
         self.algorithm: Algorithm = self.materials.algorithm
         self._random = torch.get_rng_state()
         self._samples_seen = self._iterations = 0
@@ -94,6 +94,10 @@ class Trial:
     def weights(self) -> dict[str, Tensor]:
         """Return a copy of every parameter and buffer of every module, by module and name."""
         return {f"{n}.{k}": v.clone() for n, m in self.algorithm.modules().items() for k, v in m.state_dict().items()}
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Return a copy of every parameter, as :meth:`weights`."""
+        return {f"{n}.{k}": v.detach().clone() for n, m in self.algorithm.modules().items() for k, v in m.named_parameters()}
 
     def losses(self) -> Tensor:
         """Return the losses of the iterations so far, a row each."""

@@ -8,6 +8,7 @@ import pytest
 
 from ganbench import ArchitectureSpec, LossSpec, ModelSpec
 from ganbench.errors import PluginError
+from ganbench.plugin.factory import load_attribute
 from ganbench.plugin.manager import PluginManager
 from ganbench.registration import NoOptions
 
@@ -37,7 +38,7 @@ def plain(options):
 def build(options, shape):
     return "built"
 
-SPEC = ArchitectureSpec(name="my-spec", summary="a spec", factory="gan:build", options=SomeOptions)
+SPEC = ArchitectureSpec(name="my-spec", summary="gan: a spec", factory="gan:build", options=SomeOptions, algorithm="gan:MyGAN")
 OWN = ArchitectureSpec(name="own", summary="a spec", factory=f"{__name__}:build")
 LOSS = LossSpec(name="my-loss", summary="a loss", factory="gan:plain")
 RECIPE = RecipeSpec(name="my-recipe", summary="a recipe", architecture="dcgan", settings=(("training.seed", 3),))
@@ -73,6 +74,14 @@ def test_a_function_is_a_plugin_without_options(gan: Path) -> None:
 def test_a_spec_in_a_file_finds_its_factory_in_the_file(gan: Path, name: str) -> None:
     """Whether it calls the module by the file's name or by ``__name__``."""
     assert PluginManager().find(ModelSpec, f"{gan}:{name}").build(None, None) == "built"
+
+
+def test_a_spec_in_a_file_finds_its_algorithm_in_the_file(gan: Path) -> None:
+    """As its factory; other words are left alone."""
+    spec = PluginManager().find(ModelSpec, f"{gan}:SPEC").spec
+    assert isinstance(spec, ArchitectureSpec)
+    assert load_attribute(spec.algorithm, owner="").__name__ == "MyGAN"
+    assert spec.summary == "gan: a spec"
 
 
 def test_a_recipe_in_a_file_is_a_model(gan: Path) -> None:
