@@ -377,9 +377,17 @@ def _connect(options: RayOptions, packages: list[str], distributions: list[str])
         try:
             ray.init(**keywords)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            hint = "start one with `ray start --head`, or say -x address=local" if options.address == "auto" else "see -x address"
-            raise UsageError(f"no Ray cluster at {options.address}: {_first_line(error)}", hint=hint) from None
+            raise UsageError(f"no Ray cluster at {options.address}: {_first_line(error)}", hint=_hint_for(options.address)) from None
     return ray
+
+
+def _hint_for(address: str) -> str:
+    """Return what to try where there is no cluster at an address."""
+    if address == "auto":
+        return "start one with `ray start --head`, or say -x address=local"
+    if address.startswith("ray://"):
+        return "if it asks for a token, say RAY_AUTH_MODE=token in the environment; see -x address"
+    return "see -x address"
 
 
 def _first_line(error: BaseException) -> str:
