@@ -13,7 +13,6 @@ import json
 import os
 import queue
 import re
-import tempfile
 import threading
 import time
 from collections import deque
@@ -22,11 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ganbench import CellOutcome, CellRequest, CellTask, LocalExecutor, StorageError, UsageError, encode
+from ganbench import CellOutcome, CellRequest, CellTask, StorageError, UsageError, encode
 from ganbench_ray import RayOptions, mailbox, sources
+from ganbench_ray.connect import connect, first_line
 from ganbench_ray.files import Place, mend
 from ganbench_ray.node import Order, Parcel, run
-from ganbench_ray.shipped import packages_and_distributions, stage
+from ganbench_ray.shipped import packages_and_distributions
 
 _TICK_SECONDS = 0.05
 _MAIL_SECONDS = 0.5
@@ -88,7 +88,7 @@ class Bridge:
         packages, distributions = packages_and_distributions()
         self._code_of = (packages, [*distributions, "torch"])
         self._code = sources.code_of(*self._code_of)
-        self._ray = _connect(options, packages, distributions)
+        self._ray = connect(options, packages, distributions)
         for module in (mailbox, sources):
             self._ray.cloudpickle.register_pickle_by_value(module)
         self._run, self._compare_on = self._ray.remote(run), self._ray.remote(num_cpus=0, max_retries=0)(sources.code_of)
@@ -220,7 +220,7 @@ class Bridge:
             if passing and time.monotonic() < node.compared_until:  # its worker was killed, or the node goes just now
                 node.comparison = self._ask_for_code(node)
                 return
-            differs = _first_line(error)
+            differs = first_line(error)
         if differs:
             self._refuse(node, differs)
         else:
@@ -275,9 +275,9 @@ class Bridge:
         except errors.TaskCancelledError:
             self._end(attempt, "interrupted" if self._stops else "killed", "" if self._stops else "Ray cancelled it")
         except errors.RayTaskError as error:
-            self._end(attempt, "failed", f"on the node {node.name}: {_first_line(error.cause)}")
+            self._end(attempt, "failed", f"on the node {node.name}: {first_line(error.cause)}")
         except errors.RuntimeEnvSetupError as error:
-            self._end(attempt, "failed", f"the sources cannot be brought to the node {node.name}: {_first_line(error)}")
+            self._end(attempt, "failed", f"the sources cannot be brought to the node {node.name}: {first_line(error)}")
         except errors.OutOfMemoryError:
             self._end(attempt, "killed", f"Ray ended it because the node {node.name} was short of memory")
         except errors.RayError as error:
@@ -292,7 +292,7 @@ class Bridge:
             return f"its node {node.name} has gone"
         if isinstance(error, self._ray.exceptions.WorkerCrashedError):
             return f"its Ray worker on the node {node.name} was killed"
-        return f"Ray lost it on the node {node.name}: {_first_line(error)}"
+        return f"Ray lost it on the node {node.name}: {first_line(error)}"
 
     def _keep(self, attempt: _Attempt, parcel: Parcel) -> None:
         """Write what a node has sent; only then is the outcome told."""
@@ -355,44 +355,6 @@ def plugin_files(request: CellRequest) -> dict[str, str]:
     said = (request.plugin, *request.settings.values(), *request.options.values(), *request.reporters)
     names = {match[1] for one in said if isinstance(one, str) and (match := _PLUGIN_FILE.fullmatch(one))}
     return {name: hashlib.sha256(Path(name).read_bytes()).hexdigest() for name in sorted(names) if os.path.isfile(name)}
-
-
-def _connect(options: RayOptions, packages: list[str], distributions: list[str]) -> Any:
-    """Return Ray, connected.
-
-    Raises:
-        UsageError: it cannot be imported, or there is no such cluster.
-    """
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError(f"ray cannot be imported: {error}", hint="pip install 'ganbench[ray]'") from None
-    keywords: dict[str, Any] = {"address": options.address, "log_to_driver": False, "logging_level": "ERROR", "ignore_reinit_error": False}
-    if options.address == "local":
-        keywords |= {"num_cpus": LocalExecutor(1).cpus, "include_dashboard": False}
-    with tempfile.TemporaryDirectory() as folder:
-        if options.ship:
-            stage(packages, distributions, Path(folder))
-            keywords["runtime_env"] = {"working_dir": folder}
-        try:
-            ray.init(**keywords)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise UsageError(f"no Ray cluster at {options.address}: {_first_line(error)}", hint=_hint_for(options.address)) from None
-    return ray
-
-
-def _hint_for(address: str) -> str:
-    """Return what to try where there is no cluster at an address."""
-    if address == "auto":
-        return "start one with `ray start --head`, or say -x address=local"
-    if address.startswith("ray://"):
-        return "if it asks for a token, say RAY_AUTH_MODE=token in the environment; see -x address"
-    return "see -x address"
-
-
-def _first_line(error: BaseException) -> str:
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _append(path: Path, data: bytes) -> None:
