@@ -153,7 +153,7 @@ def _datasets() -> Iterator[DatasetSpec]:
         paper="Srivastava et al. 2015, https://arxiv.org/abs/1502.04681",
         metrics=_JUDGES,
         extractor="moving-digits",
-        defaults=(("training.total_kimg", 16.0),),
+        defaults=(("training.total_kimg", 64.0),),
     )
     yield DatasetSpec(
         name="clips",

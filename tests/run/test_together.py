@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import together
 import torch
 import zoo_translation
+from PIL import Image
 
 import ganbench
 
@@ -41,11 +45,19 @@ WASSERSTEIN = {
     "training.total_kimg": 2 * STEPS * BATCH / 1000,
 }
 SPECTRAL = str(Path(__file__).with_name("spectral_points.py")) + ":build"
+SHARDS = {
+    "dataset.name": "shards",
+    "dataset.options.path": "tar",
+    "dataset.options.resolution": 16,
+    "dataset.options.channels": "1",
+    "data.resident_limit_mib": 0.0,
+}
 CASES: together.Cases = {
     "dcgan": ("dcgan", DCGAN),
     "wgan-gp": ("dcgan", {**DCGAN, **WASSERSTEIN, "training.seed": 1}),  # at seed 0 rounding moves one unit over the edge of its ReLU
     "r1": ("dcgan", {**DCGAN, "loss.options.r1_gamma": 1.0}),
     "hinge-spectral": (SPECTRAL, {**SMALL, "dataset.name": "ring8", "loss.name": "hinge"}),
+    "shards": ("dcgan", {**DCGAN, **SHARDS}),
     "cyclegan": ("cyclegan", {**zoo_translation.CASES["cyclegan"], **SMALL}),
 }
 MEASURED = {
@@ -65,11 +77,27 @@ def bound(case: str, name: str) -> float:
     return 0.02 if case == "cyclegan" and name.endswith(".bias") else 1e-5
 
 
+def write_shards(folder: Path) -> None:
+    """Write 96 grey images into three tar files, of which each process reads what is its share of a batch."""
+    folder.mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 16, 16), dtype=np.uint8)
+    for shard, images in enumerate(pixels):
+        with tarfile.open(folder / f"train-{shard}.tar", "w") as archive:
+            for number, image in enumerate(images):
+                content = io.BytesIO()
+                Image.fromarray(image).save(content, "png")
+                member = tarfile.TarInfo(f"{number:04}.png")
+                member.size = content.tell()
+                content.seek(0)
+                archive.addfile(member, content)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with each case trained by 1, 2 and 4 processes, and by 2 once more."""
     folder = tmp_path_factory.mktemp("together")
     for name, world in (("1", 1), ("2", 2), ("4", 4), ("again", 2)):
+        write_shards(folder / name / "tar")
         together.train(world, {**CASES, "measured": ("dcgan", MEASURED)}, folder / name)
     return folder
 

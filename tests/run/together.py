@@ -64,7 +64,7 @@ def finish(processes: Sequence[subprocess.Popen[str]]) -> None:
 
 def train(world: int, cases: Cases, folder: Path) -> None:
     """Train each case to its end on so many processes."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     finish(start(world, [__file__, json.dumps(cases), str(folder)], folder=folder))
 
 
