@@ -1,8 +1,8 @@
 """The ``inception`` extractors: the network of the 2015 TensorFlow graph behind FID (Heusel et al. 2017), in torch-fidelity's port.
 
-Only torch-fidelity's layers and its TensorFlow-1 resize are used; features and logits agree with its ``FeatureExtractorInceptionV3`` to
-1e-5 relative. ``inception-clean`` differs in the resize alone: antialiased bicubic, clipped, not rounded (Parmar et al. 2021,
-https://arxiv.org/abs/2104.11222, clean-fid).
+Only torch-fidelity's layers are used, with their batch norms folded into the convolutions; features and logits agree with its
+``FeatureExtractorInceptionV3`` to 1e-5 relative. ``inception-clean`` differs in the resize alone: antialiased bicubic, clipped, not
+rounded (Parmar et al. 2021, https://arxiv.org/abs/2104.11222, clean-fid).
 
 Shapes: N images, C channels, H x W pixels, D = 2048 features, K = 1008 classes.
 """
@@ -14,13 +14,14 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ganbench import ExtractorContext, Features
 from ganbench_extractors.inception_weights import find_weights
 from ganbench_extractors.numerics import full_float32
 from ganbench_extractors.published import fitting, sha256_of
 from ganbench_extractors.quiet_fidelity import import_fidelity
-from ganbench_extractors.resize import resize_antialiased, to_colour
+from ganbench_extractors.resize import check_images, resize_antialiased, resize_as_tensorflow
 from ganbench_extractors.state_dict import read_state_dict
 
 RESOLUTION = 299
@@ -43,7 +44,7 @@ class InceptionExtractor:
 
     Args:
         network: torch-fidelity's, in evaluation mode.
-        resize: ``[n, 3, H, W]`` float in [0, 255] to ``[n, 3, 299, 299]`` float in [0, 255].
+        resize: ``[n, C, H, W]`` float in [0, 255] to ``[n, C, 299, 299]`` float in [0, 255]; what it returns may be written to.
         preprocessing_id: the name of that resize.
         weights_hash: sha256 of the weights file.
         device: where it runs.
@@ -59,7 +60,7 @@ class InceptionExtractor:
         self.weights_hash = weights_hash
         self._resize = resize
         self._device = torch.device(device)
-        stages = nn.Sequential(*(network.get_submodule(name) for name in STAGES))
+        stages = _with_folded_norms(nn.Sequential(*(network.get_submodule(name) for name in STAGES)))
         self._stages = stages.to(self._device).to(memory_format=torch.channels_last)
         self._class_weights = network.get_submodule("fc").get_parameter("weight").detach().to(self._device)  # [K, D]
 
@@ -74,14 +75,15 @@ class InceptionExtractor:
             ValueError: another dtype, rank or number of channels.
         """
         with full_float32(self._device):
-            parts = [self._features(part.to(self._device)) for part in torch.split(to_colour(images), MAX_BATCH)]
+            check_images(images)
+            parts = [self._features(part.to(self._device)) for part in torch.split(images, MAX_BATCH)]
             features = torch.cat(parts)
             return (Features(features=features, logits=features @ self._class_weights.T),)
 
     def _features(self, images: Tensor) -> Tensor:
-        resized = self._resize(images.float())
-        centred = ((resized - 128) / 128).contiguous(memory_format=torch.channels_last)  # as the graph has it, not 127.5
-        return torch.flatten(self._stages(centred), 1).contiguous()
+        resized = self._resize(images.float())  # grey in one channel, and not three times
+        centred = resized.sub_(128).div_(128).expand(-1, 3, -1, -1)  # as the graph has it, not 127.5
+        return torch.flatten(self._stages(centred.contiguous(memory_format=torch.channels_last)), 1).contiguous()
 
 
 def build(options: object, context: ExtractorContext) -> InceptionExtractor:
@@ -90,11 +92,9 @@ def build(options: object, context: ExtractorContext) -> InceptionExtractor:
     Raises:
         WeightsError: the weights are missing, damaged or of another network.
     """
-    tensorflow_resize = import_fidelity("interpolate_compat_tensorflow").interpolate_bilinear_2d_like_tensorflow1x
 
     def resize(images: Tensor) -> Tensor:
-        resized: Tensor = tensorflow_resize(images, size=(RESOLUTION, RESOLUTION), align_corners=False)
-        return resized
+        return resize_as_tensorflow(images, RESOLUTION)
 
     return _build(context, resize, f"tf1-bilinear-{RESOLUTION}")
 
@@ -112,7 +112,18 @@ def build_clean(options: object, context: ExtractorContext) -> InceptionExtracto
     return _build(context, resize, f"antialiased-bicubic-clipped-{RESOLUTION}")
 
 
+def _with_folded_norms(stages: nn.Module) -> nn.Module:
+    """Put each batch norm into the convolution before it, whose product is the same but for rounding; a sixth of the time is theirs."""
+    for layer in stages.modules():
+        norm = getattr(layer, "bn", None)
+        if isinstance(norm, nn.BatchNorm2d):
+            layer.conv = fuse_conv_bn_eval(layer.get_submodule("conv"), norm)  # type: ignore[assignment, type-var]
+            layer.bn = nn.Identity()
+    return stages
+
+
 def _build(context: ExtractorContext, resize: Resize, preprocessing_id: str) -> InceptionExtractor:
+    import_fidelity("feature_extractor_inceptionv3")  # what is not installed is told before anything is downloaded
     path = find_weights(context)
     return InceptionExtractor(load_network(path), resize, preprocessing_id, sha256_of(path), context.device)
 

@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch import nn
 from torch_fidelity import feature_extractor_inceptionv3 as fidelity
+from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
@@ -29,7 +30,8 @@ from ganbench.record.serialise import from_json
 from ganbench.registration import NoOptions
 from ganbench.spec import ExtractorContext
 from ganbench_extractors import INCEPTION, inception_weights, published
-from ganbench_extractors.inception import build, build_clean
+from ganbench_extractors.inception import RESOLUTION, build, build_clean
+from ganbench_extractors.resize import resize_as_tensorflow
 from ganbench_metrics import (
     CLASSIFIER,
     FRECHET,
@@ -106,6 +108,14 @@ def test_features_and_logits_equal_torch_fidelitys(ours, theirs, height, width, 
     assert features.std() > 1e-3
     assert largest_difference(found.features, features) < 1e-5
     assert largest_difference(found.logits, logits) < 1e-5
+
+
+@pytest.mark.parametrize("size", [(32, 32), (28, 40), (299, 299), (1, 1), (600, 333)])
+def test_the_resize_equals_torch_fidelitys(size):
+    """The same pixels and the same shares of them: enlarged, reduced, as it is, and of a single pixel."""
+    images = torch.randint(0, 256, (2, 3, *size), generator=torch.Generator().manual_seed(0)).float()
+    expected = interpolate_bilinear_2d_like_tensorflow1x(images, size=(RESOLUTION, RESOLUTION), align_corners=False)
+    assert (resize_as_tensorflow(images, RESOLUTION) - expected).abs().max() < 1e-4
 
 
 @pytest.mark.slow
