@@ -25,7 +25,10 @@ def read_state_dict(path: Path, hint: str) -> dict[str, Tensor]:
         safe = path.suffix == ".safetensors"
         state: Any = tensors_from_bytes(read_file(path)) if safe else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever the bytes make of the reader
-        reason = " ".join(str(error).split()).partition(". ")[0][:120] or type(error).__name__
+        text = " ".join(str(error).split()).partition(". ")[0][:120]
+        reason = (
+            text if any(one.isalpha() for one in text) else type(error).__name__
+        )  # a number that some bytes were taken for says nothing
         raise WeightsError(
             f"{path} cannot be read as a PyTorch state dict ({reason})", hint=hint if "TorchScript" in str(error) else "get the file again"
         ) from error

@@ -292,6 +292,7 @@ def _script(path: Path) -> None:
         ),
         (lambda path: torch.save(nn.Linear(2, 2), path), "cannot be read as a PyTorch state dict"),
         (lambda path: path.write_bytes(b"half a file"), "cannot be read as a PyTorch state dict"),
+        (lambda path: path.write_bytes(b"junk\n"), r"cannot be read as a PyTorch state dict \([A-Za-z]+Error\)"),
         (_script, "cannot be read as a PyTorch state dict"),
     ],
 )
