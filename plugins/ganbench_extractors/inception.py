@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ganbench import ExtractorContext, Features
+from ganbench import ExtractorContext, Features, WeightsError
 from ganbench_extractors.inception_weights import find_weights
 from ganbench_extractors.numerics import full_float32
 from ganbench_extractors.published import fitting, sha256_of
@@ -123,6 +123,8 @@ def load_network(path: Path) -> nn.Module:
     Raises:
         WeightsError: the file is not a state dict of this network.
     """
+    if path.suffix == ".safetensors":
+        raise WeightsError(f"{path} holds safetensors, and torch-fidelity reads what torch.save wrote", hint=FORMAT_HINT)
     read_state_dict(path, FORMAT_HINT)  # torch-fidelity reads it again, with a loader that would run code found in it
     fidelity = import_fidelity("feature_extractor_inceptionv3")
     with fitting(path, "the 2015 Inception network", FORMAT_HINT):
