@@ -124,14 +124,12 @@ def _place(name: str, weights: Mapping[str, Tensor]) -> str | None:
 
 
 def example() -> tuple[BuildContext, dict[str, Tensor]]:
-    """Return what a small file for colour 8x8 images holds, with random weights."""
+    """Return what a small file for colour 8x8 images holds, with random weights and without the filter, which is the same in all."""
     random = torch.Generator().manual_seed(0)
-    filters = torch.tensor(_FILTER)
     shapes: dict[str, tuple[int, ...]] = {_BASIS: (8, 4, 4), _SCALE: (8, 6), _OUTPUT: (3, 8, 1, 1)}
     for level in range(2):
         at = f"MainLayers.{level}.Layers.1"
         shapes |= {f"{at}.LinearLayer1.Layer.weight": (16, 8, 1, 1), f"{at}.LinearLayer2.Layer.weight": (16, 4, 3, 3)}
         shapes |= {f"{at}.LinearLayer3.Layer.weight": (8, 16, 1, 1), f"{at}.NonLinearity1.Bias": (16,), f"{at}.NonLinearity2.Bias": (16,)}
     weights = {f"{_MODEL}{name}": 0.3 * torch.randn(shape, generator=random) for name, shape in shapes.items()}
-    weights[f"{_MODEL}MainLayers.1.Layers.0.Resampler.Kernel"] = torch.outer(filters, filters) / 64
     return BuildContext(space=ImageSpace.square(3, 8)), weights
