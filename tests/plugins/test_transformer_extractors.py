@@ -237,6 +237,7 @@ def test_clip_cuts_and_dinov2_presses_into_a_square(tmp_path: Path) -> None:
         torch.testing.assert_close(together[28:], features_of(extractor, grey[28:].expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 def test_a_folder_is_measured_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``fd`` under DINOv2, and CMMD under CLIP, from images to the record; one file of weights at a time."""

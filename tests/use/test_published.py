@@ -7,6 +7,7 @@ import pickle
 import sys
 import types
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -300,11 +301,11 @@ class StudioGAN(nn.Module):
         return self.eval()
 
 
-KINDS = ("sagan-older", "sagan-newer", "sagan-unlabelled", "biggan", "biggan-unlabelled")
+KINDS = ("biggan", "sagan-older", "sagan-newer", "sagan-unlabelled", "biggan-unlabelled")
 
 
-@pytest.mark.parametrize("normalised", [True, False])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow(keep=2)
+@pytest.mark.parametrize(("kind", "normalised"), [*product(KINDS, (True, False))])
 def test_a_checkpoint_of_studiogan_samples_as_its_own_network(kind: str, normalised: bool) -> None:
     """With PyTorch's own spectral norm, whose singular vectors the file holds, and without."""
     network = StudioGAN(kind, normalised=normalised).settled()
@@ -403,7 +404,8 @@ def test_weights_of_another_network_are_refused(loader: Any, change: Any, words:
         build(loader, weights, resolution=16 if loader is r3gan else 32)
 
 
-@pytest.mark.parametrize("name", ["r3gan", pytest.param("studiogan", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["r3gan", "studiogan"])
 def test_the_loaders_keep_the_promises_of_their_kind(name: str) -> None:
     """Every number of their examples counts, and what is missing, too many or of another shape is refused."""
     manager = PluginManager()
