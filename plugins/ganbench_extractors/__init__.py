@@ -75,6 +75,22 @@ VGG16_LAYERS = ExtractorSpec(
     gives="layers",
 )
 
+DINOV2 = ExtractorSpec(
+    name="dinov2",
+    summary="DINOv2's ViT-L/14 at 224x224, as dgm-eval uses it; give its weights with --extractor-weights",
+    factory="ganbench_extractors.dinov2:build",
+    paper="Oquab et al., 2023, https://arxiv.org/abs/2304.07193; Stein et al., 2023, https://arxiv.org/abs/2306.04675",
+    find_weights="ganbench_extractors.dinov2_weights:find_weights",
+)
+
+CLIP = ExtractorSpec(
+    name="clip",
+    summary="CLIP's ViT-L/14 at 336x336, as CMMD uses it; give its weights with --extractor-weights",
+    factory="ganbench_extractors.clip:build",
+    paper="Radford et al., 2021, https://arxiv.org/abs/2103.00020; Jayasumana et al., 2024, https://arxiv.org/abs/2401.09603",
+    find_weights="ganbench_extractors.clip_weights:find_weights",
+)
+
 FROZEN_DIGITS = FrozenSamplesSpec(
     name="digits",
     summary="500 samples of a DCGAN on digits, with the scores that every metric must give them",
@@ -95,5 +111,7 @@ def ganbench_register() -> list[ExtractorSpec | FrozenSamplesSpec]:
         DIGITS_LAYERS,
         FASHION_LAYERS,
         VGG16_LAYERS,
+        DINOV2,
+        CLIP,
         FROZEN_DIGITS,
     ]

@@ -21,7 +21,8 @@ from ganbench import FrozenSamples, FrozenScore, PluginManager, UsageError, resc
 from ganbench_extractors.frozen import FOLDER, images_sha256, read_samples, write_mosaic
 
 NUM_IMAGES = 500
-FAMILIES: dict[str, dict[str, int]] = {"fd": {}, "fd_inf": {}, "kd": {"subset_size": 250}, "cs": {}, "pr": {}, "dc": {}}
+_PLAIN = ("cs", "pr", "dc", "sw", "mmd_rbf")
+FAMILIES: dict[str, dict[str, int]] = {"fd": {}, "fd_inf": {}, "kd": {"subset_size": 250}, **{name: {} for name in _PLAIN}}
 """The metrics with the options that so few images need."""
 _BATCH_SIZE = 250
 

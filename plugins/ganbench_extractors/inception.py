@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ganbench import ExtractorContext, Features
+from ganbench import ExtractorContext, Features, WeightsError
 from ganbench_extractors.inception_weights import find_weights
 from ganbench_extractors.numerics import full_float32
 from ganbench_extractors.published import fitting, sha256_of
@@ -134,6 +134,8 @@ def load_network(path: Path) -> nn.Module:
     Raises:
         WeightsError: the file is not a state dict of this network.
     """
+    if path.suffix == ".safetensors":
+        raise WeightsError(f"{path} holds safetensors, and torch-fidelity reads what torch.save wrote", hint=FORMAT_HINT)
     read_state_dict(path, FORMAT_HINT)  # torch-fidelity reads it again, with a loader that would run code found in it
     fidelity = import_fidelity("feature_extractor_inceptionv3")
     with fitting(path, "the 2015 Inception network", FORMAT_HINT):

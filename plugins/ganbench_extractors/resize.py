@@ -105,3 +105,31 @@ def resize_antialiased(images: Tensor, resolution: int, *, mode: Literal["biline
         return images
     resized = interpolate(images, size=(resolution, resolution), mode=mode, align_corners=False, antialias=True)
     return resized.clamp(0, 255)
+
+
+def resize_to_levels(images: Tensor, resolution: int) -> Tensor:
+    """Resize by a bicubic kernel with a low-pass filter to whole grey levels, as Pillow resizes uint8 images.
+
+    Along the rows and then along the columns, each to whole levels in [0, 255], in float64. Pillow's weights are in fixed point, by which
+    one value in ten thousand is a level off; Pillow 13 begins with the columns where images are higher than wide and are made smaller.
+
+    Args:
+        images: ``[N, C, H, W]`` uint8.
+        resolution: H and W wanted, in pixels.
+
+    Returns:
+        ``[N, C, resolution, resolution]`` float32 in [0, 255].
+    """
+    x = images.double()
+    for size in ((images.shape[-2], resolution), (resolution, resolution)):
+        if x.shape[-2:] != size:
+            x = interpolate(x, size=size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 255).add(0.5).floor()
+    return x.float()
+
+
+def centre_square(images: Tensor) -> Tensor:
+    """Return the largest square in the middle of ``[N, C, H, W]``; of two middles the upper left one."""
+    height, width = images.shape[-2:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return images[..., top : top + side, left : left + side]

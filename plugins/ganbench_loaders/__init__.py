@@ -32,4 +32,18 @@ def ganbench_register() -> list[LoaderSpec]:
             example="ganbench_loaders.stylegan2_ada:example",
             paper="Karras et al. 2020, https://arxiv.org/abs/2006.06676; NVlabs/stylegan2-ada-pytorch training/networks.py",
         ),
+        LoaderSpec(
+            name="r3gan",
+            summary="R3GAN generators of brownvc/R3GAN: its pickles, of which nothing is run, or state dicts",
+            factory="ganbench_loaders.r3gan:build",
+            example="ganbench_loaders.r3gan:example",
+            paper="Huang et al. 2024, https://arxiv.org/abs/2501.05441; brownvc/R3GAN R3GAN/Networks.py",
+        ),
+        LoaderSpec(
+            name="studiogan",
+            summary="SAGAN and BigGAN generators of POSTECH-CVLab/PyTorch-StudioGAN; --weights-key state_dict",
+            factory="ganbench_loaders.studiogan:build",
+            example="ganbench_loaders.studiogan:example",
+            paper="Kang et al. 2023, https://arxiv.org/abs/2206.09479; PyTorch-StudioGAN src/models/resnet.py and big_resnet.py",
+        ),
     ]

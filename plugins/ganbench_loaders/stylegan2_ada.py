@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import ArchitectureSpec, BuildContext, Networks, PluginManager, build_options
+from ganbench_loaders.images import check_images
 from ganbench_loaders.options import StyleGAN2ADAOptions
-from ganbench_spaces.images import ImageSpace, square_images
+from ganbench_spaces.images import ImageSpace
 from ganbench_use.loader import fill
 
 _FILTER = (1.0, 3.0, 3.0, 1.0)
@@ -60,17 +61,13 @@ def _sizes(weights: Mapping[str, Tensor]) -> list[int]:
 
 
 def _check_images(context: BuildContext, weights: Mapping[str, Tensor], sizes: list[int]) -> None:
-    space, painted = square_images(context.space), weights.get(f"synthesis.b{sizes[-1]}.torgb.weight")
-    channels = 0 if painted is None else painted.shape[0]
-    if (space.channels, space.resolution) != (channels, sizes[-1]):
-        raise ValueError(
-            f"the weights make images of {channels} channels and {sizes[-1]}x{sizes[-1]} pixels, the dataset's have {space.channels} and "
-            f"{space.resolution}x{space.resolution}"
-        )
-    embedding = weights.get("mapping.embed.weight")
-    classes = 0 if embedding is None else embedding.shape[-1]
-    if classes and classes != context.num_classes:
-        raise ValueError(f"the weights know {classes} classes, and the dataset has {context.num_classes}")
+    painted, embedding = weights.get(f"synthesis.b{sizes[-1]}.torgb.weight"), weights.get("mapping.embed.weight")
+    check_images(
+        context,
+        channels=0 if painted is None else painted.shape[0],
+        resolution=sizes[-1],
+        classes=0 if embedding is None else embedding.shape[-1],
+    )
 
 
 def _options(options: StyleGAN2ADAOptions, weights: Mapping[str, Tensor], sizes: list[int]) -> dict[str, object]:

@@ -87,6 +87,54 @@ KERNEL = MetricSpec(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SlicedWassersteinOptions(Settings):
+    """How the sliced Wasserstein distance is estimated. The defaults are those of Berthet et al. (2026) and of torch-fidelity."""
+
+    num_directions: int = setting(1000, least=1)
+    """Random directions over which the mean is taken."""
+    seed: int = 2020
+    """Seed of the directions, and of what is drawn of the larger side; 2020 draws those of torch-fidelity."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        _seed(self.seed)
+
+
+SLICED_WASSERSTEIN = MetricSpec(
+    name="sw",
+    inception_name="mind",
+    summary="sliced 2-Wasserstein distance of the features, times 3 D (MIND under Inception)",
+    factory="ganbench_metrics.sliced_wasserstein:build_sliced_wasserstein",
+    options=SlicedWassersteinOptions,
+    paper="Berthet et al., 2026, https://arxiv.org/abs/2605.06797",
+    quantities=(Quantity(name="sw", label="SW", higher_is_better=False, inception_name="mind", inception_label="MIND"),),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GaussianMmdOptions(Settings):
+    """The kernel of the MMD. The default is CMMD's, of Jayasumana et al. (2024), for features of length 1."""
+
+    sigma: float = setting(10.0, above=0)
+    """Width of the Gaussian kernel, in feature units."""
+
+    def __post_init__(self) -> None:
+        Settings.__post_init__(self)
+        if self.sigma == math.inf:
+            raise ValueError(f"sigma must be finite (got {self.sigma})")
+
+
+GAUSSIAN_MMD = MetricSpec(
+    name="mmd_rbf",
+    summary="squared MMD with a Gaussian kernel, times 1000 (CMMD under the extractor clip)",
+    factory="ganbench_metrics.gaussian_mmd:build_gaussian_mmd",
+    options=GaussianMmdOptions,
+    paper="Jayasumana et al., 2024, https://arxiv.org/abs/2401.09603",
+    quantities=(Quantity(name="mmd_rbf", label="MMD RBF", higher_is_better=False),),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClassifierScoreOptions(Settings):
     """How the classifier score is estimated. The defaults are those of torch-fidelity."""
 
@@ -471,6 +519,6 @@ def ganbench_register() -> list[MetricSpec]:
     """Register the metrics."""
     return [
         *(FRECHET, FRECHET_INFINITY, KERNEL, CLASSIFIER, PRECISION_RECALL, DENSITY_COVERAGE, MODES, TARGET_ACCURACY, SQUARED_ERROR),
-        *(LPIPS, MS_SSIM, CLASSIFICATION_ACCURACY, CLASS_ACCURACY, CLASS_FRECHET, MEMORISED),
+        *(SLICED_WASSERSTEIN, GAUSSIAN_MMD, LPIPS, MS_SSIM, CLASSIFICATION_ACCURACY, CLASS_ACCURACY, CLASS_FRECHET, MEMORISED),
         *(*NAIVE_AUGMENTATION, *BIRTHDAY, INVERSION),
     ]

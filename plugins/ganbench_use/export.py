@@ -12,6 +12,7 @@ from ganbench import Invocation, UsageError, complete_runs
 
 _FORMS = ("safetensors", "pt2", "onnx")
 _COMPARED = 8
+_WEIGHTS = (".pkl", ".pth")
 
 
 @click.command("export")
@@ -37,13 +38,13 @@ def command(invocation: Invocation, /, run: str, **flags: Any) -> int:
     asked: the layout of latents and labels, and every setting. Each is read again and compared with the generator, in batches of several
     sizes, before anything is written.
 
-    Of a .pkl of networks, of which nothing is run, DIR gets the tensors of each as safetensors, under its own names, for --loader.
+    Of a .pkl of networks or a .pth of state dicts, of which nothing is run, DIR gets the tensors of each as safetensors, for --loader.
     """
     from ganbench import PluginManager, RunDirectory, read_pairs, say, storage_errors
     from ganbench_use.asked import plan_of_run
 
     RunDirectory.check_free(flags["out"])
-    if Path(run).suffix == ".pkl":
+    if Path(run).suffix in _WEIGHTS:
         return _convert(Path(run), flags["out"])
     manager, asked = PluginManager(off=invocation.off), {"trust_files": flags["trust_files"], "options": read_pairs("-o", flags["options"])}
     _named_forms(flags["write"])
@@ -70,12 +71,12 @@ def command(invocation: Invocation, /, run: str, **flags: Any) -> int:
     return 0
 
 
-def _convert(pickle: Path, out: Path) -> int:
-    """Write the networks of a pickle as safetensors."""
+def _convert(file: Path, out: Path) -> int:
+    """Write the networks of a file as safetensors."""
     from ganbench import say, storage_errors, tensors_to_bytes
-    from ganbench_use.weights import read_pickle
+    from ganbench_use.weights import read_state_dicts
 
-    networks = read_pickle(pickle)
+    networks = read_state_dicts(file)
     with storage_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         for name, tensors in networks.items():

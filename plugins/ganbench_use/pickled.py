@@ -1,9 +1,9 @@
 """The networks of a pickle of the StyleGAN2-ADA family, read as data: nothing in the file is called, imported or run.
 
 NVlabs/stylegan2-ada-pytorch, stylegan3 and what grew out of them save whole networks (``G``, ``D``, ``G_ema``) with ``pickle``, each module
-with its source code as a text (``torch_utils.persistence``). This machine knows the operations of such a file and builds dicts, lists,
-numbers, texts and tensors of them. A module becomes its state, and its source is a text that nobody looks at. Whatever else the file names
-is refused before it means anything, so that there is no list of dangerous names to keep.
+with its source code as a text (``torch_utils.persistence``); brownvc/R3GAN, one of these, saves plain modules. This machine knows the
+operations of such a file and builds dicts, lists, numbers, texts and tensors of them. A module becomes its state, and its source is a text
+that nobody looks at. Whatever else the file names is refused before it means anything, so that there is no list of dangerous names to keep.
 
 Python's own reader would also resolve each name, hash what is nested as deep as one likes, and make room for any index that a file says.
 """
@@ -71,7 +71,9 @@ _FORMATS = {"f8": "<d", "f4": "<f", "i8": "<q", "i4": "<i"}
 """Numbers of numpy, as ``struct`` unpacks them."""
 _LAYERS = ("torch.nn.modules.", "training.", "R3GAN.")
 """Whose classes may be those of layers; they are never looked up."""
-_KNOWN = {*_DICTS, *_SETS, *_SCALARS, _DTYPE, _PERSISTENT, _TENSOR, _PARAMETER, _STORAGE}
+_PRECISIONS = {f"torch.{name}" for name in ("float64", "float32", "float16", "bfloat16")}
+"""What a stage of R3GAN says that it computes in: names that stay names."""
+_KNOWN = {*_DICTS, *_SETS, *_SCALARS, *_PRECISIONS, _DTYPE, _PERSISTENT, _TENSOR, _PARAMETER, _STORAGE}
 _PLAIN = {
     "BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8",
     "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",

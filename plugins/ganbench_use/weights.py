@@ -49,14 +49,31 @@ def read_weights(path: Path, key: str = "", *, whose: str = "") -> dict[str, Ten
     return state
 
 
-def read_pickle(path: Path) -> dict[str, dict[str, Tensor]]:
-    """Return the tensors of each network of a ``.pkl``; see :func:`ganbench_use.pickled.read_networks`.
+def read_state_dicts(path: Path) -> dict[str, dict[str, Tensor]]:
+    """Return the tensors of each network of a ``.pkl``, or of each state dict at the top of a file of ``torch.save``.
+
+    Args:
+        path: of the file; a state dict that is all of it has the name of the file.
 
     Raises:
-        UsageError: it cannot be read, or holds anything else.
+        UsageError: it cannot be read, or holds no such thing.
     """
-    networks: dict[str, dict[str, Tensor]] = _read(path, str(path))
+    state = _read(path, str(path))
+    if isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values()):
+        state = {path.stem: state}
+    named = state.items() if isinstance(state, dict) else ()
+    found = {name: value for name, value in named if name == path.stem or (isinstance(name, str) and name.isidentifier())}
+    networks = {name: value for name, value in found.items() if isinstance(value, dict) and value and _are_weights(value)}
+    if not networks:
+        raise UsageError(f"{path} holds no state dict", hint=_SAVE)
     return networks
+
+
+def _are_weights(state: dict[Any, Any]) -> bool:
+    return all(
+        isinstance(name, str) and isinstance(one, Tensor) and one.layout == torch.strided and one.device.type == "cpu"
+        for name, one in state.items()
+    )
 
 
 def _read(path: Path, name: str) -> Any:
@@ -72,7 +89,7 @@ def _read(path: Path, name: str) -> Any:
             warnings.simplefilter("ignore")  # of protocols, to which nobody here can do anything
             return _state(path)
     except Exception as error:
-        hint = "it must be a pickle of StyleGAN2-ADA's kind" if path.suffix == ".pkl" else _SAVE
+        hint = "it must be a pickle of StyleGAN2-ADA's or R3GAN's kind" if path.suffix == ".pkl" else _SAVE
         raise UsageError(f"{name} cannot be read: {_why(error)}", hint=hint) from None
 
 

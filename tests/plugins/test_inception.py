@@ -21,6 +21,7 @@ from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, i
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
+from ganbench import tensors_to_bytes
 from ganbench.cli.main import main
 from ganbench.data.source import Dataset
 from ganbench.errors import WeightsError
@@ -340,6 +341,15 @@ def test_a_file_of_another_format_is_one_clear_line(tmp_path, write):
     with pytest.raises(WeightsError) as error:
         build(NoOptions(), ExtractorContext(weights=path))
     assert_one_line(error, str(path))
+
+
+def test_safetensors_are_one_clear_line(tmp_path):
+    """Other extractors take them; this network is loaded by torch-fidelity."""
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(tensors_to_bytes({"fc.weight": torch.zeros(2, 2)}))
+    with pytest.raises(WeightsError) as error:
+        build(NoOptions(), ExtractorContext(weights=path))
+    assert_one_line(error, str(path), "safetensors", "torch-fidelity's format")
 
 
 def test_a_missing_file_that_was_named_is_not_replaced(tmp_path):

@@ -29,7 +29,7 @@ def test_the_families_and_their_inception_names():
     names = {name: spec.inception_name for name, spec in SPECS.items()}
     assert {name for name in names if not names[name]} == {
         *("pr", "dc", "modes", "target_accuracy", "mse"),
-        *("lpips", "msssim", "cas", "class_accuracy", "memorised"),
+        *("mmd_rbf", "lpips", "msssim", "cas", "class_accuracy", "memorised"),
         *("nas_5_per_class", "nas_10_per_class", "nas_50_per_class", "birthday", "birthday_pixels", "ivom"),
     }
     assert {name: inception for name, inception in names.items() if inception} == {
@@ -37,6 +37,7 @@ def test_the_families_and_their_inception_names():
         "fd_inf": "fid_inf",
         "kd": "kid",
         "cs": "is",
+        "sw": "mind",
         "fd_class": "fid_class",
     }
 
