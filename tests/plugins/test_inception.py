@@ -360,6 +360,6 @@ def test_a_missing_file_that_was_named_is_not_replaced(tmp_path):
 
 def test_a_machine_without_torch_fidelity_is_told_to_install_it(monkeypatch):
     """Before the weights are looked for."""
-    monkeypatch.setitem(sys.modules, "torch_fidelity.interpolate_compat_tensorflow", None)
+    monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", None)
     with pytest.raises(WeightsError, match=r"needs torch-fidelity, .*; pip install torch-fidelity"):
         build(NoOptions(), ExtractorContext(download=False))
