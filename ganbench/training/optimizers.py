@@ -212,7 +212,7 @@ class EMA:
         self._averaged: list[Tensor] = list(self.module.parameters())
         self._source: list[Tensor] = list(module.parameters())
         buffers: Any = [list(self.module.buffers()), list(module.buffers())]  # in lists of one dtype: one of several is copied one by one
-        self._buffers: list[Any] = [two for two, _ in _group_tensors_by_device_and_dtype(buffers).values()]
+        self._buffers: list[Any] = [two for two, _ in _group_tensors_by_device_and_dtype(buffers).values()] if buffers[0] else []
 
     def _weight_of(self, halflife_kimg: float) -> float:
         return 1.0 - 0.5 ** (self._images_per_update / (halflife_kimg * 1000)) if halflife_kimg > 0 else 1.0

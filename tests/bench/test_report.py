@@ -88,7 +88,10 @@ def test_a_wide_table_has_every_figure(table: Document) -> None:
     lines = [line.split() for line in text.splitlines()]
     (forward, *_) = [line for line in lines if "forward" in line]
     figures = forward[forward.index("forward") + 1 :]
-    assert " ".join(figures) == "300.0 ±3.0 100.0 ±1.0 95.00 ±0.95 3.16x 1.05x 33/100/105 3/1/1 12/12/12 256/256/256 1e-3/1e-3/1e-3 2.5/2.5/2.5 1333/4000/4211"
+    assert (
+        " ".join(figures)
+        == "300.0 ±3.0 100.0 ±1.0 95.00 ±0.95 3.16x 1.05x 33/100/105 3/1/1 12/12/12 256/256/256 1e-3/1e-3/1e-3 2.5/2.5/2.5 1333/4000/4211"
+    )
     (wrong,) = [line for line in lines if "wrong²" in line or "wrong¹" in line]
     assert "33/100/-" in wrong
     assert "double" in " ".join(next(line for line in lines if any(cell.startswith("-") for cell in line) and "double" in line))
