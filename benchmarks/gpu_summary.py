@@ -97,7 +97,7 @@ def together(content: Any) -> float | None:
     """Return the smallest gain of training seeds together over one after another."""
     rates: dict[str, dict[str, float]] = {}
     for row in content:
-        if row["status"] == "ok" and (row["executor"] != "seeds" or row["runners"] == ["seeds"]):
+        if row["status"] == "ok" and (row["executor"] != "seeds" or (row["runners"], row["seeds"]) == (["seeds"], 64)):
             rates.setdefault(row["widths"], {})[row["executor"]] = row["samples_per_second"]
     gains = [one["seeds"] / one["local"] for one in rates.values() if len(one) == 2]
     return min(gains, default=None)
