@@ -48,7 +48,7 @@ def rehearse(algorithm: Steps, device: torch.device, step: Callable[[int], None]
             kind, *names = (getattr(key, "key", None) for key in path)
             if kind == "modules":
                 names[1:] = ["buffers" if tuple(names) in buffers else "parameters"]
-            if isinstance(new, (Tensor, int, float)):
+            if path in old and isinstance(new, (Tensor, int, float)):
                 moved.setdefault(" ".join(map(str, (kind, *names[:1], *names[1:][-1:]))), []).append(_difference(new, old[path]))
     return moved
 
