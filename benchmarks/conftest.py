@@ -81,7 +81,7 @@ def time_op(benchmark: BenchmarkFixture, device: torch.device) -> Callable[[Case
         if isinstance(function, str):
             pytest.skip(function)
         try:
-            problem = compare(case, wanted, function, device)
+            problem = compare(case, wanted, function, device).problem
         except RuntimeError as error:
             if implementation == "compile":
                 pytest.skip(first_line(error))

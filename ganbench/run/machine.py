@@ -50,6 +50,8 @@ def set_numerics(config: RunConfig, device: torch.device) -> None:
     torch.backends.cudnn.benchmark = training.cudnn_benchmark and not training.deterministic
     torch.backends.cudnn.deterministic = training.deterministic
     if device.type == "cuda":
+        if device.index is not None:  # else streams and events that name no device are the first GPU's
+            torch.cuda.set_device(device)
         torch.backends.cuda.matmul.allow_tf32 = training.tf32
         torch.backends.cudnn.allow_tf32 = training.tf32
 

@@ -2,7 +2,7 @@
 
 A region is a network's forward together with what follows it: the generator; the discriminator on real and on generated images with its
 loss; the discriminator on generated images with the generator's loss; the penalties with their double backward (:mod:`.compiled_penalty`).
-What is compiled must give the losses that the steps give as they are written, and that is checked before the run begins.
+What is compiled must move everything as the steps do as they are written, and that is checked before the run begins.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ import warnings
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ganbench.errors import RunFailed
 from ganbench.training.algorithm import Steps, execute
 from ganbench.training.compiled_penalty import CompiledPenalty, Function, first_line
 from ganbench.training.eager_runner import EagerRunner
-from ganbench.training.rehearsal import rehearse, require_repetition, undone
+from ganbench.training.rehearsal import Movements, rehearse, require_repetition, undone
 
 _REMEDIES = {
     "InvalidCxxCompiler": "install a C++ compiler (g++ or clang++), or use --runner eager",
@@ -57,22 +56,19 @@ class CompileRunner(EagerRunner):
         """
         expected = self._rehearse()
         try:
-            found = self._compiled_losses()
-        except RuntimeError as error:
+            require_repetition(self._compiled_movements(), expected, "compiled")
+        except (RuntimeError, RunFailed) as error:
             self._restore()
+            if isinstance(error, RunFailed):
+                raise
             what = first_line(error)
             hint = _REMEDIES.get(what.partition(":")[0], "use --runner eager")
             raise RunFailed(f"torch.compile failed: {what}", hint=hint) from error
         finally:
             _end_workers(self._backend)
-        try:
-            require_repetition(found, expected, "compiled")
-        except RunFailed:
-            self._restore()
-            raise
 
-    def _compiled_losses(self) -> Tensor:
-        """Compile what each phase calls, and return the losses of the first iterations."""
+    def _compiled_movements(self) -> Movements:
+        """Compile what each phase calls, and return what the first iterations move."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # compilers warn of what torch does inside; a plugin's own warnings came with the eager steps
             self._algorithm.transform(self._wrap)
@@ -103,7 +99,7 @@ class CompileRunner(EagerRunner):
         """Put the functions back as they were."""
         self._algorithm.transform(self._originals.get)
 
-    def _rehearse(self) -> Tensor:
+    def _rehearse(self) -> Movements:
         return rehearse(self._algorithm, self._device, lambda i: execute(self._algorithm, i))
 
 

@@ -10,7 +10,6 @@ with the same iterations run eagerly, before the run begins.
 from __future__ import annotations
 
 import gc
-import logging
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,10 +19,8 @@ import torch
 
 from ganbench.errors import RunFailed
 from ganbench.training.algorithm import Phase, Steps, by_name, execute, play
-from ganbench.training.eager_runner import make_timer
+from ganbench.training.eager_runner import EagerRunner
 from ganbench.training.rehearsal import rehearse, require_repetition, undone
-
-logger = logging.getLogger(__name__)
 
 _WARM_UP = 3
 """Executions of each phase before it is captured: cuDNN has chosen its algorithms then, and every Triton kernel is compiled."""
@@ -61,7 +58,7 @@ class CudaGraphs:
     """
 
     def __init__(self, device: torch.device, generators: Sequence[torch.Generator]) -> None:
-        self._generators = generators
+        self._generators, self._device = generators, device
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self.renew()
 
@@ -71,23 +68,28 @@ class CudaGraphs:
 
     def warm_up(self, phase: _Run) -> None:
         """Execute a phase on the capturing stream."""
-        self._stream.wait_stream(torch.cuda.current_stream())
+        self._stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(self._stream):
             phase()
-        torch.cuda.current_stream().wait_stream(self._stream)
+        torch.cuda.current_stream(self._device).wait_stream(self._stream)
 
     def capture(self, phase: _Run) -> _Run:
-        """Capture a phase; nothing is executed."""
-        graph = torch.cuda.CUDAGraph()
+        """Capture a phase; nothing is executed. After one that cannot be captured the eager steps go on."""
+        graph, previous = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self._device)
         for generator in self._generators:
             graph.register_generator_state(generator)
-        # Of this thread only: the thread that pins a streamed dataset's batches may go on allocating.
-        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
-            phase()
+        try:  # of this thread only: the thread that pins a streamed dataset's batches may go on allocating
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+                phase()
+        except RuntimeError as error:  # up to PyTorch 2.12 generators stay marked as being captured, and the process on that stream
+            torch.cuda.set_stream(previous)
+            for generator in (*self._generators, torch.cuda.default_generators[previous.device_index]):
+                generator.graphsafe_set_state(generator.clone_state())
+            raise RuntimeError(str(error.__context__ or error)) from error  # ending the capture fails too, and does not say why
         return graph.replay
 
 
-class GraphRunner:
+class GraphRunner(EagerRunner):
     """Replays each phase.
 
     Args:
@@ -99,8 +101,8 @@ class GraphRunner:
     name = "cuda_graph"
 
     def __init__(self, algorithm: Steps, device: torch.device, graphs: _Graphs) -> None:
-        self._algorithm, self._device, self._graphs = algorithm, device, graphs
-        self._timer = make_timer(device)
+        super().__init__(algorithm, device)
+        self._device, self._graphs = device, graphs
         self._replays: dict[str, Phase] = {}
         self._key: Hashable = None
 
@@ -119,14 +121,6 @@ class GraphRunner:
         if self._algorithm.capture_key() != self._key:
             self._capture_all()
         play(self._algorithm, iteration, self._replays, self._timer)
-
-    def phase_milliseconds(self) -> tuple[tuple[str, float], ...]:
-        """Return the mean time of each phase."""
-        return self._timer.means()
-
-    def notes(self) -> tuple[str, ...]:
-        """Return nothing: every phase is captured."""
-        return ()
 
     def _capture_all(self) -> None:
         """Capture every phase anew.
@@ -150,7 +144,6 @@ class GraphRunner:
         except RuntimeError as error:
             first = str(error).strip().partition("\n")[0]
             raise RunFailed(f"the steps cannot be captured as CUDA graphs: {first}", hint="use --runner eager") from error
-        logger.debug("captured %s", ", ".join(self._replays))
 
 
 @contextmanager

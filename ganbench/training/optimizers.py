@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._foreach_utils import _group_tensors_by_device_and_dtype
 
 from ganbench.config.model import OptimizerConfig
 
@@ -210,8 +211,8 @@ class EMA:
         self._active = self._start_images == 0
         self._averaged: list[Tensor] = list(self.module.parameters())
         self._source: list[Tensor] = list(module.parameters())
-        self._buffers = list(self.module.buffers())
-        self._source_buffers = list(module.buffers())
+        buffers: Any = [list(self.module.buffers()), list(module.buffers())]  # in lists of one dtype: one of several is copied one by one
+        self._buffers: list[Any] = [two for two, _ in _group_tensors_by_device_and_dtype(buffers).values()] if buffers[0] else []
 
     def _weight_of(self, halflife_kimg: float) -> float:
         return 1.0 - 0.5 ** (self._images_per_update / (halflife_kimg * 1000)) if halflife_kimg > 0 else 1.0
@@ -236,5 +237,5 @@ class EMA:
         """Move the average one step towards the trained network."""
         weight: Any = 1.0 if not self._active else self._scheduled or self._weight
         torch._foreach_lerp_(self._averaged, self._source, weight)
-        if self._buffers:
-            torch._foreach_copy_(self._buffers, self._source_buffers)
+        for own, source in self._buffers:
+            torch._foreach_copy_(own, source)

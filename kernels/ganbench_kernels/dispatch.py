@@ -1,7 +1,8 @@
 """Which implementation an op runs: a Triton kernel or plain PyTorch.
 
 ``impl="auto"`` takes Triton for tensors on a GPU, and the reference inside ``torch.compile`` (Inductor fuses the same expression by itself,
-and an opaque op would be in its way), on a CPU, and where triton is not installed. ``"triton"`` insists, ``"ref"`` never takes it.
+and an opaque op would be in its way), inside transforms of ``torch.func`` (``grad``, ``vmap``), which cannot look into a kernel, on a CPU,
+and where triton is not installed. ``"triton"`` insists, ``"ref"`` never takes it.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ def takes_triton(op: str, impl: Impl, *tensors: Tensor | None, once_differentiab
         once_differentiable: whether the op's kernels have no second derivative.
 
     Raises:
-        ValueError: an unknown implementation, tensors on several devices, or ``"triton"`` where it cannot run.
+        ValueError: an unknown implementation, tensors on several devices, or ``"triton"`` where it cannot run; as what ``"auto"`` means
+            here, ``"triton"`` too stands back inside transforms of ``torch.func``.
     """
     device = _device_of(op, tensors)
     wanted = _preferred if impl == "auto" else _check_name(impl)
@@ -99,6 +101,10 @@ def takes_triton(op: str, impl: Impl, *tensors: Tensor | None, once_differentiab
     if wanted == "auto" and torch.compiler.is_compiling():
         return False
     can = triton_runs_on(device)
+    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+        if impl == "triton":
+            raise ValueError(f"{op}: impl='triton' cannot be transformed by torch.func; use impl='auto' or 'ref'")
+        return False
     if wanted == "triton":
         if not can:
             why = "triton is not installed" if not has_triton() else f"the tensors are on {device}, and TRITON_INTERPRET is not set"

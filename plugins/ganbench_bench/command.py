@@ -8,6 +8,7 @@ import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -94,11 +95,12 @@ def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, .
         quick=quick,
         seconds=seconds,
     )
-    with _working() as say:
-        report = measure_kernels(settings, say)
     asked = {"ops": settings.ops, "dtypes": wanted, "layouts": settings.layouts, "quick": quick, "seconds": seconds}
     place = Place.of_process(settings.device, precision=" ".join(wanted), channels_last="channels_last" in settings.layouts)
-    _write_json(shared["json_file"], "bench kernels", asked | {"compile": not settings.compiles}, report, place)
+    keep = partial(_write_json, shared["json_file"], "bench kernels", asked | {"compile": not settings.compiles}, place)
+    with _working() as say:
+        report = measure_kernels(settings, say, keep)
+    keep(report)
     _print(kernel_document(report, heading(settings.device)), shared)
     return 130 if report.is_interrupted else int(any(row.status == "wrong" for row in report.rows))
 
@@ -111,7 +113,13 @@ def kernels(ops: tuple[str, ...], dtypes: tuple[str, ...], layouts: tuple[str, .
     "--dataset", metavar="NAME", shell_complete=complete_plugins("dataset"), help="Of the recipe's resolution.  [default: synthetic]"
 )
 @click.option("--batch-size", metavar="N", help="Real images in a step.  [default: the recipe's]")
-@click.option("--precision", type=click.Choice(("fp32", "bf16")), default="fp32", show_default=True, help="bf16 is autocast in every loop.")
+@click.option(
+    "--precision",
+    type=click.Choice(("fp32", "tf32", "bf16")),
+    default="fp32",
+    show_default=True,
+    help="tf32 is fp32 with torch's default for convolutions; bf16 is autocast; in every loop alike.",
+)
 @click.option("--runner", "runners", multiple=True, type=click.Choice(RUNNERS), metavar="R", help=f"{', '.join(RUNNERS)}; all by default.")
 @click.option("--kernels", "choices", multiple=True, type=click.Choice(KERNELS), metavar="K", help="ref or triton; both by default.")
 @click.option("-o", "options", multiple=True, metavar="KEY=VALUE", help="Option of a plugin.")
@@ -163,15 +171,16 @@ def step(invocation: Invocation, /, **flags: Any) -> int:
         blocks=flags["blocks"] or (2 if quick else 8),
         seconds=flags["seconds"] or (10.0 if quick else 120.0 if device.type == "cuda" else 300.0),
     )
-    with _working() as say:
-        report = measure_steps(settings, say)
     place = Place.of_process(
         device, precision=settings.precision, runner=" ".join(runners), kernels=" ".join(choices), channels_last=True, keep_memory=True
     )
     asked = {"settings": settings.settings, "blocks": settings.blocks, "seconds": settings.seconds}
-    _write_json(flags["json_file"], "bench step", asked, report, place)
+    keep = partial(_write_json, flags["json_file"], "bench step", asked, place)
+    with _working() as say:
+        report = measure_steps(settings, say, keep)
+    keep(report)
     _print(step_document(report, heading(device)), flags)
-    return int(any(row.status == "wrong" for row in report.rows))
+    return 130 if report.is_interrupted else int(any(row.status == "wrong" for row in report.rows))
 
 
 def _why_not_compile(flags: dict[str, Any]) -> str:
@@ -221,7 +230,7 @@ def _working() -> Iterator[Callable[[str], None]]:
                 logger.setLevel(level)
 
 
-def _write_json(path: Path | None, name: str, asked: dict[str, Any], report: Any, place: Place) -> None:
+def _write_json(path: Path | None, name: str, asked: dict[str, Any], place: Place, report: Any) -> None:
     if path is None:
         return
     from ganbench import write_text

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from ganbench import Cell, Column, Document, Row, Section, number
 from ganbench_bench.interval import Interval
-from ganbench_bench.kernels.bench import KernelReport
+from ganbench_bench.kernels.bench import FAST, KernelReport
 from ganbench_bench.kernels.case import IMPLEMENTATIONS, Pass
 from ganbench_bench.kernels.row import KernelRow, Measured
 
@@ -23,6 +23,8 @@ _COLUMNS = (
     Column(heading="launches\ne/c/o"),
     Column(heading="dispatch µs\ne/c/o"),
     Column(heading="peak MiB\ne/c/o"),
+    Column(heading="error\ne/c/o"),
+    Column(heading="first s\ne/c/o"),
     Column(heading="GB/s\ne/c/o"),
 )
 _PASSES: dict[Pass, str] = {"forward": "forward", "backward": "backward", "double backward": "double"}
@@ -30,6 +32,8 @@ _LEGEND = "µs: one call, median ± half of its 95 % interval, after the same in
 _EXPLANATION = (
     "e/c/o: eager / compile / ours; eager is the expression in the title, compile is torch.compile of it; double: the backward's backward",
     "GB/s and % of copy: the bytes that the pass must move over its time, and that over the bandwidth of a copy in this run",
+    "error: largest difference to float64 over the root mean square; first s: until the first result, compiling included",
+    "fast_p: of the cases that were tried on both, those in which ours is right and at least p times as fast",
 )
 _ON_A_GPU = (
     "replays of CUDA graphs over inputs in turn that are more than three times the L2 cache; dispatch: the host's time to issue one call",
@@ -48,7 +52,7 @@ def kernel_document(report: KernelReport, heading: Sequence[str]) -> Document:
     return Document(
         title="ganbench bench kernels",
         heading=(*heading, f"{copy}; took {report.seconds:.0f} s"),
-        sections=tuple(_section(f"{op}: {title}", list(rows)) for (op, title), rows in groupby(report.rows, _title)),
+        sections=(*(_section(f"{op}: {title}", list(rows)) for (op, title), rows in groupby(report.rows, _title)), *_fast(report)),
         legend=(*(f"{one.op}: not measured: {one.reason}" for one in report.missing), _LEGEND),
         explanation=(*_EXPLANATION, *(_ON_A_GPU if any(m.timing == "graph" for m in figures) else ())),
         options=("--explain",),
@@ -57,6 +61,23 @@ def kernel_document(report: KernelReport, heading: Sequence[str]) -> Document:
 
 def _title(row: KernelRow) -> tuple[str, str]:
     return row.op, row.title
+
+
+def _fast(report: KernelReport) -> list[Section]:
+    """Return how often ours is fast, a row for each op and pass; nothing where nothing could be compared."""
+    columns = tuple(Column(heading=f"fast_{p:g} over\n{name}") for name in IMPLEMENTATIONS[:-1] for p in FAST)
+    by_pass = [(key, list(group)) for key, group in groupby(report.shares, lambda share: (share.op, share.wanted))]
+    rows = [
+        Row((Cell(op), Cell(_PASSES[wanted]), *(Cell(f"{s.num_fast} of {s.num_cases}" if s.num_cases else "-") for s in shares)))
+        for (op, wanted), shares in by_pass
+        if any(share.num_cases for share in shares)
+    ]
+    first = (Column(heading="op", kind="name"), Column(heading="pass", kind="text"))
+    return (
+        [Section(title="cases in which ours is right and so many times as fast", columns=(*first, *columns), rows=tuple(rows))]
+        if rows
+        else []
+    )
 
 
 def _section(title: str, rows: list[KernelRow]) -> Section:
@@ -88,6 +109,8 @@ def _figures(rows: list[KernelRow]) -> tuple[Cell, ...]:
         _triple(figures, lambda m: m.launches),
         _triple(figures, lambda m: m.dispatch_microseconds.median if m.dispatch_microseconds else None),
         _triple(figures, lambda m: m.peak_mib),
+        _triple(figures, lambda m: m.error, lambda value: f"{value:.0e}".replace("e-0", "e-") if value else "0"),
+        _triple(figures, lambda m: m.first_seconds, lambda value: number(value, 2)),
         _triple(figures, lambda m: m.gb_per_second),
     )
 
@@ -112,12 +135,14 @@ def _ratio(value: Interval | None) -> str:
     return "" if value is None else f"{value.median:.2f}x"
 
 
-def _triple(figures: Sequence[Measured | None], value: Callable[[Measured], float | None]) -> Cell:
+def _triple(
+    figures: Sequence[Measured | None], value: Callable[[Measured], float | None], as_text: Callable[[float], str] | None = None
+) -> Cell:
     """Return a figure of each implementation: ``30/91/93``; nothing where none has it."""
     values = [None if m is None else value(m) for m in figures]
     if all(v is None for v in values):
         return Cell()
-    return Cell("/".join("-" if v is None else _whole(v) for v in values))
+    return Cell("/".join("-" if v is None else (as_text or _whole)(v) for v in values))
 
 
 def _whole(value: float) -> str:

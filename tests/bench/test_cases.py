@@ -32,7 +32,7 @@ ALL = [(case, wanted) for op in OPS for case in cases(op) for wanted in case.pas
 @pytest.mark.parametrize(("case", "wanted"), ALL, ids=lambda value: str(value))
 def test_plain_pytorch_passes_the_check(case: Case, wanted: str) -> None:
     """The baseline of each pass computes the op."""
-    assert compare(case, wanted, case.plain, CPU_DEVICE) == ""
+    assert compare(case, wanted, case.plain, CPU_DEVICE).problem == ""
 
 
 @pytest.mark.parametrize("op", ["bias_act", "to_uint8", "sum_of_squares_per_sample"])

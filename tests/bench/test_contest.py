@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,10 +11,11 @@ from torch import Tensor
 from ganbench_bench.interval import Interval
 from ganbench_bench.kernels import bench
 from ganbench_bench.kernels.bench import KernelSettings, in_turns, measure_kernels
-from ganbench_bench.kernels.case import Case
+from ganbench_bench.kernels.case import Case, Implementation
 from ganbench_bench.kernels.cases import Missing, cases_of
 from ganbench_bench.kernels.contest import MAX_SETS, Effort, contest, num_sets
 from ganbench_bench.kernels.implementations import against_compiling, implementations
+from ganbench_bench.kernels.row import KernelRow
 from ganbench_bench.kernels.sizes import GPU, QUICK
 from ganbench_bench.names import LAYOUTS, OPS
 
@@ -30,6 +33,10 @@ def case() -> Case:
 
 def run(case: Case, **functions: object) -> list:
     return contest(case, "forward", functions, CPU, effort=SHORT, copy_gb_per_second=10.0)  # type: ignore[arg-type]
+
+
+def about(value: float) -> Interval:
+    return Interval(median=value, low=value, high=value)
 
 
 def test_a_wrong_result_has_no_speed(case: Case) -> None:
@@ -63,6 +70,8 @@ def test_figures_follow_from_the_time_and_the_bytes(case: Case) -> None:
     assert measured.gb_per_second == pytest.approx(case.num_bytes["forward"] / measured.microseconds.median / 1e3)
     assert measured.percent_of_copy == pytest.approx(10 * measured.gb_per_second)
     assert measured.speedup_over_eager == Interval(median=1.0, low=1.0, high=1.0)
+    assert measured.error < 1e-6
+    assert measured.first_seconds > 0
     assert measured.microseconds.low <= measured.microseconds.median <= measured.microseconds.high
     assert (measured.timing, measured.launches, measured.peak_mib, measured.dispatch_microseconds) == ("wall clock", None, None, None)
 
@@ -116,13 +125,13 @@ def settings(**changes: object) -> KernelSettings:
 
 
 def test_what_has_no_time_left_is_a_row_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first case of each op fits into the time; the clock moves one second at each look."""
+    """The first case of each op fits into the time; the clock moves one second at each look, of which a case has two."""
     now = iter(range(100))
     monkeypatch.setattr(bench.time, "monotonic", lambda: float(next(now)))
-    report = measure_kernels(settings(seconds=2.0))
+    report = measure_kernels(settings(seconds=4.0))
     eager = [row for row in report.rows if row.implementation == "eager" and row.wanted == "forward"]
     assert [(row.op, row.status) for row in eager] == [("to_uint8", "ok"), ("gan_loss", "ok"), *[("gan_loss", "not run")] * 3]
-    assert eager[-1].reason == "the limit of 2 s was over (--seconds)"
+    assert eager[-1].reason == "the limit of 4 s was over (--seconds)"
 
 
 def test_what_was_measured_before_an_interrupt_is_kept() -> None:
@@ -136,6 +145,38 @@ def test_what_was_measured_before_an_interrupt_is_kept() -> None:
     assert report.is_interrupted
     assert [row.status for row in report.rows[:3]] == ["ok", "not run", "not run"]
     assert {(row.status, row.reason) for row in report.rows[3:]} == {("not run", "interrupted")}
+
+
+def test_what_is_known_is_kept_after_each_case() -> None:
+    """So that a process that is killed has written all but the case that it was at; the rest is rows that say so."""
+    kept: list[bench.KernelReport] = []
+    final = measure_kernels(settings(), keep=kept.append)
+    assert len(kept) == 5
+    assert [sum(row.reason == "not reached" for row in report.rows) for report in kept] == [24, 18, 12, 6, 0]
+    assert kept[-1].rows == final.rows
+
+
+def test_fast_p_counts_cases_that_are_right_and_fast() -> None:
+    """Of those with a time of the baseline, in which ours was tried: a wrong one is not fast, one that was not reached is no case."""
+    (found,) = (cases_of("bias_act", GPU, (torch.bfloat16,), ("channels_last",)),)
+    assert not isinstance(found, Missing)
+
+    def row(name: Implementation, eager: float | None, compiled: float | None, *, wrong: bool = False) -> KernelRow:
+        if eager is None:
+            return KernelRow.of(found[0], "forward", name, "a reason", wrong=wrong)
+        (some,) = (one.measured for one in run(found[0], eager=found[0].plain) if one.measured)
+        speeds = {"speedup_over_eager": about(eager), "speedup_over_compile": about(compiled) if compiled else None}
+        return KernelRow.of(found[0], "forward", name, replace(some, **speeds))
+
+    three = [(1.0, 2.0, 1.2), (1.0, 1.4, 0.9), (1.0, None, None), (1.0, 3.0, None)]
+    rows = []
+    for place, (eager, ours, compiled) in enumerate(three):
+        rows += [row("eager", eager, None), row("compile", 1.0 if compiled or place == 2 else None, 1.0)]
+        rows.append(row("ours", ours, compiled, wrong=True))
+    shares = {(share.baseline, share.times): (share.num_fast, share.num_cases) for share in bench._shares(rows)}
+    assert shares == {("eager", 1.0): (3, 4), ("eager", 1.5): (2, 4), ("compile", 1.0): (1, 3), ("compile", 1.5): (0, 3)}
+    not_reached = [row("eager", 1.0, None), row("compile", 1.0, 1.0), row("ours", None, None)]
+    assert {share.num_cases for share in bench._shares(not_reached)} == {0}
 
 
 def test_rows_come_in_the_order_of_the_ops() -> None:

@@ -43,7 +43,7 @@ def without_the_end(y: Tensor) -> Tensor:
 def test_a_wrong_forward_is_told(spoil: Callable[[Tensor], Tensor], expected: str) -> None:
     """Small errors everywhere and large ones at three places alike."""
     case = first_case("bias_act")
-    assert expected in compare(case, "forward", spoilt(case.plain, spoil), CPU)
+    assert expected in compare(case, "forward", spoilt(case.plain, spoil), CPU).problem
 
 
 class _WrongBias(torch.autograd.Function):
@@ -65,8 +65,8 @@ def test_a_wrong_gradient_is_told_by_its_place() -> None:
     def wrong(x: Tensor, bias: Tensor) -> Tensor:
         return torch.nn.functional.leaky_relu(_WrongBias.apply(x, bias), 0.2)
 
-    assert compare(case, "forward", wrong, CPU) == ""
-    assert compare(case, "backward", wrong, CPU).startswith("result 1: 16 of 16 values are off")
+    assert compare(case, "forward", wrong, CPU).problem == ""
+    assert compare(case, "backward", wrong, CPU).problem.startswith("result 1: 16 of 16 values are off")
 
 
 def test_running_statistics_are_compared_too() -> None:
@@ -76,7 +76,7 @@ def test_running_statistics_are_compared_too() -> None:
     def forgetful(x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         return case.plain(x, weight, bias, mean.clone(), variance.clone())
 
-    assert compare(case, "forward", forgetful, CPU).startswith("result 1: 16 of 16 values are off")
+    assert compare(case, "forward", forgetful, CPU).problem.startswith("result 1: 16 of 16 values are off")
 
 
 def test_a_level_may_be_off_by_one_at_a_border_and_no_more() -> None:
@@ -91,13 +91,13 @@ def test_a_level_may_be_off_by_one_at_a_border_and_no_more() -> None:
 
         return nudge
 
-    assert compare(case, "forward", spoilt(case.plain, nudged(1, 1)), CPU) == ""
-    assert "1 of 3,072 values are off" in compare(case, "forward", spoilt(case.plain, nudged(1, 2)), CPU)
-    assert "50 of 3,072 values are off" in compare(case, "forward", spoilt(case.plain, nudged(50, 1)), CPU)
+    assert compare(case, "forward", spoilt(case.plain, nudged(1, 1)), CPU).problem == ""
+    assert "1 of 3,072 values are off" in compare(case, "forward", spoilt(case.plain, nudged(1, 2)), CPU).problem
+    assert "50 of 3,072 values are off" in compare(case, "forward", spoilt(case.plain, nudged(50, 1)), CPU).problem
 
 
 def test_bf16_may_round_and_not_more() -> None:
     """Half a percent passes, three do not."""
     case = first_case("bias_act", torch.bfloat16)
-    assert compare(case, "forward", spoilt(case.plain, lambda y: y * 1.004), CPU) == ""
-    assert "values are off" in compare(case, "forward", spoilt(case.plain, lambda y: y * 1.03), CPU)
+    assert compare(case, "forward", spoilt(case.plain, lambda y: y * 1.004), CPU).problem == ""
+    assert "values are off" in compare(case, "forward", spoilt(case.plain, lambda y: y * 1.03), CPU).problem

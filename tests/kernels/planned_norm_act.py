@@ -23,10 +23,12 @@ def planned() -> dict[str, Planned]:
     rows = staged(empty(128, 64, 32, 32, dtype=torch.bfloat16).contiguous(memory_format=torch.channels_last))
     planes = staged(empty(128, 64, 32, 32))
     small = whole(empty(64, 512, 4, 4, dtype=torch.bfloat16))
+    long = whole(empty(128, 512, 4, 4, dtype=torch.bfloat16).contiguous(memory_format=torch.channels_last))
     return {
         **{f"rows-bf16-{name}": rows[name] for name in ("statistics", "merge", "normalize", "sums", "gradient")},
         "planes-fp32-gradient": planes["gradient"],
         **{f"small-bf16-{name}": launch for name, launch in small.items()},
+        **{f"long-bf16-{name}": launch for name, launch in long.items()},
     }
 
 

@@ -12,6 +12,7 @@ from ganbench_kernels import has_triton
 if not has_triton():
     pytest.skip("triton is not installed", allow_module_level=True)
 
+import triton
 from cross_compile import NVIDIA, Planned, for_amd, for_nvidia
 
 pytestmark = pytest.mark.slow
@@ -29,10 +30,16 @@ MEASURED = "sm_90"
 COMPILED = [(name, target) for target in NVIDIA for number, name in enumerate(PLANNED) if target == MEASURED or number % 3 == 0]
 
 
+FAILS = {"3.6": ("filtered_lrelu-backward-bf16-four-times", "sm_100")}
+"""What a version of Triton cannot compile: there a pass of its own fails ("parent layout must have at least rank >= 2")."""
+
+
 @pytest.mark.parametrize(("name", "target"), COMPILED)
 def test_no_spills_and_wide_accesses(name: str, target: str) -> None:
     """Nothing in local memory, few registers, and 128-bit loads and stores of the large tensors."""
     planned = PLANNED[name]
+    if FAILS.get(".".join(triton.__version__.split(".")[:2])) == (name, target):
+        pytest.skip(f"Triton {triton.__version__} fails to compile it for this GPU")
     code = for_nvidia(planned.launch, target)
     assert (code.spills, code.local_bytes) == (0, 0)
     assert code.registers <= planned.registers

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganbench_kernels import NormAct, norm_act, norm_act_ref
+from ganbench_kernels import NormAct, has_triton, norm_act, norm_act_ref
 
 
 def pair(slope: float, **options: Any) -> nn.Sequential:
@@ -184,3 +184,18 @@ def test_the_module_refuses_a_slope_when_it_is_made() -> None:
     """Not at the first batch."""
     with pytest.raises(ValueError, match="negative_slope must be 0 or more"):
         NormAct(6, negative_slope=float("nan"))
+
+
+@pytest.mark.skipif(not has_triton(), reason="triton is not installed")
+@pytest.mark.parametrize(("batch", "expected"), [(64, 62), (128, 62)])
+def test_launches_of_the_norms_in_a_step_of_dcgan_64(batch: int, expected: int) -> None:
+    """The 4x4 maps take one launch in each direction also at batch 128, the others three: the design asks for 30 in all."""
+    from ganbench_kernels.jit.norm_act_tiling import small_tiling
+
+    def launches(channels: int, side: int) -> int:
+        x = torch.empty(batch, channels, side, side, dtype=torch.bfloat16, device="meta").contiguous(memory_format=torch.channels_last)
+        return sum(1 if small_tiling(x, backward=backward) else 3 for backward in (False, True))
+
+    generator = ((512, 4), (256, 8), (128, 16), (64, 32))
+    discriminator = ((128, 16), (256, 8), (512, 4))
+    assert sum(launches(*maps) for maps in generator + 3 * discriminator) == expected

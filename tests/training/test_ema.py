@@ -50,6 +50,26 @@ def test_buffers_are_copied_and_not_averaged() -> None:
         assert ours[name].data_ptr() != buffer.data_ptr()
 
 
+def test_buffers_are_copied_in_one_call_for_each_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU a list of several dtypes is a copy for each buffer, and each is a node of the captured step."""
+    network = nn.Sequential(module(), module())
+    ema = EMA(network, halflife_kimg=100, start_kimg=0, images_per_update=64)
+    copied: list[list[torch.dtype]] = []
+    monkeypatch.setattr(torch, "_foreach_copy_", lambda own, source: copied.append([one.dtype for one in (*own, *source)]))
+    ema.update()
+    assert sorted(map(str, map(set, copied))) == ["{torch.float32}", "{torch.int64}"]
+    assert sum(map(len, copied)) == 2 * len(list(network.buffers()))
+
+
+def test_a_network_without_buffers_is_averaged() -> None:
+    """As an MLP is."""
+    network = nn.Linear(2, 2)
+    ema = EMA(network, halflife_kimg=0, start_kimg=0, images_per_update=64)
+    fill(network, 3.0)
+    ema.update()
+    assert torch.equal(ema.module.weight, network.weight)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(("halflife", "start"), [(0.0, 0.0), (10.0, 1.0)])
 def test_without_a_half_life_or_before_its_start_it_is_a_copy(halflife: float, start: float) -> None:
     """Bit for bit, so that evaluating the average evaluates the generator."""

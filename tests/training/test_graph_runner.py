@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from tiny_algorithm import CPU, make, train, weights
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganbench.errors import ConfigError, RunFailed
 from ganbench.testing.recorded_graph import RecordedGraphs
 from ganbench.training.adversarial import AdversarialAlgorithm
-from ganbench.training.algorithm import Algorithm
+from ganbench.training.algorithm import Algorithm, execute
 from ganbench.training.eager_runner import EagerRunner
-from ganbench.training.graph_runner import GraphRunner
+from ganbench.training.graph_runner import CudaGraphs, GraphRunner
+from ganbench.training.rehearsal import rehearse, require_repetition
 from ganbench.training.runner import ChosenRunner, choose_runner, make_runner, start_runner
 
 LABELS = torch.arange(40) % 4
@@ -151,6 +154,114 @@ def test_a_number_of_the_host_in_a_step_is_found_out() -> None:
     algorithm.transform(scaled)
     with pytest.raises(RunFailed, match="do not repeat the eager ones"):
         captured(algorithm)
+
+
+class _Standing(RecordedGraphs):
+    """Graphs of which one does nothing when it is replayed."""
+
+    def __init__(self, which: int) -> None:
+        super().__init__()
+        self.which = which
+
+    def capture(self, phase: Callable[[], None]) -> Callable[[], None]:
+        replay = super().capture(phase)
+        return (lambda: None) if self.captures - 1 == self.which else replay
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_graph_that_does_nothing_is_found_out_however_small_its_losses_are(which: int) -> None:
+    """Those of Wasserstein's loss begin near 0, so that a loss which stays there says nothing."""
+    algorithm = make({"loss.name": "wasserstein", "training.shared_fakes": False})
+    assert [phase.name for phase in algorithm.phases()] == ["discriminator", "generator"]
+    with pytest.raises(RunFailed, match=r"do not repeat the eager ones \(modules .* parameters: off by"):
+        GraphRunner(algorithm, CPU, _Standing(which)).start()
+
+
+class _Rounded(torch.autograd.Function):
+    """Noise of the size of bf16's rounding, forwards and backwards, as another algorithm of a convolution makes it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x * (1 + 2**-9 * torch.randn_like(x))
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Any:
+        return dy * (1 + 2**-9 * torch.randn_like(dy))
+
+
+@pytest.mark.parametrize("loss", ["least-squares", "wasserstein", "hinge", "logistic"])
+def test_steps_that_round_otherwise_are_not_refused(loss: str) -> None:
+    """By three steps the signs of Adam have made a fifth of a movement of it, and losses are further apart than that."""
+    algorithm = make({"loss.name": loss, "generator_optimizer.learning_rate": 1e-3})
+    expected = rehearse(algorithm, CPU, lambda i: execute(algorithm, i))
+    for module in algorithm.modules().values():
+        for layer in module.modules():
+            if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+                layer.register_forward_hook(lambda _layer, _inputs, output: _Rounded.apply(output))
+    found = rehearse(algorithm, CPU, lambda i: execute(algorithm, i))
+    assert any(not torch.equal(one, other) for part in expected for one, other in zip(expected[part], found[part], strict=True))
+    require_repetition(found, expected, "captured")
+
+
+class _Generator:
+    """A random generator as PyTorch before 2.13 has it: a capture that fails leaves it marked as being captured."""
+
+    capturing = False
+
+    def clone_state(self) -> str:
+        return "not captured"
+
+    def graphsafe_set_state(self, state: str) -> None:
+        self.capturing = state != "not captured"
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_after_a_capture_that_fails_the_eager_steps_go_on(monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    """On a pretended GPU: generators draw again, the process is back on its stream, and the message is of what was wrong."""
+    own, default, streams = _Generator(), _Generator(), [SimpleNamespace(device_index=1, name="the run's")]
+
+    class Graph:
+        def register_generator_state(self, generator: _Generator) -> None:
+            assert generator is own
+
+        def replay(self) -> None:
+            raise AssertionError
+
+    class Capture:
+        def __init__(self, *arguments: object, stream: SimpleNamespace, **keywords: object) -> None:
+            streams.append(stream)
+
+        def __enter__(self) -> None:
+            own.capturing = default.capturing = True
+
+        def __exit__(self, *error: object) -> None:
+            if error[0] is not None:
+                raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+            own.capturing = default.capturing = False
+            streams.pop()
+
+    for name, fake in {
+        "Stream": lambda device: SimpleNamespace(device_index=device.index, name="capturing"),
+        "graph_pool_handle": lambda: (0, 1),
+        "CUDAGraph": Graph,
+        "graph": Capture,
+        "current_stream": lambda device: {1: streams[-1]}[device.index],
+        "set_stream": streams.append,
+        "default_generators": {1: default},
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, fake)
+    graphs = CudaGraphs(torch.device("cuda:1"), [own])  # type: ignore[list-item]
+
+    def phase() -> None:
+        if fails:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    if fails:
+        with pytest.raises(RuntimeError, match=r"^operation not permitted when stream is capturing$"):
+            graphs.capture(phase)
+    else:
+        assert callable(graphs.capture(phase))
+    assert (own.capturing, default.capturing, streams[-1].name) == (False, False, "the run's")
 
 
 @pytest.mark.slow

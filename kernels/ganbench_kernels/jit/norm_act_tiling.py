@@ -27,8 +27,11 @@ _WIDE = 256
 """Bytes of a row in a tile that spans several channels."""
 _PLANE_COLUMNS = 1024
 """Columns of a tile inside one channel, at most."""
-_SMALL = 16384
-"""Elements that a single program is given at most, in place of two stages."""
+_SMALL = 32768
+"""Elements that a single program is given at most, in place of two stages: those of DCGAN-64's 4x4 maps at batch 128 in bf16. By arithmetic
+(sizes and latencies, no GPU has run it) a program needs 3 to 4 us for them, three launches 8."""
+_WIDENED = 4096
+"""Elements of a single program that takes more columns than it has to."""
 _ENOUGH_PROGRAMS = 64
 """With these there is no need for narrower ones."""
 _SECTOR = 32
@@ -145,7 +148,7 @@ def _small_tiling(rows: int, columns: int, plane: int, itemsize: int, backward: 
     block_columns = max(plane, _SECTOR // itemsize)
     if plane != _power_of_two_in(plane) or rows * block_columns > _SMALL:
         return None
-    while rows * block_columns * 2 <= _SMALL // 4 and columns >= block_columns * 2 * _ENOUGH_PROGRAMS:
+    while rows * block_columns * 2 <= _WIDENED and columns >= block_columns * 2 * _ENOUGH_PROGRAMS:
         block_columns *= 2
     halved = backward and plane < block_columns
     block_rows = _block_rows(rows, block_columns, itemsize, SMALL_TILE_BYTES, halved=halved)

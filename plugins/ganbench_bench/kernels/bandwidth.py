@@ -1,4 +1,4 @@
-"""How fast this device copies: what a kernel that only moves bytes cannot beat."""
+"""How fast this device copies and multiplies: what nothing that only moves bytes, or only multiplies, can beat."""
 
 from __future__ import annotations
 
@@ -25,3 +25,23 @@ def copy_bandwidth(device: torch.device, *, blocks: int, seconds: float, mib: in
     timer, _ = make_timer([lambda: target.copy_(source)], device)
     rounds = rounds_for(timer, seconds)
     return Interval.of([2e-9 * size * rounds / timer.seconds(rounds) for _ in range(blocks)])
+
+
+_SIDE = {"cuda": 8192, "cpu": 768}
+
+
+def matrix_rate(device: torch.device, precision: str, *, blocks: int, seconds: float) -> Interval:
+    """Return the TFLOP/s of one large matrix product, a multiplication and an addition counted as two.
+
+    Args:
+        device: a GPU or the CPU.
+        precision: fp32, tf32 or bf16; the switches of TF32 are as the process has them.
+        blocks: timings; their median is returned with its interval.
+        seconds: how long each takes.
+    """
+    side = _SIDE.get(device.type, 768)
+    a, b = (torch.randn(side, side, device=device, dtype=torch.bfloat16 if precision == "bf16" else torch.float32) for _ in range(2))
+    product = torch.empty_like(a)
+    timer, _ = make_timer([lambda: torch.mm(a, b, out=product)], device)
+    rounds = rounds_for(timer, seconds)
+    return Interval.of([2e-12 * side**3 * rounds / timer.seconds(rounds) for _ in range(blocks)])

@@ -21,7 +21,8 @@ from ganbench_bench.kernels.row import KernelRow
 from ganbench_bench.kernels.sizes import sizes_for
 
 Say = Callable[[str], None]
-INTERRUPTED = "interrupted"
+INTERRUPTED, NOT_REACHED = "interrupted", "not reached"
+Keep = Callable[["KernelReport"], None]
 SayWhere = Callable[[Case, Pass, Implementation], None]
 
 
@@ -48,6 +49,23 @@ class KernelSettings:
         return Effort(blocks=10, seconds=2e-3 if self.device.type == "cuda" else 1e-2)
 
 
+FAST = (1.0, 1.5)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """How many cases of an op are right and at least so many times as fast as a baseline, ``fast_p`` of KernelBench (arXiv:2502.10517)."""
+
+    op: str
+    wanted: Pass
+    baseline: Implementation
+    times: float
+    """p: 1 or 1.5."""
+    num_fast: int
+    num_cases: int
+    """Those of which there is a time of the baseline, and ours was tried."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KernelReport:
     """What came out."""
@@ -56,18 +74,21 @@ class KernelReport:
     rows: tuple[KernelRow, ...]
     """In the order of the ops and their cases."""
     missing: tuple[Missing, ...]
+    shares: tuple[Share, ...] = ()
+    """By op, pass, baseline and p."""
     seconds: float
     """That it took."""
     is_interrupted: bool = False
     """Whether Ctrl-C ended it early; what was measured by then is there."""
 
 
-def measure_kernels(settings: KernelSettings, say: Say = lambda text: None) -> KernelReport:
+def measure_kernels(settings: KernelSettings, say: Say = lambda text: None, keep: Keep = lambda report: None) -> KernelReport:
     """Measure every case.
 
     Args:
         settings: what, and for how long.
         say: told what is being done.
+        keep: given what is known after each case, so that nothing is lost where the process ends; the rest is a row that says so.
     """
     began = time.monotonic()
     found = [cases_of(op, sizes_for(settings.device, quick=settings.quick), settings.dtypes, settings.layouts) for op in settings.ops]
@@ -77,6 +98,18 @@ def measure_kernels(settings: KernelSettings, say: Say = lambda text: None) -> K
         say("copy bandwidth")
         copy = copy_bandwidth(settings.device, blocks=settings.effort.blocks, seconds=0.01, mib=4 if settings.quick else None)
         stopped = ""
+
+        def report() -> KernelReport:
+            every = [row for index, case in enumerate(cases) for row in rows.get(index) or _without(case, NOT_REACHED)]
+            return KernelReport(
+                copy_gb_per_second=copy,
+                rows=tuple(every),
+                missing=tuple(one for one in found if isinstance(one, Missing)),
+                shares=tuple(_shares(every)),
+                seconds=time.monotonic() - began,
+                is_interrupted=stopped == INTERRUPTED,
+            )
+
         for done, index in enumerate(in_turns(cases)):
             case = cases[index]
             if not stopped and time.monotonic() - began > settings.seconds:
@@ -88,13 +121,24 @@ def measure_kernels(settings: KernelSettings, say: Say = lambda text: None) -> K
             except KeyboardInterrupt:
                 stopped = INTERRUPTED
                 rows[index] = _without(case, stopped)
-    return KernelReport(
-        copy_gb_per_second=copy,
-        rows=tuple(row for index in range(len(cases)) for row in rows[index]),
-        missing=tuple(one for one in found if isinstance(one, Missing)),
-        seconds=time.monotonic() - began,
-        is_interrupted=stopped == INTERRUPTED,
-    )
+            if not stopped:
+                keep(report())
+    return report()
+
+
+def _shares(rows: list[KernelRow]) -> Iterator[Share]:
+    """Yield the shares of each op and pass."""
+    by_pass: dict[tuple[str, Pass], list[tuple[KernelRow, ...]]] = {}
+    for three in zip(*(rows[place :: len(IMPLEMENTATIONS)] for place in range(len(IMPLEMENTATIONS))), strict=True):
+        by_pass.setdefault((three[0].op, three[0].wanted), []).append(three)
+    for (op, wanted), cases in by_pass.items():
+        for place, baseline in enumerate(IMPLEMENTATIONS[:-1]):
+            tried = [case[-1] for case in cases if case[place].measured and case[-1].status != "not run"]
+            right = [row.measured for row in tried if row.measured]
+            speeds = [one.speedup_over_compile if place else one.speedup_over_eager for one in right]
+            for times in FAST:
+                num_fast = sum(speed is not None and speed.median >= times for speed in speeds)
+                yield Share(op=op, wanted=wanted, baseline=baseline, times=times, num_fast=num_fast, num_cases=len(tried))
 
 
 def _say_where(say: Say, number: int, count: int, case: Case, wanted: Pass, implementation: Implementation) -> None:

@@ -14,7 +14,7 @@ from ganbench_bench.interleave import interleaved
 from ganbench_bench.interval import Interval
 from ganbench_bench.kernels import launches
 from ganbench_bench.kernels.case import Case, Function, Implementation, Pass
-from ganbench_bench.kernels.correctness import compare
+from ganbench_bench.kernels.correctness import Comparison, compare
 from ganbench_bench.kernels.row import KernelRow, Measured
 from ganbench_bench.kernels.timers import GraphTimer, Timer, first_line, make_timer, rounds_for
 from ganbench_bench.kernels.work import Work, prepare
@@ -45,6 +45,7 @@ class Contestant:
     note: str
     peak_mib: float | None
     launches: int | None
+    comparison: Comparison
 
 
 def contest(
@@ -76,10 +77,11 @@ def contest(
             continue
         note_progress(name)
         try:
-            if problem := compare(case, wanted, function, device):
-                rows[name] = KernelRow.of(case, wanted, name, f"wrong: {problem}", wrong=True)
+            comparison = compare(case, wanted, function, device)
+            if comparison.problem:
+                rows[name] = KernelRow.of(case, wanted, name, f"wrong: {comparison.problem}", wrong=True)
             else:
-                ready[name] = _enter(case, wanted, function, device)
+                ready[name] = _enter(case, wanted, function, device, comparison)
         except Exception as error:  # whatever a compiler or a kernel does: the others can still be timed
             rows[name] = KernelRow.of(case, wanted, name, first_line(error))
     seconds = _time(ready, effort)
@@ -109,14 +111,15 @@ def _is_cold(case: Case, wanted: Pass, sets: int, device: torch.device) -> bool:
     return device.type == "cuda" and sets * case.num_bytes[wanted] > CACHE_FACTOR * cache_bytes(device)
 
 
-def _enter(case: Case, wanted: Pass, function: Function, device: torch.device) -> Contestant:
+def _enter(case: Case, wanted: Pass, function: Function, device: torch.device, comparison: Comparison) -> Contestant:
     """Make the calls of one implementation ready, and measure what a single one shows."""
     works = tuple(prepare(case, wanted, function, device, seed=seed) for seed in range(_sets(case, wanted, device)))
     calls = [work.call for work in works]
     calls[0]()
     peak_mib = _peak_mib(calls[0], device)
     timer, note = make_timer(calls, device)
-    return Contestant(works=works, timer=timer, note=note, peak_mib=peak_mib, launches=_count_launches(timer, calls[0], device))
+    launched = _count_launches(timer, calls[0], device)
+    return Contestant(works=works, timer=timer, note=note, peak_mib=peak_mib, launches=launched, comparison=comparison)
 
 
 def _peak_mib(call: Callable[[], object], device: torch.device) -> float | None:
@@ -185,6 +188,8 @@ def _measured(
         speedup_over_compile=_speedup(seconds, "compile", name),
         launches=contestant.launches,
         peak_mib=contestant.peak_mib,
+        error=contestant.comparison.error,
+        first_seconds=contestant.comparison.first_seconds,
         dispatch_microseconds=dispatch,
         timing=contestant.timer.kind,
         num_sets=len(contestant.works),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,7 +18,19 @@ BETWEEN_LEVELS = 1.0
 """In an integer result, how far a value on the border of two levels may be off."""
 
 
-def compare(case: Case, wanted: Pass, function: Function, device: torch.device, *, seed: int = 0) -> str:
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a comparison with the reference in float64 shows."""
+
+    problem: str
+    """What is wrong; empty where all is right."""
+    error: float
+    """The largest difference of a value, over the root mean square of its tensor; infinite where there is no finite one."""
+    first_seconds: float
+    """Until the first result, from inputs that are not drawn yet: all but milliseconds of it is compiling, where something is compiled."""
+
+
+def compare(case: Case, wanted: Pass, function: Function, device: torch.device, *, seed: int = 0) -> Comparison:
     """Compare one implementation with the reference in float64.
 
     Args:
@@ -25,16 +39,30 @@ def compare(case: Case, wanted: Pass, function: Function, device: torch.device, 
         function: the implementation.
         device: where.
         seed: of the inputs.
-
-    Returns:
-        Nothing where all is right, else what is wrong.
     """
     exact = _results(prepare(case, wanted, case.reference, device, seed=seed, exact=True), case, wanted)
+    began = time.perf_counter()
     work = prepare(case, wanted, function, device, seed=seed)
     _poison(exact, device)
+    found = _results(work, case, wanted)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    first_seconds = time.perf_counter() - began
     tolerance = case.slack * TOLERANCES[case.dtype if case.output_dtype != torch.uint8 else torch.uint8]
-    pairs = zip(_results(work, case, wanted), exact, strict=True)
-    return next(_wrong(pairs, tolerance, case.num_outliers.get(wanted, 0.0)), "")
+    pairs = list(zip(found, exact, strict=True))
+    problem = next(_wrong(iter(pairs), tolerance, case.num_outliers.get(wanted, 0.0)), "")
+    return Comparison(
+        problem, max((_error(got, want) for got, want in pairs if got is not None and want is not None), default=0.0), first_seconds
+    )
+
+
+def _error(got: Tensor, want: Tensor) -> float:
+    """Return the largest difference over the root mean square of what is right."""
+    if got.shape != want.shape:
+        return float("inf")
+    off, scale = (got.detach().double() - want.detach().double()).abs(), want.detach().double().square().mean().sqrt()
+    error = float(off.max() / scale.clamp_min(torch.finfo(torch.float64).tiny)) if off.numel() else 0.0
+    return error if error == error else float("inf")
 
 
 def _results(work: Work, case: Case, wanted: Pass) -> Results:

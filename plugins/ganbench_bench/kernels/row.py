@@ -28,6 +28,10 @@ class Measured:
     """Kernels, copies and fills of one call; None on a CPU, or where nothing could count them."""
     peak_mib: float | None
     """Memory that one call takes on top of what is there before it; None on a CPU."""
+    error: float
+    """Against the reference in float64: the largest difference of a value, over the root mean square of its tensor."""
+    first_seconds: float
+    """Until the first result of this implementation in this process: what compiling takes, where something is compiled."""
     dispatch_microseconds: Interval | None
     """What the host needs to issue one call; None on a CPU, where it does the work as well."""
     timing: str

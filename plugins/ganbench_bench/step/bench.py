@@ -17,9 +17,10 @@ from torch import Tensor
 
 from ganbench_bench.interleave import interleaved
 from ganbench_bench.interval import Interval
+from ganbench_bench.kernels.bandwidth import matrix_rate
 from ganbench_bench.kernels.launches import profiled
 from ganbench_bench.kernels.timers import first_line
-from ganbench_bench.step.check import CHECKED_STEPS, check_arithmetic, compare_losses
+from ganbench_bench.step.check import CHECKED_STEPS, check_arithmetic, compare_losses, loss_error
 from ganbench_bench.step.entries import PUBLISHED, Loop, Task, builder, has_to_be_compiled, is_compiled_published, obstacle
 from ganbench_bench.step.harness import Harness
 from ganbench_bench.step.row import Entry, Measured, SingleStep, StepRow
@@ -62,6 +63,16 @@ class StepReport:
     rows: tuple[StepRow, ...]
     seconds: float
     """That it took."""
+    flops: int
+    """Floating-point operations of a step: products and convolutions of the harness's arithmetic, which shares the generated images."""
+    matrix_tflops: Interval
+    """The rate of a large matrix product in the same precision."""
+    is_interrupted: bool = False
+    """Whether Ctrl-C or a limit from outside ended it early; what was measured by then is there."""
+
+
+Keep = Callable[[StepReport], None]
+NOT_REACHED, NOT_TIMED = "not reached", "made ready, and not timed yet"
 
 
 @dataclass(slots=True)
@@ -72,14 +83,16 @@ class Prepared:
     losses: Tensor
     single: SingleStep
     seconds_per_step: float
+    ready_seconds: float
 
 
-def measure_steps(settings: StepSettings, say: Say = lambda text: None) -> StepReport:
+def measure_steps(settings: StepSettings, say: Say = lambda text: None, keep: Keep = lambda report: None) -> StepReport:
     """Build, check and time every loop.
 
     Args:
         settings: which, and for how long.
         say: told what is being done.
+        keep: given what is known after each loop that is made ready and after each block, so that nothing is lost where the process ends.
 
     Raises:
         GanbenchError: a wrong setting, or an architecture that the published loop cannot train.
@@ -96,28 +109,60 @@ def measure_steps(settings: StepSettings, say: Say = lambda text: None) -> StepR
         say("building the networks")
         base = stack.enter_context(contextlib.closing(task.harness(runner="eager", kernels="ref")))
         say("comparing the published loop with ganbench's arithmetic in float64")
-        check_arithmetic(base)
+        exact, flops = check_arithmetic(base)
+        rate = matrix_rate(settings.device, settings.precision, blocks=settings.blocks, seconds=0.01)
         rows: dict[Entry, StepRow] = {}
         ready: dict[Entry, Prepared] = {}
+        seconds: dict[Entry, list[float]] = {}
         images = base.real_images()
-        for entry in _cheapest_first(settings.entries):
-            if reason := obstacle(entry, settings.device, compiles=settings.compiles) or _too_late(began, settings.seconds):
-                rows[entry] = StepRow(entry=entry, status="not run", reason=reason)
-                continue
-            say(f"making ready: {entry}")
-            _enter(entry, task, base, images, stack, ready, rows)
-        blocks = _affordable_blocks(ready, settings)
-        say(f"timing {len(ready)} loops in {blocks} blocks")
-        seconds = _time(ready, blocks, settings)
-    for entry, prepared in ready.items():
-        rows[entry] = _row(entry, prepared, seconds, base.batch_size)
-    return StepReport(
-        trained=base.facts(),
-        precision=settings.precision,
-        blocks=blocks,
-        rows=tuple(rows[entry] for entry in settings.entries),
-        seconds=time.monotonic() - began,
-    )
+
+        def report(*, is_interrupted: bool = False) -> StepReport:
+            timed = {
+                e: _row(e, p, seconds, base.batch_size, exact, 1e-12 * flops / rate.median) for e, p in ready.items() if seconds.get(e)
+            }
+            late = {entry: StepRow(entry=entry, status="not run", reason=NOT_TIMED) for entry in ready}
+            known = {**late, **rows, **timed}
+            return StepReport(
+                trained=base.facts(),
+                precision=settings.precision,
+                blocks=max(map(len, seconds.values()), default=0),
+                rows=tuple(known.get(entry) or StepRow(entry=entry, status="not run", reason=NOT_REACHED) for entry in settings.entries),
+                seconds=time.monotonic() - began,
+                flops=flops,
+                matrix_tflops=rate,
+                is_interrupted=is_interrupted,
+            )
+
+        with contextlib.suppress(KeyboardInterrupt):
+            _measure(settings, task, base, images, stack, ready, rows, seconds, began, say, lambda: keep(report()))
+            return report()
+        return report(is_interrupted=True)
+
+
+def _measure(
+    settings: StepSettings,
+    task: Task,
+    base: Harness,
+    images: Tensor,
+    stack: contextlib.ExitStack,
+    ready: dict[Entry, Prepared],
+    rows: dict[Entry, StepRow],
+    seconds: dict[Entry, list[float]],
+    began: float,
+    say: Say,
+    keep: Callable[[], None],
+) -> None:
+    """Make every loop ready, then time those that are; fill ``ready``, ``rows`` and ``seconds``."""
+    for entry in _cheapest_first(settings.entries):
+        if reason := obstacle(entry, settings.device, compiles=settings.compiles) or _too_late(began, settings.seconds):
+            rows[entry] = StepRow(entry=entry, status="not run", reason=reason)
+            continue
+        say(f"making ready: {entry}")
+        _enter(entry, task, base, images, stack, ready, rows)
+        keep()
+    blocks = _affordable_blocks(ready, settings)
+    say(f"timing {len(ready)} loops in {blocks} blocks")
+    _time(ready, blocks, settings, seconds, keep)
 
 
 def _cheapest_first(entries: tuple[Entry, ...]) -> list[Entry]:
@@ -140,17 +185,19 @@ def _enter(
 ) -> None:
     """Build a loop, compare its first losses, and measure what single steps show; or say why not."""
     try:
+        began = time.monotonic()
         with _memory(task.device) as peak_mib:
             loop = builder(entry, task, base, images)()
             if isinstance(loop, Harness):
                 stack.callback(loop.close)
             losses = loop.losses(CHECKED_STEPS)
+        ready_seconds = time.monotonic() - began
         expected = ready[PUBLISHED].losses if PUBLISHED in ready else losses
         if problem := compare_losses(losses, expected, task.precision):
             rows[entry] = StepRow(entry=entry, status="wrong", reason=problem, first_losses=_pairs(losses))
             return
         loop.run(WARM_UP_STEPS)
-        ready[entry] = Prepared(loop, losses, _single(loop, task.device, peak_mib), _seconds_per_step(loop))
+        ready[entry] = Prepared(loop, losses, _single(loop, task.device, peak_mib), _seconds_per_step(loop), ready_seconds)
     except Exception as error:  # whatever a compiler or a capture does: the other loops can still be timed
         rows[entry] = StepRow(entry=entry, status="not run", reason=first_line(error))
 
@@ -208,8 +255,10 @@ def _affordable_blocks(ready: dict[Entry, Prepared], settings: StepSettings) -> 
     return max(min(FEWEST_BLOCKS, settings.blocks), min(settings.blocks, fitting))
 
 
-def _time(ready: dict[Entry, Prepared], blocks: int, settings: StepSettings) -> dict[Entry, list[float]]:
-    """Return the seconds of a step, block by block, for each loop."""
+def _time(
+    ready: dict[Entry, Prepared], blocks: int, settings: StepSettings, seconds: dict[Entry, list[float]], keep: Callable[[], None]
+) -> None:
+    """Add the seconds of a step, block by block, for each loop."""
     share = (1 - PREPARING) * settings.seconds / (2 * blocks * max(len(ready), 1))
 
     def quarter(prepared: Prepared) -> Callable[[], float]:
@@ -222,16 +271,26 @@ def _time(ready: dict[Entry, Prepared], blocks: int, settings: StepSettings) -> 
 
         return run
 
-    return interleaved({entry: quarter(prepared) for entry, prepared in ready.items()}, blocks=blocks)
+    quarters = {entry: quarter(prepared) for entry, prepared in ready.items()}
+    for _ in range(blocks):
+        for entry, taken in interleaved(quarters, blocks=1).items():
+            seconds.setdefault(entry, []).extend(taken)
+        keep()
 
 
-def _row(entry: Entry, prepared: Prepared, seconds: dict[Entry, list[float]], batch_size: int) -> StepRow:
+def _row(
+    entry: Entry, prepared: Prepared, seconds: dict[Entry, list[float]], batch_size: int, exact: Tensor, shortest_seconds: float
+) -> StepRow:
+    """Return the figures of a loop; a step cannot take less than the shortest seconds at the rate of a matrix product."""
     own = seconds[entry]
     measured = Measured(
         milliseconds=Interval.of([1e3 * s for s in own]),
         samples_per_second=Interval.of([batch_size / s for s in own]),
         speedup_over_published=_speedup(seconds.get(PUBLISHED), own),
         speedup_over_compile=_speedup(_best_compiled(seconds), own),
+        percent_of_matrix_rate=100 * shortest_seconds / statistics.median(own),
+        ready_seconds=prepared.ready_seconds,
+        error=loss_error(prepared.losses, exact),
         single=prepared.single,
     )
     return StepRow(entry=entry, status="ok", first_losses=_pairs(prepared.losses), measured=measured)

@@ -15,7 +15,7 @@ class Entry:
     """One way to take a training step."""
 
     loop: str
-    """``pytorch/examples``, ``+ torch.compile``, or ``ganbench``."""
+    """``pytorch/examples``, ``+ torch.compile``, ``+ all a user can do``, or ``ganbench``."""
     how: str = ""
     """The runner, or torch.compile's mode."""
     kernels: str = ""
@@ -51,6 +51,12 @@ class Measured:
     """Block by block."""
     speedup_over_compile: Interval | None
     """Over the faster of the compiled published loops."""
+    percent_of_matrix_rate: float
+    """The step's arithmetic over its time, over the rate of a large matrix product in the same precision."""
+    ready_seconds: float
+    """From the beginning of its building to the first losses: compiling and capturing, where it does that."""
+    error: float
+    """Of the first losses against the published loop's in float64, at most, relative to them, or to 0.1 where they are smaller."""
     single: SingleStep
 
 

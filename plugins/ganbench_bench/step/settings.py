@@ -33,7 +33,7 @@ def settings_of(
         device: where they run.
         dataset: by name; None for synthetic images.
         batch_size: as given; None for the recipe's.
-        precision: fp32 or bf16.
+        precision: fp32, tf32 or bf16.
         options: ``section.key=value`` of a plugin; without a section the architecture's.
         off: plugins that are switched off.
         quick: make few synthetic images.
@@ -41,7 +41,8 @@ def settings_of(
     Raises:
         UsageError: an unknown plugin, or an option that is none.
     """
-    made: dict[str, object] = {**RULES, "training.device": str(device), "training.precision": precision, "training.total_kimg": 2000.0}
+    made: dict[str, object] = {**RULES, "training.device": str(device), "training.total_kimg": 2000.0}
+    made |= {"training.precision": "fp32" if precision == "tf32" else precision, "training.tf32": precision == "tf32"}
     made |= SYNTHETIC if dataset is None else {"dataset.name": dataset}
     if quick and dataset is None:
         made["dataset.options.num_images"] = QUICK_IMAGES
