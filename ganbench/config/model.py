@@ -147,7 +147,7 @@ class EvaluationConfig(Settings):
     metrics: tuple[str, ...] = ("auto",)
     """Full names (``fd5k_digits``); auto takes the dataset's own, none (or an empty list) measures nothing."""
     every_kimg: float = setting(0.0, least=0)
-    """Cadence; 0 divides the budget into four, or two or one where that is over a tenth of the arithmetic. One more is before the first step."""
+    """Cadence; 0: four, or fewer where all would be over a tenth of the arithmetic. The first evaluation is before the first step."""
     batch_size: int = setting(250, least=1, unit="samples")
     """What goes through in one pass of the generator and the extractor."""
     samples_every_kimg: float = setting(0.0, least=0)
