@@ -75,12 +75,11 @@ class Run:
         self._listeners = Listeners([*listeners, _hooks(manager)] if self._ranks.is_first else [])
         self._environment: tuple[Mapping[str, str], ...] = tuple(manager.call("ganbench_environment"))
         self._created = utc_now()
-        began = time.perf_counter()
         with blamed(PluginError, hint="--debug shows where"):
             self.materials = build(plan, manager, self._ranks)
         self._chosen = choose_runner(plan.config.training.runner, self.materials.algorithm, self.materials.device)
         self.plugins = plan.identities(manager)
-        self._startup_seconds = time.perf_counter() - began
+        self._startup_seconds = time.perf_counter() - plan.began
 
     def start(self, choose_directory: Callable[[str], RunDirectory]) -> RunRecord:
         """Run from the start.
