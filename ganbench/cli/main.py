@@ -42,8 +42,6 @@ class Invocation:
     off: tuple[str, ...] = ()
     """Plugins switched off by ``-p no:NAME``."""
     debug: bool = False
-    is_process: bool = False
-    """Whether the process was started for it, so that what came before counts."""
 
 
 class _LazyGroup(click.Group):
@@ -141,7 +139,7 @@ def cli(ctx: click.Context, off: tuple[str, ...], debug: bool) -> None:
 
     Exit codes: 0 ok, 1 a gate failed, 2 usage, 3 a run failed, 4 not comparable, 5 nothing to compare, 130 interrupted.
     """
-    ctx.obj = Invocation(off=off, debug=debug, is_process=bool(ctx.obj))
+    ctx.obj = Invocation(off=off, debug=debug)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -150,7 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
     The code is what the work came to. That nobody reads what is printed changes it only where printing was all that there was to do.
     """
     with guarded_streams() as out:
-        code = _run(sys.argv[1:] if arguments is None else arguments, is_process=arguments is None)
+        code = _run(sys.argv[1:] if arguments is None else arguments)
         out.flush()
         if out.lost is not None and not isinstance(out.lost, BrokenPipeError):  # a reader (head, less) that has seen enough is no error
             _say(f"the output could not be written: {out.lost.strerror or out.lost}")
@@ -158,12 +156,12 @@ def main(arguments: list[str] | None = None) -> int:
     return code or 0
 
 
-def _run(arguments: list[str], *, is_process: bool) -> int | None:
+def _run(arguments: list[str]) -> int | None:
     """Return the exit code of a command; None of one that only prints."""
     debug = "--debug" in arguments
     try:
         width = max(min(stream_width(), 80) - 2, 50)  # what click would take, had it to ask
-        result: Any = cli.main(args=arguments, prog_name="ganbench", standalone_mode=False, terminal_width=width, obj=is_process)
+        result: Any = cli.main(args=arguments, prog_name="ganbench", standalone_mode=False, terminal_width=width)
         return result if isinstance(result, int) else None
     except (KeyboardInterrupt, click.Abort):
         _say("interrupted")

@@ -6,10 +6,8 @@ import contextlib
 import logging
 import os
 import signal
-import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -53,7 +51,6 @@ def command(invocation: Invocation, /, **flags: Any) -> int | None:
     from ganbench.run.reporters import choose_reporters
 
     debug, ranks = invocation.debug or flags["debug"], Ranks.of_environment()
-    flags["began"] = _process_began() if invocation.is_process else None
     with _one_voice(ranks):
         stated_threads()  # an error of the call, before anything is planned
         manager = PluginManager(off=(*invocation.off, *flags["off"]))
@@ -223,7 +220,6 @@ def _execute(
                 plan.find_files(manager)
                 from ganbench.run.lifecycle import Run
 
-                plan = replace(plan, began=flags["began"] or plan.began)
                 record = execute(Run(plan, manager, listeners=(stop.listen, screen, *reporters), should_stop=stop, ranks=ranks))
         except Interrupted as error:
             assert stop.directory is not None
@@ -236,14 +232,6 @@ def _execute(
     assert stop.directory is not None
     _print_result(record, stop.directory, as_json=flags["as_json"], quiet=flags["quiet"])
     return 0 if record.status == "complete" else 3
-
-
-def _process_began() -> float | None:
-    """Return when this process began, by ``time.perf_counter``: before all imports; None where the system does not tell."""
-    with contextlib.suppress(OSError, AttributeError, ValueError, IndexError):
-        ticks = int(Path("/proc/self/stat").read_text(errors="replace").rpartition(")")[2].split()[19])  # proc(5): starttime, since boot
-        return time.perf_counter() - max(time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"), 0.0)
-    return None
 
 
 class StopSignal:

@@ -147,11 +147,11 @@ class EvaluationConfig(Settings):
     metrics: tuple[str, ...] = ("auto",)
     """Full names (``fd5k_digits``); auto takes the dataset's own, none (or an empty list) measures nothing."""
     every_kimg: float = setting(0.0, least=0)
-    """Cadence; 0: four, or fewer where all would be over a tenth of the arithmetic. The first evaluation is before the first step."""
+    """Cadence; 0 divides the budget into four. The first evaluation is before the first step."""
     batch_size: int = setting(250, least=1, unit="samples")
     """What goes through in one pass of the generator and the extractor."""
     samples_every_kimg: float = setting(0.0, least=0)
-    """Cadence of the sample grids; 0 follows evaluation.every_kimg, or divides the budget into four."""
+    """Cadence of the sample grids; 0 follows the evaluations."""
     grid_size: int = setting(10, least=1, most=32, unit="samples")
     """Rows and columns of a sample grid."""
     truncation: float = 0.0
@@ -170,7 +170,7 @@ class CheckpointConfig(Settings):
     """When the state of a run is saved."""
 
     every_kimg: float = setting(0.0, least=0)
-    """Cadence; 0 follows evaluation.every_kimg, or divides the budget into four. Ctrl-C and the end of the run always save."""
+    """Cadence; 0 follows the evaluations. Ctrl-C and the end of the run always save."""
     keep: int = setting(2, least=1, unit="checkpoints")
     """How many are kept, the newest of them."""
 

@@ -72,7 +72,7 @@ class ArraySource:
     """A split that fits in memory.
 
     Args:
-        stored: ``[N, *stored_size]`` on the CPU; it is kept as it lies, images with their channels first or last.
+        stored: ``[N, *stored_size]`` on the CPU.
         labels: ``[N]`` int64, or None.
         space: what one sample is.
 
@@ -87,8 +87,7 @@ class ArraySource:
         if labels is not None and (labels.dtype != torch.int64 or labels.shape != stored.shape[:1]):
             each = space.unit.removesuffix("s")
             raise ValueError(f"labels must be int64 [{stored.shape[0]}], one for each {each} (got {labels.dtype} {list(labels.shape)})")
-        channels_last = stored.ndim == 4 and stored.is_contiguous(memory_format=torch.channels_last)
-        self.stored = stored if channels_last else stored.contiguous()
+        self.stored = stored.contiguous()
         self.labels = labels
         self.space = space
         self._content_hash = ""
@@ -109,7 +108,7 @@ class ArraySource:
 
     def read(self, indices: Tensor) -> Tensor:
         """Return the samples at ``indices``."""
-        return self.stored[indices].contiguous()
+        return self.stored[indices]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,7 +176,6 @@ def hash_content(source: Source, piece: int = 64) -> str:
 _HEADER = "ganbench-content-1 {dtype} {size}\n"
 _TRAILER = "\n{num_samples} {labels}\n"
 _LITTLE_ENDIAN_INT64 = "<i8"
-_PIECE = 64
 
 
 class ContentHasher:
@@ -208,8 +206,7 @@ class ContentHasher:
         if samples.dtype != space.stored_dtype or tuple(samples.shape[1:]) != space.stored_size:
             wanted = f"{short_name(space.stored_dtype)} [n, {', '.join(map(str, space.stored_size))}]"
             raise ValueError(f"{space.unit} must be {wanted} (got {samples.dtype} {list(samples.shape)})")
-        for piece in torch.split(samples, _PIECE):  # those that lie in another order are copied
-            self._digest.update(piece.contiguous().numpy().data)
+        self._digest.update(samples.contiguous().numpy().data)
         self._num_samples += samples.shape[0]
 
     def finish(self, labels: Tensor | None = None) -> str:

@@ -13,7 +13,6 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -37,13 +36,6 @@ _Generate = Callable[[int, int], Tensor]
 Scorer = Callable[[Tensor], Tensor]
 """Stored samples ``[n, *stored_size]`` on the CPU to one number each, ``[n]``."""
 _NOT_AGAINST_A_REFERENCE = ("targets", "scores")
-
-
-@torch.inference_mode()
-def _show(generate: _Generate, extractor: Extractor | None) -> None:
-    samples = generate(0, 2)
-    if extractor is not None:
-        extractor.extract(samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,22 +230,6 @@ class Evaluator:
             self._references.update(dict.fromkeys(scored, held_out))
             fakes.update(dict.fromkeys(scored, (SampleSet(),)))
         return tuple(value for p in self._planned for value in self._measure(p, fakes[p.name]))
-
-    def count_flops(self, generate: _Generate, count: Callable[[Callable[[], object]], int]) -> int:
-        """Return about how much arithmetic an evaluation is: the generator's, the extractors', and that of comparing features in pairs.
-
-        Args:
-            generate: as in :meth:`evaluate`; it is asked for two samples.
-            count: tells the floating-point operations of a call.
-        """
-        total = 0
-        for group in self._groups:
-            show = partial(_show, generate, group.extractor)
-            total += count(show) * max(p.num_generated for p in group.planned) // 2
-            size = 2 * group.extractor.dims * group.extractor.num_members if group.extractor else 0
-            keeping = [p for p in group.planned if self._metrics[p.name].needs.features]
-            total += sum(size * p.num_generated * self._compared_with(p)[1].num_samples for p in keeping)
-        return total
 
     def diversity(self, generate: _Generate) -> float | None:
         """Return how varied the first generated samples are beside real ones; see :func:`ganbench.evaluation.statistics.diversity`."""

@@ -89,11 +89,11 @@ class Timing:
     sampling_seconds: float
     """Writing sample grids."""
     startup_seconds: float
-    """Imports from the beginning of the process or the call, loading data and building networks."""
+    """Loading data and building networks."""
     calibration_seconds: float
     """Choosing the thread count, warming up."""
     wall_seconds: float
-    """What the process or the call took that made the run, and those before it that it goes on from: pictures too, which are no part."""
+    """What the call took that made the run, and those before it that it goes on from: imports and pictures too, which are no part."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

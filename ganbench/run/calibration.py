@@ -10,7 +10,6 @@ import logging
 import os
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,19 +104,19 @@ def _timed_iteration(algorithm: Steps, threads: int) -> float:
     return time.perf_counter() - began
 
 
-def count_flops(algorithm: Steps, device: torch.device, of: Callable[[], object] | None = None) -> int:
-    """Return the floating-point operations of one iteration, or of a call (a multiply-add is two); 0 where they cannot be counted.
+def count_flops(algorithm: Steps, device: torch.device) -> int:
+    """Return the floating-point operations of one iteration (a multiply-add is two), or 0 where they cannot be counted.
 
     torch's own counter looks for the module of each operation, which a penalty's gradient of a gradient and a parameter's view do not have.
     """
     try:
         counter = _Flops()
         with undone(algorithm, device), algorithm.ranks.alone(), counter:
-            execute(algorithm, 0) if of is None else of()
+            execute(algorithm, 0)
     except Exception as error:  # what is wrong with the step itself, the first step says
         logger.debug("FLOPs were not counted: %s", error)
         return 0
-    return counter.total * (algorithm.ranks.world if of is None else 1)
+    return counter.total * algorithm.ranks.world
 
 
 class _Flops(TorchDispatchMode):  # type: ignore[no-untyped-call]

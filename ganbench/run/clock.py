@@ -55,7 +55,7 @@ class Clock:
         return {**self.seconds, "wall": self.wall()}
 
     def wall(self) -> float:
-        """Return what the call has taken, with those before it: more than all parts, none of which claims the pictures at the end."""
+        """Return what the call has taken, with those before it: more than all parts, none of which claims imports and pictures."""
         return self._before + time.perf_counter() - self._began
 
 

@@ -30,13 +30,10 @@ from ganbench.run.build import build
 from ganbench.run.calibration import Threads, choose_threads, count_flops
 from ganbench.run.checkpoint import load_checkpoint
 from ganbench.run.clock import Clock
-from ganbench.run.evaluation import SAMPLES
 from ganbench.run.machine import kernels_in_use
 from ganbench.run.plan import RunPlan
-from ganbench.run.recording import MOST_EVALUATIONS, RunFacts, check_same_run, config_values, utc_now, work_key
+from ganbench.run.recording import RunFacts, check_same_run, config_values, utc_now, work_key
 from ganbench.run.trainer import Trainer, check_state
-from ganbench.training.algorithm import execute
-from ganbench.training.eager_runner import StepRunner
 from ganbench.training.rehearsal import undone
 from ganbench.training.runner import choose_runner, start_runner
 from ganbench.training.seeding import set_global_state
@@ -75,11 +72,12 @@ class Run:
         self._listeners = Listeners([*listeners, _hooks(manager)] if self._ranks.is_first else [])
         self._environment: tuple[Mapping[str, str], ...] = tuple(manager.call("ganbench_environment"))
         self._created = utc_now()
+        began = time.perf_counter()
         with blamed(PluginError, hint="--debug shows where"):
             self.materials = build(plan, manager, self._ranks)
         self._chosen = choose_runner(plan.config.training.runner, self.materials.algorithm, self.materials.device)
         self.plugins = plan.identities(manager)
-        self._startup_seconds = time.perf_counter() - plan.began
+        self._startup_seconds = time.perf_counter() - began
 
     def start(self, choose_directory: Callable[[str], RunDirectory]) -> RunRecord:
         """Run from the start.
@@ -161,7 +159,6 @@ class Run:
                 chosen, problem = start_runner(self._chosen, algorithm, device), None
             except (Exception, KeyboardInterrupt) as error:
                 chosen, problem = self._chosen, error
-            step_seconds = self._time_a_step(chosen.runner) if state is None and problem is None else 0.0
         keys = self._keys(threads, chosen.runner.name)
         facts = RunFacts(
             run_id="" if directory is None else directory.path.name,
@@ -174,8 +171,6 @@ class Run:
             threads=threads,
             runner_reason=chosen.reason,
             flops_per_iteration=flops,
-            num_evaluations=self._count_evaluations(flops),
-            step_seconds=step_seconds,
             machines_mixed=state is not None and _machines_mixed(state, keys),
             host=host_name(),
             environment=self._environment,
@@ -263,34 +258,6 @@ class Run:
         count, reason = state["threads"]
         torch.set_num_threads(count)
         return Threads(count=count, reason=reason)
-
-    def _count_evaluations(self, flops: int) -> int:
-        """Return how many evaluations follow the first where nobody names a cadence: as many as are no more than a tenth of the run.
-
-        Arithmetic is compared and not seconds: else two runs of one setting would have the best of more and of fewer values.
-
-        Args:
-            flops: of an iteration; 0 where they could not be counted.
-        """
-        materials, algorithm = self.materials, self.materials.algorithm
-        if materials.evaluator is None or not flops or self.plan.config.evaluation.every_kimg:
-            return MOST_EVALUATIONS
-        count = functools.partial(count_flops, algorithm, materials.device)
-        each = materials.evaluator.count_flops(materials.samples(SAMPLES, 2), count)
-        training = flops * self.plan.config.training.total_kimg * 1000 / algorithm.samples_shown(1)
-        affordable = training / 9 / max(each, 1) - 1  # with the first
-        return next((many for many in (MOST_EVALUATIONS, 2) if many <= affordable), 1)  # the moments of fewer are among those of more
-
-    def _time_a_step(self, runner: StepRunner) -> float:
-        """Return the seconds of an iteration, which is taken back; 0 where that cannot be done, or nothing is evaluated."""
-        algorithm, device = self.materials.algorithm, self.materials.device
-        step, clock = (functools.partial(execute, algorithm) if runner.name == "eager" else runner.run), Clock(device, 0.0)
-        if self.materials.evaluator is not None and self._ranks.world == 1:
-            with contextlib.suppress(Exception), undone(algorithm, device):  # what is wrong with the step itself, the first step says
-                step(0)
-                with clock.measure("training"):
-                    step(1)
-        return clock.seconds["training"]
 
     def _started(self, directory: RunDirectory, *, resumed: bool) -> Started:
         config, dataset = self.plan.config, self.materials.dataset.name

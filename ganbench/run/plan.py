@@ -26,7 +26,7 @@ class RunPlan(Resolved):
 
     metrics: tuple[PlannedMetric, ...]
     began: float = dataclasses.field(compare=False)
-    """When the process of the command or the call began, by ``time.perf_counter``."""
+    """When the call began, by ``time.perf_counter``."""
 
     def identities(self, manager: PluginManager) -> tuple[PluginIdentity, ...]:
         """Return every plugin that takes part: the recipe, what a step is made of, the metrics and their extractors."""

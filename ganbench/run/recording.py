@@ -38,9 +38,6 @@ from ganbench.run.clock import Counters
 from ganbench.spec import PluginIdentity, RecipeSpec
 from ganbench.training.eager_runner import StepRunner
 
-MOST_EVALUATIONS = 4
-"""After the first, where the user names no cadence."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunFacts:
@@ -61,10 +58,6 @@ class RunFacts:
     runner_reason: str
     """Why the steps are executed by this runner."""
     flops_per_iteration: int
-    num_evaluations: int
-    """After the first, where the user names no cadence."""
-    step_seconds: float
-    """Of an iteration that was timed before the first; 0 where none was."""
     machines_mixed: bool
     """Whether the run has gone on at another machine."""
     host: str
@@ -204,10 +197,6 @@ def _run_notes(facts: RunFacts, made: Materials, runner: StepRunner, speed: floa
         notes += [f"overrides the recipe: {path}" for path in plan.overridden]
     notes += [f"forced: {reason}" for reason in made.forced]
     notes += made.dataset.notes
-    if facts.num_evaluations < MOST_EVALUATIONS and not made.config.evaluation.every_kimg:
-        notes.append(
-            f"evaluations after the first: {facts.num_evaluations}; {MOST_EVALUATIONS} are more than a tenth of the run's arithmetic"
-        )
     if facts.machines_mixed:
         notes.append(MIXED_MACHINES)
     for (seen, name, rate), again in groupby(facts.interventions):

@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 
-from ganbench import text as formats
 from ganbench.errors import NOTHING_CHANGED, ConfigError, Diverged, Interrupted, RunFailed, during
 from ganbench.record.directory import RunDirectory
 from ganbench.record.events import Evaluated, Event, EventLog, Message, Progressed, Saved
@@ -29,7 +28,7 @@ from ganbench.run.checkpoint import remove_superseded, save_checkpoint
 from ganbench.run.clock import Cadence, Clock, Counters
 from ganbench.run.evaluation import SAMPLES, scorers_of
 from ganbench.run.machine import memory_given_back
-from ganbench.run.recording import MOST_EVALUATIONS, RunFacts, make_record, run_identity
+from ganbench.run.recording import RunFacts, make_record, run_identity
 from ganbench.tensor_bytes import tensors_to_bytes
 from ganbench.training.algorithm import Algorithm, Phase
 from ganbench.training.eager_runner import StepRunner
@@ -40,6 +39,8 @@ _REPORTS = 200
 _DUTIES = ("progress", "evaluation", "samples", "checkpoint")
 _MOST_THREADS = 1024
 """As of the setting; far beyond it the C library dies."""
+_EVALUATIONS = 4
+"""Evaluations after the first, where the user names no cadence."""
 
 
 class Trainer:
@@ -77,13 +78,12 @@ class Trainer:
         self.counters = Counters()
         self.evaluations: list[Evaluation] = []
         self._saved_at, self._kept_at = -1, 0
-        named, every = config.evaluation.every_kimg * 1000, self.total_samples / MOST_EVALUATIONS
-        self._evaluation_every = named or self.total_samples / facts.num_evaluations
+        evaluation_every = config.evaluation.every_kimg * 1000 or self.total_samples / _EVALUATIONS
         distances = {
             "progress": self.total_samples / _REPORTS,
-            "evaluation": self._evaluation_every,
-            "samples": config.evaluation.samples_every_kimg * 1000 or named or every,
-            "checkpoint": config.checkpoint.every_kimg * 1000 or named or every,
+            "evaluation": evaluation_every,
+            "samples": config.evaluation.samples_every_kimg * 1000 or evaluation_every,
+            "checkpoint": config.checkpoint.every_kimg * 1000 or evaluation_every,
         }
         self._cadences = {what: Cadence(distance, self.total_samples) for what, distance in distances.items()}
         self._duties = dict(zip(_DUTIES, (self._tell_progress, self._evaluate, self._sample, self.save), strict=True))
@@ -244,16 +244,6 @@ class Trainer:
             )
             self.tell(Evaluated(evaluation=evaluation))
             self.evaluations.append(evaluation)
-        if self.counters.iteration == 0:
-            self._tell_cost(self._clock.snapshot()["evaluation"] - seconds["evaluation"])
-
-    def _tell_cost(self, each: float) -> None:
-        """Say what all evaluations will take, from the seconds of the first and those of an iteration."""
-        count = 1 + math.ceil(self.total_samples / self._evaluation_every - 1e-9)
-        training = self._facts.step_seconds * self.total_samples / max(self.algorithm.samples_shown(1), 1)
-        share = f", {count * each / (count * each + training):.0%} of training and evaluation together" if training else ""
-        how_often = "evaluation.every_kimg sets how often"
-        self.tell(Message(text=f"{count} evaluations of about {formats.seconds(each)} each{share}; {how_often}"))
 
     def _sample(self) -> None:
         """Write the grid of the fixed latents."""

@@ -24,8 +24,6 @@ from ganbench_datasets.options import ArrayOptions
 from ganbench_spaces.images import image_source
 
 Labels = NDArray[np.int64]
-Ids = NDArray[np.int32]
-_BLOCK = 256
 _EXPECTED = "images must be uint8 [N, H, W, C] or [N, C, H, W]"
 
 
@@ -54,12 +52,12 @@ def build(options: ArrayOptions, context: DataContext) -> Dataset:
     channels_last = image_layout(found.header.shape, options.layout)
     num_images = found.header.shape[0]
     train, test = hold_out(num_images, options.test_fraction)
-    labels, splits = found.labels, _split(found.pixels, train, test)
+    labels = found.labels
     num_classes = 0 if labels is None else int(labels.max()) + 1
     return Dataset(
         name=f"array:{shown(os.fsencode(path.stem))}",
-        train=_source(found, splits[0], train, channels_last),
-        test=_source(found, splits[1], test, channels_last) if len(test) else None,
+        train=_source(found, train, channels_last),
+        test=_source(found, test, channels_last) if len(test) else None,
         num_classes=num_classes,
         class_names=tuple(map(str, range(num_classes))),
     )
@@ -117,26 +115,9 @@ def _check(path: Path, header: NpyHeader) -> None:
         raise DataError(f"{path}: {_EXPECTED}, none of them 0 (got shape {list(header.shape)})", hint="reshape it")
 
 
-def _split(pixels: NDArray[np.uint8] | None, train: Ids, test: Ids) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]:
-    """Return both splits in the memory of the whole: those to train on move to its front, a block at a time, for a second copy may not fit.
-
-    Args:
-        pixels: ``[N, ...]``, which is overwritten; None for an array that stays in its file.
-        train: indices in ascending order, so that no image is overwritten before it has moved.
-        test: the other ones.
-    """
-    if pixels is None or not len(test):
-        return pixels, None
-    held_out = pixels[test]
-    for start in range(0, len(train), _BLOCK):
-        block = train[start : start + _BLOCK]
-        pixels[start : start + len(block)] = pixels[block]
-    return pixels[: len(train)], held_out
-
-
-def _source(found: _Found, pixels: NDArray[np.uint8] | None, ids: Ids, channels_last: bool) -> Source:
+def _source(found: _Found, ids: NDArray[np.int32], channels_last: bool) -> Source:
     labels = None if found.labels is None else torch.from_numpy(found.labels[ids])
-    if pixels is None:
+    if found.pixels is None:
         return NpySource(found.path, found.header, ids, channels_last, labels)
-    images = torch.from_numpy(pixels)
+    images = torch.from_numpy(np.ascontiguousarray(found.pixels[ids]))
     return image_source(images.permute(0, 3, 1, 2) if channels_last else images, labels)

@@ -130,18 +130,16 @@ def square_images(space: Space) -> ImageSpace:
 
 
 def image_source(stored: Tensor, labels: Tensor | None = None) -> ArraySource:
-    """Return images that fit in memory, with their channels last there as they are on the device by default, so that both are one copy.
+    """Return images that fit in memory.
 
     Args:
-        stored: ``[N, C, H, W]`` uint8 in [0, 255], taken without a copy where its channels are the last in memory.
+        stored: ``[N, C, H, W]`` uint8 in [0, 255].
         labels: ``[N]`` int64, or None.
 
     Raises:
         ValueError: wrong dtype, rank or label count, or no image.
     """
     sizes = stored.shape[1:] if stored.ndim == 4 else (0, 0, 0)
-    if stored.ndim == 4:
-        stored = stored.contiguous(memory_format=torch.channels_last)
     return ArraySource(stored, labels, space=ImageSpace(*sizes))
 
 

@@ -106,7 +106,7 @@ def test_steps_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     content = json.loads((tmp_path / "s.json").read_text())
     statuses = {f"{row['entry']['loop']} {row['entry']['how']} {row['entry']['kernels']}".strip(): row["status"] for row in content["rows"]}
     assert [name for name, status in statuses.items() if status == "ok"] == ["pytorch/examples", "ganbench eager ref"]
-    assert len(statuses) == 8
+    assert len(statuses) == 9
     assert all(row["reason"] for row in content["rows"] if row["status"] != "ok")
     assert content["trained"]["batch_size"] == 16
 

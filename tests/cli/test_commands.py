@@ -6,13 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
 import pytest
 
-from ganbench.cli import run
 from ganbench.cli.main import cli, main
 
 RUN = ["run", "--plugin", "dcgan", "--kimg", "0.5", "--threads", "1", "--metric", "fd100_digits"]
@@ -122,27 +120,6 @@ def test_a_run_without_metrics_has_a_speed(capfd: pytest.CaptureFixture[str]) ->
     record = json.loads(capfd.readouterr().out)
     assert record["evaluations"] == []
     assert record["throughput"]["samples_per_second"] > 0
-
-
-@pytest.mark.slow
-def test_a_run_counts_from_the_beginning_of_its_process(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    """What Python and imports take is start-up; a call in a program that has run for long counts from itself."""
-    monkeypatch.setattr(run, "_process_began", lambda: time.perf_counter() - 1000)
-    command = ["run", "--plugin", "dcgan", "--kimg", "0.064", "--threads", "1", *SMALL, "--no-eval", "--json"]
-    assert main(command) == 0
-    assert json.loads(capfd.readouterr().out)["timing"]["startup_seconds"] < 1000
-    monkeypatch.setattr(sys, "argv", ["ganbench", *command])
-    assert main() == 0
-    timing = json.loads(capfd.readouterr().out)["timing"]
-    assert 1000 <= timing["startup_seconds"] < timing["wall_seconds"]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
-def test_a_process_began_before_its_first_line() -> None:
-    """To the hundredth of a second that the system tells."""
-    code = "import time; first = time.perf_counter(); from ganbench.cli.run import _process_began as b; print(first + 0.011 - b())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert float(done.stdout) > 0
 
 
 CONTEXT = click.Context(cli)

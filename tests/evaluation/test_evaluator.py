@@ -7,7 +7,6 @@ import statistics
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from ganbench.data.source import Dataset
 from ganbench.errors import Diverged, PluginError, UnsuitableError
@@ -122,20 +121,6 @@ def test_a_network_under_which_a_metric_is_not_finite_ends_no_run(monkeypatch, f
     assert math.isnan(value.spread)
     assert math.isnan(value.floor_spread)
     assert str(value.floor) == str(found)
-
-
-def test_the_arithmetic_of_an_evaluation_is_that_of_its_samples_and_pairs():
-    """Two samples through three networks of 16 x 4, twice, are 1536; a metric that keeps features compares 120 with 150."""
-
-    def count(call):
-        with FlopCounterMode(display=False) as counter:
-            call()
-        return counter.get_total_flops()
-
-    asked = []
-    assert make(["fd120", "cs50"]).count_flops(lambda *window: asked.append(window) or FAKE[:2], count) == 1536 * 60
-    assert asked == [(0, 2)]
-    assert make(["fd120", "pr120"]).count_flops(generate, count) == 1536 * 60 + 2 * 4 * 3 * 120 * 150
 
 
 def test_a_smaller_count_sees_the_first_samples_of_one_pass():

@@ -82,6 +82,7 @@ def test_the_checkout_scores_its_own_samples() -> None:
     found = check_frozen_samples(Side(name="head", plugin="dcgan", tree=ROOT), Policy(), threads=1, device="cpu")
     assert {one.metric.removeprefix("frozen.").partition("500")[0] for one in found.findings} == {
         "fd", "fd_inf", "kd", "kd_std", "kd_full", "cs", "cs_std", "precision", "recall", "density", "coverage",
+        "sw", "mmd_rbf",
     }  # fmt: skip
     assert {one.state for one in found.findings} == {"unchanged"}
     assert found.notes == ()
