@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch_fidelity import feature_extractor_inceptionv3 as fidelity
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "plugins"))
+
+from untrained_inception import write_untrained
 
 from ganbench import ExtractorContext, NoOptions, current_commit
 from ganbench.record.machine import hardware_key
@@ -32,7 +37,7 @@ def main() -> None:
     given = parse()
     torch.set_num_threads(given.threads)
     with tempfile.TemporaryDirectory() as folder:
-        weights = write_weights(Path(folder, "untrained.pth"))
+        weights = write_untrained(Path(folder, "untrained.pth"))
         ours = build(NoOptions(), ExtractorContext(weights=weights))
         theirs = fidelity.FeatureExtractorInceptionV3("theirs", ["2048"], feature_extractor_weights_path=str(weights))
         rows = {str(size): measure(given, size, ours, theirs) for size in SIZES}
@@ -68,25 +73,6 @@ def measure(given: argparse.Namespace, size: int, ours: Any, theirs: Any) -> dic
         "least_theirs_over_ours": min(ratios),
         "largest_deviation": float((found - expected).abs().max() / expected.abs().max()),
     }
-
-
-def write_weights(path: Path) -> Path:
-    """Write random weights, scaled so that activations neither die nor explode."""
-
-    class Empty(fidelity.FeatureExtractorInceptionV3):  # type: ignore[misc]
-        def load_state_dict(self, *_arguments: Any, **_keywords: Any) -> None:
-            """Leave it as it is initialised."""
-
-    fidelity.load_state_dict_from_url = lambda *_arguments, **_keywords: {}
-    torch.manual_seed(0)
-    network = Empty("inception", ["2048"])
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.bias, -0.1, 0.1)
-    torch.save(network.state_dict(), path)
-    return path
 
 
 def parse() -> argparse.Namespace:

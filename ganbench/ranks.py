@@ -134,12 +134,9 @@ class Ranks:
         if self._is_alone or not tensors:
             return
         import torch
-        import torch.distributed as dist
 
-        with torch.no_grad(), self._others():
-            flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-            dist.all_reduce(flat)
-            flat.div_(self.world)
+        with torch.no_grad():
+            flat = self._sum(torch.cat([tensor.reshape(-1) for tensor in tensors])).div_(self.world)
             for tensor, mean in zip(tensors, torch.split(flat, [tensor.numel() for tensor in tensors]), strict=True):
                 tensor.copy_(mean.view_as(tensor))
 
@@ -148,12 +145,26 @@ class Ranks:
         if self._is_alone:
             return rows
         import torch
+
+        return torch.cat(self._every(rows.detach().contiguous()))
+
+    def _sum(self, flat: Tensor) -> Tensor:
+        """Return the sum of a tensor over all processes, in its place."""
         import torch.distributed as dist
 
-        parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(self.world)]
         with self._others():
-            dist.all_gather(parts, rows.detach().contiguous())
-        return torch.cat(parts)
+            dist.all_reduce(flat)
+        return flat
+
+    def _every(self, rows: Tensor) -> list[Tensor]:
+        """Return a tensor of every process, in their order."""
+        import torch
+        import torch.distributed as dist
+
+        parts = [torch.empty_like(rows) for _ in range(self.world)]
+        with self._others():
+            dist.all_gather(parts, rows)
+        return parts
 
     def collect(self, one: Any) -> list[Any]:
         """Return what each process gave, in their order, to the first, and nothing to the others; tensors must be on the CPU."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +25,7 @@ class Together:
         self.ranks = [ThreadRanks(rank, self, world) for rank in range(world)]
         self.turn = threading.Lock()
         self.meeting = threading.Barrier(world, timeout=_SECONDS)
-        self.left: list[Any] = [None] * world
+        self.left = [torch.empty(0)] * world
 
     def run(self, works: Sequence[Callable[[], None]]) -> None:
         """Do the work of each process, by its number; of what is raised the first error is raised here."""
@@ -56,24 +55,13 @@ class ThreadRanks(Ranks):
         super().__init__(rank, world)
         self._together = together
 
-    def average(self, tensors: Sequence[Tensor]) -> None:
-        """Put into tensors, in place, their means over all processes."""
-        if not tensors:
-            return
-        with torch.no_grad():
-            said = self._exchange(torch.cat([tensor.reshape(-1) for tensor in tensors]))
-            mean = torch.stack(said).sum(0) / self.world
-            for tensor, part in zip(tensors, torch.split(mean, [tensor.numel() for tensor in tensors]), strict=True):
-                tensor.copy_(part.view_as(tensor))
+    def _sum(self, flat: Tensor) -> Tensor:
+        return torch.stack(self._every(flat)).sum(0)
 
-    def gather(self, rows: Tensor) -> Tensor:
-        """Return the rows of all processes in their order."""
-        return torch.cat(self._exchange(rows.detach().clone()))
-
-    def _exchange(self, one: Any) -> list[Any]:
-        """Leave something for the others, and return what all have left."""
+    def _every(self, rows: Tensor) -> list[Tensor]:
+        """Leave a tensor for the others, and return what all have left."""
         shared, random = self._together, torch.get_rng_state()
-        shared.left[self.rank] = one
+        shared.left[self.rank] = rows.clone()  # the others may read it when its owner has gone on
         shared.turn.release()
         try:
             shared.meeting.wait()

@@ -18,7 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ganbench import ExtractorContext, Features, WeightsError
 from ganbench_extractors.inception_weights import find_weights
-from ganbench_extractors.numerics import full_float32
+from ganbench_extractors.numerics import by_batches, full_float32
 from ganbench_extractors.published import fitting, sha256_of
 from ganbench_extractors.quiet_fidelity import import_fidelity
 from ganbench_extractors.resize import check_images, resize_antialiased, resize_as_tensorflow
@@ -74,10 +74,9 @@ class InceptionExtractor:
         Raises:
             ValueError: another dtype, rank or number of channels.
         """
+        check_images(images)
+        features = by_batches(self._features, images, MAX_BATCH, self._device)
         with full_float32(self._device):
-            check_images(images)
-            parts = [self._features(part.to(self._device)) for part in torch.split(images, MAX_BATCH)]
-            features = torch.cat(parts)
             return (Features(features=features, logits=features @ self._class_weights.T),)
 
     def _features(self, images: Tensor) -> Tensor:

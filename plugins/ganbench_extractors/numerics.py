@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 
 @contextmanager
@@ -22,3 +23,16 @@ def full_float32(device: torch.device) -> Iterator[None]:
             yield
         finally:
             matmul.allow_tf32, cudnn.allow_tf32 = before
+
+
+def by_batches(features: Callable[[Tensor], Tensor], images: Tensor, size: int, device: torch.device) -> Tensor:
+    """Return the features of so many images at a time, in full float32 on the device.
+
+    Args:
+        features: of ``[n, ...]`` images on the device, n at most ``size``.
+        images: ``[N, ...]``, anywhere.
+        size: images at a time, which bounds the memory.
+        device: where they are computed.
+    """
+    with full_float32(device):
+        return torch.cat([features(part.to(device)) for part in torch.split(images, size)])

@@ -54,6 +54,17 @@ class PublishedWeights:
             return file
         return next((self._checked(path) for path in places if os.path.isfile(path)), None)
 
+    def require(self, context: ExtractorContext, network: str, *places: Path) -> Path:
+        """Return what :meth:`find` finds; nothing is downloaded.
+
+        Raises:
+            WeightsError: as there, or there is none; says where to get and put it.
+        """
+        path = self.find(context, *places)
+        if path is None:
+            raise WeightsError(f"the {network} weights are not there", hint=self.where_to_put)
+        return path
+
     def _checked(self, path: Path) -> Path:
         found = sha256_of(path)
         if found != self.sha256:

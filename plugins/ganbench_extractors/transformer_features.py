@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ganbench import Features
-from ganbench_extractors.numerics import full_float32
+from ganbench_extractors.numerics import by_batches
 from ganbench_extractors.published import fitting, sha256_of
 from ganbench_extractors.resize import centre_square, resize_to_levels, to_colour
 from ganbench_extractors.vision_transformer import TransformerForm, VisionTransformer
@@ -73,9 +73,7 @@ class TransformerFeatures:
         Raises:
             ValueError: another dtype, rank or number of channels.
         """
-        with full_float32(self._device):
-            parts = torch.split(to_colour(images), MAX_BATCH)
-            return (Features(features=torch.cat([self._features(part.to(self._device)) for part in parts])),)
+        return (Features(features=by_batches(self._features, to_colour(images), MAX_BATCH, self._device)),)
 
     def _features(self, images: Tensor) -> Tensor:
         square = centre_square(images) if self._protocol.crops else images

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ganbench import ExtractorContext, Features
 from ganbench_extractors.layers import join_layers
-from ganbench_extractors.numerics import full_float32
+from ganbench_extractors.numerics import by_batches
 from ganbench_extractors.published import fitting, sha256_of
 from ganbench_extractors.resize import resize_antialiased, to_colour
 from ganbench_extractors.state_dict import read_state_dict
@@ -64,9 +64,10 @@ class VggLayers:
         Raises:
             ValueError: another dtype, rank or number of channels.
         """
-        with full_float32(self._device):
-            parts = torch.split(to_colour(images), MAX_BATCH)
-            return (Features(features=torch.cat([join_layers(self._activations(part.to(self._device))) for part in parts])),)
+        return (Features(features=by_batches(self._features, to_colour(images), MAX_BATCH, self._device)),)
+
+    def _features(self, images: Tensor) -> Tensor:
+        return join_layers(self._activations(images))
 
     def _activations(self, images: Tensor) -> list[Tensor]:
         x = resize_antialiased(images.float(), RESOLUTION, mode="bilinear") / 255

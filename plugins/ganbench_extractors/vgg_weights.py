@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganbench import ExtractorContext, WeightsError
+from ganbench import ExtractorContext
 from ganbench_extractors.published import PublishedWeights
 
 FILE = "vgg16-397923af.pth"
@@ -18,7 +18,4 @@ def find_weights(context: ExtractorContext) -> Path:
     Raises:
         WeightsError: there is none, or what lies in the cache is another; says where to get and put it.
     """
-    path = PUBLISHED.find(context, PUBLISHED.cached, PUBLISHED.in_hub)
-    if path is None:
-        raise WeightsError("the VGG16 weights are not there", hint=PUBLISHED.where_to_put)
-    return path
+    return PUBLISHED.require(context, "VGG16", PUBLISHED.cached, PUBLISHED.in_hub)

@@ -19,13 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import ArchitectureSpec, BuildContext, Networks, NoOptions, PluginManager, build_options
-from ganbench_loaders.images import check_images
+from ganbench_loaders.checks import check_filter, check_images
 from ganbench_spaces.images import ImageSpace
 from ganbench_use.loader import fill
 
 _MODEL = "Model."
 """Before all names of a snapshot; the network alone has them without."""
-_FILTER = (1.0, 3.0, 3.0, 1.0)
 _BASIS, _SCALE = "MainLayers.0.Layers.0.Basis", "MainLayers.0.Layers.0.LinearLayer.weight"
 _EMBEDDING, _OUTPUT = "EmbeddingLayer.weight", "AggregationLayer.Layer.weight"
 _PARTS = {
@@ -93,13 +92,10 @@ def _options(weights: Mapping[str, Tensor]) -> dict[str, object]:
 
 def _places(weights: Mapping[str, Tensor]) -> dict[str, str]:
     """Return where each tensor belongs; the filters must be the one that is built in."""
-    filters = torch.tensor(_FILTER, dtype=torch.float64)
-    known = torch.outer(filters, filters) / filters.sum() ** 2
     places: dict[str, str] = {}
     for name, tensor in weights.items():
         if name.endswith("Resampler.Kernel"):
-            if tensor.shape != known.shape or not torch.allclose(tensor.double(), known, atol=1e-6):
-                raise ValueError(f"{name} is another filter than [1, 3, 3, 1]")
+            check_filter(name, tensor)
         elif (place := _place(name, weights)) is not None:
             places[name] = place
         else:

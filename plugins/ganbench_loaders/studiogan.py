@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import ArchitectureSpec, BuildContext, Networks, NoOptions, PluginManager, build_options
-from ganbench_loaders.images import check_images
+from ganbench_loaders.checks import check_images
 from ganbench_spaces.images import ImageSpace
 from ganbench_use.loader import fill
 

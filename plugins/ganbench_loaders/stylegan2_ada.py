@@ -16,12 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import ArchitectureSpec, BuildContext, Networks, PluginManager, build_options
-from ganbench_loaders.images import check_images
+from ganbench_loaders.checks import check_filter, check_images
 from ganbench_loaders.options import StyleGAN2ADAOptions
 from ganbench_spaces.images import ImageSpace
 from ganbench_use.loader import fill
 
-_FILTER = (1.0, 3.0, 3.0, 1.0)
 _PARTS = {
     "affine.weight": "style.weight",
     "affine.bias": "style.bias",
@@ -91,13 +90,10 @@ def _options(options: StyleGAN2ADAOptions, weights: Mapping[str, Tensor], sizes:
 
 def _places(weights: Mapping[str, Tensor], sizes: list[int]) -> dict[str, str]:
     """Return where each tensor belongs; the filters must be the one that is built in, and the other numbers are left out."""
-    filters = torch.tensor(_FILTER, dtype=torch.float64)
-    known = torch.outer(filters, filters) / filters.sum() ** 2
     places: dict[str, str] = {}
     for name, tensor in weights.items():
         if name.endswith("resample_filter"):
-            if tensor.shape != known.shape or not torch.allclose(tensor.double(), known, atol=1e-6):
-                raise ValueError(f"{name} is another filter than [1, 3, 3, 1]")
+            check_filter(name, tensor)
         elif (place := _place(name, sizes)) is not None:
             places[name] = place
         elif tensor.ndim or tensor.dtype != torch.float64:  # what a pickle tells of a layer

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import ExtractorContext, Features
-from ganbench_extractors.numerics import full_float32
+from ganbench_extractors.numerics import by_batches
 from ganbench_extractors.published import fitting, sha256_of
 from ganbench_extractors.state_dict import read_state_dict
 from ganbench_sound.vggish_weights import FILE, find_weights
@@ -119,9 +119,11 @@ class VGGishFeatures:
         Raises:
             ValueError: another type, or too short.
         """
-        with full_float32(self._device):
-            parts = torch.split(sounds, _MAX_BATCH)
-            return (Features(features=torch.cat([self._network(to_windows(part.to(self._device), self._bands)) for part in parts])),)
+        return (Features(features=by_batches(self._heard, sounds, _MAX_BATCH, self._device)),)
+
+    def _heard(self, sounds: Tensor) -> Tensor:
+        features: Tensor = self._network(to_windows(sounds, self._bands))
+        return features
 
 
 def build(options: object, context: ExtractorContext) -> VGGishFeatures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ganbench import ExtractorContext, WeightsError
+from ganbench import ExtractorContext
 from ganbench_extractors.published import PublishedWeights
 
 FILE = "vggish-10086976.pth"
@@ -19,7 +19,4 @@ def find_weights(context: ExtractorContext) -> Path:
     Raises:
         WeightsError: there is none, or what lies in the cache is another; says where to get and put it.
     """
-    path = PUBLISHED.find(context, PUBLISHED.cached)
-    if path is None:
-        raise WeightsError("the VGGish weights are not there", hint=PUBLISHED.where_to_put)
-    return path
+    return PUBLISHED.require(context, "VGGish", PUBLISHED.cached)

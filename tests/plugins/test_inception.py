@@ -20,6 +20,7 @@ from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, isc_features_to_metric
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
+from untrained_inception import write_untrained
 
 from ganbench import tensors_to_bytes
 from ganbench.cli.main import main
@@ -52,29 +53,10 @@ COUNT = 20
 SUBSETS = KernelDistanceOptions(num_subsets=5, subset_size=10)
 
 
-class _Empty(fidelity.FeatureExtractorInceptionV3):
-    """The network as torch-fidelity builds it, left as it was initialised."""
-
-    def load_state_dict(self, *_args, **_kwargs):
-        return None
-
-
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """Save an untrained state dict and return its path."""
-    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng():
-        patch.setattr(fidelity, "load_state_dict_from_url", lambda *_args, **_kwargs: {})
-        torch.manual_seed(0)
-        network = _Empty("inception", ["2048"])
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if isinstance(module, nn.BatchNorm2d):
-                nn.init.uniform_(module.bias, -0.1, 0.1)
-        nn.init.normal_(network.fc.weight, std=0.5)
-    path = tmp_path_factory.mktemp("weights") / "untrained.pth"
-    torch.save(network.state_dict(), path)
-    return path
+    return write_untrained(tmp_path_factory.mktemp("weights") / "untrained.pth")
 
 
 @pytest.fixture(scope="module")

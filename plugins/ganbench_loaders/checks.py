@@ -1,6 +1,9 @@
-"""Whether weights are of the images and classes of a dataset; said before a network is built, which would say less."""
+"""What weights must be; said before a network is built, which would say less."""
 
 from __future__ import annotations
+
+import torch
+from torch import Tensor
 
 from ganbench import BuildContext
 from ganbench_spaces.images import square_images
@@ -26,3 +29,15 @@ def check_images(context: BuildContext, *, channels: int, resolution: int, class
         )
     if classes and classes != context.num_classes:
         raise ValueError(f"the weights know {classes} classes, and the dataset has {context.num_classes}")
+
+
+def check_filter(name: str, stored: Tensor) -> None:
+    """Refuse another filter of a resampler than [1, 3, 3, 1] times itself, with a sum of 1, which is built into our networks.
+
+    Raises:
+        ValueError: it is another; names it.
+    """
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=torch.float64)
+    known = torch.outer(taps, taps) / taps.sum() ** 2
+    if stored.shape != known.shape or not torch.allclose(stored.double(), known, atol=1e-6):
+        raise ValueError(f"{name} is another filter than [1, 3, 3, 1]")
